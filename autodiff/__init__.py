@@ -1,0 +1,75 @@
+"""A scalar reverse-mode autodiff engine to step through, to look at and to prove.
+
+>>> from autodiff import Value
+>>> w, x = Value(0.5, label="w"), Value(2.0, label="x")
+>>> loss = (w * x - 3) ** 2
+>>> loss.backward()
+>>> print(loss, w.grad)
+4.0 -8.0
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from autodiff.backward import NOT_COMPUTED, Step
+from autodiff.composites import dot, log_softmax, log_sum_exp, mean, softmax, total
+from autodiff.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad
+from autodiff.graph import leaves, topological_order
+from autodiff.operations import (
+    OPERATIONS,
+    Interval,
+    Operation,
+    Pinned,
+    absolute,
+    acos,
+    asin,
+    atan,
+    cos,
+    cosh,
+    erf,
+    erfc,
+    exp,
+    expm1,
+    gelu,
+    leaky_relu,
+    log,
+    log1p,
+    lookup,
+    maximum,
+    minimum,
+    operation,
+    power,
+    relu,
+    sigmoid,
+    silu,
+    sin,
+    sinh,
+    softplus,
+    sqrt,
+    tan,
+    tanh,
+    where,
+)
+from autodiff.value import Value, constant
+
+if TYPE_CHECKING:
+    from autodiff.drawing import draw, render
+
+__all__ = [
+    "NOT_COMPUTED", "OPERATIONS", "Interval", "Operation", "Pinned", "Step", "Value", "absolute", "acos", "asin",
+    "atan", "constant", "cos", "cosh", "dot", "draw", "erf", "erfc", "exp", "expm1", "gelu", "grad", "hessian",
+    "hvp", "jacobian", "jvp", "leaky_relu", "leaves", "log", "log1p", "log_softmax", "log_sum_exp", "lookup",
+    "maximum", "mean", "minimum", "operation", "power", "relu", "render", "sigmoid", "silu", "sin", "sinh",
+    "softmax", "softplus", "sqrt", "tan", "tanh", "topological_order", "total", "value_and_grad", "where",
+]  # fmt: skip
+__version__ = "0.1.0"
+
+_LAZY = {"draw": "autodiff.drawing", "render": "autodiff.drawing"}
+
+
+def __getattr__(name: str) -> Any:
+    """The names of the folders, each loaded when it is first used."""
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'autodiff' has no attribute {name!r}")

@@ -1,0 +1,180 @@
+"""The chain rule, edge by edge: how the error at the root finds its way back to every leaf.
+
+For each edge from a result ``out`` to its operand ``parent``::
+
+    parent.grad += local * out.grad
+
+where ``local`` is the local derivative ∂out/∂parent. The edges are taken in reverse topological order,
+so that a node's gradient is complete before it is passed on. Nothing flows through a zero: where the
+local derivative or the upstream gradient is 0, the contribution is 0 even if the other is infinite,
+so that an untaken branch of ``where`` cannot turn the gradient into nan.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from autodiff.graph import names, topological_order
+from autodiff.operations import CONSTANT, as_float
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from autodiff.value import Value
+
+
+class NotComputed(float):
+    """The gradient 0.0 of a node that no backward pass has reached yet."""
+
+    def __repr__(self) -> str:
+        return "0.0 (not computed)"
+
+    def __str__(self) -> str:
+        return "0.0"
+
+    def __reduce__(self) -> str:
+        return "NOT_COMPUTED"
+
+
+NOT_COMPUTED = NotComputed()
+
+
+class Step(NamedTuple):
+    """One step of the backward pass: the chain rule on one edge.
+
+    >>> from autodiff import Value
+    >>> w, x = Value(3.0, label="w"), Value(-2.0, label="x")
+    >>> for step in (w * x).backward_steps(): print(step)
+    ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = -2.0 · 1.0 = -2.0
+    ∂L/∂x += ∂v2/∂x · ∂L/∂v2 = 3.0 · 1.0 = 3.0
+    """
+
+    node: Value
+    """The result whose gradient is passed on."""
+    parent: Value
+    """The operand that receives the contribution."""
+    position: int
+    """The operand's place among ``node.parents``."""
+    local: float
+    """The local derivative ∂node/∂parent."""
+    upstream: float
+    """The gradient of the node, complete by now."""
+    contribution: float
+    """local · upstream, or 0 where one of them is 0."""
+    before: float
+    """The operand's gradient before this step."""
+    after: float
+    """The operand's gradient after this step: before + contribution."""
+    node_name: str
+    """The node's label, else its stable number."""
+    parent_name: str
+    """The operand's label, else its stable number."""
+
+    def __str__(self) -> str:
+        out, parent = self.node_name, self.parent_name
+        return (
+            f"∂L/∂{parent} += ∂{out}/∂{parent} · ∂L/∂{out} "
+            f"= {self.local:.6} · {self.upstream:.6} = {self.contribution:.6}"
+        )
+
+
+def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] | None = None) -> None:
+    """Add ∂root/∂leaf · seed to the gradient of every leaf, and set that of every node between."""
+    if on_step is not None:
+        for step in backward_steps(root, seed):
+            on_step(step)
+        return
+    for out in reversed(ready(root, seed)):
+        upstream = out.grad
+        if not upstream or not out.parents:
+            continue
+        for parent, local in zip(out.parents, local_derivatives(out)):
+            if local:
+                parent.grad += local * upstream
+
+
+def backward_steps(root: Value, seed: float = 1.0) -> Iterator[Step]:
+    """The same pass as a generator: it stops before and after every edge. See :class:`Step`."""
+    order = ready(root, seed)
+    name = names(order)
+    for out, position, parent, local in edges(order):
+        before = parent.grad
+        contribution = local * out.grad if local and out.grad else 0.0
+        parent.grad += contribution
+        yield Step(
+            out, parent, position, local, out.grad, contribution, before, parent.grad, name[out], name[parent]
+        )
+
+
+def ready(root: Value, seed: float) -> list[Value]:
+    """The topological order, with every gradient where it must be when the pass begins.
+
+    Leaves keep what earlier passes gave them, all other nodes start anew.
+
+    Raises:
+        TypeError: the seed is not a number.
+        RuntimeError: a leaf was changed since the forward pass.
+    """
+    seed = as_float(seed)
+    order = topological_order(root)
+    check_unchanged(order)
+    for node in order:
+        if node.parents:
+            node.grad = 0.0
+        elif node.op is not CONSTANT:
+            node.grad += 0.0
+    root.grad += seed
+    return order
+
+
+def check_unchanged(order: list[Value]) -> None:
+    """Refuse a graph in which a leaf was given other data after a result was computed from it.
+
+    Raises:
+        RuntimeError: there is one; the message names both nodes.
+    """
+    newest_leaf = 0
+    for node in order:
+        if not node.parents:
+            if node.stamp > newest_leaf:
+                newest_leaf = node.stamp
+        elif node.stamp < newest_leaf:
+            break  # some leaf is newer than this result: is it one of its operands, or of another's?
+    else:
+        return
+    for node in order:
+        for parent in node.parents:
+            if not parent.parents and parent.stamp > node.stamp:
+                name = names(order)
+                raise RuntimeError(
+                    f"the data of {name[parent]!r} was changed to {parent.data} after {name[node]!r} "
+                    f"({node.op}, {node.data}) had been computed from it; "
+                    "run the forward pass again, then backward()"
+                )
+
+
+def edges(order: list[Value]) -> Iterator[tuple[Value, int, Value, float]]:
+    """Each edge as ``(out, position, parent, local)``, from the root down; a constant has no edge."""
+    for out in reversed(order):
+        for position, (parent, local) in enumerate(zip(out.parents, local_derivatives(out))):
+            if parent.op is not CONSTANT:
+                yield out, position, parent, local
+
+
+def local_derivatives(out: Value) -> Sequence[float]:
+    """The derivative of a node with respect to each of its operands, from its row; 0 for a constant."""
+    op, parents, y = out.op, out.parents, out._data
+    try:
+        if op.arity == 2:  # one and two operands are the bulk of a graph: no list, and no rule run in vain
+            a, b = parents
+            first, second = op.derivatives
+            return (
+                0.0 if a.op is CONSTANT else first(a._data, b._data, y),
+                0.0 if b.op is CONSTANT else second(a._data, b._data, y),
+            )
+        if op.arity == 1:
+            return (op.derivatives[0](parents[0]._data, y),)
+    except ArithmeticError:
+        pass  # Python's floats raise where IEEE 754 has an answer: the general form below gives it
+    locals_ = op.local_derivatives([parent._data for parent in parents], y) if parents else ()
+    return [0.0 if parent.op is CONSTANT else local for parent, local in zip(parents, locals_)]

@@ -1,0 +1,381 @@
+"""``Value``: a float that remembers how it was computed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, SupportsFloat, cast
+
+from autodiff import backward as _backward
+from autodiff.backward import NOT_COMPUTED, Step
+from autodiff.graph import topological_order
+from autodiff.operations import (
+    CONSTANT,
+    VARIABLE,
+    Operation,
+    absolute,
+    add,
+    as_float,
+    divide,
+    exp,
+    log,
+    methods_for,
+    multiply,
+    negative,
+    positive,
+    power,
+    relu,
+    sigmoid,
+    sqrt,
+    subtract,
+    tanh,
+)
+
+_now = 0
+"""How many times the data of a leaf was changed so far; each node is stamped with it when it is made."""
+_clock = threading.Lock()
+_shallow = threading.local()
+
+
+class Value:
+    """A float that remembers how it was computed.
+
+    Args:
+        data: a real number: int, float, bool, Fraction, Decimal, a NumPy scalar or 0-d array.
+        label: a name for drawings and traces.
+
+    Raises:
+        TypeError: ``data`` is anything else, or a ``Value`` already.
+
+    >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    >>> loss = (a * b + 10).tanh()
+    >>> loss.backward()
+    >>> print(f"{loss:.4f}, ∂loss/∂a = {a.grad:.4f}, ∂loss/∂b = {b.grad:.4f}")
+    0.9993, ∂loss/∂a = -0.0040, ∂loss/∂b = 0.0027
+    """
+
+    __slots__ = ("_data", "grad", "label", "op", "parents", "stamp")
+
+    _data: float  # read directly by the engine; `data` checks what is written
+    grad: float
+    """The gradient of the last ``backward()``; on leaves, the sum over all calls since it was set to 0."""
+    parents: tuple[Value, ...]
+    """The operands, as they were written; empty for a leaf."""
+    op: Operation
+    """The operation that made this node; ``variable`` or ``constant`` for a leaf."""
+    label: str
+    stamp: int
+
+    def __init__(self, data: SupportsFloat, label: str = "") -> None:
+        if isinstance(data, Value):
+            raise TypeError("a number is needed, not a Value: use the Value itself, +value for a new node, or .detach()")
+        if not isinstance(label, str):
+            raise TypeError(f"a label must be a str, not {type(label).__name__} {label!r:.60}")
+        self._data = as_float(data)
+        self.grad = NOT_COMPUTED
+        self.parents = ()
+        self.op = VARIABLE
+        self.label = label
+        self.stamp = _now
+
+    @property
+    def data(self) -> float:
+        """The number. It can be set on a leaf; results computed before that are then out of date."""
+        return self._data
+
+    @data.setter
+    def data(self, data: SupportsFloat) -> None:
+        global _now
+        number = as_float(data)
+        if self.parents:
+            name = self.label or repr(self)
+            raise AttributeError(
+                f"the data of {name} was computed by {self.op.name!r} and cannot be set: "
+                "set that of a leaf, or go on with .detach()"
+            )
+        with _clock:
+            _now += 1
+            self._data = number
+            self.stamp = _now
+
+    # ── Backward ─────────────────────────────────────────────────────────────────────────────────
+
+    def backward(self, seed: float = 1.0, *, on_step: Callable[[Step], object] | None = None) -> None:
+        """Compute the gradient of this node with respect to every node it was computed from.
+
+        The ``grad`` of a leaf accumulates over calls; that of any other node is of this call only.
+
+        Args:
+            seed: the gradient that this node starts with.
+            on_step: called with each :class:`Step`, as ``backward_steps`` yields them.
+
+        Raises:
+            RuntimeError: a leaf's data was changed since the forward pass.
+
+        >>> w = Value(3.0)
+        >>> loss = w * w
+        >>> loss.backward()
+        >>> w.grad
+        6.0
+        """
+        _backward.backward(self, seed, on_step)
+
+    def backward_steps(self, seed: float = 1.0) -> Iterator[Step]:
+        """The backward pass as a generator of its steps, one per edge, with the same bits.
+
+        >>> w = Value(3.0, label="w")
+        >>> for step in (w ** 2).backward_steps(): print(step)
+        ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = 6.0 · 1.0 = 6.0
+        """
+        return _backward.backward_steps(self, seed)
+
+    def detach(self) -> Value:
+        """The number without its history: a constant, to which no gradient flows."""
+        return constant(self._data)
+
+    # ── Arithmetic ───────────────────────────────────────────────────────────────────────────────
+
+    def __add__(self, other: Any) -> Value:
+        return _record2(add, self, other)
+
+    def __radd__(self, other: Any) -> Value:
+        return _reflected(add, other, self)
+
+    def __sub__(self, other: Any) -> Value:
+        return _record2(subtract, self, other)
+
+    def __rsub__(self, other: Any) -> Value:
+        return _reflected(subtract, other, self)
+
+    def __mul__(self, other: Any) -> Value:
+        return _record2(multiply, self, other)
+
+    def __rmul__(self, other: Any) -> Value:
+        return _reflected(multiply, other, self)
+
+    def __truediv__(self, other: Any) -> Value:
+        return _record2(divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> Value:
+        return _reflected(divide, other, self)
+
+    def __pow__(self, other: Any) -> Value:
+        return _record2(power, self, other)
+
+    def __rpow__(self, other: Any) -> Value:
+        return _reflected(power, other, self)
+
+    def __neg__(self) -> Value:
+        return _record1(negative, self)
+
+    def __pos__(self) -> Value:
+        return _record1(positive, self)
+
+    def __abs__(self) -> Value:
+        return _record1(absolute, self)
+
+    def exp(self) -> Value:
+        return _record1(exp, self)
+
+    def log(self) -> Value:
+        return _record1(log, self)
+
+    def relu(self) -> Value:
+        return _record1(relu, self)
+
+    def tanh(self) -> Value:
+        return _record1(tanh, self)
+
+    def sigmoid(self) -> Value:
+        return _record1(sigmoid, self)
+
+    def sqrt(self) -> Value:
+        return _record1(sqrt, self)
+
+    if TYPE_CHECKING:  # methods_for() below adds a method for every other row of the table
+
+        def __getattr__(self, name: str) -> Callable[..., Value]: ...
+
+    @staticmethod
+    def __autodiff__(op: Operation, operands: Sequence[Any]) -> Value:
+        """Called by ``op(*operands)`` where one of the operands is a ``Value``."""
+        return _record(op, tuple(map(_operand, operands)))
+
+    # ── A number in every other respect ──────────────────────────────────────────────────────────
+
+    def __lt__(self, other: Any) -> bool:
+        return NotImplemented if (number := _number(other)) is None else self._data < number
+
+    def __le__(self, other: Any) -> bool:
+        return NotImplemented if (number := _number(other)) is None else self._data <= number
+
+    def __gt__(self, other: Any) -> bool:
+        return NotImplemented if (number := _number(other)) is None else self._data > number
+
+    def __ge__(self, other: Any) -> bool:
+        return NotImplemented if (number := _number(other)) is None else self._data >= number
+
+    def __eq__(self, other: object) -> bool:
+        return NotImplemented if (number := _number(other)) is None else self._data == number
+
+    __hash__ = object.__hash__  # by identity, so that equal numbers remain different nodes in sets and dicts
+
+    def __bool__(self) -> bool:
+        return self._data != 0
+
+    def __float__(self) -> float:
+        if self.op is not CONSTANT:
+            raise TypeError(
+                "float() of a Value would cut the graph unseen: use .data for the number, "
+                "and the functions of autodiff or NumPy in place of math's"
+            )
+        return self._data
+
+    def __str__(self) -> str:
+        return str(self._data)
+
+    def __format__(self, spec: str) -> str:
+        return format(self._data, spec)
+
+    def __repr__(self) -> str:
+        parts = [repr(self._data)]
+        if self.label:
+            parts.append(f"label={self.label!r}")
+        if self.op is not VARIABLE:
+            parts.append(f"op={self.op.name!r}")
+        if self.grad is not NOT_COMPUTED:
+            parts.append(f"grad={self.grad!r}")
+        return f"Value({', '.join(parts)}) at {id(self):#x}"
+
+    # ── Copies ───────────────────────────────────────────────────────────────────────────────────
+
+    def __copy__(self) -> Value:
+        return _node(self.op, self._data, self.parents, self.grad, self.label, self.stamp)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
+        for node in topological_order(self):
+            if id(node) not in memo:
+                parents = tuple(memo[id(parent)] for parent in node.parents)
+                memo[id(node)] = _node(node.op, node._data, parents, node.grad, node.label, node.stamp)
+        return cast("Value", memo[id(self)])
+
+    def __reduce__(self) -> tuple[Callable[..., Value], tuple[Any, ...]]:
+        if self.parents and self not in getattr(_shallow, "nodes", ()):
+            return _last, (_Operands(topological_order(self)),)
+        return _unpickled, (self.op, self._data, self.parents, self.grad, self.label, self.stamp)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """What a notebook shows: the picture of the graph."""
+        from autodiff.drawing import notebook_picture
+
+        return notebook_picture(self)
+
+
+def constant(number: Any) -> Value:
+    """A plain number as a node, to which no gradient flows."""
+    return _node(CONSTANT, as_float(number), (), NOT_COMPUTED, "", _now)
+
+
+_new = object.__new__
+
+
+def _node(op: Operation, data: float, parents: tuple[Value, ...], grad: float, label: str, stamp: int) -> Value:
+    node = _new(Value)
+    node._data = data
+    node.grad = grad
+    node.parents = parents
+    node.op = op
+    node.label = label
+    node.stamp = stamp
+    return node
+
+
+def _record(op: Operation, parents: tuple[Value, ...]) -> Value:
+    operands = [parent._data for parent in parents]
+    try:
+        data = op.primal(*operands)
+    except ArithmeticError:
+        data = op.ieee_primal(*operands)
+    return _node(op, data, parents, NOT_COMPUTED, "", _now)
+
+
+def _record1(op: Operation, a: Value) -> Value:
+    """As :func:`_record`, written out for one operand of a built-in operation: half of a graph is made here."""
+    node = _new(Value)
+    node._data = op.primal(a._data)
+    node.grad = NOT_COMPUTED
+    node.parents = (a,)
+    node.op = op
+    node.label = ""
+    node.stamp = _now
+    return node
+
+
+def _record2(op: Operation, a: Value, b: Any) -> Value:
+    """As :func:`_record1`, for an operator: its right operand may be a plain number, or something foreign."""
+    if b.__class__ is not Value:
+        try:
+            b = _operand(b)
+        except TypeError:
+            return NotImplemented
+    node = _new(Value)
+    node._data = op.primal(a._data, b._data)
+    node.grad = NOT_COMPUTED
+    node.parents = (a, b)
+    node.op = op
+    node.label = ""
+    node.stamp = _now
+    return node
+
+
+def _reflected(op: Operation, a: Any, b: Value) -> Value:
+    """As :func:`_record2`, where the left operand is the plain number."""
+    try:
+        return _record2(op, _operand(a), b)
+    except TypeError:
+        return NotImplemented
+
+
+def _operand(operand: Any) -> Value:
+    return operand if isinstance(operand, Value) else constant(operand)
+
+
+def _number(other: object) -> float | None:
+    """The number that a comparison compares with; None if it is not one."""
+    if isinstance(other, Value):
+        return other._data
+    try:
+        return as_float(other)
+    except TypeError:
+        return None
+
+
+class _Operands(list["Value"]):
+    """Nodes in topological order, as pickle meets them: each one's operands are pickled by then.
+
+    So pickle never follows ``parents`` downwards, and a chain of a million nodes needs no recursion.
+    """
+
+    def __iter__(self) -> Iterator[Value]:
+        before = getattr(_shallow, "nodes", frozenset())
+        nodes = super().__iter__()
+        _shallow.nodes = before | set(self[:])
+        try:
+            yield from nodes
+        finally:
+            _shallow.nodes = before
+
+
+def _last(nodes: list[Value]) -> Value:
+    return nodes[-1]
+
+
+def _unpickled(op: Operation, data: float, parents: tuple[Value, ...], grad: float, label: str, stamp: int) -> Value:
+    """A node with its stamp, which this process's clock must not lag behind."""
+    global _now
+    with _clock:
+        _now = max(_now, stamp)
+    return _node(op, data, parents, grad, label, stamp)
+
+
+methods_for(Value)
