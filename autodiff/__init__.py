@@ -52,13 +52,14 @@ from autodiff.operations import (
 from autodiff.value import Value, constant
 
 if TYPE_CHECKING:
-    from autodiff.drawing import draw, render
+    from autodiff.drawing import draw as draw
+    from autodiff.drawing import render as render
 
 __all__ = [
     "NOT_COMPUTED", "OPERATIONS", "Interval", "Operation", "Pinned", "Step", "Value", "absolute", "acos", "asin",
-    "atan", "constant", "cos", "cosh", "dot", "draw", "erf", "erfc", "exp", "expm1", "gelu", "grad", "hessian",
+    "atan", "constant", "cos", "cosh", "dot", "erf", "erfc", "exp", "expm1", "gelu", "grad", "hessian",
     "hvp", "jacobian", "jvp", "leaky_relu", "leaves", "log", "log1p", "log_softmax", "log_sum_exp", "lookup",
-    "maximum", "mean", "minimum", "operation", "power", "relu", "render", "sigmoid", "silu", "sin", "sinh",
+    "maximum", "mean", "minimum", "operation", "power", "relu", "sigmoid", "silu", "sin", "sinh",
     "softmax", "softplus", "sqrt", "tan", "tanh", "topological_order", "total", "value_and_grad", "where",
 ]  # fmt: skip
 __version__ = "0.1.0"

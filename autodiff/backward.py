@@ -101,9 +101,7 @@ def backward_steps(root: Value, seed: float = 1.0) -> Iterator[Step]:
         before = parent.grad
         contribution = local * out.grad if local and out.grad else 0.0
         parent.grad += contribution
-        yield Step(
-            out, parent, position, local, out.grad, contribution, before, parent.grad, name[out], name[parent]
-        )
+        yield Step(out, parent, position, local, out.grad, contribution, before, parent.grad, name[out], name[parent])
 
 
 def ready(root: Value, seed: float) -> list[Value]:

@@ -298,7 +298,7 @@ def _quotient_by_zero(a: float, b: float) -> float:
 
 
 def _power_limit(x: float, n: float) -> float:
-    """x ** n where ``math.pow`` raises: a negative base, a pole at 0, or an overflow."""
+    """The power x ** n where ``math.pow`` raises: a negative base, a pole at 0, or an overflow."""
     odd = n % 2 == 1
     if x == 0:
         return math.copysign(inf, x) if odd else inf
@@ -329,6 +329,11 @@ SPLIT_TIE = {(1.0, 1.0): Pinned(1.0, (0.5, 0.5)), (0.0, 0.0): Pinned(0.0, (0.5, 
 # ── The table ────────────────────────────────────────────────────────────────────────────────────
 # name, primal, local derivative for each operand; y is the output.
 # fmt: off
+power: Operation
+log: Operation
+cos: Operation
+cosh: Operation
+sigmoid: Operation  # named by rules that stand before their own row
 
 # Arithmetic. The quotient's rule -y/b stays right where -a/(b*b) underflows.
 add = operation("add", _add, lambda a, b, y: 1.0, lambda a, b, y: 1.0, symbol="+")
@@ -391,10 +396,12 @@ absolute = operation("absolute", abs, lambda x, y: 1.0 if x > 0 else -1.0 if x <
                      pinned={(0.0,): Pinned(0.0, (0.0,))})
 maximum = operation("maximum", lambda a, b: a if a >= b or a != a else b,
                     lambda a, b, y: 1.0 if a > b else 0.5 if a == b else 0.0,
-                    lambda a, b, y: 1.0 if b > a else 0.5 if a == b else 0.0, symbol="max", kinks=True, pinned=SPLIT_TIE)
+                    lambda a, b, y: 1.0 if b > a else 0.5 if a == b else 0.0,
+                    symbol="max", kinks=True, pinned=SPLIT_TIE)
 minimum = operation("minimum", lambda a, b: a if a <= b or a != a else b,
                     lambda a, b, y: 1.0 if a < b else 0.5 if a == b else 0.0,
-                    lambda a, b, y: 1.0 if b < a else 0.5 if a == b else 0.0, symbol="min", kinks=True, pinned=SPLIT_TIE)
+                    lambda a, b, y: 1.0 if b < a else 0.5 if a == b else 0.0,
+                    symbol="min", kinks=True, pinned=SPLIT_TIE)
 where = operation("where", lambda condition, a, b: a if condition else b,
                   lambda condition, a, b, y: 0.0, lambda condition, a, b, y: 1.0 if condition else 0.0,
                   lambda condition, a, b, y: 0.0 if condition else 1.0, kinks=True)

@@ -68,7 +68,9 @@ class Value:
 
     def __init__(self, data: SupportsFloat, label: str = "") -> None:
         if isinstance(data, Value):
-            raise TypeError("a number is needed, not a Value: use the Value itself, +value for a new node, or .detach()")
+            raise TypeError(
+                "a number is needed, not a Value: use the Value itself, +value for a new node, or .detach()"
+            )
         if not isinstance(label, str):
             raise TypeError(f"a label must be a str, not {type(label).__name__} {label!r:.60}")
         self._data = as_float(data)
@@ -317,7 +319,7 @@ def _record2(op: Operation, a: Value, b: Any) -> Value:
         try:
             b = _operand(b)
         except TypeError:
-            return NotImplemented
+            return NotImplemented  # type: ignore[no-any-return]
     node = _new(Value)
     node._data = op.primal(a._data, b._data)
     node.grad = NOT_COMPUTED
@@ -333,7 +335,7 @@ def _reflected(op: Operation, a: Any, b: Value) -> Value:
     try:
         return _record2(op, _operand(a), b)
     except TypeError:
-        return NotImplemented
+        return NotImplemented  # type: ignore[no-any-return]
 
 
 def _operand(operand: Any) -> Value:
@@ -357,7 +359,7 @@ class _Operands(list["Value"]):
     """
 
     def __iter__(self) -> Iterator[Value]:
-        before = getattr(_shallow, "nodes", frozenset())
+        before: frozenset[Value] = getattr(_shallow, "nodes", frozenset())
         nodes = super().__iter__()
         _shallow.nodes = before | set(self[:])
         try:
