@@ -1,0 +1,196 @@
+"""The eager engine beside micrograd: the moons job (W3), and growth with the size of the graph (W8).
+
+W3 is micrograd's own job: an MLP of 2-16-16-1 neurons with relu, hinge loss plus 1e-4 times the sum of the squared
+parameters, on 100 points of two moons; timed is one value and gradient. W8 builds chains, trees and fan-outs.
+"""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import autodiff
+import nn
+
+REPEATS = 7
+PENALTY = 1e-4
+AGREE = 1e-9
+"""Relative difference allowed between two engines' results: they sum in different orders."""
+
+
+class Peer(NamedTuple):
+    """An engine to compare with: how it makes a value, and the deepest chain that it can run."""
+
+    name: str
+    value: Callable[[float], Any]
+    deepest: float
+
+
+def micrograd() -> Peer | None:
+    """The package micrograd, or None if it is not installed."""
+    try:
+        from micrograd.engine import Value
+    except ImportError:
+        return None
+    return Peer("micrograd", Value, 300)  # its recursive sort ends near Python's limit of 1000 frames
+
+
+OURS = Peer("autodiff", autodiff.Value, float("inf"))
+
+
+# ── W3 ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def moons_ours(expanded: bool = False) -> Callable[[], tuple[float, list[float]]]:
+    """One value and gradient of the moons job with ``nn``, one dot node a neuron or written out."""
+    data = nn.moons(100)
+    labels = [2 * int(target) - 1 for target in data.targets]
+    rows = data.inputs.tolist()
+    model = nn.MLP(2, [16, 16, 1], expanded=expanded)
+    parameters = model.parameters()
+
+    def job() -> tuple[float, list[float]]:
+        model.zero_grad()
+        errors = [(1 - label * model(row)).relu() for label, row in zip(labels, rows)]
+        loss = autodiff.mean(errors) + PENALTY * autodiff.dot(parameters, parameters)
+        loss.backward()
+        return loss.data, [parameter.grad for parameter in parameters]
+
+    return job
+
+
+def moons_micrograd() -> Callable[[], tuple[float, list[float]]]:
+    """The same with micrograd's own MLP, given the same weights."""
+    from micrograd.engine import Value
+    from micrograd.nn import MLP
+
+    data = nn.moons(100)
+    labels = [2 * int(target) - 1 for target in data.targets]
+    rows = data.inputs.tolist()
+    model = MLP(2, [16, 16, 1])
+    for theirs, ours in zip(model.parameters(), nn.MLP(2, [16, 16, 1]).parameters()):
+        theirs.data = ours.data
+
+    def job() -> tuple[float, list[float]]:
+        model.zero_grad()
+        errors = [(1 + -label * model([Value(x) for x in row])).relu() for label, row in zip(labels, rows)]
+        loss = sum(errors) * (1.0 / len(errors)) + PENALTY * sum(p * p for p in model.parameters())
+        loss.backward()
+        return loss.data, [parameter.grad for parameter in model.parameters()]
+
+    return job
+
+
+def w3() -> list[dict[str, Any]]:
+    """Median seconds of one value and gradient, interleaved; results are checked equal first."""
+    jobs: dict[str, Callable[[], tuple[float, list[float]]]] = {
+        "autodiff": moons_ours(),
+        "autodiff, written out": moons_ours(expanded=True),
+    }
+    if micrograd() is not None:
+        jobs["micrograd"] = moons_micrograd()
+    loss, gradient = jobs["autodiff"]()
+    for name, job in jobs.items():
+        other, others = job()
+        pairs = [(loss, other), *zip(gradient, others)]
+        if any(abs(a - b) > AGREE * max(1.0, abs(a)) for a, b in pairs):
+            raise AssertionError(f"{name} gives another loss or gradient: nothing is timed")
+    seconds: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(REPEATS):
+        for name, job in jobs.items():
+            start = time.perf_counter()
+            job()
+            seconds[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    return [
+        {"engine": name, "seconds": median, "ratio": median / medians["autodiff"]} for name, median in medians.items()
+    ]
+
+
+# ── W8 ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def chain(value: Callable[[float], Any], nodes: int) -> Any:
+    """A chain y = y * x of that many nodes."""
+    x = value(1.0)
+    y = x
+    for _ in range(nodes):
+        y = y * x
+    return y
+
+
+def tree(value: Callable[[float], Any], nodes: int) -> Any:
+    """A balanced tree of sums with that many nodes in all, leaves included."""
+    level = [value(1.0) for _ in range((nodes + 1) // 2)]
+    while len(level) > 1:
+        sums = [a + b for a, b in zip(level[::2], level[1::2])]
+        level = sums + level[2 * len(sums) :]
+    return level[0]
+
+
+def fan_out(value: Callable[[float], Any], nodes: int) -> Any:
+    """One value used by many products, which are summed up in a balanced tree."""
+    x = value(1.0)
+    level = [x * x for _ in range((nodes + 1) // 2)]
+    while len(level) > 1:
+        sums = [a + b for a, b in zip(level[::2], level[1::2])]
+        level = sums + level[2 * len(sums) :]
+    return level[0]
+
+
+SHAPES = {"chain": chain, "tree": tree, "fan-out": fan_out}
+
+
+def growth(peer: Peer, shape: str, nodes: int) -> dict[str, Any]:
+    """Nanoseconds per node of forward, backward and release, and bytes per node while the graph stands.
+
+    The time is given twice: as it is, and without Python's cyclic garbage collector, which walks over all
+    that lives again and again while a large graph is built, though it never finds anything to free.
+    """
+    build = SHAPES[shape]
+    repeats = max(3, min(30, 30_000 // nodes))
+    times: dict[str, list[float]] = {"": [], ", gc off": []}
+    for _ in range(repeats):
+        for collector in times:
+            gc.collect()
+            if collector:
+                gc.disable()
+            start = time.perf_counter()
+            root = build(peer.value, nodes)
+            root.backward()
+            del root
+            times[collector].append(time.perf_counter() - start)
+            gc.enable()
+    measured = min(nodes, 1_000_000)  # tracing every allocation of 10 million nodes takes minutes
+    gc.collect()
+    tracemalloc.start()
+    root = build(peer.value, measured)
+    bytes_per_node = tracemalloc.get_traced_memory()[0] / measured
+    tracemalloc.stop()
+    del root
+    return {
+        "engine": peer.name,
+        "shape": shape,
+        "nodes": nodes,
+        **{f"ns per node{key}": statistics.median(values) / nodes * 1e9 for key, values in times.items()},
+        "bytes per node": bytes_per_node,
+    }
+
+
+def w8(largest: int = 1_000_000) -> list[dict[str, Any]]:
+    """Every shape at 10³, 10⁴ … nodes, and micrograd at the sizes that it can run."""
+    rows = []
+    other = micrograd()
+    for shape in SHAPES:
+        sizes = [10**power for power in range(3, 8) if 10**power <= largest]
+        deep = shape == "chain"
+        for nodes in sizes:
+            rows.append(growth(OURS, shape, nodes))
+        for nodes in [300] if deep else [1_000, 10_000, 100_000]:
+            if other is not None and nodes <= (other.deepest if deep else largest):
+                rows.append(growth(other, shape, nodes))
+    return rows
