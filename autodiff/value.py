@@ -262,8 +262,9 @@ class Value:
         return cast("Value", memo[id(self)])
 
     def __reduce__(self) -> tuple[Callable[..., Value], tuple[Any, ...]]:
-        if self.parents and self not in getattr(_shallow, "nodes", ()):
-            return _last, (_Operands(topological_order(self)),)
+        if self.parents and self is not getattr(_shallow, "node", None):
+            return _last, ([*map(_Turn, topological_order(self))],)
+        _shallow.node = None
         return _unpickled, (self.op, self._data, self.parents, self.grad, self.label, self.stamp)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
@@ -352,20 +353,22 @@ def _number(other: object) -> float | None:
         return None
 
 
-class _Operands(list["Value"]):
-    """Nodes in topological order, as pickle meets them: each one's operands are pickled by then.
+class _Turn:
+    """A node as pickle meets it in topological order: its operands are pickled by then.
 
     So pickle never follows ``parents`` downwards, and a chain of a million nodes needs no recursion.
     """
 
-    def __iter__(self) -> Iterator[Value]:
-        before: frozenset[Value] = getattr(_shallow, "nodes", frozenset())
-        nodes = super().__iter__()
-        _shallow.nodes = before | set(self[:])
-        try:
-            yield from nodes
-        finally:
-            _shallow.nodes = before
+    def __init__(self, node: Value) -> None:
+        self.node = node
+
+    def __reduce__(self) -> tuple[Callable[[Value], Value], tuple[Value]]:
+        _shallow.node = self.node
+        return _itself, (self.node,)
+
+
+def _itself(node: Value) -> Value:
+    return node
 
 
 def _last(nodes: list[Value]) -> Value:
