@@ -124,11 +124,14 @@ class Operation:
     def local_derivatives(self, operands: Sequence[Any], output: Any) -> tuple[Any, ...]:
         """The derivative of the output with respect to each operand, as the row states it."""
         try:
-            if self.arity is None:
-                return tuple(self.derivatives[0](operands, output))
-            return tuple(rule(*operands, output) for rule in self.derivatives)
+            return self._rules_on(operands, output)
         except ArithmeticError:
-            return tuple(map(float, self.local_derivatives([*map(Ieee, operands)], Ieee(output))))
+            return tuple(map(float, self._rules_on([*map(Ieee, operands)], Ieee(output))))
+
+    def _rules_on(self, operands: Sequence[Any], output: Any) -> tuple[Any, ...]:
+        if self.arity is None:
+            return tuple(self.derivatives[0](operands, output))
+        return tuple(rule(*operands, output) for rule in self.derivatives)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
@@ -172,7 +175,7 @@ def operation(name: str, primal: Rule, *derivatives: Rule, replace: bool = False
     """
     if not (isinstance(name, str) and name.isidentifier()):
         raise ValueError(f"an operation's name must be a Python identifier, not {name!r}")
-    if name in OPERATIONS and (name in BUILT_IN or not replace):
+    if name in BUILT_IN or (name in OPERATIONS and not replace):
         raise ValueError(
             f"the operation {name!r} is built in; choose another name"
             if name in BUILT_IN
@@ -188,11 +191,15 @@ def operation(name: str, primal: Rule, *derivatives: Rule, replace: bool = False
         if not callable(rule):
             raise TypeError(f"the {what} of {name!r} must be callable, not {rule!r}")
         code = getattr(rule, "__code__", None)
-        if takes is not None and code and not code.co_flags & 0x04 and code.co_argcount != takes:
+        if takes is None or code is None or code.co_flags & 0x04:
+            continue
+        most = code.co_argcount - hasattr(rule, "__self__")
+        least = most - len(rule.__defaults__ or ())
+        if not least <= takes <= most:
             raise TypeError(
                 f"the {what} of {name!r} must take {takes} arguments "
                 f"({'operands, then the output y' if what != 'primal' else 'one for each operand'}), "
-                f"but takes {code.co_argcount}"
+                f"but takes {most}"
             )
     OPERATIONS[name] = new
     for number in _with_methods:
@@ -279,6 +286,11 @@ def _give_arithmetic(number: type, rows: Mapping[str, Operation]) -> None:
     for name, row in rows.items():
         setattr(number, f"__{name}__", lambda a, b, row=row: row(a, b))
         setattr(number, f"__r{name}__", lambda a, b, row=row: row(b, a))
+
+
+def _give_signs(number: type, rows: Mapping[str, Operation]) -> None:
+    for name, row in rows.items():
+        setattr(number, f"__{name}__", lambda a, row=row: row(a))
 
 
 def _ieee(function: Rule, limit: Rule) -> Rule:
@@ -411,5 +423,6 @@ total = operation("total", _sum, lambda operands, y: (1.0,) * len(operands), sym
 dot = operation("dot", _dot, lambda operands, y: _swapped_halves(operands), symbol="·", variadic=True)
 # fmt: on
 
-BUILT_IN = frozenset(OPERATIONS)
+BUILT_IN = frozenset({*OPERATIONS, VARIABLE.name, CONSTANT.name})
 _give_arithmetic(Ieee, {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power})
+_give_signs(Ieee, {"neg": negative, "pos": positive, "abs": absolute})
