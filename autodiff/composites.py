@@ -72,7 +72,7 @@ def softmax(values: Iterable[Any]) -> list[Any]:
     shift = _shift(values)
     exponentials = [table.exp(value - shift) for value in values]
     sum_of_all = table.total(*exponentials)
-    return [exponential / sum_of_all for exponential in exponentials]
+    return [table.divide(exponential, sum_of_all) for exponential in exponentials]
 
 
 def log_softmax(values: Iterable[Any]) -> list[Any]:
