@@ -1,0 +1,317 @@
+"""Every row of the table against references of its own, at singular points, and through every way to call it."""
+
+import math
+
+import autodiff as ad
+import numpy as np
+import pytest
+from autodiff import OPERATIONS, Value, operation
+from autodiff.operations import BUILT_IN, REALS, as_float, lookup
+from mpmath import mp
+
+RELATIVE, ABSOLUTE = 1e-9, 1e-12  # a few roundings of the rule, and what (1 - y) loses at tanh's tails
+SECOND = 1e-6  # of the second derivative: the first one's rounding, amplified
+
+
+def mp_sigmoid(x):
+    return 1 / (1 + mp.exp(-x))
+
+
+REFERENCES = {
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "divide": lambda a, b: a / b,
+    "negative": lambda x: -x,
+    "positive": lambda x: x,
+    "power": lambda x, n: x**n,
+    "exp": mp.exp,
+    "expm1": mp.expm1,
+    "log": mp.log,
+    "log1p": lambda x: mp.log(1 + x),
+    "sqrt": mp.sqrt,
+    "sin": mp.sin,
+    "cos": mp.cos,
+    "tan": mp.tan,
+    "asin": mp.asin,
+    "acos": mp.acos,
+    "atan": mp.atan,
+    "sinh": mp.sinh,
+    "cosh": mp.cosh,
+    "tanh": mp.tanh,
+    "erf": mp.erf,
+    "erfc": mp.erfc,
+    "sigmoid": mp_sigmoid,
+    "softplus": lambda x: mp.log(1 + mp.exp(x)),
+    "silu": lambda x: x * mp_sigmoid(x),
+    "gelu": lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2,
+    "relu": lambda x: max(x, mp.mpf(0)),
+    "leaky_relu": lambda x, slope: slope * x if x <= 0 else x,
+    "absolute": abs,
+    "maximum": max,
+    "minimum": min,
+    "where": lambda condition, a, b: a if condition else b,
+    "total": lambda *xs: sum(xs, mp.mpf(0)),
+    "dot": lambda *xs: sum((a * b for a, b in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :])), mp.mpf(0)),
+}
+BUILT_IN_ROWS = [row for row in OPERATIONS.values() if row.name in BUILT_IN]
+ROWS = pytest.mark.parametrize("row", BUILT_IN_ROWS, ids=str)
+
+
+def domains(row):
+    return row.domain if row.arity is not None else (REALS,) * 4
+
+
+def points(row, count=25):
+    """Reproducible points inside the domain, away from kinks at 0 and at ties."""
+    random = np.random.default_rng(sum(map(ord, row.name)))
+    found = []
+    while len(found) < count:
+        point = tuple(float(random.uniform(low, high)) for low, high in domains(row))
+        distances = [*map(abs, point), *(abs(a - b) for i, a in enumerate(point) for b in point[:i])]
+        if not row.kinks or min(distances) > 0.01 or (row.name == "leaky_relu" and abs(point[0]) > 0.01):
+            found.append(point)
+    return found
+
+
+def exact(row, point):
+    with mp.workdps(40):
+        return float(REFERENCES[row.name](*map(mp.mpf, point)))
+
+
+def exact_derivative(row, point, order):
+    with mp.workdps(60):
+        return float(mp.diff(REFERENCES[row.name], tuple(map(mp.mpf, point)), order))
+
+
+def same(a, b):
+    return a == b or (math.isnan(a) and math.isnan(b))
+
+
+def gradients(row, point):
+    operands = [*map(Value, point)]
+    row(*operands).backward()
+    return [operand.grad for operand in operands]
+
+
+def test_every_built_in_operation_has_a_reference():
+    assert {row.name for row in BUILT_IN_ROWS} == set(REFERENCES)
+
+
+@ROWS
+def test_values_agree_with_the_reference(row):
+    for point in points(row):
+        assert row(*point) == pytest.approx(exact(row, point), rel=RELATIVE, abs=ABSOLUTE)
+
+
+@ROWS
+def test_first_derivatives_agree_with_the_reference(row):
+    for point in points(row, 8):
+        for place, gradient in enumerate(gradients(row, point)):
+            order = tuple(int(place == other) for other in range(len(point)))
+            assert gradient == pytest.approx(exact_derivative(row, point, order), rel=RELATIVE, abs=ABSOLUTE)
+
+
+@ROWS
+def test_rules_on_values_give_second_derivatives(row):
+    for point in points(row, 4):
+        operands = [*map(Value, point)]
+        for first, local in enumerate(row.local_derivatives(operands, row(*operands))):
+            if not isinstance(local, Value):
+                continue
+            for operand in operands:
+                operand.grad = 0.0
+            local.backward()
+            for second, operand in enumerate(operands):
+                order = tuple(int(first == place) + int(second == place) for place in range(len(point)))
+                assert operand.grad == pytest.approx(exact_derivative(row, point, order), rel=SECOND, abs=SECOND)
+
+
+@pytest.mark.parametrize(
+    ("row", "point", "pinned"),
+    [(row, point, pinned) for row in BUILT_IN_ROWS for point, pinned in row.pinned.items()],
+    ids=str,
+)
+def test_singular_points_are_as_pinned(row, point, pinned):
+    assert same(row(*point), pinned.value)
+    assert same(row(*map(Value, point)).data, pinned.value)
+    assert all(map(same, gradients(row, point), pinned.local))
+
+
+@ROWS
+def test_floats_in_floats_out(row):
+    for point in points(row, 3):
+        assert type(row(*point)) is float
+        assert all(type(local) is float for local in row.local_derivatives(point, row(*point)))
+
+
+@ROWS
+def test_method_function_and_ufunc_agree_bit_for_bit(row):
+    for point in points(row, 3):
+        operands = [*map(Value, point)]
+        expected = row(*point)
+        assert row(*operands).data == expected
+        if row.arity is None:
+            continue
+        assert getattr(operands[0], row.name)(*operands[1:]).data == expected
+        ufunc = getattr(np, row.ufunc, None)
+        if isinstance(ufunc, np.ufunc):
+            assert ufunc(*operands).data == expected
+            arrays = [np.array([operand, operand], dtype=object) for operand in operands]
+            assert [node.data for node in ufunc(*arrays)] == [expected, expected]
+
+
+def test_numpy_names_of_inverse_functions_stay_in_the_graph():
+    v = Value(0.5)
+    for ufunc, row in [(np.arcsin, ad.asin), (np.arccos, ad.acos), (np.arctan, ad.atan)]:
+        assert ufunc(v).op is row
+
+
+@ROWS
+def test_operations_name_themselves_and_are_found_by_name(row):
+    assert lookup(row.name) is row
+    assert str(row) == row.name
+    assert repr(row) == f"<operation {row.name}>"
+
+
+def test_an_unknown_operation_is_answered_with_the_nearest_name():
+    with pytest.raises(ValueError, match="unknown operation 'sigmoyd' .did you mean 'sigmoid'"):
+        lookup("sigmoyd")
+
+
+def test_a_wrong_number_of_operands_is_refused():
+    with pytest.raises(TypeError, match="exp takes 1 operands, but 2 were given"):
+        ad.exp(1.0, 2.0)
+    with pytest.raises(TypeError, match="maximum takes 2 operands, but 1 were given"):
+        ad.maximum(1.0)
+
+
+def test_the_default_slope_may_be_left_out():
+    assert ad.leaky_relu(-2.0) == Value(-2.0).leaky_relu() == -0.02
+    assert ad.leaky_relu(-2.0, 0.5) == -1.0
+
+
+STABLE = [
+    (ad.tanh, 1000.0, 1.0), (ad.tanh, -1000.0, -1.0), (ad.sigmoid, 1000.0, 1.0), (ad.sigmoid, -1000.0, 0.0),
+    (ad.softplus, 1000.0, 1000.0), (ad.softplus, -1000.0, 0.0), (ad.expm1, 1e-18, 1e-18), (ad.log1p, 1e-18, 1e-18),
+    (ad.erf, 1000.0, 1.0), (ad.erf, 1e-300, 2 / math.sqrt(math.pi) * 1e-300), (ad.silu, -1000.0, 0.0),
+    (ad.silu, 1000.0, 1000.0), (ad.gelu, 1000.0, 1000.0), (ad.gelu, -1000.0, 0.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("row", "x", "expected"), STABLE, ids=str)
+def test_far_and_tiny_arguments_keep_their_digits(row, x, expected):
+    v = Value(x)
+    y = row(v)
+    y.backward()
+    assert y.data == pytest.approx(expected, rel=1e-15)
+    assert math.isfinite(v.grad)
+
+
+def test_gelu_far_left_keeps_its_relative_precision():
+    for x in (-5.0, -10.0, -20.0):
+        assert ad.gelu(x) == pytest.approx(exact(lookup("gelu"), (x,)), rel=1e-12, abs=0)
+
+
+IEEE = [
+    (lambda a: a / 0, 1.0, math.inf), (lambda a: a / 0, -1.0, -math.inf), (lambda a: a / 0, 0.0, math.nan),
+    (lambda a: 1 / a, -0.0, -math.inf), (lambda a: a.log(), -1.0, math.nan), (lambda a: a**-1, 0.0, math.inf),
+    (lambda a: a ** (1 / 3), -8.0, math.nan), (lambda a: a.exp(), 1000.0, math.inf), (lambda a: a**400, 10.0, math.inf),
+    (lambda a: a**401, -10.0, -math.inf), (lambda a: a.sinh(), -1000.0, -math.inf), (lambda a: a.cosh(), 1e3, math.inf),
+    (lambda a: a.expm1(), 1000.0, math.inf), (lambda a: a.log1p(), -1.0, -math.inf), (lambda a: a.sin(), math.inf, math.nan),
+    (lambda a: a * a, 1e200, math.inf), (lambda a: a.acos(), 2.0, math.nan), (lambda a: a.relu(), math.nan, math.nan),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("formula", "x", "expected"), IEEE)
+def test_numbers_follow_ieee_754_forward_and_backward(formula, x, expected):
+    v = Value(x)
+    y = formula(v)
+    assert same(y.data, expected)
+    y.backward()  # raises nothing either
+
+
+def test_only_real_numbers_become_floats():
+    with pytest.raises(TypeError, match="a real number is needed .* not str 'a'"):
+        as_float("a")
+    with pytest.raises(OverflowError, match="does not fit"):
+        as_float(10**400)
+
+
+@pytest.fixture()
+def declare():
+    """``operation``, whose declarations are taken back after the test."""
+    before = dict(OPERATIONS)
+    yield operation
+    for name in set(OPERATIONS) - set(before):
+        del OPERATIONS[name]
+        if hasattr(getattr(Value, name, None), "operation"):
+            delattr(Value, name)
+    assert before == OPERATIONS
+
+
+def test_an_own_operation_is_a_function_and_a_method_with_a_gradient(declare):
+    cube = declare("cube", lambda x: x**3, lambda x, y: 3 * x**2)
+    assert cube(2.0) == 8.0
+    for y, v in [(cube(v), v) for v in [Value(2.0)]] + [(v.cube(), v) for v in [Value(2.0)]]:
+        y.backward()
+        assert (y.data, v.grad, y.op) == (8.0, 12.0, cube)
+
+
+@pytest.mark.parametrize(
+    ("rule", "pole"),
+    [(lambda x, y: 1 / x, math.inf), (lambda x, y: 1 / -x, -math.inf), (lambda x, y: 1 / abs(x), math.inf)],
+)
+def test_an_own_rule_with_plain_division_gives_infinity_at_its_pole(declare, rule, pole):
+    own = declare("own", lambda x: x, rule)
+    v = Value(0.0)
+    own(v).backward()
+    assert v.grad == pole
+
+
+def test_an_own_rule_that_raises_still_raises_its_own_error(declare):
+    own = declare("own", lambda x: x, lambda x, y: math.exp(x))
+    with pytest.raises(OverflowError, match="math range error"):
+        own(Value(1000.0)).backward()
+
+
+def test_an_own_operation_may_be_replaced_on_request(declare):
+    declare("own", lambda x: x, lambda x, y: 1.0)
+    with pytest.raises(ValueError, match="declared already.*replace=True"):
+        declare("own", lambda x: 2 * x, lambda x, y: 2.0)
+    declare("own", lambda x: 2 * x, lambda x, y: 2.0, replace=True)
+    assert Value(3.0).own().data == 6.0
+
+
+def test_an_own_operation_may_be_built_from_methods_and_defaults(declare):
+    class Scale:
+        factor = 3.0
+
+        def primal(self, x):
+            return self.factor * x
+
+        def rule(self, x, y):
+            return self.factor
+
+    scale = Scale()
+    assert declare("scaled", scale.primal, scale.rule)(2.0) == 6.0
+    assert declare("doubled", lambda x, c=2: c * x, lambda x, y, c=2: c)(2.0) == 4.0
+
+
+def test_a_bad_declaration_is_refused(declare):
+    one = lambda x, y: 1.0
+    for name in ("exp", "variable", "constant"):
+        with pytest.raises(ValueError, match=f"{name}.* is built in"):
+            declare(name, lambda x: x, one, replace=True)
+    with pytest.raises(ValueError, match="must be a Python identifier"):
+        declare("no name", lambda x: x, one)
+    with pytest.raises(TypeError, match="primal of 'own' must be callable"):
+        declare("own", 1.0, one)
+    with pytest.raises(TypeError, match="local derivative of 'own' must be callable"):
+        declare("own", lambda x: x, 1.0)
+    with pytest.raises(TypeError, match="primal of 'own' must take 1 arguments"):
+        declare("own", lambda a, b: a, one)
+    with pytest.raises(TypeError, match="local derivative of 'own' must take 2 arguments .operands, then the output y"):
+        declare("own", lambda x: x, lambda x: 1.0)
+    with pytest.raises(TypeError, match="needs one local derivative"):
+        declare("own", lambda x: x)
