@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from demos._common import folder, parser
 
 from autodiff import Value, constant, draw, render
+from demos._common import folder, parser
 from nn import MLP, SGD, iris, mean_over, squared_error
 
 PETAL = slice(2, 4)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from demos._common import folder, parser
 
 from autodiff import Interval, Value, draw, grad, operation, render
+from demos._common import folder, parser
 from nn import MLP
 
 softsign = operation(

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from demos._common import folder, parser
 
 from autodiff import Value, draw, grad, hessian, hvp, render, tanh
+from demos._common import folder, parser
 
 CLOSED_FORMS: list[Callable[[float], float]] = [  # of t = tanh(x)
     lambda t: 1 - t**2,
