@@ -2,12 +2,13 @@
 
 import math
 
-import autodiff as ad
 import numpy as np
 import pytest
+from mpmath import mp
+
+import autodiff as ad
 from autodiff import OPERATIONS, Value, operation
 from autodiff.operations import BUILT_IN, REALS, as_float, lookup
-from mpmath import mp
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12  # a few roundings of the rule, and what (1 - y) loses at tanh's tails
 SECOND = 1e-6  # of the second derivative: the first one's rounding, amplified
@@ -175,14 +176,14 @@ def test_operations_name_themselves_and_are_found_by_name(row):
 
 
 def test_an_unknown_operation_is_answered_with_the_nearest_name():
-    with pytest.raises(ValueError, match="unknown operation 'sigmoyd' .did you mean 'sigmoid'"):
+    with pytest.raises(ValueError, match=r"unknown operation 'sigmoyd' .did you mean 'sigmoid'"):
         lookup("sigmoyd")
 
 
 def test_a_wrong_number_of_operands_is_refused():
-    with pytest.raises(TypeError, match="exp takes 1 operands, but 2 were given"):
+    with pytest.raises(TypeError, match=r"exp takes 1 operands, but 2 were given"):
         ad.exp(1.0, 2.0)
-    with pytest.raises(TypeError, match="maximum takes 2 operands, but 1 were given"):
+    with pytest.raises(TypeError, match=r"maximum takes 2 operands, but 1 were given"):
         ad.maximum(1.0)
 
 
@@ -218,7 +219,8 @@ IEEE = [
     (lambda a: 1 / a, -0.0, -math.inf), (lambda a: a.log(), -1.0, math.nan), (lambda a: a**-1, 0.0, math.inf),
     (lambda a: a ** (1 / 3), -8.0, math.nan), (lambda a: a.exp(), 1000.0, math.inf), (lambda a: a**400, 10.0, math.inf),
     (lambda a: a**401, -10.0, -math.inf), (lambda a: a.sinh(), -1000.0, -math.inf), (lambda a: a.cosh(), 1e3, math.inf),
-    (lambda a: a.expm1(), 1000.0, math.inf), (lambda a: a.log1p(), -1.0, -math.inf), (lambda a: a.sin(), math.inf, math.nan),
+    (lambda a: a.expm1(), 1000.0, math.inf), (lambda a: a.log1p(), -1.0, -math.inf),
+    (lambda a: a.sin(), math.inf, math.nan),
     (lambda a: a * a, 1e200, math.inf), (lambda a: a.acos(), 2.0, math.nan), (lambda a: a.relu(), math.nan, math.nan),
 ]  # fmt: skip
 
@@ -232,13 +234,13 @@ def test_numbers_follow_ieee_754_forward_and_backward(formula, x, expected):
 
 
 def test_only_real_numbers_become_floats():
-    with pytest.raises(TypeError, match="a real number is needed .* not str 'a'"):
+    with pytest.raises(TypeError, match=r"a real number is needed .* not str 'a'"):
         as_float("a")
-    with pytest.raises(OverflowError, match="does not fit"):
+    with pytest.raises(OverflowError, match=r"does not fit"):
         as_float(10**400)
 
 
-@pytest.fixture()
+@pytest.fixture
 def declare():
     """``operation``, whose declarations are taken back after the test."""
     before = dict(OPERATIONS)
@@ -271,13 +273,13 @@ def test_an_own_rule_with_plain_division_gives_infinity_at_its_pole(declare, rul
 
 def test_an_own_rule_that_raises_still_raises_its_own_error(declare):
     own = declare("own", lambda x: x, lambda x, y: math.exp(x))
-    with pytest.raises(OverflowError, match="math range error"):
+    with pytest.raises(OverflowError, match=r"math range error"):
         own(Value(1000.0)).backward()
 
 
 def test_an_own_operation_may_be_replaced_on_request(declare):
     declare("own", lambda x: x, lambda x, y: 1.0)
-    with pytest.raises(ValueError, match="declared already.*replace=True"):
+    with pytest.raises(ValueError, match=r"declared already.*replace=True"):
         declare("own", lambda x: 2 * x, lambda x, y: 2.0)
     declare("own", lambda x: 2 * x, lambda x, y: 2.0, replace=True)
     assert Value(3.0).own().data == 6.0
@@ -303,15 +305,17 @@ def test_a_bad_declaration_is_refused(declare):
     for name in ("exp", "variable", "constant"):
         with pytest.raises(ValueError, match=f"{name}.* is built in"):
             declare(name, lambda x: x, one, replace=True)
-    with pytest.raises(ValueError, match="must be a Python identifier"):
+    with pytest.raises(ValueError, match=r"must be a Python identifier"):
         declare("no name", lambda x: x, one)
-    with pytest.raises(TypeError, match="primal of 'own' must be callable"):
+    with pytest.raises(TypeError, match=r"primal of 'own' must be callable"):
         declare("own", 1.0, one)
-    with pytest.raises(TypeError, match="local derivative of 'own' must be callable"):
+    with pytest.raises(TypeError, match=r"local derivative of 'own' must be callable"):
         declare("own", lambda x: x, 1.0)
-    with pytest.raises(TypeError, match="primal of 'own' must take 1 arguments"):
+    with pytest.raises(TypeError, match=r"primal of 'own' must take 1 arguments"):
         declare("own", lambda a, b: a, one)
-    with pytest.raises(TypeError, match="local derivative of 'own' must take 2 arguments .operands, then the output y"):
+    with pytest.raises(
+        TypeError, match=r"local derivative of 'own' must take 2 arguments .operands, then the output y"
+    ):
         declare("own", lambda x: x, lambda x: 1.0)
-    with pytest.raises(TypeError, match="needs one local derivative"):
+    with pytest.raises(TypeError, match=r"needs one local derivative"):
         declare("own", lambda x: x)
