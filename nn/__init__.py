@@ -1,0 +1,32 @@
+"""A tiny layer of neural networks on top of ``autodiff``: everything is scalars, and all of it can be stepped through.
+
+>>> from nn import MLP, Adam, binary_cross_entropy, fit, moons
+>>> data = moons(20)
+>>> model = MLP(2, [4, 1])
+>>> history = fit(model, data.inputs, data.targets, binary_cross_entropy,
+...     optimizer=Adam(model.parameters(), learning_rate=0.05), epochs=30, progress=False)
+>>> history.losses[-1] < history.losses[0]
+True
+"""
+
+from nn.datasets import Dataset, circles, digits, iris, moons, spirals
+from nn.layers import MLP, Layer, Neuron
+from nn.losses import (
+    absolute_error,
+    binary_cross_entropy,
+    hinge,
+    mean_over,
+    softmax_cross_entropy,
+    squared_error,
+    sum_over,
+)
+from nn.module import Module
+from nn.optimizers import SGD, Adam, Optimizer
+from nn.plots import plot_decision_boundary, plot_loss
+from nn.training import History, NonFiniteLossError, accuracy, fit
+
+__all__ = [
+    "MLP", "SGD", "Adam", "Dataset", "History", "Layer", "Module", "Neuron", "NonFiniteLossError", "Optimizer",
+    "absolute_error", "accuracy", "binary_cross_entropy", "circles", "digits", "fit", "hinge", "iris", "mean_over",
+    "moons", "plot_decision_boundary", "plot_loss", "softmax_cross_entropy", "spirals", "squared_error", "sum_over",
+]  # fmt: skip

@@ -1,0 +1,225 @@
+"""``Module``: something with named parameters, which can be listed, saved and loaded."""
+
+from __future__ import annotations
+
+import io
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from math import isfinite
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from autodiff import Value
+
+M = TypeVar("M")
+
+
+class _NamesParameters(type):
+    """Gives the parameters of a module their names as labels, once it is constructed."""
+
+    def __call__(cls: type[M], *args: Any, **options: Any) -> M:
+        module = super().__call__(*args, **options)  # type: ignore[misc]  # mypy takes cls for a plain class
+        _label_parameters(module)
+        return module  # type: ignore[no-any-return]
+
+
+class Module(metaclass=_NamesParameters):
+    """Something with parameters; subclass it, and assign parameters and modules to attributes.
+
+    The parameters are the leaf ``Value``s found in attributes, and in the lists, tuples, dicts, object
+    arrays and modules there, in the order of definition. A parameter's name is the way to it, such as
+    ``layers.0.neurons.3.weights.1``; it is also its label, unless it was given one by hand.
+
+    >>> class Line(Module):
+    ...     def __init__(self):
+    ...         self.slope, self.offset = Value(2.0), Value(1.0)
+    ...     def __call__(self, x):
+    ...         return self.slope * x + self.offset
+    >>> line = Line()
+    >>> line
+    Line(2 parameters)
+    >>> line.state_dict()
+    {'slope': 2.0, 'offset': 1.0}
+    >>> print(line(3.0), line.slope.label)
+    7.0 slope
+    """
+
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """The prediction; a subclass says how it is computed."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is computed: write its __call__")
+
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """The module itself, named ``""``, and all modules in it, each once, with their names."""
+        for name, found in _walk(self):
+            if isinstance(found, Module):
+                yield name, found
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """The parameters with their names; a parameter that is shared is listed once, where it is met first.
+
+        Raises:
+            ValueError: two of them have the same name, as dict keys with dots in them can make it.
+        """
+        names = set()
+        for name, found in _walk(self):
+            if isinstance(found, Value):
+                if name in names:
+                    raise ValueError(f"two parameters have the name {name!r}: rename a key of a dict")
+                names.add(name)
+                yield name, found
+
+    def parameters(self) -> list[Value]:
+        """The parameters, in the order of definition."""
+        return [value for _, value in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0, as it must be before the next ``backward()``."""
+        for value in self.parameters():
+            value.grad = 0.0
+
+    def state_dict(self) -> dict[str, float]:
+        """The numbers of the parameters, by name."""
+        return {name: value.data for name, value in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Set the parameters to the numbers of a state; on an error none of them is changed.
+
+        Args:
+            state: a finite number for the name of every parameter, as ``state_dict()`` gives it.
+
+        Raises:
+            TypeError: a number is not a scalar.
+            ValueError: names are missing or unexpected, or a number is not finite.
+
+        >>> class Point(Module):
+        ...     def __init__(self):
+        ...         self.x, self.y = Value(0.0), Value(0.0)
+        >>> Point().load_state_dict({"x": 1.0, "z": 2.0})
+        Traceback (most recent call last):
+        ValueError: the state does not fit Point(2 parameters): missing 'y'; unexpected 'z'
+        """
+        parameters = dict(self.named_parameters())
+        missing = [name for name in parameters if name not in state]
+        unexpected = [name for name in state if name not in parameters]
+        if missing or unexpected:
+            faults = [f"{what} {_listed(names)}" for what, names in
+                      (("missing", missing), ("unexpected", unexpected)) if names]  # fmt: skip
+            raise ValueError(f"the state does not fit {self!r}: {'; '.join(faults)}")
+        numbers = {name: _finite(name, state[name]) for name in parameters}
+        for name, value in parameters.items():
+            value.data = numbers[name]
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the parameters to a file in NumPy's ``.npz`` format; the same numbers give the same bytes.
+
+        The file is written beside its place and moved there when it is whole, so that a crash leaves
+        the old file as it was.
+
+        Raises:
+            ValueError: a parameter is not finite.
+            OSError: the file cannot be written.
+        """
+        state = self.state_dict()
+        values = [_finite(name, number) for name, number in state.items()]
+        place = Path(path).resolve()
+        temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
+        try:
+            with open(temporary, "xb") as file:
+                np.savez(file, names=np.array(list(state), dtype=str), values=np.array(values, dtype=float))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, place)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Set the parameters to those of a file that ``save`` wrote; on an error none of them is changed.
+
+        Raises:
+            ValueError: the file is not one of ``save``, or does not fit this module.
+            OSError: the file cannot be read.
+        """
+        try:
+            self.load_state_dict(_saved_state(Path(path).read_bytes()))
+        except ValueError as error:
+            raise ValueError(f"cannot load {os.fspath(path)!r}: {error}") from error
+
+    def __repr__(self) -> str:
+        count = len(self.parameters())
+        return f"{type(self).__name__}({count} parameter{'s' * (count != 1)})"
+
+
+def _walk(root: Module) -> Iterator[tuple[str, Module | Value]]:
+    """Every module and parameter below the root, each once, in the order of definition, by dotted name."""
+    seen: dict[int, object] = {}  # holds what it has seen, so that no id is given out a second time
+    stack: list[tuple[str, object]] = [("", root)]
+    while stack:
+        name, thing = stack.pop()
+        if id(thing) in seen:
+            continue
+        inside: Iterator[tuple[Any, object]]
+        if isinstance(thing, Value):
+            inside = iter(())
+            if thing.op.name == "variable":
+                yield name, thing
+        elif isinstance(thing, Module):
+            inside = iter(vars(thing).items())
+            yield name, thing
+        elif isinstance(thing, dict):
+            inside = iter(thing.items())
+        elif isinstance(thing, (list, tuple)):
+            inside = enumerate(thing)
+        elif isinstance(thing, np.ndarray) and thing.dtype == object:
+            inside = enumerate(thing.tolist() if thing.ndim else ())
+        else:
+            continue
+        seen[id(thing)] = thing
+        stack.extend(reversed([(f"{name}.{key}" if name else str(key), part) for key, part in inside]))
+
+
+def _label_parameters(module: Module) -> None:
+    """Label each parameter with its name, where it has no label or one that a part of the module gave it."""
+    given = {
+        (id(value), name)
+        for _, part in module.named_modules()
+        if part is not module
+        for name, value in part.named_parameters()
+    }
+    for name, value in module.named_parameters():
+        if not value.label or (id(value), value.label) in given:
+            value.label = name
+
+
+def _finite(name: str, number: Any) -> float:
+    try:
+        data = Value(number).data
+    except TypeError as error:
+        raise TypeError(f"the parameter {name!r} must be a number: {error}") from None
+    if not isfinite(data):
+        raise ValueError(f"the parameter {name!r} must be finite, not {data}")
+    return data
+
+
+def _listed(names: list[str], limit: int = 5) -> str:
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(map(repr, names[:limit])) + more
+
+
+def _saved_state(content: bytes) -> dict[str, float]:
+    try:
+        file = np.load(io.BytesIO(content), allow_pickle=False)
+        arrays = dict(file) if isinstance(file, np.lib.npyio.NpzFile) else {}
+    except Exception as error:  # the readers of zip, zlib and npy raise a dozen kinds at a foreign file
+        raise ValueError(f"it is not a file of saved parameters ({error})") from error
+    if set(arrays) != {"names", "values"}:
+        raise ValueError("it is not a file of saved parameters (arrays 'names' and 'values' are needed)")
+    names, values = arrays["names"], arrays["values"]
+    if names.dtype.kind != "U" or values.dtype != np.float64 or not names.ndim == values.ndim == 1:
+        raise ValueError("its 'names' must be a row of strings and its 'values' a row of 64-bit floats")
+    if not len(set(names.tolist())) == len(names) == len(values):
+        raise ValueError(f"it has {len(set(names.tolist()))} different names for {len(values)} values")
+    return dict(zip(names.tolist(), values.tolist()))

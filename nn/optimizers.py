@@ -1,0 +1,157 @@
+"""Optimizers: how the parameters move against their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import inf, isfinite, sqrt
+from typing import TypeAlias
+
+from autodiff import Value
+
+Rate: TypeAlias = float | Callable[[int], float]
+"""A learning rate: a number, or a schedule, a function of the number of steps taken so far."""
+
+
+class Optimizer:
+    """What all optimizers share; a subclass says in ``moves`` how far each parameter goes.
+
+    Args:
+        parameters: the leaf ``Value``s to move.
+        learning_rate: a positive number, or a function ``step -> rate``, called with 0 for the first step.
+
+    Raises:
+        TypeError: a parameter is not a leaf ``Value``.
+        ValueError: there are no parameters, one is listed twice, or the learning rate is not positive.
+    """
+
+    def __init__(self, parameters: Iterable[Value], learning_rate: Rate) -> None:
+        self.parameters = list(parameters)
+        for value in self.parameters:
+            if not isinstance(value, Value) or value.op.name != "variable":
+                raise TypeError(f"a parameter must be a leaf Value that gradients flow to, not {value!r:.80}")
+        if not self.parameters:
+            raise ValueError("there are no parameters to optimize")
+        if len(set(map(id, self.parameters))) < len(self.parameters):
+            raise ValueError("a parameter is listed twice, and would be moved twice")
+        if not callable(learning_rate):
+            _check("learning_rate", learning_rate, learning_rate > 0, "positive")
+        self.learning_rate = learning_rate
+        self.steps = 0
+
+    def zero_grad(self) -> None:
+        """Set the gradient of every parameter to 0."""
+        for value in self.parameters:
+            value.grad = 0.0
+
+    def step(self) -> None:
+        """Move every parameter once, by its present gradient.
+
+        Raises:
+            FloatingPointError: a gradient is not finite; the message names the parameter, and none is moved.
+            ValueError: the schedule gave a rate that is negative or not finite.
+        """
+        for place, value in enumerate(self.parameters):
+            if not isfinite(value.grad):
+                raise FloatingPointError(
+                    f"the gradient of the parameter {value.label or place!r} is {value.grad}: no parameter was changed"
+                )
+        rate = self.learning_rate(self.steps) if callable(self.learning_rate) else self.learning_rate
+        _check("learning_rate", rate, rate >= 0, f"at least 0 (it was asked for at step {self.steps})")
+        self.steps += 1
+        for value, move in zip(self.parameters, self.moves(rate)):
+            value.data += move
+
+    def moves(self, rate: float) -> list[float]:
+        """What is added to each parameter in this step, whose number is ``self.steps``, counted from 1."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how parameters move: write its moves()")
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum if wished: v ← momentum · v + gradient, parameter ← parameter − rate · v.
+
+    Stochastic if the gradients are those of a part of the data. The source of the momentum is Polyak
+    1964, "Some methods of speeding up the convergence of iteration methods", eq. 9, with the learning
+    rate outside the velocity, so that a schedule acts at once.
+
+    Args:
+        parameters, learning_rate: as for :class:`Optimizer`.
+        momentum: from 0 up to but not including 1.
+
+    Raises:
+        TypeError, ValueError: as :class:`Optimizer`; a ValueError also if the momentum is out of range.
+
+    >>> x = Value(3.0, label="x")
+    >>> descent = SGD([x], learning_rate=0.25)
+    >>> for _ in range(3):
+    ...     descent.zero_grad()
+    ...     (x ** 2).backward()
+    ...     descent.step()
+    >>> x.data
+    0.375
+    """
+
+    def __init__(self, parameters: Iterable[Value], learning_rate: Rate = 0.01, momentum: float = 0.0) -> None:
+        super().__init__(parameters, learning_rate)
+        _check("momentum", momentum, 0 <= momentum < 1, "at least 0 and below 1")
+        self.momentum = momentum
+        self.velocities = [0.0] * len(self.parameters)
+
+    def moves(self, rate: float) -> list[float]:
+        self.velocities = [
+            self.momentum * velocity + value.grad for velocity, value in zip(self.velocities, self.parameters)
+        ]
+        return [-rate * velocity for velocity in self.velocities]
+
+
+class Adam(Optimizer):
+    """Adam: steps of about the learning rate, whatever the scale of the gradients.
+
+    Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", Algorithm 1, with its defaults.
+
+    Args:
+        parameters, learning_rate: as for :class:`Optimizer`.
+        beta1: the decay of the mean of the gradients, from 0 up to but not including 1.
+        beta2: the decay of the mean of their squares, in the same range.
+        epsilon: a positive number that keeps the division finite.
+
+    Raises:
+        TypeError, ValueError: as :class:`Optimizer`; a ValueError also if an option is out of range.
+
+    >>> x = Value(3.0, label="x")
+    >>> adam = Adam([x], learning_rate=0.5)
+    >>> (x ** 2).backward()
+    >>> adam.step()
+    >>> print(f"{x:.6f}")
+    2.500000
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: Rate = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
+        super().__init__(parameters, learning_rate)
+        _check("beta1", beta1, 0 <= beta1 < 1, "at least 0 and below 1")
+        _check("beta2", beta2, 0 <= beta2 < 1, "at least 0 and below 1")
+        _check("epsilon", epsilon, epsilon > 0, "positive")
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+        self.first_moments = [0.0] * len(self.parameters)
+        self.second_moments = [0.0] * len(self.parameters)
+
+    def moves(self, rate: float) -> list[float]:
+        moves = []
+        bias1, bias2 = 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
+        for place, value in enumerate(self.parameters):
+            first = self.beta1 * self.first_moments[place] + (1 - self.beta1) * value.grad
+            second = self.beta2 * self.second_moments[place] + (1 - self.beta2) * value.grad * value.grad
+            self.first_moments[place], self.second_moments[place] = first, second
+            moves.append(-rate * (first / bias1) / (sqrt(second / bias2) + self.epsilon))
+        return moves
+
+
+def _check(name: str, number: float, allowed: bool, range_: str) -> None:
+    if not allowed or number == inf:
+        raise ValueError(f"{name} must be finite and {range_}, not {number}")
