@@ -1,0 +1,234 @@
+"""``draw``: the graph as DOT text, the same bytes for the same program in every run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from autodiff.backward import NOT_COMPUTED
+from autodiff.drawing.clusters import Path
+from autodiff.drawing.colours import FILLS, INK, LINE, QUIET, STROKES, WIDTHS, Scale, scale, text_on
+from autodiff.drawing.rendering import Drawing
+from autodiff.drawing.scene import Arrow, Box, Scene, scene
+from autodiff.drawing.text import html, short, sign, span
+from autodiff.value import Value
+
+DIRECTIONS = {"right": "LR", "down": "TB"}
+MERGES = ("constants", "siblings", "nothing")
+FONT = "Helvetica,Arial,sans-serif"
+CLUSTER_FILLS = ("#f6f7f9", "#eceff3", "#e2e6ec")
+
+
+def draw(
+    value: Value,
+    *,
+    fold: str | Iterable[str] | None = None,
+    constants: bool = True,
+    merge: str = "constants",
+    depth: int | None = None,
+    clusters: bool = True,
+    direction: str = "right",
+    legend: bool = True,
+    max_nodes: int | None = 300,
+    prefix: str = "",
+) -> Any:
+    """The graph that a value was computed from, as a ``graphviz.Digraph``.
+
+    Each node shows its name, its operation, its data and its gradient; each edge, from operand to result, the local
+    derivative (``×``) and the contribution to the operand's gradient (``+=``). The greater a gradient, the darker.
+    In the SVG, node ``n5`` is the one at place 5 of the topological order, and ``e5_0`` the edge of its first operand;
+    the classes are ``variable``, ``constant``, ``result``, ``folded``, ``op-…``, ``grad-0`` to ``grad-5``,
+    ``not-computed`` and, on clusters, ``module``.
+
+    Args:
+        value: the root, a scalar.
+        fold: "neuron" or "layer" draws each of them as one node; also another kind of module, the path of one, such
+            as "layers.0", or several of these. Modules are known by the labels of their parameters.
+        constants: False hides them.
+        merge: "constants" draws equal constants of one result once, with their number as "×3"; "siblings" also
+            folded modules that are alike, with the ranges of their numbers; "nothing" draws every one.
+        depth: draw only the nodes at most that many steps from the root.
+        clusters: frame neurons and layers.
+        direction: "right" or "down", the way from the operands to the root.
+        legend: explain colours and edges below the graph.
+        max_nodes: the greatest number of nodes to draw; None for no limit.
+        prefix: put before all ids of the SVG, so that several figures can be on one page.
+
+    Raises:
+        TypeError: the value is not a ``Value``.
+        ValueError: an option is none of those allowed, or there are more than ``max_nodes`` nodes to draw.
+        RuntimeError: a leaf's data was changed since the forward pass.
+
+    >>> a = Value(3.0, label="a")
+    >>> loss = a * a
+    >>> loss.backward()
+    >>> print(draw(loss).source.count("->"))
+    2
+    """
+    if not isinstance(value, Value):
+        raise TypeError(f"draw needs a Value, not {type(value).__name__} {value!r:.60}")
+    _choice("direction", direction, tuple(DIRECTIONS))
+    _choice("merge", merge, MERGES)
+    for option, given in (("constants", constants), ("clusters", clusters), ("legend", legend)):
+        _choice(option, given, (True, False))
+    _number("depth", depth, 0)
+    _number("max_nodes", max_nodes, 1)
+    if not (isinstance(prefix, str) and re.fullmatch(r"([A-Za-z_][\w-]*)?", prefix, re.ASCII)):
+        raise ValueError(f"prefix must be letters, digits, - and _, beginning with a letter, not {prefix!r}")
+    picture = scene(value, fold=fold, constants=constants, merge=merge, depth=depth, clusters=clusters)
+    if max_nodes is not None and len(picture.boxes) > max_nodes:
+        raise ValueError(
+            f"{len(picture.boxes)} nodes are more than max_nodes={max_nodes}: draw less with fold='neuron' or "
+            "fold='layer', merge='siblings', constants=False or depth=3, or raise max_nodes"
+        )
+    return _digraph(value, picture, direction, legend, prefix)
+
+
+def _choice(option: str, given: object, allowed: tuple[object, ...]) -> None:
+    if given not in allowed or isinstance(given, bool) != isinstance(allowed[0], bool):
+        raise ValueError(f"{option} must be one of {', '.join(map(repr, allowed))}, not {given!r}")
+
+
+def _number(option: str, given: object, least: int) -> None:
+    if given is not None and (not isinstance(given, int) or isinstance(given, bool) or given < least):
+        raise ValueError(f"{option} must be an int from {least} on, or None, not {given!r}")
+
+
+def _digraph(root: Value, picture: Scene, direction: str, legend: bool, prefix: str) -> Drawing:
+    gradients = [node.grad for box in picture.boxes for node in box.nodes if node.grad is not NOT_COMPUTED]
+    gradients += [arrow.contribution for arrow in picture.arrows if arrow.contribution is not None]
+    colours = scale(gradients)
+    graph = Drawing("autodiff", format="svg", engine="dot", root=root)
+    graph.attr("graph", id=f"{prefix}graph", rankdir=DIRECTIONS[direction], fontname=FONT, fontsize="10",
+               bgcolor="white", pad="0.2", nodesep="0.18", ranksep="0.35", tooltip=" ")  # fmt: skip
+    graph.attr("node", fontname=FONT, fontsize="10", fontcolor=INK, shape="box", style="rounded,filled",
+               fillcolor="white", color=LINE, margin="0.06,0.03", height="0", width="0")  # fmt: skip
+    graph.attr("edge", fontname=FONT, fontsize="8", fontcolor=QUIET, color=LINE, arrowsize="0.5")
+    if legend:
+        graph.attr("graph", label=_legend(colours if gradients else None), labelloc="b", labeljust="l")
+    members: dict[Path, list[Box]] = {}
+    for box in picture.boxes:
+        members.setdefault(box.path, []).append(box)
+    _add_clusters(graph, members, colours, prefix)
+    for arrow in picture.arrows:
+        _add_arrow(graph, arrow, colours, prefix)
+    return graph
+
+
+def _add_clusters(graph: Any, members: dict[Path, list[Box]], colours: Scale, prefix: str) -> None:
+    """Boxes, each inside the frames of its path: one frame below another, innermost first."""
+    import graphviz
+
+    paths = sorted({path[:depth] for path in members for depth in range(1, len(path) + 1)}, key=_natural)
+    frames: dict[Path, Any] = {(): graph}
+    for path in paths:
+        frame = frames[path] = graphviz.Digraph(f"cluster_{'.'.join(path)}")
+        frame.attr(label=f"<{html(path[-1])}>", id=f"{prefix}module-{'.'.join(path)}", style="rounded,filled",
+                   fillcolor=CLUSTER_FILLS[min(len(path), 3) - 1], color="#d5dae1", fontcolor=QUIET, fontsize="9",
+                   labeljust="l", labelloc="t", margin="7", tooltip=".".join(path))  # fmt: skip
+        frame.attr("graph", {"class": "module"})
+    for path, boxes in members.items():
+        for box in boxes:
+            _add_box(frames[path], box, colours, prefix)
+    for path in sorted(paths, key=len, reverse=True):  # stable: siblings stay in their natural order
+        frames[path[:-1]].subgraph(frames[path])
+
+
+def _natural(path: Path) -> list[list[object]]:
+    """So that neuron 10 comes after neuron 9."""
+    return [[int(part) if part.isdigit() else part for part in re.split(r"\.", step)] for step in path]
+
+
+def _add_box(graph: Any, box: Box, colours: Scale, prefix: str) -> None:
+    gradients = [node.grad for node in box.nodes if node.grad is not NOT_COMPUTED]
+    computed = bool(gradients) and box.kind != "constant"
+    level = max(map(colours.level, gradients)) if computed else 0
+    fill = FILLS[level] if box.kind != "constant" else "#f1f3f4"
+    ink = text_on(fill)
+    quiet = QUIET if ink == INK and level < 3 else ink
+    node = box.nodes[0]
+    data = span([node.data for node in box.nodes])
+    tooltip = [f"data {node.data!r}"]
+    name = html(_short_name(box))
+    times = f" ×{box.repeats}" if box.repeats > 1 else ""
+    if box.kind == "constant":
+        label = f'<font color="{quiet}">{name + " = " if node.label else ""}{short(node.data)}{times}</font>'
+    else:
+        if box.kind == "folded":
+            left, right = f"<b>{name}{times}</b>", ""
+            size = f"{box.count} nodes" + (f", {len(box.nodes)} outputs" if len(box.nodes) > 1 else "")
+        else:
+            left = f"<b>{name}</b>" if node.label else f'<font color="{quiet}">{name}</font>'
+            right = f"<b>{html(sign(node.op))}</b>" if node.parents else ""
+            size = ""
+        gradient = span(gradients) if computed else f'<font color="{quiet}"><i>not computed</i></font>'
+        tooltip += [f"gradient {node.grad!r}" if computed else "gradient not computed"]
+        rows = [_row(left, right)]
+        rows += [f'<tr><td colspan="2" align="left"><font color="{quiet}">{size}</font></td></tr>'] if size else []
+        rows += [
+            _row(f'<font color="{quiet}">{word}</font>', number)
+            for word, number in (("data", data), ("grad", gradient))
+        ]
+        if box.hidden_operands:
+            more = f"… {box.hidden_operands} operand{'s' * (box.hidden_operands > 1)} not drawn"
+            rows += [f'<tr><td colspan="2" align="left"><font color="{quiet}"><i>{more}</i></font></td></tr>']
+        label = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{"".join(rows)}</table>'
+    classes = [box.kind, f"grad-{level}" if computed else "" if box.kind == "constant" else "not-computed"]
+    classes += [f"op-{node.op.name}"] if box.kind == "result" else []
+    extra = {"constant": {"color": "#f1f3f4"}, "variable": {"penwidth": "1.6", "color": "#5f6368"}}.get(box.kind, {})
+    if box.kind == "folded":
+        extra = {"peripheries": "2"}
+    if not computed and box.kind not in ("constant", "folded"):
+        extra = {**extra, "style": "rounded,filled,dashed"}
+    if any(node.grad != node.grad for node in box.nodes) or data == "nan":
+        extra = {**extra, "color": "#b00020", "penwidth": "2"}
+    extra |= {"class": " ".join(filter(None, classes)), "tooltip": r"\n".join(tooltip)}
+    graph.node(box.id, label=f"<{label}>", id=f"{prefix}{box.id}", fillcolor=fill, fontcolor=ink, **extra)
+
+
+def _row(left: str, right: str) -> str:
+    return f'<tr><td align="left">{left}</td><td align="right">{right or " "}</td></tr>'
+
+
+def _short_name(box: Box) -> str:
+    """The name inside the frames: without the path that they show already."""
+    return box.name.removeprefix(".".join(box.path) + ".") if box.path else box.name
+
+
+def _add_arrow(graph: Any, arrow: Arrow, colours: Scale, prefix: str) -> None:
+    known = arrow.contribution is not None
+    level = colours.level(arrow.contribution) if arrow.contribution is not None else 0
+    lines = [f"×{short(arrow.local)}"] if arrow.local is not None else []
+    if arrow.contribution is not None:
+        lines.append(f"+= {short(arrow.contribution)}")
+    if arrow.count > 1 and arrow.tail.kind != "constant":
+        lines.append(f"{arrow.count} edges")
+    options = {"id": f"{prefix}{arrow.id}", "class": f"grad-{level}" if known else "not-computed"}
+    if lines:
+        cells = "".join(f'<tr><td align="left">{line}</td></tr>' for line in lines)
+        options["label"] = f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{cells}</table>>'
+    if known:
+        options |= {"color": STROKES[level], "penwidth": str(WIDTHS[level])}
+    if arrow.tail.kind == "constant":
+        options |= {"style": "dotted", "class": "constant"}
+    graph.edge(arrow.tail.id, arrow.head.id, tooltip=" ", labeltooltip=" ", **options)
+
+
+def _legend(colours: Scale | None) -> str:
+    note = "edge: × local derivative"
+    cells = ""
+    if colours is None:
+        note += ";  gradients: not computed (call backward)"
+    else:
+        note += ",  += contribution to the operand's gradient"
+        texts = ["0", f"&lt; {short(colours.bounds[0])}", *(f"≥ {short(bound)}" for bound in colours.bounds)]
+        cells = '<td align="left">size of gradient  </td>' + "".join(
+            f'<td bgcolor="{fill}" border="1" color="#d5dae1"><font color="{text_on(fill)}"> {text} </font></td>'
+            for fill, text in zip(FILLS, texts)
+        )
+        cells += "<td>    </td>"
+    return (
+        f'<<font point-size="8" color="{QUIET}"><table border="0" cellborder="0" cellspacing="0" cellpadding="2">'
+        f'<tr><td colspan="9" height="8"></td></tr><tr>{cells}<td align="left">{html(note)}</td></tr></table></font>>'
+    )

@@ -1,0 +1,65 @@
+"""``render``: a picture, or the best there is without one, as a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import graphviz
+
+from autodiff.drawing.dot_text import draw
+from autodiff.drawing.rendering import HINT, find_dot, run_dot
+from autodiff.drawing.tree import tree
+from autodiff.value import Value
+
+SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".gv")
+
+
+def render(
+    value: Value | Any,
+    path: str | os.PathLike[str],
+    *,
+    dot: str | os.PathLike[str] | None = None,
+    **options: Any,
+) -> Path:
+    """Write the picture of a value's graph to a file, and return the path of the file that was written.
+
+    Where there is no dot, a tree of plain text is written instead, to the same path with the suffix ``.txt``.
+
+    Args:
+        value: the root, or a ``graphviz.Digraph``, such as ``draw`` returns.
+        path: ends in ``.svg`` or ``.png``; ``.dot`` and ``.gv`` are DOT text; ``.pdf`` needs a dot of the system.
+        dot: the program to use, see :func:`find_dot`.
+        **options: those of :func:`draw`, if the value is not a ``Digraph``.
+
+    Raises:
+        TypeError: the value is neither a ``Value`` nor a ``Digraph``, or options come with a ``Digraph``.
+        ValueError: the suffix is none of these, or as for ``draw``.
+        RuntimeError: the dot failed, or as for ``draw``.
+
+    >>> from pathlib import Path; from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder: render(Value(2.0) * 3, Path(folder) / "product.dot").name
+    'product.dot'
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"the file must end in one of {', '.join(SUFFIXES)}, not {path.name!r}")
+    if isinstance(value, graphviz.Digraph):
+        if options:
+            raise TypeError(f"a Digraph is drawn already: pass {', '.join(options)} to draw()")
+        picture, root = value, getattr(value, "root", None)
+    else:
+        picture, root = draw(value, **options), value
+    if suffix in (".dot", ".gv"):
+        path.write_text(picture.source, encoding="utf-8")
+        return path
+    program = find_dot(dot)
+    if program is not None:
+        path.write_bytes(run_dot(program, picture.source, suffix[1:]))
+        return path
+    path = path.with_suffix(".txt")
+    text = picture.source if root is None else tree(root)
+    path.write_text(f"There is no dot on this machine; {HINT}\n\n{text}\n", encoding="utf-8")
+    return path

@@ -1,0 +1,97 @@
+"""Finding a ``dot`` and running it: the one place where pictures leave Python."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import graphviz
+
+if TYPE_CHECKING:
+    from autodiff.value import Value
+
+SETTING = "AUTODIFF_DOT"
+HINT = 'for pictures, install Graphviz or: pip install "autodiff-steps[dot]"'
+TIMEOUT = 120.0
+"""Seconds; a graph of 3000 nodes takes about 6."""
+
+
+def find_dot(setting: str | os.PathLike[str] | None = None) -> str | None:
+    """The path of the program that lays out graphs; None if there is none.
+
+    It is the setting, else the environment variable AUTODIFF_DOT ("none" for no program at all), else a ``dot`` of the
+    system, else the ``graphviz-pure`` beside this Python, else one on the PATH.
+
+    Raises:
+        FileNotFoundError: the setting or AUTODIFF_DOT is the path of no program.
+    """
+    wanted = os.fspath(setting) if setting is not None else os.environ.get(SETTING, "")
+    if wanted.lower() == "none":
+        return None
+    if wanted:
+        found = shutil.which(wanted)
+        if found is None:
+            source = "the argument dot" if setting is not None else f"the environment variable {SETTING}"
+            raise FileNotFoundError(
+                f"{source} is {wanted!r}, which is no program: give the path of Graphviz's dot, or 'none'"
+            )
+        return found
+    beside = Path(sys.executable).parent
+    return (
+        shutil.which("dot")
+        or shutil.which("graphviz-pure", path=os.pathsep.join(map(str, (beside, beside / "Scripts"))))
+        or shutil.which("graphviz-pure")
+    )
+
+
+def run_dot(dot: str, source: str, suffix: str) -> bytes:
+    """The picture of DOT text, in the format of that name: "svg", "png" or, with a dot of the system, "pdf".
+
+    Raises:
+        ValueError: this dot does not write that format.
+        RuntimeError: the dot failed, or took longer than 120 s.
+    """
+    allowed = ("svg", "png") if Path(dot).stem == "graphviz-pure" else ("svg", "png", "pdf")
+    if suffix not in allowed:
+        raise ValueError(f"{dot} writes {' and '.join(allowed)}, not {suffix}: install Graphviz for pdf")
+    command = [dot, f"-T{suffix}"] + (["-Gdpi=144"] if suffix == "png" else [])
+    try:
+        ran = subprocess.run(command, input=source.encode(), capture_output=True, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        raise RuntimeError(
+            f"{dot} took longer than {TIMEOUT:.0f} s: draw less, with fold=, constants=False or depth="
+        ) from None
+    if ran.returncode or not ran.stdout:
+        raise RuntimeError(f"{dot} failed with code {ran.returncode}: {ran.stderr.decode(errors='replace').strip()}")
+    return ran.stdout
+
+
+class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no types
+    """A ``graphviz.Digraph`` that a notebook shows with whatever dot there is."""
+
+    def __init__(self, *arguments: Any, root: Value | None = None, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.root = root
+        """What was drawn, for the text tree where there is no dot."""
+
+    def copy(self) -> Any:
+        """A copy, of the same root."""
+        copied = super().copy()
+        copied.root = self.root
+        return copied
+
+    def _repr_mimebundle_(self, *_: object, **__: object) -> dict[str, str]:
+        dot = find_dot()
+        if dot is None:
+            return {"text/plain": f"{self.source}\n{HINT}"}
+        return {"text/plain": repr(self), "image/svg+xml": svg(dot, self.source)}
+
+
+def svg(dot: str, source: str) -> str:
+    """The ``<svg>`` element alone, as a page needs it: without the head of an XML file."""
+    text = run_dot(dot, source, "svg").decode()
+    return text[text.index("<svg") :]

@@ -1,0 +1,217 @@
+"""What a picture shows: boxes and arrows, after folding, merging and leaving out. No layout, no colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from autodiff.backward import NOT_COMPUTED, check_unchanged, local_derivatives
+from autodiff.drawing.clusters import Folds, Path, modules
+from autodiff.graph import names, topological_order
+from autodiff.operations import CONSTANT, VARIABLE
+
+if TYPE_CHECKING:
+    from autodiff.value import Value
+
+
+@dataclass
+class Box:
+    """One drawn node: a recorded node, repeated constants, or a folded module (or several alike)."""
+
+    id: str
+    name: str
+    kind: str
+    """variable, constant, result or folded."""
+    path: Path
+    nodes: list[Value]
+    """The recorded nodes whose numbers are shown; of a folded module, its outputs."""
+    count: int = 1
+    """How many recorded nodes the box stands for."""
+    repeats: int = 1
+    hidden_operands: int = 0
+    """How many operands are beyond the depth that is drawn."""
+    operations: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Arrow:
+    """One drawn edge, from operand to result; or all edges between two boxes of which one is folded."""
+
+    id: str
+    tail: Box
+    head: Box
+    local: float | None
+    """The local derivative; None on edges of constants and of folded modules."""
+    contribution: float | None
+    """The sum of the contributions to the operand; None before backward, and where there is no one operand."""
+    count: int = 1
+
+
+@dataclass
+class Scene:
+    """Boxes and arrows in the order of the graph, operands first."""
+
+    boxes: list[Box]
+    arrows: list[Arrow]
+
+
+def scene(
+    root: Value,
+    *,
+    fold: str | Iterable[str] | None,
+    constants: bool,
+    merge: str,
+    depth: int | None,
+    clusters: bool,
+) -> Scene:
+    """The boxes and arrows of the graph of a root. The options are those of :func:`~autodiff.drawing.draw`.
+
+    Raises:
+        RuntimeError: a leaf was changed since the forward pass.
+        ValueError: there is nothing to fold of that name.
+    """
+    order = topological_order(root)
+    check_unchanged(order)
+    place = {node: number for number, node in enumerate(order)}
+    name = names(order)
+    shown = order if depth is None else _near(root, depth, place)
+    inside = set(shown)
+    path: dict[Value, Path] = modules(order) if clusters or fold else dict.fromkeys(order, ())
+    folds = Folds(fold, path.values())
+    box_of = _boxes(root, shown, path, folds, name, place, constants, merge)
+    if merge == "siblings":
+        _merge_siblings(box_of, shown)
+    if not clusters:
+        for box in box_of.values():
+            box.path = ()
+    arrows: list[Arrow] = []
+    bundles: dict[tuple[str, str], Arrow] = {}
+    for out in shown:
+        head = box_of.get(out)
+        if head is None:
+            continue
+        head.hidden_operands += sum(parent not in inside for parent in out.parents)
+        locals_ = local_derivatives(out) if out.parents else ()
+        for position, (parent, local) in enumerate(zip(out.parents, locals_)):
+            tail = box_of.get(parent)
+            if tail is None or (tail is head and head.kind == "folded"):
+                continue
+            contribution = None
+            if parent.op is not CONSTANT and out.grad is not NOT_COMPUTED:
+                contribution = local * out.grad if local and out.grad else 0.0
+            bundle = bundles.get((tail.id, head.id))
+            if bundle is not None:  # a bundle of edges to or from folded modules or repeated constants
+                bundle.count += 1
+                together = len(tail.nodes) == 1 and bundle.contribution is not None and contribution is not None
+                bundle.contribution = bundle.contribution + contribution if together else None  # type: ignore[operator]
+                continue
+            folded = "folded" in (tail.kind, head.kind)
+            arrow = Arrow(
+                f"e{place[out]}_{position}",
+                tail,
+                head,
+                None if folded or parent.op is CONSTANT else local,
+                contribution,
+            )
+            arrows.append(arrow)
+            if folded or tail.repeats > 1:
+                bundles[tail.id, head.id] = arrow
+    return Scene(list({box.id: box for box in box_of.values()}.values()), arrows)
+
+
+def _near(root: Value, depth: int, place: dict[Value, int]) -> list[Value]:
+    """The nodes at most that many steps from the root, in the order of the graph."""
+    seen, ring = {root}, [root]
+    for _ in range(depth):
+        ring = [parent for parent in dict.fromkeys(p for node in ring for p in node.parents) if parent not in seen]
+        seen.update(ring)
+    return sorted(seen, key=place.__getitem__)
+
+
+def _boxes(
+    root: Value,
+    shown: list[Value],
+    path: dict[Value, Path],
+    folds: Folds,
+    name: dict[Value, str],
+    place: dict[Value, int],
+    constants: bool,
+    merge: str,
+) -> dict[Value, Box]:
+    """The box of each node; nodes that are left out have none."""
+    box_of: dict[Value, Box] = {}
+    folded: dict[Path, Box] = {}
+    for node in shown:
+        module = folds.folded(path[node])
+        if module:
+            box = folded.get(module)
+            if box is None:
+                box = folded[module] = Box(f"n{place[node]}", ".".join(module), "folded", module[:-1], [], 0)
+            box.count += 1
+            box.operations.append(node.op.name)
+            box_of[node] = box
+        elif node is root or constants or node.op is not CONSTANT:
+            kind = "result" if node.parents else "variable" if node.op is VARIABLE else "constant"
+            box_of[node] = Box(f"n{place[node]}", name[node], kind, path[node], [node])
+    for out in shown:  # the outputs of a folded module: what is used outside of it
+        for parent in out.parents:
+            box = box_of.get(parent)
+            if box is not None and box.kind == "folded" and box_of.get(out) is not box and parent not in box.nodes:
+                box.nodes.append(parent)
+    if box_of[root].kind == "folded":
+        box_of[root].nodes.append(root)
+    for box in folded.values():
+        box.nodes.sort(key=place.__getitem__)
+        box.nodes = [node for node in box.nodes if node.parents] or box.nodes
+    if merge != "nothing":
+        _merge_constants(box_of, shown)
+    return box_of
+
+
+def _merge_constants(box_of: dict[Value, Box], shown: list[Value]) -> None:
+    """Give equal constants among the operands of one result one box, if they are used nowhere else."""
+    uses: dict[Value, set[Value]] = {}
+    for out in shown:
+        for parent in out.parents:
+            if parent.op is CONSTANT:
+                uses.setdefault(parent, set()).add(out)
+    for out in shown:
+        first: dict[str, Box] = {}
+        for parent in dict.fromkeys(out.parents):
+            if (
+                parent in box_of
+                and uses.get(parent) == {out}
+                and not parent.label
+                and box_of[parent].kind == "constant"
+            ):
+                box = first.setdefault(repr(parent.data), box_of[parent])
+                if box is not box_of[parent]:
+                    box_of[parent] = box
+                    box.repeats += 1
+                    box.count += 1
+
+
+def _merge_siblings(box_of: dict[Value, Box], shown: list[Value]) -> None:
+    """Give folded modules one box where they are of one list, of the same operations and between the same boxes."""
+    into: dict[str, set[str]] = {}
+    out_of: dict[str, set[str]] = {}
+    for out in shown:
+        for parent in out.parents:
+            if parent in box_of and out in box_of:
+                into.setdefault(box_of[out].id, set()).add(box_of[parent].id)
+                out_of.setdefault(box_of[parent].id, set()).add(box_of[out].id)
+    alike: dict[object, Box] = {}
+    replaced: dict[str, Box] = {}
+    for box in {box.id: box for box in box_of.values() if box.kind == "folded"}.values():
+        kind = box.name.rpartition(".")[0] or box.name
+        around = (frozenset(into.get(box.id, set()) - {box.id}), frozenset(out_of.get(box.id, set()) - {box.id}))
+        first = alike.setdefault((kind, tuple(sorted(box.operations)), len(box.nodes), around), box)
+        if first is not box:
+            replaced[box.id] = first
+            first.name = kind
+            first.repeats += 1
+            first.count += box.count
+            first.nodes += box.nodes
+    for node, box in box_of.items():
+        box_of[node] = replaced.get(box.id, box)
