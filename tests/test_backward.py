@@ -132,9 +132,7 @@ def test_changing_a_leaf_after_the_forward_pass_is_an_error_that_names_it():
     y = h + 1
     w.data = 100
     for differentiate in (y.backward, lambda: list(y.backward_steps()), h.backward):
-        with pytest.raises(
-            RuntimeError, match=r"'weight' was changed to 100.0 after .*multiply.* run the forward pass"
-        ):
+        with pytest.raises(RuntimeError, match=r"'weight' was changed to 100.0 after .*multiply.* run the forward"):
             differentiate()
     assert w.grad is h.grad is y.grad is NOT_COMPUTED
     (w * w).backward()
