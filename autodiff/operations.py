@@ -104,9 +104,10 @@ class Operation:
     def __call__(self, *operands: Any) -> Any:
         """Apply the operation: to floats it gives a float, to ``Value``s a recorded ``Value``."""
         if self.arity is not None and len(operands) != self.arity:
-            operands += self.defaults[len(operands) - self.arity :]
+            given = len(operands)
+            operands += self.defaults[given - self.arity :]
             if len(operands) != self.arity:
-                raise TypeError(f"{self.name} takes {self.arity} operands, but {len(operands)} were given")
+                raise TypeError(f"{self.name} takes {self.arity} operands, but {given} were given")
         for operand in operands:
             apply = getattr(type(operand), "__autodiff__", None)
             if apply is not None:

@@ -185,6 +185,8 @@ def test_a_wrong_number_of_operands_is_refused():
         ad.exp(1.0, 2.0)
     with pytest.raises(TypeError, match=r"maximum takes 2 operands, but 1 were given"):
         ad.maximum(1.0)
+    with pytest.raises(TypeError, match=r"leaky_relu takes 2 operands, but 0 were given"):
+        ad.leaky_relu()
 
 
 def test_the_default_slope_may_be_left_out():
