@@ -61,6 +61,7 @@ def plot_loss(history: History, *, title: str = "Training", log: bool = False) -
         axis.legend()
     if log:
         axes[0].set_yscale("log")
+    figure.align_ylabels()
     axes[-1].set_xlabel("epoch")
     axes[-1].xaxis.get_major_locator().set_params(integer=True)
     return figure
