@@ -1,0 +1,141 @@
+"""The training loop learns, stops early, and halts at the first number that is not finite."""
+
+import math
+import pickle
+
+import pytest
+
+from autodiff import Value, log
+from nn import MLP, SGD, Adam, Module, NonFiniteLossError, accuracy, binary_cross_entropy, fit, moons, squared_error
+
+
+def trained(**options):
+    data = moons(60, noise=0.1, rng=3)
+    model = MLP(2, [8, 8, 1], rng=3)
+    history = fit(
+        model, data.inputs, data.targets, binary_cross_entropy, metric=accuracy,
+        **{"progress": False, "optimizer": Adam(model.parameters(), 0.05), "epochs": 60, **options},
+    )  # fmt: skip
+    return model, history, data
+
+
+class Scale(Module):
+    def __init__(self, w=1.0):
+        self.w = Value(w)
+
+    def __call__(self, x):
+        return self.w * x
+
+
+def test_training_on_moons_reaches_a_high_accuracy():
+    model, history, data = trained()
+    assert sum(accuracy(model(x), y) for x, y in zip(data.inputs, data.targets)) / len(data) >= 0.98
+    assert history.losses[-1] < 0.1 * history.losses[0]
+    assert history.metrics[-1] >= 0.98
+    assert history.epochs == len(history.metrics) == 60
+    assert history.metric_name == "accuracy"
+
+
+@pytest.mark.parametrize("batch_size", [None, 16])
+def test_the_same_seed_gives_the_same_bits(batch_size):
+    runs = [trained(epochs=3, batch_size=batch_size, rng=7) for _ in range(2)]
+    assert runs[0][1] == runs[1][1]
+    assert runs[0][0].state_dict() == runs[1][0].state_dict()
+
+
+def test_a_batch_is_one_step_and_the_last_one_may_be_smaller():
+    model = Scale()
+    steps = SGD(model.parameters(), 1e-3)
+    fit(model, [1.0] * 5, [0.0] * 5, squared_error, optimizer=steps, epochs=2, batch_size=2, progress=False)
+    assert steps.steps == 6
+
+
+def test_the_progress_bar_shows_loss_and_metric(capsys):
+    trained(epochs=1, progress=True)
+    shown = capsys.readouterr().err
+    assert "loss=" in shown
+    assert "accuracy=" in shown
+    trained(epochs=1, progress=False)
+    assert capsys.readouterr().err == ""
+
+
+def run(model, rate=0.1, inputs=(1.0,), targets=(0.0,), loss=squared_error, **options):
+    return fit(
+        model, inputs, targets, loss, optimizer=SGD(model.parameters(), rate), progress=False,
+        **{"epochs": 5, **options},
+    )  # fmt: skip
+
+
+def test_early_stopping_restores_the_parameters_with_the_best_validation_loss():
+    model = Scale(0.0)  # w grows towards 2, and passes the validation's best, 1, on its way
+    history = run(model, 0.05, targets=(2.0,), epochs=100, validation=([1.0], [1.0]), patience=3)
+    assert history.stopped_early
+    assert history.epochs == history.best_epoch + 3 < 100
+    assert (model.w.data - 1.0) ** 2 == min(history.validation_losses)
+
+
+def test_early_stopping_without_validation_goes_by_the_training_loss():
+    model = Scale(1.0)
+    history = run(model, 1.5, epochs=50, patience=2)  # each step of this rate doubles the error
+    assert history.losses == [1.0, 4.0, 16.0]
+    assert (history.stopped_early, history.best_epoch, model.w.data) == (True, 1, 1.0)
+
+
+def test_a_loss_that_is_not_finite_names_its_first_culprit_and_leaves_the_good_parameters():
+    model = Scale(1.0)  # the first step goes from 1 to 1 - 2 · ½ · 2 = -1, of which there is no logarithm
+    with pytest.raises(NonFiniteLossError, match=r"epoch 2 at observation 1.* 'log' \(v\d+ = -1\.0\)") as caught:
+        run(model, 2.0, inputs=[0.0, 1.0], targets=[1.0, 0.0], loss=lambda p, t: 2 * log(p + t))
+    error = caught.value
+    assert (error.epoch, error.observation, error.node.op, error.node.parents[0].data) == (2, 1, log, -1.0)
+    assert model.w.data == 1.0
+
+
+def test_a_nan_input_is_found_in_the_first_epoch_by_its_index():
+    model = Scale(1.0)
+    with pytest.raises(NonFiniteLossError, match="epoch 1 at observation 2") as caught:
+        run(model, inputs=[1.0, 2.0, math.nan], targets=[1.0, 1.0, 1.0])
+    assert caught.value.node.op.name == "constant"
+    assert model.w.data == 1.0
+    copied = pickle.loads(pickle.dumps(caught.value))
+    assert (copied.epoch, copied.observation, str(copied)) == (1, 2, str(caught.value))
+
+
+def test_a_diverging_run_goes_back_to_the_last_good_parameters():
+    model = Scale(1.0)
+    with pytest.raises(FloatingPointError):
+        run(model, 1e120, epochs=50)
+    assert math.isfinite(squared_error(model(1.0), 0.0).data)
+
+
+def test_a_gradient_that_is_not_finite_leaves_the_parameters():
+    model = Scale(0.0)
+    with pytest.raises(FloatingPointError, match="'w'"):
+        run(model, loss=lambda prediction, target: prediction.sqrt())
+    assert model.w.data == 0.0
+
+
+def test_a_validation_loss_that_is_not_finite_is_said_to_be_one():
+    with pytest.raises(NonFiniteLossError, match="the validation loss is nan"):
+        run(Scale(), validation=([math.nan], [0.0]))
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"inputs": [], "targets": []}, ValueError, "training data is empty"),
+        ({"targets": [1.0, 2.0]}, ValueError, "1 inputs and 2 targets"),
+        ({"validation": ([], [])}, ValueError, "validation data is empty"),
+        ({"epochs": 0}, ValueError, "epochs must be at least 1, not 0"),
+        ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
+        ({"patience": 0}, ValueError, "patience must be at least 1"),
+        ({"loss": lambda prediction, target: 1.0}, TypeError, "must return a Value, not float"),
+    ],
+)
+def test_bad_input_is_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        run(Scale(), **options)
+
+
+def test_accuracy_reads_signs_and_greatest_logits():
+    assert [accuracy(Value(0.5), y) for y in (0, 1, -1)] == [0.0, 1.0, 0.0]
+    assert [accuracy([Value(0.5), Value(2.0)], y) for y in (0, 1)] == [0.0, 1.0]
