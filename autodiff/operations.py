@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import reduce
+from keyword import iskeyword
 from numbers import Real
 from operator import add as _add
 from operator import mul as _multiply
@@ -174,7 +175,7 @@ def operation(name: str, primal: Rule, *derivatives: Rule, replace: bool = False
     >>> square(3.0)
     9.0
     """
-    if not (isinstance(name, str) and name.isidentifier()):
+    if not (isinstance(name, str) and name.isidentifier()) or iskeyword(name):
         raise ValueError(f"an operation's name must be a Python identifier, not {name!r}")
     if name in BUILT_IN or (name in OPERATIONS and not replace):
         raise ValueError(
@@ -405,7 +406,8 @@ leaky_relu = operation("leaky_relu", lambda x, slope: slope * x if x <= 0 else x
                        pinned={(0.0, 0.01): Pinned(0.0, (0.01, 0.0))})
 
 # Choices. A tie of maximum and minimum splits the gradient in halves, so that maximum(x, x) has derivative 1.
-absolute = operation("absolute", abs, lambda x, y: 1.0 if x > 0 else -1.0 if x < 0 else 0.0, symbol="abs", kinks=True,
+absolute = operation("absolute", abs, lambda x, y: 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else nan,
+                     symbol="abs", kinks=True,
                      pinned={(0.0,): Pinned(0.0, (0.0,))})
 maximum = operation("maximum", lambda a, b: a if a >= b or a != a else b,
                     lambda a, b, y: 1.0 if a > b else 0.5 if a == b else 0.0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from math import inf
 from typing import TYPE_CHECKING, Any, SupportsFloat, cast
 
 from autodiff import backward as _backward
@@ -35,6 +36,62 @@ _now = 0
 """How many times the data of a leaf was changed so far; each node is stamped with it when it is made."""
 _clock = threading.Lock()
 _shallow = threading.local()
+
+
+def _operator(op: Operation) -> Callable[[Value, Any], Value]:
+    """The operator that records ``op``. A graph is made here: one frame, and nothing looked up twice."""
+    primal = op.primal
+
+    def operator(self: Value, other: Any) -> Value:
+        if other.__class__ is not Value:
+            try:
+                other = _operand(other)
+            except TypeError:
+                return NotImplemented  # type: ignore[no-any-return]
+        node = _new(Value)
+        node._data = primal(self._data, other._data)
+        node.grad = NOT_COMPUTED
+        node.parents = (self, other)
+        node.op = op
+        node.label = ""
+        node.stamp = _now
+        return node
+
+    return operator
+
+
+def _reflected(op: Operation) -> Callable[[Value, Any], Value]:
+    """The operator for a plain number on the left."""
+    operator = _operator(op)
+
+    def reflected(self: Value, other: Any) -> Value:
+        try:
+            return operator(_operand(other), self)
+        except TypeError:
+            return NotImplemented  # type: ignore[no-any-return]
+
+    return reflected
+
+
+def _method(op: Operation) -> Callable[[Value], Value]:
+    """The method that records ``op``, an operation of one operand."""
+    primal = op.primal
+
+    def method(self: Value) -> Value:
+        node = _new(Value)
+        node._data = primal(self._data)
+        node.grad = NOT_COMPUTED
+        node.parents = (self,)
+        node.op = op
+        node.label = ""
+        node.stamp = _now
+        return node
+
+    method.__doc__ = f"The operation {op.name!r} of the table."
+    return method
+
+
+_new = object.__new__
 
 
 class Value:
@@ -137,62 +194,15 @@ class Value:
 
     # ── Arithmetic ───────────────────────────────────────────────────────────────────────────────
 
-    def __add__(self, other: Any) -> Value:
-        return _record2(add, self, other)
+    __add__, __radd__ = _operator(add), _reflected(add)
+    __sub__, __rsub__ = _operator(subtract), _reflected(subtract)
+    __mul__, __rmul__ = _operator(multiply), _reflected(multiply)
+    __truediv__, __rtruediv__ = _operator(divide), _reflected(divide)
+    __pow__, __rpow__ = _operator(power), _reflected(power)
+    __neg__, __pos__, __abs__ = _method(negative), _method(positive), _method(absolute)
 
-    def __radd__(self, other: Any) -> Value:
-        return _reflected(add, other, self)
-
-    def __sub__(self, other: Any) -> Value:
-        return _record2(subtract, self, other)
-
-    def __rsub__(self, other: Any) -> Value:
-        return _reflected(subtract, other, self)
-
-    def __mul__(self, other: Any) -> Value:
-        return _record2(multiply, self, other)
-
-    def __rmul__(self, other: Any) -> Value:
-        return _reflected(multiply, other, self)
-
-    def __truediv__(self, other: Any) -> Value:
-        return _record2(divide, self, other)
-
-    def __rtruediv__(self, other: Any) -> Value:
-        return _reflected(divide, other, self)
-
-    def __pow__(self, other: Any) -> Value:
-        return _record2(power, self, other)
-
-    def __rpow__(self, other: Any) -> Value:
-        return _reflected(power, other, self)
-
-    def __neg__(self) -> Value:
-        return _record1(negative, self)
-
-    def __pos__(self) -> Value:
-        return _record1(positive, self)
-
-    def __abs__(self) -> Value:
-        return _record1(absolute, self)
-
-    def exp(self) -> Value:
-        return _record1(exp, self)
-
-    def log(self) -> Value:
-        return _record1(log, self)
-
-    def relu(self) -> Value:
-        return _record1(relu, self)
-
-    def tanh(self) -> Value:
-        return _record1(tanh, self)
-
-    def sigmoid(self) -> Value:
-        return _record1(sigmoid, self)
-
-    def sqrt(self) -> Value:
-        return _record1(sqrt, self)
+    exp, log, sqrt = _method(exp), _method(log), _method(sqrt)
+    relu, tanh, sigmoid = _method(relu), _method(tanh), _method(sigmoid)
 
     if TYPE_CHECKING:  # methods_for() below adds a method for every other row of the table
 
@@ -279,9 +289,6 @@ def constant(number: Any) -> Value:
     return _node(CONSTANT, as_float(number), (), NOT_COMPUTED, "", _now)
 
 
-_new = object.__new__
-
-
 def _node(op: Operation, data: float, parents: tuple[Value, ...], grad: float, label: str, stamp: int) -> Value:
     node = _new(Value)
     node._data = data
@@ -299,44 +306,7 @@ def _record(op: Operation, parents: tuple[Value, ...]) -> Value:
         data = op.primal(*operands)
     except ArithmeticError:
         data = op.ieee_primal(*operands)
-    return _node(op, data, parents, NOT_COMPUTED, "", _now)
-
-
-def _record1(op: Operation, a: Value) -> Value:
-    """As :func:`_record`, written out for one operand of a built-in operation: half of a graph is made here."""
-    node = _new(Value)
-    node._data = op.primal(a._data)
-    node.grad = NOT_COMPUTED
-    node.parents = (a,)
-    node.op = op
-    node.label = ""
-    node.stamp = _now
-    return node
-
-
-def _record2(op: Operation, a: Value, b: Any) -> Value:
-    """As :func:`_record1`, for an operator: its right operand may be a plain number, or something foreign."""
-    if b.__class__ is not Value:
-        try:
-            b = _operand(b)
-        except TypeError:
-            return NotImplemented  # type: ignore[no-any-return]
-    node = _new(Value)
-    node._data = op.primal(a._data, b._data)
-    node.grad = NOT_COMPUTED
-    node.parents = (a, b)
-    node.op = op
-    node.label = ""
-    node.stamp = _now
-    return node
-
-
-def _reflected(op: Operation, a: Any, b: Value) -> Value:
-    """As :func:`_record2`, where the left operand is the plain number."""
-    try:
-        return _record2(op, _operand(a), b)
-    except TypeError:
-        return NotImplemented  # type: ignore[no-any-return]
+    return _node(op, float(data), parents, NOT_COMPUTED, "", _now)
 
 
 def _operand(operand: Any) -> Value:
@@ -351,6 +321,8 @@ def _number(other: object) -> float | None:
         return as_float(other)
     except TypeError:
         return None
+    except OverflowError:  # an integer beyond every float
+        return inf if other > 0 else -inf  # type: ignore[operator]
 
 
 class _Turn:
