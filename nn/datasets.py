@@ -61,7 +61,8 @@ class Dataset:
         """The same with the mean of each feature made 0 and its standard deviation 1; a constant one becomes 0."""
         deviation = self.inputs.std(axis=0)
         inputs = (self.inputs - self.inputs.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
-        return Dataset(self.name, inputs, self.targets, self.feature_names, self.class_names)
+        names = tuple(f"{name}, standardized" for name in self.feature_names)  # its unit is no longer that of the name
+        return Dataset(self.name, inputs, self.targets, names, self.class_names)
 
     def _of(self, places: NDArray[np.int64]) -> Dataset:
         return Dataset(self.name, self.inputs[places], self.targets[places], self.feature_names, self.class_names)

@@ -56,6 +56,7 @@ def test_real_data_has_its_names_and_can_be_standardized():
     assert iris().class_names == ("setosa", "versicolor", "virginica")
     data = digits().standardized()
     assert data.inputs.shape == (1797, 64)
+    assert data.feature_names[0] == "pixel_0_0, standardized"
     assert np.abs(data.inputs.mean(axis=0)).max() < 1e-12
     assert set(data.inputs.std(axis=0).round(12)) == {0.0, 1.0}
 
