@@ -9,7 +9,8 @@ has two steps, ``layers.0`` and ``neurons.3``. All other nodes follow from their
    neuron whose sum it takes.
 3. But a result that also takes a variable that is no parameter, or that is a difference with a plain number, is
    outside of all modules: there an output meets its target, and the loss begins.
-4. A constant is where its results are; a variable that is no parameter, such as an input, is outside.
+4. A constant is where its results are, if that is one module. Inputs are outside: variables that are no parameters,
+   and constants that are multiplied by parameters.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from autodiff.operations import CONSTANT, VARIABLE, subtract
+from autodiff.operations import CONSTANT, VARIABLE, dot, multiply, subtract
 
 if TYPE_CHECKING:
     from autodiff.value import Value
@@ -51,9 +52,11 @@ def modules(order: Iterable[Value]) -> dict[Value, Path]:
             path[node] = module_of_parameter(node.label)
     placed: dict[Value, Path] = {}
     for node in order:
+        weighs = node.op in (multiply, dot) and any(path.get(parent) for parent in node.parents if not parent.parents)
         for parent in node.parents:
             if parent.op is CONSTANT:
-                placed[parent] = common(placed.get(parent, path[node]), path[node])
+                same = not weighs and placed.get(parent, path[node]) == path[node]
+                placed[parent] = path[node] if same else ()
     return {node: path[node] if node in path else placed.get(node, ()) for node in order}
 
 

@@ -42,7 +42,7 @@ class Scale(NamedTuple):
 def scale(gradients: Iterable[float]) -> Scale:
     """The scale that fits the gradients: round bounds, in steps of 1-2-5, of 10 or of 1000 as they spread.
 
-    >>> scale([0.5, -3.0, 0.0]).bounds
+    >>> scale([0.05, -3.0, 0.0]).bounds
     (0.2, 0.5, 1.0, 2.0)
     >>> scale([1e-9, 1.0]).bounds
     (1e-09, 1e-06, 0.001, 1.0)
@@ -51,7 +51,7 @@ def scale(gradients: Iterable[float]) -> Scale:
     count = len(FILLS) - 2
     for steps, decades in zip(_STEPS, _DECADES):
         bounds = _bounds(max(sizes), steps, decades, count)
-        if bounds[0] <= min(sizes):
+        if bounds[0] <= 10 * min(sizes):  # what is below the first bound has a level too
             break
     return Scale(bounds)
 

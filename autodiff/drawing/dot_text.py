@@ -16,6 +16,7 @@ from autodiff.value import Value
 
 DIRECTIONS = {"right": "LR", "down": "TB"}
 MERGES = ("constants", "siblings", "nothing")
+GAP = "\u00a0\u00a0"  # fonts differ in width from what Graphviz reckons with: words must stay apart in all of them
 FONT = "Helvetica,Arial,sans-serif"
 CLUSTER_FILLS = ("#f6f7f9", "#eceff3", "#e2e6ec")
 
@@ -37,7 +38,8 @@ def draw(
 
     Each node shows its name, its operation, its data and its gradient; each edge, from operand to result, the local
     derivative (``×``) and the contribution to the operand's gradient (``+=``). The greater a gradient, the darker.
-    In the SVG, node ``n5`` is the one at place 5 of the topological order, and ``e5_0`` the edge of its first operand;
+    In the SVG, node ``n5`` is the one at place 5 of the topological order (of a folded
+    module, its last output), and ``e5_0`` the edge of its first operand;
     the classes are ``variable``, ``constant``, ``result``, ``folded``, ``op-…``, ``grad-0`` to ``grad-5``,
     ``not-computed`` and, on clusters, ``module``.
 
@@ -103,7 +105,7 @@ def _digraph(root: Value, picture: Scene, direction: str, legend: bool, prefix: 
     graph.attr("graph", id=f"{prefix}graph", rankdir=DIRECTIONS[direction], fontname=FONT, fontsize="10",
                bgcolor="white", pad="0.2", nodesep="0.18", ranksep="0.35", tooltip=" ")  # fmt: skip
     graph.attr("node", fontname=FONT, fontsize="10", fontcolor=INK, shape="box", style="rounded,filled",
-               fillcolor="white", color=LINE, margin="0.06,0.03", height="0", width="0")  # fmt: skip
+               fillcolor="white", color=LINE, margin="0.09,0.04", height="0", width="0")  # fmt: skip
     graph.attr("edge", fontname=FONT, fontsize="8", fontcolor=QUIET, color=LINE, arrowsize="0.5")
     if legend:
         graph.attr("graph", label=_legend(colours if gradients else None), labelloc="b", labeljust="l")
@@ -126,8 +128,7 @@ def _add_clusters(graph: Any, members: dict[Path, list[Box]], colours: Scale, pr
         frame = frames[path] = graphviz.Digraph(f"cluster_{'.'.join(path)}")
         frame.attr(label=f"<{html(path[-1])}>", id=f"{prefix}module-{'.'.join(path)}", style="rounded,filled",
                    fillcolor=CLUSTER_FILLS[min(len(path), 3) - 1], color="#d5dae1", fontcolor=QUIET, fontsize="9",
-                   labeljust="l", labelloc="t", margin="7", tooltip=".".join(path))  # fmt: skip
-        frame.attr("graph", {"class": "module"})
+                   labeljust="l", labelloc="t", margin="7", tooltip=".".join(path), **{"class": "module"})  # fmt: skip
     for path, boxes in members.items():
         for box in boxes:
             _add_box(frames[path], box, colours, prefix)
@@ -172,7 +173,7 @@ def _add_box(graph: Any, box: Box, colours: Scale, prefix: str) -> None:
         ]
         if box.hidden_operands:
             more = f"… {box.hidden_operands} operand{'s' * (box.hidden_operands > 1)} not drawn"
-            rows += [f'<tr><td colspan="2" align="left"><font color="{quiet}"><i>{more}</i></font></td></tr>']
+            rows += [f'<tr><td colspan="2" align="left"><font color="{quiet}"><i>{_padded(more)}</i></font></td></tr>']
         label = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{"".join(rows)}</table>'
     classes = [box.kind, f"grad-{level}" if computed else "" if box.kind == "constant" else "not-computed"]
     classes += [f"op-{node.op.name}"] if box.kind == "result" else []
@@ -188,7 +189,12 @@ def _add_box(graph: Any, box: Box, colours: Scale, prefix: str) -> None:
 
 
 def _row(left: str, right: str) -> str:
-    return f'<tr><td align="left">{left}</td><td align="right">{right or " "}</td></tr>'
+    return f'<tr><td align="left">{left}</td><td align="right">{GAP}{_padded(right)}</td></tr>'
+
+
+def _padded(text: str) -> str:
+    """The text with room for a font wider than Graphviz reckons with."""
+    return text + "\u00a0" * max(1, len(re.sub("<.*?>", "", text)) // 8)
 
 
 def _short_name(box: Box) -> str:
@@ -206,7 +212,8 @@ def _add_arrow(graph: Any, arrow: Arrow, colours: Scale, prefix: str) -> None:
         lines.append(f"{arrow.count} edges")
     options = {"id": f"{prefix}{arrow.id}", "class": f"grad-{level}" if known else "not-computed"}
     if lines:
-        cells = "".join(f'<tr><td align="left">{line}</td></tr>' for line in lines)
+        cells = "".join(f'<tr><td align="left">{GAP}{line}{GAP}</td></tr>' for line in lines)
+        cells += '<tr><td height="4"></td></tr>'  # keeps the last line off the edge
         options["label"] = f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{cells}</table>>'
     if known:
         options |= {"color": STROKES[level], "penwidth": str(WIDTHS[level])}
@@ -223,7 +230,7 @@ def _legend(colours: Scale | None) -> str:
     else:
         note += ",  += contribution to the operand's gradient"
         texts = ["0", f"&lt; {short(colours.bounds[0])}", *(f"≥ {short(bound)}" for bound in colours.bounds)]
-        cells = '<td align="left">size of gradient  </td>' + "".join(
+        cells = f'<td align="left">size of gradient{GAP}</td>' + "".join(
             f'<td bgcolor="{fill}" border="1" color="#d5dae1"><font color="{text_on(fill)}"> {text} </font></td>'
             for fill, text in zip(FILLS, texts)
         )

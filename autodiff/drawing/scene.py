@@ -117,7 +117,8 @@ def scene(
             arrows.append(arrow)
             if folded or tail.repeats > 1:
                 bundles[tail.id, head.id] = arrow
-    return Scene(list({box.id: box for box in box_of.values()}.values()), arrows)
+    boxes = {box.id: box for box in box_of.values()}.values()
+    return Scene(sorted(boxes, key=lambda box: int(box.id[1:])), arrows)
 
 
 def _near(root: Value, depth: int, place: dict[Value, int]) -> list[Value]:
@@ -147,23 +148,25 @@ def _boxes(
         if module:
             box = folded.get(module)
             if box is None:
-                box = folded[module] = Box(f"n{place[node]}", ".".join(module), "folded", module[:-1], [], 0)
+                box = folded[module] = Box("", ".".join(module), "folded", module[:-1], [], 0)
             box.count += 1
             box.operations.append(node.op.name)
             box_of[node] = box
         elif node is root or constants or node.op is not CONSTANT:
             kind = "result" if node.parents else "variable" if node.op is VARIABLE else "constant"
             box_of[node] = Box(f"n{place[node]}", name[node], kind, path[node], [node])
-    for out in shown:  # the outputs of a folded module: what is used outside of it
+    outputs: dict[Path, dict[Value, None]] = {module: {} for module in folded}  # what is used outside of a module
+    for out in shown:
         for parent in out.parents:
             box = box_of.get(parent)
-            if box is not None and box.kind == "folded" and box_of.get(out) is not box and parent not in box.nodes:
-                box.nodes.append(parent)
+            if box is not None and box.kind == "folded" and box_of.get(out) is not box:
+                outputs[folds.folded(path[parent])][parent] = None
     if box_of[root].kind == "folded":
-        box_of[root].nodes.append(root)
-    for box in folded.values():
-        box.nodes.sort(key=place.__getitem__)
-        box.nodes = [node for node in box.nodes if node.parents] or box.nodes
+        outputs[folds.folded(path[root])][root] = None
+    for module, box in folded.items():
+        used = sorted(outputs[module], key=place.__getitem__)
+        box.nodes = [node for node in used if node.parents] or used
+        box.id = f"n{place[box.nodes[-1]]}"
     if merge != "nothing":
         _merge_constants(box_of, shown)
     return box_of

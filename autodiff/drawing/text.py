@@ -37,8 +37,8 @@ def span(numbers: Sequence[float]) -> str:
 
 
 def sign(op: Operation) -> str:
-    """How pictures write an operation: its symbol, with × and − for the keyboard's * and -."""
-    return {"*": "×", "-": "−"}.get(op.symbol, op.symbol)
+    """How pictures write an operation: its symbol, but × and − for the keyboard's * and -, and dot for a dot too small."""
+    return {"*": "×", "-": "−", "·": "dot"}.get(op.symbol, op.symbol)
 
 
 def html(text: str, *, line_end: str = "<br/>") -> str:

@@ -49,7 +49,8 @@ def tree(value: Value, *, constants: bool = True, max_nodes: int = 100) -> str:
             continue
         if len(shown) == max_nodes:
             total = sum(constants or node is value or node.op is not CONSTANT for node in order)
-            lines.append(f"… {total - len(shown)} more nodes")
+            rest = total - len(shown)
+            lines.append(f"… {rest} more node{'s' * (rest > 1)}")
             break
         shown.add(node)
         lines.append(branch + _line(node, one_line(name[node])))

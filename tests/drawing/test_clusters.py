@@ -1,0 +1,133 @@
+"""Laws of clusters and folds."""
+
+import pytest
+
+from autodiff import Value
+from autodiff.drawing import draw
+from autodiff.drawing.clusters import modules
+from autodiff.drawing.scene import Box, Scene, scene
+from autodiff.graph import topological_order
+
+
+def network(outputs: int = 1) -> tuple[list[Value], list[Value]]:
+    """Inputs and outputs of a network 2-3-outputs, tanh."""
+    signals = inputs = [Value(0.5, label="x1"), Value(-1.5, label="x2")]
+    for layer, width in enumerate((3, outputs)):
+        signals = [neuron(f"layers.{layer}.neurons.{i}", signals) for i in range(width)]
+    return inputs, signals
+
+
+def neuron(name: str, signals: list[Value]) -> Value:
+    weighted = Value(0.1, label=f"{name}.bias")
+    for i, signal in enumerate(signals):
+        weighted = weighted + Value(0.3 - 0.2 * i + 0.05 * len(name), label=f"{name}.weights.{i}") * signal
+    return weighted.tanh()
+
+
+def picture(root: Value, **options: object) -> Scene:
+    defaults = {"fold": None, "constants": True, "merge": "constants", "depth": None, "clusters": True}
+    return scene(root, **{**defaults, **options})  # type: ignore[arg-type]
+
+
+def folded(root: Value, **options: object) -> dict[str, Box]:
+    return {box.name: box for box in picture(root, **options).boxes if box.kind == "folded"}
+
+
+def test_a_neuron_holds_its_products_sum_and_activation_but_not_inputs_or_the_loss() -> None:
+    inputs, (out,) = network()
+    loss = (out - 1.0) ** 2
+    path = modules(topological_order(loss))
+    assert path[out] == ("layers.1", "neurons.0")
+    assert path[inputs[0]] == path[loss] == path[loss.parents[0]] == ()
+    assert [list(path.values()).count(("layers.0", f"neurons.{i}")) for i in range(3)] == [8, 8, 8]
+    assert list(path.values()).count(("layers.1", "neurons.0")) == 11
+
+
+def test_inputs_that_are_plain_numbers_are_outside_and_other_numbers_are_where_they_are_used() -> None:
+    weight = Value(0.5, label="layers.0.neurons.0.weights.0")
+    response = (weight * 3.0).leaky_relu(0.01)
+    path = modules(topological_order(response))
+    product, slope = response.parents
+    assert path[product.parents[1]] == ()
+    assert path[slope] == path[response] == ("layers.0", "neurons.0")
+
+
+def test_results_of_several_neurons_belong_to_their_common_module() -> None:
+    _, outputs = network(outputs=2)
+    both = outputs[0] + outputs[1]
+    assert modules(topological_order(both))[both] == ("layers.1",)
+
+
+def test_a_target_that_is_a_variable_begins_the_loss() -> None:
+    _, (out,) = network()
+    loss = out * Value(1.0, label="target")
+    assert modules(topological_order(loss))[loss] == ()
+
+
+def test_a_folded_neuron_shows_its_output_and_how_many_nodes_it_holds() -> None:
+    _, (out,) = network()
+    loss = (out - 1.0) ** 2
+    loss.backward()
+    boxes = folded(loss, fold="neuron")
+    assert {name: box.count for name, box in boxes.items()} == {
+        "layers.0.neurons.0": 8, "layers.0.neurons.1": 8, "layers.0.neurons.2": 8, "layers.1.neurons.0": 11,
+    }  # fmt: skip
+    assert boxes["layers.1.neurons.0"].nodes == [out]
+    source = draw(loss, fold="neuron").source
+    assert "8 nodes" in source
+    assert f"{out.data:.4g}" in source
+    assert f"{out.grad:.4g}" in source
+
+
+def test_a_folded_layer_shows_the_range_of_its_outputs() -> None:
+    _, (out,) = network()
+    boxes = folded(out, fold="layer")
+    assert {name: (box.count, len(box.nodes)) for name, box in boxes.items()} == {
+        "layers.0": (24, 3), "layers.1": (11, 1),
+    }  # fmt: skip
+    assert "24 nodes, 3 outputs" in draw(out, fold="layer").source
+
+
+def test_one_module_can_be_folded_by_its_path() -> None:
+    _, (out,) = network()
+    assert list(folded(out, fold="layers.0")) == ["layers.0"]
+    assert list(folded(out, fold=["layers.0.neurons.2", "layers.1"])) == ["layers.0.neurons.2", "layers.1"]
+    with pytest.raises(ValueError, match=r"'layers\.7' \(must be one of 'layer', 'layers\.0'"):
+        draw(out, fold="layers.7")
+
+
+def test_siblings_that_are_alike_are_merged_with_their_number() -> None:
+    _, (out,) = network()
+    boxes = folded(out, fold="neuron", merge="siblings")
+    assert {name: box.repeats for name, box in boxes.items()} == {"layers.0.neurons": 3, "layers.1.neurons.0": 1}
+    assert "neurons ×3" in draw(out, fold="neuron", merge="siblings").source
+
+
+def test_outputs_of_equal_data_are_counted_each() -> None:
+    outputs = [neuron(f"layers.0.neurons.{i}", [Value(0.0)]) for i in range(3)]
+    loss = outputs[0] * outputs[1] * outputs[2] * Value(1.0, label="target")
+    assert len({out.data for out in outputs}) == 1
+    assert len(folded(loss, fold="neuron")) == 3
+    assert len(folded(sum(outputs, Value(0.0)), fold="layer")["layers.0"].nodes) == 3
+
+
+def test_edges_into_merged_siblings_sum_their_contributions() -> None:
+    inputs, (out,) = network()
+    out.backward()
+    arrows = [a for a in picture(out, fold="neuron", merge="siblings").arrows if a.tail.nodes == [inputs[0]]]
+    assert [(a.count, a.contribution) for a in arrows] == [(3, pytest.approx(inputs[0].grad))]
+
+
+def test_frames_are_nested_and_can_be_left_out() -> None:
+    _, (out,) = network()
+    source = draw(out).source
+    assert source.index('"cluster_layers.0"') < source.index('"cluster_layers.0.neurons.0"')
+    assert "subgraph" not in draw(out, clusters=False).source
+    assert "layers.0.neurons.0.bias" in draw(out, clusters=False).source
+
+
+def test_neuron_10_comes_after_neuron_9() -> None:
+    outputs = [neuron(f"layers.0.neurons.{i}", [Value(1.0)]) for i in range(12)]
+    source = draw(sum(outputs[1:], outputs[0])).source
+    places = [source.index(f'"cluster_layers.0.neurons.{i}"') for i in range(12)]
+    assert places == sorted(places)
