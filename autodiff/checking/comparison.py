@@ -1,0 +1,123 @@
+"""One derivative of the engine beside its numerical estimate, and the verdict on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+from autodiff import Value
+from autodiff.backward import local_derivatives
+from autodiff.checking.ladder import ROUND_OFF, Estimate, ladder
+from autodiff.checking.noise import jitter
+
+Verdict = Literal["pass", "fail", "kink", "inconclusive"]
+
+RELATIVE = 1e-7
+"""The relative difference that is always allowed."""
+ERRORS = 10.0
+"""How many estimated errors of the numerical derivative are allowed."""
+ROUNDINGS = 64.0
+"""How many roundings of the absolute adjoint are allowed."""
+CONCLUSIVE = 1e-2
+"""A tolerance that is a greater part than this of the derivative decides nothing."""
+SECOND_LADDER = 0.7
+"""The factor of all steps in the second, independent ladder."""
+
+
+class Tolerance(NamedTuple):
+    """What may lie between two derivatives, taken apart."""
+
+    relative: float
+    """1e-7 of the greater derivative."""
+    numerical: float
+    """10 times the estimated error of the numerical derivative."""
+    round_off: float
+    """64 roundings of the gradient's absolute adjoint A: what cancellation in the backward pass may cost."""
+
+    @property
+    def total(self) -> float:
+        return self.relative + self.numerical + self.round_off
+
+
+class Comparison(NamedTuple):
+    """One derivative: what the engine says, what the numbers say, and the verdict."""
+
+    name: str
+    """The input, or two inputs for a second derivative."""
+    x: float
+    engine: float
+    estimate: Estimate
+    tolerance: Tolerance
+    verdict: Verdict
+    note: str = ""
+
+
+def compare(
+    name: str,
+    engine: float,
+    f: Callable[[float], float],
+    x: float,
+    noise: Callable[[int], Callable[[float], float]],
+    absolute_adjoint: float,
+) -> Comparison:
+    """Compare a derivative with the ladder's; before "fail" a second ladder with other steps and noise must agree.
+
+    Args:
+        name: of the input.
+        engine: the derivative to be checked.
+        f: the function of this input alone.
+        x: the point.
+        noise: for a seed, the function that gives the noise of f at a point.
+        absolute_adjoint: A, the derivative with all local derivatives taken absolute.
+    """
+    first = _judged(name, engine, ladder(f, x, noise(0)), x, absolute_adjoint)
+    if first.verdict != "fail":
+        return first
+    other = noise(1)
+    floor = jitter(f, x)
+    second = ladder(f, x, lambda t: max(other(t), floor), shift=SECOND_LADDER)
+    verdict = _judged(name, engine, second, x, absolute_adjoint).verdict
+    if verdict == "fail" and abs(first.estimate.value - second.value) > ERRORS * (first.estimate.error + second.error):
+        verdict = "inconclusive"  # the two ladders contradict each other
+    return first._replace(verdict="inconclusive" if verdict == "pass" else verdict)
+
+
+def _judged(name: str, engine: float, estimate: Estimate, x: float, absolute_adjoint: float) -> Comparison:
+    numeric = estimate.value
+    size = max(abs(engine), abs(numeric)) if math.isfinite(engine) else abs(numeric)
+    tolerance = Tolerance(RELATIVE * size, ERRORS * estimate.error, ROUNDINGS * ROUND_OFF * absolute_adjoint)
+    verdict: Verdict
+    undecided = tolerance.numerical + tolerance.round_off
+    if estimate.kink:
+        verdict = "kink"
+    elif not (math.isfinite(estimate.error) and math.isfinite(numeric)):
+        verdict = "inconclusive"
+    elif not math.isfinite(engine):
+        # An infinite adjoint: the way back leads through a singular point, as that of sqrt(x - x) does.
+        verdict = "fail" if math.isfinite(absolute_adjoint) else "inconclusive"
+    elif not abs(engine - numeric) <= tolerance.total:
+        verdict = "fail" if math.isfinite(absolute_adjoint) else "inconclusive"
+    elif undecided <= CONCLUSIVE * size or undecided <= 1e-6 * max(absolute_adjoint, 1e-3):
+        verdict = "pass"
+    else:
+        verdict = "inconclusive"
+    return Comparison(name, x, engine, estimate, tolerance, verdict)
+
+
+def absolute_adjoints(order: Sequence[Value]) -> dict[Value, float]:
+    """A backward pass over the absolute local derivatives: how much each gradient is made of before cancellation.
+
+    >>> from autodiff import topological_order
+    >>> x = Value(2.0)
+    >>> absolute_adjoints(topological_order(x * x - x * x))[x]
+    8.0
+    """
+    adjoint = {node: 0.0 for node in order}
+    adjoint[order[-1]] = 1.0
+    for out in reversed(order):
+        if out.parents and adjoint[out]:
+            for parent, local in zip(out.parents, local_derivatives(out)):
+                if local:
+                    adjoint[parent] += abs(local) * adjoint[out]
+    return adjoint

@@ -1,0 +1,177 @@
+"""``check_gradients``: the engine's derivatives of a function beside numerical ones."""
+
+from __future__ import annotations
+
+import math
+import sys
+import warnings
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from autodiff import Value, grad, topological_order
+from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints, compare
+from autodiff.checking.messages import GradientMismatch
+from autodiff.checking.noise import recorded_noise
+from autodiff.checking.subject import Subject, UncheckableFunction
+
+Backward = Callable[[Value], object]
+TWICE = 1e-12
+"""The relative difference allowed between the first and the second backward pass over one graph."""
+
+
+class InconclusiveGradientWarning(UserWarning):
+    """A derivative could not be told right or wrong: rounding or a singularity hides it."""
+
+
+class Report(NamedTuple):
+    """The comparisons of one check."""
+
+    comparisons: tuple[Comparison, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The gravest verdict of all: fail, inconclusive, kink or pass."""
+        found = {comparison.verdict for comparison in self.comparisons}
+        grave: tuple[Verdict, ...] = ("fail", "inconclusive", "kink")
+        return next((verdict for verdict in grave if verdict in found), "pass")
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: " + ", ".join(f"{c.name} {c.verdict}" for c in self.comparisons)
+
+
+def check_gradients(
+    f: Callable[..., Any],
+    inputs: Any,
+    order: int = 1,
+    *,
+    backward: Backward = Value.backward,
+    allow_unused: bool = False,
+) -> Report:
+    """Compare the engine's derivatives of a function at a point with numerical ones.
+
+    Args:
+        f: a function that returns one ``Value``; called with ``*inputs`` if they are a tuple, else with ``inputs``.
+        inputs: the point: numbers in a tuple, list, dict or array, or a module with ``named_parameters``.
+        order: 1 for the gradient; 2 for the second derivatives as well.
+        backward: the backward pass to be checked, ``Value.backward`` unless you wrote your own.
+        allow_unused: accept inputs that the function does not depend on.
+
+    Returns:
+        The comparisons, and in ``verdict`` the gravest: "pass", "kink" where the function has a corner at the point,
+        or "inconclusive" where rounding hides the derivative. The last also warns, or under hypothesis is counted
+        as an event.
+
+    Raises:
+        GradientMismatch: a derivative is wrong; the message shows which, by how much, and what is to blame.
+        UncheckableFunction: the function is not deterministic, returns no ``Value``, mutates its inputs, is not
+            finite at the point, or ignores an input.
+        ValueError: ``order`` is neither 1 nor 2, or the inputs are empty or not finite.
+
+    >>> check_gradients(lambda x, y: x * y.exp(), (3.0, -1.0)).verdict
+    'pass'
+    >>> check_gradients(lambda p: (p["w"] * p["x"]).tanh(), {"w": 0.5, "x": 2.0}, order=2).verdict
+    'pass'
+    >>> check_gradients(abs, 0.0).verdict
+    'kink'
+    """
+    if order not in (1, 2) or isinstance(order, bool):
+        raise ValueError(f"order must be 1 or 2, not {order!r}")
+    subject = Subject(f, inputs)
+    try:
+        subject.examine()
+        unused = subject.unused()
+        report = Report(tuple(_first(subject, backward)))
+        if report.verdict != "fail" and order == 2:
+            report = Report((*report.comparisons, *_second(subject)))
+        if report.verdict == "fail":
+            raise GradientMismatch(report.comparisons, *subject.root(subject.point), subject.names, backward)
+        if unused and not allow_unused:
+            names = ", ".join(subject.names[i] for i in sorted(unused))
+            raise UncheckableFunction(
+                "ignores an input",
+                f"the function ignores its input {names}: its result does not depend on it at {subject.shown()}; "
+                "leave it out, or pass allow_unused=True",
+            )
+    finally:
+        subject.restore()
+    _count(report)
+    return report
+
+
+def _first(subject: Subject, backward: Backward) -> list[Comparison]:
+    """The gradient, and whether a second backward pass over the same graph adds the same again."""
+    root, nodes = subject.root(subject.point)
+    held = [node.grad for node in nodes]
+    for node in nodes:
+        node.grad = 0.0
+    backward(root)
+    gradients = [node.grad for node in nodes]
+    backward(root)
+    again = [node.grad - gradient for node, gradient in zip(nodes, gradients)]
+    for node, grad_before in zip(nodes, held):
+        node.grad = grad_before
+    adjoints = absolute_adjoints(topological_order(root))
+    comparisons = []
+    for i, name in enumerate(subject.names):
+        adjoint = adjoints.get(nodes[i], 0.0)
+        found = compare(
+            name, gradients[i], subject.along(i), subject.point[i], partial(subject.noise, i), adjoint
+        )  # fmt: skip
+        if found.verdict == "pass" and abs(again[i] - gradients[i]) > TWICE * max(adjoint, abs(gradients[i])):
+            found = found._replace(
+                engine=again[i], verdict="fail", note="the second backward() on one graph: stale inner gradients"
+            )
+        comparisons.append(found)
+    return comparisons
+
+
+def _second(subject: Subject) -> list[Comparison]:
+    """The derivatives of the engine's gradient, by the engine and by numbers."""
+    root, nodes = subject.root(subject.point)
+    comparisons = []
+    for i, first in enumerate(grad(root, nodes)):
+        seconds = grad(first, nodes)
+        adjoints = absolute_adjoints(topological_order(first))
+        for j, second in enumerate(seconds):
+            comparisons.append(
+                compare(
+                    f"{subject.names[i]}, {subject.names[j]}",
+                    second.data,
+                    _gradient_along(subject, i, j),
+                    subject.point[j],
+                    partial(_gradient_noise, subject, i, j),
+                    adjoints.get(nodes[j], 0.0),
+                )
+            )
+    return comparisons
+
+
+def _gradient_node(subject: Subject, i: int, j: int, x: float) -> Value:
+    root, nodes = subject.root((*subject.point[:j], x, *subject.point[j + 1 :]))
+    return grad(root, [nodes[i]])[0]  # type: ignore[no-any-return]
+
+
+def _gradient_along(subject: Subject, i: int, j: int) -> Callable[[float], float]:
+    return lambda x: _gradient_node(subject, i, j, x).data
+
+
+def _gradient_noise(subject: Subject, i: int, j: int, seed: int) -> Callable[[float], float]:
+    return lambda x: recorded_noise(topological_order(_gradient_node(subject, i, j, x)), seed)
+
+
+def _count(report: Report) -> None:
+    """Let nobody take an inconclusive check for a passed one."""
+    hypothesis = sys.modules.get("hypothesis")
+    if hypothesis is not None and hypothesis.currently_in_test_context():
+        hypothesis.event(f"gradients: {report.verdict}")
+    elif report.verdict == "inconclusive":
+        undecided = [c for c in report.comparisons if c.verdict == "inconclusive"]
+        told = "; ".join(
+            f"input {c.name}: engine {c.engine:.6g}, numerical {c.estimate.value:.6g}"
+            + (f" ± {c.estimate.error:.1g}" if math.isfinite(c.estimate.error) else " (no step gives a derivative)")
+            for c in undecided
+        )
+        warnings.warn(
+            f"the gradient could be told neither right nor wrong: {told}", InconclusiveGradientWarning, stacklevel=3
+        )

@@ -1,0 +1,152 @@
+"""The noise-aware ladder: a derivative from function values alone, with an estimate of its error.
+
+Central differences are taken on a ladder of steps, each a quarter of the next, and extrapolated to step 0
+(Richardson; Numerical Recipes, 3rd ed., section 5.7). Each level has a round-off radius, the noise of the function
+over the step. The walk goes from fine to coarse and ends at the first level that contradicts the error bar of a finer
+one: coarse levels that agree with each other by chance are the classic failure of Ridders' method.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+ROUND_OFF = 2.0**-53
+"""u, the greatest relative error of one rounding."""
+
+LEVELS = 16
+COLUMNS = 4
+SIGNIFICANT = 10.0
+"""How many error bars a jump between the one-sided differences must stand out by, to be called a kink."""
+COARSE = 1e-3
+"""From this step on, relative to the point's scale, the noise is measured at the ends of the step as well."""
+
+
+class Estimate(NamedTuple):
+    """A numerical derivative with what is known about it."""
+
+    value: float
+    """The derivative; nan if no step gave one."""
+    error: float
+    """The estimated error of ``value``; inf if no step gave one."""
+    left: float
+    """The one-sided difference D⁻, at the finest step that the noise allows."""
+    right: float
+    """The one-sided difference D⁺."""
+    kink: bool
+    """Whether the two sides differ significantly as the step goes to 0."""
+    evaluations: int
+    """How often the function was called."""
+
+
+class _Entry(NamedTuple):
+    """An extrapolated number, its round-off radius and what truncation may still be in it."""
+
+    value: float
+    radius: float
+    truncation: float
+
+    @property
+    def error(self) -> float:
+        return self.radius + self.truncation
+
+
+def ladder(
+    f: Callable[[float], float],
+    x: float,
+    noise: Callable[[float], float],
+    *,
+    shift: float = 1.0,
+) -> Estimate:
+    """The derivative of f at x.
+
+    Args:
+        f: a function of one float; where it is not finite, the walk ends.
+        x: the point.
+        noise: an estimate of the absolute error of ``f`` at a point.
+        shift: a factor of all steps, for a second, independent ladder.
+    """
+    middle = f(x)
+    scale = max(1.0, abs(x))
+    base = max(noise(x), ROUND_OFF * abs(middle))
+    evaluations = 1
+    central: list[_Entry] = []  # extrapolations that end at the newest level: 0, 1, 2 … columns
+    jumps: list[_Entry] = []
+    steps: list[float] = []
+    best = jump = _Entry(math.nan, math.inf, math.inf)
+    sides = (math.nan, math.nan)
+    sides_error = math.inf
+    low, high = -math.inf, math.inf
+    for step in _steps(x, shift):
+        above, below = x + step, x - step
+        right, left = f(above), f(below)
+        evaluations += 2
+        if not (math.isfinite(right) and math.isfinite(left)):
+            break
+        step = (above - below) / 2
+        if step == 0.0:
+            continue
+        level = base
+        largest = max(abs(right), abs(left))
+        if step > COARSE * scale:
+            level = max(level, noise(above), noise(below))
+        elif largest > abs(middle) > 0:
+            level = max(level, base * min(largest / abs(middle), 1e6))
+        level = max(level, ROUND_OFF * largest)
+        radius = level / step
+        steps.insert(0, step)
+        central = _extrapolated(central, _Entry((right - left) / (2 * step), radius, math.inf), steps, even=True)
+        forward, backward = (right - middle) / (above - x), (middle - left) / (x - below)
+        jumps = _extrapolated(jumps, _Entry(forward - backward, 4 * radius, math.inf), steps, even=False)
+        if radius + abs(forward - backward) < sides_error:
+            sides, sides_error = (backward, forward), radius + abs(forward - backward)
+        for found in jumps[1:]:
+            if found.error < jump.error:
+                jump = found
+        # The newest level must agree with all finer ones: within its error bar and theirs.
+        newest = min(central, key=lambda entry: entry.error) if len(central) > 1 else central[0]
+        error = newest.error if math.isfinite(newest.error) else newest.radius
+        if newest.value - error > high or newest.value + error < low:
+            break
+        if len(central) > 1:
+            low, high = max(low, newest.value - 3 * error), min(high, newest.value + 3 * error)
+            if newest.error < best.error:
+                best = newest
+    kink = (
+        math.isfinite(jump.error)
+        and abs(jump.value) > SIGNIFICANT * jump.error
+        and abs(jump.value) > 1e-6 * max(map(abs, sides))
+    )
+    return Estimate(best.value, best.error, *sides, kink, evaluations)
+
+
+def _steps(x: float, shift: float) -> Iterator[float]:
+    """The steps from fine to coarse: down from a quarter of the scale, and for a tiny x another segment at its own."""
+    coarse = 0.25 * shift * max(1.0, abs(x))
+    finest = coarse / 4.0 ** (LEVELS - 1)
+    tiny = 0.25 * shift * abs(x)
+    if 0 < tiny < 1e5 * finest:
+        for level in reversed(range(LEVELS - 4)):
+            step = tiny / 4.0**level
+            if 0 < step < finest / 2 and x + step != x:
+                yield step
+    for level in reversed(range(LEVELS)):
+        yield coarse / 4.0**level
+
+
+def _extrapolated(finer: list[_Entry], newest: _Entry, steps: list[float], even: bool) -> list[_Entry]:
+    """Neville's scheme one level on: from the entries that ended at the next finer level, those that end here.
+
+    The error of a central difference goes with even powers of the step, that of the jump with odd ones.
+    """
+    column = [newest]
+    for k, fine in enumerate(finer[: COLUMNS - 1]):
+        coarse = column[k]
+        ratio = steps[0] / steps[k + 1]
+        divisor = ratio ** (2.0 if even else (2 * k + 1) / (k + 1)) - 1
+        correction = (fine.value - coarse.value) / divisor
+        value = fine.value + correction
+        radius = fine.radius * (1 + 1 / divisor) + coarse.radius / divisor
+        column.append(_Entry(value, radius, abs(correction)))
+    return column

@@ -1,0 +1,129 @@
+"""``GradientMismatch``: a wrong derivative, told so that the one to blame can be found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+from autodiff import Value, topological_order
+from autodiff.checking.comparison import Comparison, absolute_adjoints, compare
+from autodiff.checking.culprit import culprits
+from autodiff.checking.graphs import Graph, recorded
+from autodiff.checking.reduction import reduced
+from autodiff.checking.subject import Subject
+
+HINTS = {-1.0: "the sign is flipped", 2.0: "a factor 2 too much", 0.5: "a factor ½ too much", 0.0: "it is missing"}
+
+
+class GradientMismatch(AssertionError):  # noqa: N818  # the name says what does not match
+    """A derivative of the engine is wrong.
+
+    The message, and the reduction of the graph that it needs, are made when it is printed.
+
+    Attributes:
+        comparisons: every derivative that was compared, the wrong ones with verdict "fail".
+        graph: the recorded function as a :class:`Graph`.
+    """
+
+    def __init__(
+        self,
+        comparisons: Sequence[Comparison],
+        root: Value,
+        nodes: Sequence[Value],
+        names: Sequence[str],
+        backward: Callable[[Value], object],
+    ) -> None:
+        super().__init__()
+        self.comparisons = tuple(comparisons)
+        self.graph = recorded(root, nodes)
+        self._names, self._backward = tuple(names), backward
+
+    @cached_property
+    def reduced(self) -> Graph:
+        """The smallest graph found that fails too; the whole one where none does (second derivatives, foreign code)."""
+        return reduced(self.graph, self._fails) if self._fails(self.graph) else self.graph
+
+    @cached_property
+    def culprit(self) -> str:
+        """Which rule is wrong, or that it is the propagation."""
+        failed = [c for c in self.comparisons if c.verdict == "fail"]
+        wrong = culprits(self.reduced, second=all(", " in c.name for c in failed))
+        return "; ".join(wrong) if wrong else "all rules are right: propagation"
+
+    def _fails(self, graph: Graph) -> bool:
+        try:
+            return graph_fails(graph, self._backward)
+        except Exception:  # a graph that cannot be differentiated is no smaller case of this failure
+            return False
+
+    def __str__(self) -> str:
+        failed = [c for c in self.comparisons if c.verdict == "fail"]
+        size, before = len(self.reduced.steps), len(self.graph.steps)
+        lines = [
+            f"fail: {len(failed)} of {len(self.comparisons)} derivatives "
+            f"{'is' if len(failed) == 1 else 'are'} wrong. Culprit: {self.culprit}"
+        ]
+        for c in self.comparisons:
+            lines.append(told(c))
+        lines += ["", f"reduced from {before} to {size} operation{'s' * (size != 1)}:", "", str(self.reduced)]
+        point = ", ".join(f"{x!r}" for x in self.reduced.inputs)
+        lines += ["check_gradients(f, point)", "", f"as a hypothesis example: @example(({point},))"]
+        return "\n".join(lines)
+
+
+def told(c: Comparison) -> str:
+    """One comparison in a line or two."""
+    e, t = c.estimate, c.tolerance
+    line = (
+        f"  {c.verdict:12} input {c.name} = {c.x!r}: engine {c.engine:.12g}, numerical {e.value:.12g} ± {e.error:.1e}"
+    )
+    if c.verdict == "pass":
+        return line
+    if c.verdict == "kink":
+        return f"{line}\n{'':15}D⁻ = {e.left:.6g}, D⁺ = {e.right:.6g}"
+    off = abs(c.engine - e.value)
+    line += (
+        f"\n{'':15}off by {off:.3e}, allowed {t.total:.1e} = {t.relative:.1e} relative + {t.numerical:.1e} numerical"
+        f" + {t.round_off:.1e} round-off; D⁻ = {e.left:.6g}, D⁺ = {e.right:.6g}"
+    )
+    found = c.note or hint(c.engine, e.value)
+    return f"{line}\n{'':15}{found}" if found else line
+
+
+def hint(engine: float, numeric: float) -> str:
+    """What the ratio of the wrong derivative to the right one says.
+
+    >>> hint(-3.0, 3.0)
+    'the engine has -1 times the derivative: the sign is flipped'
+    """
+    if not (math.isfinite(engine) and math.isfinite(numeric)):
+        return f"the engine's derivative is {engine}" if not math.isfinite(engine) else ""
+    if abs(numeric) <= 1e-12 * max(1.0, abs(engine)):
+        return "the derivative is 0" if engine else ""
+    ratio = engine / numeric
+    for simple, meaning in HINTS.items():
+        if abs(ratio - simple) < 1e-6:
+            return f"the engine has {simple:g} times the derivative: {meaning}"
+    return f"the engine has {ratio:.6g} times the derivative"
+
+
+def graph_fails(graph: Graph, backward: Callable[[Value], Any] = Value.backward) -> bool:
+    """Whether a derivative of the graph is wrong at its point; the first pass only, and the second over one graph."""
+    subject = Subject(graph, graph.inputs)
+    root, nodes = subject.root(graph.inputs)
+    backward(root)
+    gradients = [node.grad for node in nodes]
+    backward(root)
+    adjoints = absolute_adjoints(topological_order(root))
+    for i, (node, gradient) in enumerate(zip(nodes, gradients)):
+        scale = max(adjoints.get(node, 0.0), abs(gradient))
+        if abs(node.grad - 2 * gradient) > 1e-12 * scale:
+            return True
+        found = compare(
+            "", gradient, subject.along(i), graph.inputs[i], partial(subject.noise, i), adjoints.get(node, 0.0)
+        )  # fmt: skip
+        if found.verdict == "fail":
+            return True
+    return False

@@ -1,0 +1,69 @@
+"""Numerical derivatives of any Python function of floats, with their estimated errors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from autodiff.checking.ladder import Estimate, ladder
+from autodiff.checking.noise import jitter
+from autodiff.checking.structures import named_leaves, number, with_leaves
+
+
+def numerical_derivative(f: Callable[[float], Any], x: float) -> Estimate:
+    """The derivative of a function at a point, from its values alone, with an estimate of the error.
+
+    Args:
+        f: any function of one float that returns a number; nothing of it needs to be recorded.
+        x: the point.
+
+    Returns:
+        An :class:`Estimate`: ``value``, ``error``, the one-sided differences ``left`` and ``right``, and whether
+        there is a ``kink``. Where no step gives a derivative, ``value`` is nan and ``error`` is inf.
+
+    Raises:
+        TypeError: x or the result is no real number.
+
+    >>> import math
+    >>> found = numerical_derivative(math.exp, 1.0)
+    >>> abs(found.value - math.e) <= found.error < 1e-10
+    True
+    >>> numerical_derivative(abs, 0.0).kink
+    True
+    """
+    x = number(x)
+
+    def of_float(t: float) -> float:
+        try:
+            return number(f(t))
+        except (ArithmeticError, ValueError):  # math.log(-1.0): outside of the domain
+            return float("nan")
+
+    floor = jitter(of_float, x)
+    return ladder(of_float, x, lambda t: floor)
+
+
+def numerical_gradient(f: Callable[..., Any], inputs: Any) -> Any:
+    """The numerical derivative of a function by each of its inputs.
+
+    Args:
+        f: any function that returns a number; called with ``*inputs`` if they are a tuple, else with ``inputs``.
+        inputs: numbers in a tuple, list, dict or array; nested as you like.
+
+    Returns:
+        The structure of the inputs, with an :class:`Estimate` for each number.
+
+    >>> a, b = numerical_gradient(lambda x, y: x * y, (3.0, 4.0))
+    >>> round(a.value, 9), round(b.value, 9)
+    (4.0, 3.0)
+    """
+    point = [number(leaf) for _, leaf in named_leaves(inputs)]
+
+    def estimate(position: int) -> Estimate:
+        def along(x: float) -> Any:
+            arguments = with_leaves(inputs, iter([*point[:position], x, *point[position + 1 :]]))
+            return f(*arguments) if isinstance(arguments, tuple) else f(arguments)
+
+        return numerical_derivative(along, point[position])
+
+    return with_leaves(inputs, iter([estimate(i) for i in range(len(point))]))

@@ -1,0 +1,193 @@
+"""``check_operation``: one line tests an operation, its own rules and its place in the chain rule."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, NamedTuple
+
+from autodiff import Interval, Value, topological_order
+from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints
+from autodiff.checking.culprit import fault, rule_comparisons, second_comparisons
+from autodiff.checking.gradients import Backward, check_gradients
+from autodiff.checking.messages import GradientMismatch, told
+from autodiff.operations import REALS, Operation
+
+REFERENCE = 1e-12
+"""The relative difference allowed between the value and the reference."""
+SIMPLE = (0.0, 1.0, -1.0, 2.0, 0.5, -0.5, 3.0, -2.0)
+CONTEXTS: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
+    ("op(x)", lambda y, x: y),
+    ("2 * op(x) + x", lambda y, x: 2 * y + x),
+    ("w * op(x) - x", lambda y, x: 3.7 * y - x),
+)
+
+
+class OperationFault(AssertionError):  # noqa: N818  # it is the operation that is at fault
+    """An operation is wrong; ``faults`` names what, one line each."""
+
+    def __init__(self, name: str, faults: Sequence[str]) -> None:
+        super().__init__(f"the operation {name!r} is wrong:\n" + "\n".join(f"  {line}" for line in faults))
+        self.faults = tuple(faults)
+
+
+class OperationReport(NamedTuple):
+    """How many derivatives of an operation were compared, with which verdicts."""
+
+    operation: str
+    verdicts: dict[Verdict, int]
+
+
+def check_operation(
+    op: Operation | Callable[..., Any],
+    reference: Callable[..., float] | None = None,
+    *,
+    domain: Sequence[Interval | tuple[float, float]] | None = None,
+    points: int = 20,
+    seed: int = 0,
+    backward: Backward = Value.backward,
+) -> OperationReport:
+    """Test an operation over its domain: value, first and second derivative, alone and in context.
+
+    The contexts ``2 * op(x) + x`` and ``w * op(x) - x`` show what ``op(x)`` alone hides: a missing upstream gradient,
+    and gradients that are overwritten instead of accumulated. An operation of several operands is also given
+    the same ``Value`` twice.
+
+    Args:
+        op: a row of the table, or any function of ``Value``s.
+        reference: the same function of floats from elsewhere, such as ``math`` or mpmath: it checks the value.
+        domain: an interval for each operand; by default that of the row.
+        points: how many points to draw.
+        seed: of the points.
+        backward: the backward pass to be checked.
+
+    Raises:
+        OperationFault: something is wrong; the message names the fault, such as "sign flipped".
+        ValueError: the domain is missing for a function that is no row, or ``points`` is not positive.
+
+    >>> from autodiff import operation
+    >>> cube = operation("cube_of", lambda x: x**3, lambda x, y: 3 * x * x, replace=True)
+    >>> check_operation(cube).verdicts["pass"] > 50
+    True
+    >>> wrong = operation("wrong_cube", lambda x: x**3, lambda x, y: -3 * x * x, replace=True)
+    >>> check_operation(wrong)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    autodiff.checking.operation_check.OperationFault: the operation 'wrong_cube' is wrong:
+      the derivative by operand 0: sign flipped (at ...
+    """
+    if points < 1:
+        raise ValueError(f"points must be at least 1, not {points}")
+    name = op.name if isinstance(op, Operation) else getattr(op, "__name__", repr(op))
+    intervals = _domain(op, domain, name)
+    drawn = _points(intervals, points, Random(seed))
+    verdicts: dict[Verdict, int] = {"pass": 0, "fail": 0, "kink": 0, "inconclusive": 0}
+    faults: dict[str, str] = {}
+
+    def count(comparisons: Sequence[Comparison]) -> None:
+        for comparison in comparisons:
+            verdicts[comparison.verdict] += 1
+
+    for point in drawn:
+        if reference is not None:
+            _value(op, reference, point, faults)
+        if isinstance(op, Operation):
+            for order, compared in (("", rule_comparisons(op, point)), ("second ", second_comparisons(op, point))):
+                count(compared)
+                for found in compared:
+                    if found.verdict == "fail":
+                        what = fault(found.engine, found.estimate.value, float(op(*point)), point)
+                        faults.setdefault(f"the {order}derivative by {found.name}: {what}", _at(point, found))
+    if not faults:
+        for point in drawn:
+            for arguments, call in _calls(op, point):
+                count(_in_context(call, arguments, isinstance(op, Operation), backward, faults))
+    if faults:
+        raise OperationFault(name, [f"{what} {where}" for what, where in faults.items()])
+    return OperationReport(name, verdicts)
+
+
+def _domain(op: Any, domain: Any, name: str) -> tuple[Interval, ...]:
+    if domain is not None:
+        return tuple(Interval(*interval) for interval in domain)
+    if not isinstance(op, Operation):
+        raise ValueError(f"{name} is no operation of the table: pass domain=[(low, high), ...], one for each operand")
+    return op.domain if op.arity is not None else (REALS,) * 4
+
+
+def _points(intervals: Sequence[Interval], count: int, random: Random) -> list[tuple[float, ...]]:
+    """Simple numbers first, as far as they lie within the domain, then random ones."""
+    simple = [
+        tuple(min(max(number, low), high) for low, high in intervals) for number in SIMPLE[: count // 2]
+    ]  # fmt: skip
+    inside = [point for point in simple if all(low < x < high for x, (low, high) in zip(point, intervals))]
+    drawn = [tuple(random.uniform(low, high) for low, high in intervals) for _ in range(count - len(inside))]
+    return inside + drawn
+
+
+def _calls(op: Any, point: tuple[float, ...]) -> list[tuple[tuple[float, ...], Callable[..., Any]]]:
+    calls: list[tuple[tuple[float, ...], Callable[..., Any]]] = [(point, op)]
+    if len(point) > 1 and len({*point}) > 0:
+        calls.append(((point[0],), lambda x: op(*[x] * len(point))))
+    return calls
+
+
+def _value(op: Any, reference: Callable[..., float], point: tuple[float, ...], faults: dict[str, str]) -> None:
+    result = op(*point)
+    got, expected = float(result.data if isinstance(result, Value) else result), float(reference(*point))
+    if not (abs(got - expected) <= REFERENCE * max(abs(got), abs(expected)) or got == expected):
+        if not (math.isnan(got) and math.isnan(expected)):
+            faults.setdefault("the value", f"is {got!r} at {point}, but the reference gives {expected!r}")
+
+
+def _in_context(
+    op: Callable[..., Any], point: tuple[float, ...], row: bool, backward: Backward, faults: dict[str, str]
+) -> list[Comparison]:
+    compared: list[Comparison] = []
+    if not math.isfinite(_number(op(*map(Value, point)))):
+        return compared
+    for context, wrap in CONTEXTS:
+
+        def f(*xs: Value, wrap: Callable[[Any, Any], Any] = wrap) -> Any:
+            return wrap(op(*xs), xs[0])
+
+        try:
+            compared += check_gradients(f, point, backward=backward, allow_unused=True).comparisons
+        except GradientMismatch as mismatch:
+            compared += mismatch.comparisons
+            wrong = next(c for c in mismatch.comparisons if c.verdict == "fail")
+            faults.setdefault(f"in {context}: {_propagation(f, point, wrong)}", _at(point, wrong))
+            return compared
+    return compared
+
+
+def _propagation(f: Callable[..., Any], point: tuple[float, ...], wrong: Comparison) -> str:
+    """What is wrong where all rules are right: how gradients are passed on and added up."""
+    if wrong.note:
+        return wrong.note
+    nodes = [*map(Value, point)]
+    root = f(*nodes)
+    from autodiff.backward import edges
+
+    order = topological_order(root)
+    root.backward()
+    parts = [
+        (local, local * out.grad)
+        for out, _, parent, local in edges(order)
+        if any(parent is node for node in nodes) and str(nodes.index(parent)) == wrong.name
+    ]
+    scale = 1e-6 * max(absolute_adjoints(order).values())
+    if any(abs(wrong.engine - part) <= scale for _, part in parts) and len(parts) > 1:
+        return "overwritten instead of accumulated"
+    total = sum(part for _, part in parts)
+    if any(abs(wrong.engine - (total - part + local)) <= scale for local, part in parts):
+        return "missing upstream"
+    return fault(wrong.engine, wrong.estimate.value, root.data, point)
+
+
+def _number(result: Any) -> float:
+    return float(result.data) if isinstance(result, Value) else math.nan
+
+
+def _at(point: tuple[float, ...], comparison: Comparison) -> str:
+    return f"(at {', '.join(f'{x:.6g}' for x in point)})\n{told(comparison)}"
