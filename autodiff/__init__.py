@@ -54,6 +54,7 @@ from autodiff.value import Value, constant
 if TYPE_CHECKING:
     from autodiff.drawing import draw as draw
     from autodiff.drawing import render as render
+    from autodiff.drawing import tree as tree
 
 __all__ = [
     "NOT_COMPUTED", "OPERATIONS", "Interval", "Operation", "Pinned", "Step", "Value", "absolute", "acos", "asin",
@@ -64,7 +65,7 @@ __all__ = [
 ]  # fmt: skip
 __version__ = "0.1.0"
 
-_LAZY = {"draw": "autodiff.drawing", "render": "autodiff.drawing"}
+_LAZY = dict.fromkeys(("draw", "render", "tree"), "autodiff.drawing")
 
 
 def __getattr__(name: str) -> Any:

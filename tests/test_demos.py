@@ -1,0 +1,78 @@
+"""Every demo runs headless, says what it shows, and writes nothing but its own files."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+import pytest
+
+DEMOS = {
+    "backpropagation": {"before", "after"},
+    "custom_operation": {"softsign"},
+    "higher_order": {"second_derivative"},
+    "moons": {"decision_boundary", "loss_curve"},
+}
+QUICK = {"moons": ["--epochs", "3"]}
+
+
+def run(name, *arguments):
+    importlib.import_module(f"demos.{name}").main([*arguments, *QUICK.get(name, [])])
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_a_demo_writes_its_own_files_and_no_other(name, tmp_path, capsys):
+    other = tmp_path / "mine.txt"
+    other.write_text("keep", encoding="utf-8")
+    run(name, "--out", str(tmp_path))
+    assert {path.stem for path in tmp_path.iterdir()} == DEMOS[name] | {"mine"}
+    assert all(path.stat().st_size for path in tmp_path.iterdir())
+    assert other.read_text(encoding="utf-8") == "keep"
+    assert str(tmp_path) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_the_same_seed_gives_the_same_output(name, tmp_path, capsys):
+    outputs = []
+    for _ in range(2):
+        run(name, "--seed", "3", "--out", str(tmp_path))
+        outputs.append(re.sub(r"\d+(\.\d+)? ?s\b", "", capsys.readouterr().out))
+    assert outputs[0] == outputs[1]
+
+
+@pytest.mark.parametrize("name", DEMOS)
+def test_help_names_the_options(name, capsys):
+    with pytest.raises(SystemExit) as stop:
+        importlib.import_module(f"demos.{name}").main(["--help"])
+    assert stop.value.code == 0
+    assert {"--seed", "--out"} <= set(capsys.readouterr().out.replace(",", " ").split())
+
+
+def test_a_file_in_the_place_of_the_folder_is_left_alone(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("keep", encoding="utf-8")
+    with pytest.raises(SystemExit, match="is a file"):
+        run("backpropagation", "--out", str(file))
+    assert file.read_text(encoding="utf-8") == "keep"
+
+
+def test_the_main_job_shows_the_chain_rule_in_numbers_and_the_error_falling(tmp_path, capsys):
+    run("backpropagation", "--out", str(tmp_path))
+    text = capsys.readouterr().out
+    steps = re.findall(r"(-?[\d.]+) · +(-?[\d.]+) = +(-?[\d.]+) →", text)
+    assert len(steps) == 24
+    for local, upstream, contribution in steps:
+        assert float(local) * float(upstream) == pytest.approx(float(contribution), abs=6e-4)  # printed to 4 digits
+    losses = [float(loss) for loss in re.findall(r"step +\d+ +([\d.]+)", text)]
+    assert len(losses) == 11
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_without_a_dot_the_main_job_writes_text_and_says_how_to_get_pictures(tmp_path, capsys, monkeypatch):
+    from autodiff.drawing import files, rendering
+
+    monkeypatch.setattr(rendering, "find_dot", lambda *_: None)
+    monkeypatch.setattr(files, "find_dot", lambda *_: None, raising=False)
+    run("backpropagation", "--out", str(tmp_path))
+    assert {path.name for path in tmp_path.iterdir()} == {"before.txt", "after.txt"}
+    assert 'pip install "autodiff-steps[dot]"' in capsys.readouterr().out
