@@ -44,6 +44,8 @@ def module_of_parameter(label: str) -> Path:
 def modules(order: Iterable[Value]) -> dict[Value, Path]:
     """The path of the module of every node of a topological order; empty for a node outside of all."""
     order = list(order)
+    if not any(node.op is VARIABLE and module_of_parameter(node.label) for node in order if node.label):
+        return dict.fromkeys(order, ())
     path: dict[Value, Path] = {}
     for node in order:
         if node.parents:

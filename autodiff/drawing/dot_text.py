@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+import graphviz
+
 from autodiff.backward import NOT_COMPUTED
 from autodiff.drawing.clusters import Path
 from autodiff.drawing.colours import FILLS, INK, LINE, QUIET, STROKES, WIDTHS, Scale, scale, text_on
@@ -48,8 +50,8 @@ def draw(
         fold: "neuron" or "layer" draws each of them as one node; also another kind of module, the path of one, such
             as "layers.0", or several of these. Modules are known by the labels of their parameters.
         constants: False hides them.
-        merge: "constants" draws equal constants of one result once, with their number as "×3"; "siblings" also
-            folded modules that are alike, with the ranges of their numbers; "nothing" draws every one.
+        merge: "constants" draws equal constants of one result, or folded module, once, with their number as "×3";
+            "siblings" also folded modules that are alike, with the ranges of their numbers; "nothing" draws all.
         depth: draw only the nodes at most that many steps from the root.
         clusters: frame neurons and layers.
         direction: "right" or "down", the way from the operands to the root.
@@ -78,12 +80,9 @@ def draw(
     _number("max_nodes", max_nodes, 1)
     if not (isinstance(prefix, str) and re.fullmatch(r"([A-Za-z_][\w-]*)?", prefix, re.ASCII)):
         raise ValueError(f"prefix must be letters, digits, - and _, beginning with a letter, not {prefix!r}")
-    picture = scene(value, fold=fold, constants=constants, merge=merge, depth=depth, clusters=clusters)
-    if max_nodes is not None and len(picture.boxes) > max_nodes:
-        raise ValueError(
-            f"{len(picture.boxes)} nodes are more than max_nodes={max_nodes}: draw less with fold='neuron' or "
-            "fold='layer', merge='siblings', constants=False or depth=3, or raise max_nodes"
-        )
+    picture = scene(
+        value, fold=fold, constants=constants, merge=merge, depth=depth, clusters=clusters, max_nodes=max_nodes
+    )
     return _digraph(value, picture, direction, legend, prefix)
 
 
@@ -120,8 +119,6 @@ def _digraph(root: Value, picture: Scene, direction: str, legend: bool, prefix: 
 
 def _add_clusters(graph: Any, members: dict[Path, list[Box]], colours: Scale, prefix: str) -> None:
     """Boxes, each inside the frames of its path: one frame below another, innermost first."""
-    import graphviz
-
     paths = sorted({path[:depth] for path in members for depth in range(1, len(path) + 1)}, key=_natural)
     frames: dict[Path, Any] = {(): graph}
     for path in paths:
@@ -138,7 +135,7 @@ def _add_clusters(graph: Any, members: dict[Path, list[Box]], colours: Scale, pr
 
 def _natural(path: Path) -> list[list[object]]:
     """So that neuron 10 comes after neuron 9."""
-    return [[int(part) if part.isdigit() else part for part in re.split(r"\.", step)] for step in path]
+    return [[int(part) if part.isdecimal() else part for part in re.split(r"\.", step)] for step in path]
 
 
 def _add_box(graph: Any, box: Box, colours: Scale, prefix: str) -> None:

@@ -64,24 +64,28 @@ def scene(
     merge: str,
     depth: int | None,
     clusters: bool,
+    max_nodes: int | None = None,
 ) -> Scene:
     """The boxes and arrows of the graph of a root. The options are those of :func:`~autodiff.drawing.draw`.
 
     Raises:
         RuntimeError: a leaf was changed since the forward pass.
-        ValueError: there is nothing to fold of that name.
+        ValueError: there is nothing to fold of that name, or there are more than ``max_nodes`` boxes.
     """
     order = topological_order(root)
     check_unchanged(order)
     place = {node: number for number, node in enumerate(order)}
     name = names(order)
     shown = order if depth is None else _near(root, depth, place)
+    if not fold and sum(node.op is not CONSTANT for node in shown) > (max_nodes or len(shown)):
+        _limit(sum(constants or node.op is not CONSTANT for node in shown), max_nodes)  # before any work on millions
     inside = set(shown)
     path: dict[Value, Path] = modules(order) if clusters or fold else dict.fromkeys(order, ())
     folds = Folds(fold, path.values())
     box_of = _boxes(root, shown, path, folds, name, place, constants, merge)
     if merge == "siblings":
         _merge_siblings(box_of, shown)
+    _limit(len({box.id for box in box_of.values()}), max_nodes)
     if not clusters:
         for box in box_of.values():
             box.path = ()
@@ -119,6 +123,14 @@ def scene(
                 bundles[tail.id, head.id] = arrow
     boxes = {box.id: box for box in box_of.values()}.values()
     return Scene(sorted(boxes, key=lambda box: int(box.id[1:])), arrows)
+
+
+def _limit(count: int, max_nodes: int | None) -> None:
+    if max_nodes is not None and count > max_nodes:
+        raise ValueError(
+            f"{count} nodes are more than max_nodes={max_nodes}: draw less with fold='neuron' or "
+            "fold='layer', merge='siblings', constants=False or depth=3, or raise max_nodes"
+        )
 
 
 def _near(root: Value, depth: int, place: dict[Value, int]) -> list[Value]:
@@ -173,26 +185,20 @@ def _boxes(
 
 
 def _merge_constants(box_of: dict[Value, Box], shown: list[Value]) -> None:
-    """Give equal constants among the operands of one result one box, if they are used nowhere else."""
-    uses: dict[Value, set[Value]] = {}
+    """Give equal constants that go into one box, and nowhere else, one box."""
+    heads: dict[Value, set[str]] = {}
     for out in shown:
         for parent in out.parents:
-            if parent.op is CONSTANT:
-                uses.setdefault(parent, set()).add(out)
-    for out in shown:
-        first: dict[str, Box] = {}
-        for parent in dict.fromkeys(out.parents):
-            if (
-                parent in box_of
-                and uses.get(parent) == {out}
-                and not parent.label
-                and box_of[parent].kind == "constant"
-            ):
-                box = first.setdefault(repr(parent.data), box_of[parent])
-                if box is not box_of[parent]:
-                    box_of[parent] = box
-                    box.repeats += 1
-                    box.count += 1
+            if parent in box_of and box_of[parent].kind == "constant":
+                heads.setdefault(parent, set()).add(box_of[out].id)
+    first: dict[tuple[str, str], Box] = {}
+    for constant, ids in heads.items():
+        if len(ids) == 1 and not constant.label:
+            box = first.setdefault((*ids, repr(constant.data)), box_of[constant])  # type: ignore[arg-type]  # one id
+            if box is not box_of[constant]:
+                box_of[constant] = box
+                box.repeats += 1
+                box.count += 1
 
 
 def _merge_siblings(box_of: dict[Value, Box], shown: list[Value]) -> None:

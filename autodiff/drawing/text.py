@@ -37,18 +37,19 @@ def span(numbers: Sequence[float]) -> str:
 
 
 def sign(op: Operation) -> str:
-    """How pictures write an operation: its symbol, but × and − for the keyboard's * and -, and dot for a dot too small."""
+    """How pictures write an operation: its symbol, but × and − for the keyboard's, and a word for the small ·."""
     return {"*": "×", "-": "−", "·": "dot"}.get(op.symbol, op.symbol)
 
 
-def html(text: str, *, line_end: str = "<br/>") -> str:
+def html(text: str) -> str:
     """The text inside a HTML-like label of Graphviz: what is typed is what is shown.
 
     >>> html('<b> & "\\\\N"')
     '&lt;b&gt; &amp; &quot;\\\\\\\\N&quot;'
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return line_end.join(line.translate(_UNPRINTABLE).translate(_ESCAPED) for line in lines)
+    escaped = [line.translate(_UNPRINTABLE).translate(_ESCAPED) for line in lines]
+    return escaped[0] if len(lines) == 1 else "".join(f'{line}<br align="left"/>' for line in escaped)
 
 
 def one_line(text: str) -> str:

@@ -131,3 +131,15 @@ def test_neuron_10_comes_after_neuron_9() -> None:
     source = draw(sum(outputs[1:], outputs[0])).source
     places = [source.index(f'"cluster_layers.0.neurons.{i}"') for i in range(12)]
     assert places == sorted(places)
+
+
+def test_equal_constants_of_a_folded_module_are_drawn_once() -> None:
+    weight = Value(0.5, label="layers.0.neurons.0.weights.0")
+    root = (weight * 1.0 + weight * 1.0 + weight * 2.0).tanh()
+    drawn = [(box.nodes[0].data, box.repeats) for box in picture(root, fold="neuron").boxes if box.kind == "constant"]
+    assert drawn == [(1.0, 2), (2.0, 1)]
+
+
+def test_names_of_modules_may_be_of_any_script() -> None:
+    label = "ebenen.0.größe².gewicht"
+    assert "größe²" in draw(Value(1.0, label=label) * 2.0).source

@@ -1,5 +1,6 @@
 """Laws of files and of the way to a dot."""
 
+import os
 import re
 import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
@@ -138,3 +139,22 @@ def test_a_leaf_is_shown_as_text_and_too_large_a_graph_with_the_reason() -> None
     assert set(notebook_picture(Value(2.0))) == {"text/plain"}
     many = sum((Value(1.0) for _ in range(400)), Value(0.0))
     assert set(notebook_picture(many)) == {"text/plain"}
+
+
+@needs_dot
+def test_a_setting_comes_before_what_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = find_dot()
+    assert found is not None
+    other = tmp_path / ("dot.bat" if os.name == "nt" else "dot")
+    other.write_text("#!/bin/sh\n", encoding="utf-8")
+    other.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_dot() == str(other)
+    assert find_dot(found) == found
+    monkeypatch.setenv("AUTODIFF_DOT", found)
+    assert find_dot() == found
+
+
+def test_a_text_tree_can_hold_every_label(tmp_path: Path) -> None:
+    root = Value(1.0, label="\ud800\x00\n<λ>") * 2.0
+    assert "<λ>" in render(root, tmp_path / "a.svg", dot="none").read_text(encoding="utf-8")
