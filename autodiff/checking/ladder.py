@@ -19,6 +19,8 @@ LEVELS = 16
 COLUMNS = 4
 SIGNIFICANT = 10.0
 """How many error bars a jump between the one-sided differences must stand out by, to be called a kink."""
+DROWNED = 1e-3
+"""Noise that is a greater part than this of every value seen leaves nothing to differentiate, as in sin(1e100 x)."""
 COARSE = 1e-3
 """From this step on, relative to the point's scale, the noise is measured at the ends of the step as well."""
 
@@ -71,6 +73,7 @@ def ladder(
     scale = max(1.0, abs(x))
     base = max(noise(x), ROUND_OFF * abs(middle))
     evaluations = 1
+    greatest = abs(middle)
     central: list[_Entry] = []  # extrapolations that end at the newest level: 0, 1, 2 … columns
     jumps: list[_Entry] = []
     steps: list[float] = []
@@ -93,10 +96,14 @@ def ladder(
             level = max(level, noise(above), noise(below))
         elif largest > abs(middle) > 0:
             level = max(level, base * min(largest / abs(middle), 1e6))
+        greatest = max(greatest, largest)
         level = max(level, ROUND_OFF * largest)
         radius = level / step
+        quotient = (right - left) / (2 * step)
+        if not math.isfinite(quotient + radius):
+            continue  # a step so small that it says nothing
         steps.insert(0, step)
-        central = _extrapolated(central, _Entry((right - left) / (2 * step), radius, math.inf), steps, even=True)
+        central = _extrapolated(central, _Entry(quotient, radius, math.inf), steps, even=True)
         forward, backward = (right - middle) / (above - x), (middle - left) / (x - below)
         jumps = _extrapolated(jumps, _Entry(forward - backward, 4 * radius, math.inf), steps, even=False)
         if radius + abs(forward - backward) < sides_error:
@@ -113,6 +120,8 @@ def ladder(
             low, high = max(low, newest.value - 3 * error), min(high, newest.value + 3 * error)
             if newest.error < best.error:
                 best = newest
+    if base > DROWNED * greatest:
+        return Estimate(math.nan, math.inf, *sides, False, evaluations)
     kink = (
         math.isfinite(jump.error)
         and abs(jump.value) > SIGNIFICANT * jump.error
@@ -143,7 +152,7 @@ def _extrapolated(finer: list[_Entry], newest: _Entry, steps: list[float], even:
     column = [newest]
     for k, fine in enumerate(finer[: COLUMNS - 1]):
         coarse = column[k]
-        ratio = steps[0] / steps[k + 1]
+        ratio = min(steps[0] / steps[k + 1], 1e60)  # two segments can be far apart
         divisor = ratio ** (2.0 if even else (2 * k + 1) / (k + 1)) - 1
         correction = (fine.value - coarse.value) / divisor
         value = fine.value + correction

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from autodiff import Interval, Value, topological_order
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints
 from autodiff.checking.culprit import fault, rule_comparisons, second_comparisons
-from autodiff.checking.gradients import Backward, check_gradients
+from autodiff.checking.gradients import Backward, checked
 from autodiff.checking.messages import GradientMismatch, told
 from autodiff.operations import REALS, Operation
 
@@ -152,7 +152,7 @@ def _in_context(
             return wrap(op(*xs), xs[0])
 
         try:
-            compared += check_gradients(f, point, backward=backward, allow_unused=True).comparisons
+            compared += checked(f, point, backward=backward, allow_unused=True).comparisons
         except GradientMismatch as mismatch:
             compared += mismatch.comparisons
             wrong = next(c for c in mismatch.comparisons if c.verdict == "fail")

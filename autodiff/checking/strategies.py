@@ -1,0 +1,154 @@
+"""Hypothesis strategies: graphs with shared inner nodes, expressions, points and operations.
+
+A graph is drawn as a *mixed tape*: a list of operations, each on one of the two newest nodes and on any node. So inner
+nodes are shared, which a recursively drawn tree never has, and without which no error of order or accumulation shows.
+Instructions that are invalid at the point are dropped, not assumed away; then dead code is pruned.
+
+Importing this module needs hypothesis: ``pip install "autodiff-steps[test]"``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+try:
+    from hypothesis import strategies as st
+except ImportError as error:
+    raise ImportError('hypothesis is not installed: pip install "autodiff-steps[test]"') from error
+
+from autodiff import OPERATIONS, lookup
+from autodiff.checking.graphs import Graph, Step
+from autodiff.operations import BUILT_IN, Operation
+
+SMOOTH_DISTANCE = 0.05
+"""How far from a kink the operands of a tame graph stay."""
+LARGEST = 1e3
+"""The largest number in a tame graph."""
+TRUNK = (
+    "add", "subtract", "multiply", "divide", "power", "exp", "log", "tanh", "relu", "absolute", "sin", "sqrt", "maximum",
+)  # fmt: skip
+"""The operations of graphs, unless others are asked for."""
+
+
+def operations(*, arity: int | None = None, kinks: bool = True) -> st.SearchStrategy[Operation]:
+    """Built-in operations of the table, and those that you declared yourself before.
+
+    Args:
+        arity: only those of that many operands.
+        kinks: also those that are not differentiable somewhere.
+    """
+    rows = [row for row in OPERATIONS.values() if row.name in BUILT_IN or row.arity is not None]
+    chosen = [row for row in rows if (arity is None or row.arity == arity) and (kinks or not row.kinks)]
+    if not chosen:
+        raise ValueError(f"there is no operation of arity {arity}")
+    return st.sampled_from(chosen)
+
+
+def points(
+    size: int = 1, *, min_value: float = -3.0, max_value: float = 3.0, wild: bool = False
+) -> st.SearchStrategy[tuple[float, ...]]:
+    """Points to take a function at: tuples of small round numbers or any floats in the range.
+
+    Args:
+        size: how many numbers.
+        min_value: the least number.
+        max_value: the greatest number.
+        wild: draw magnitudes from 1e-8 to 1e4 instead, of either sign.
+    """
+    if size < 1:
+        raise ValueError(f"size must be at least 1, not {size}")
+    return st.tuples(*[_numbers(min_value, max_value, wild)] * size)
+
+
+def _numbers(min_value: float, max_value: float, wild: bool) -> st.SearchStrategy[float]:
+    if not min_value <= max_value:
+        raise ValueError(f"min_value must not be greater than max_value, but {min_value} > {max_value}")
+    if wild:
+        magnitude = st.floats(-8.0, 4.0, allow_subnormal=False).map(lambda power: 10.0**power)
+        return st.builds(lambda size, sign: sign * size, magnitude, st.sampled_from([1.0, -1.0]))
+    simple = [x for x in (1.0, 2.0, -1.0, 0.5, -2.0, 3.0, 1.5, -0.5) if min_value <= x <= max_value]
+    floats = st.floats(min_value, max_value, allow_subnormal=False)
+    return st.one_of(st.sampled_from(simple), floats) if simple else floats
+
+
+def graphs(
+    *,
+    operations: Iterable[str | Operation] = TRUNK,
+    min_size: int = 1,
+    max_size: int = 16,
+    max_inputs: int = 3,
+    wild: bool = False,
+) -> st.SearchStrategy[Graph]:
+    """Graphs with a point to take them at, inner nodes shared; see :class:`autodiff.checking.Graph`.
+
+    Args:
+        operations: names or rows of the operations to use.
+        min_size: the least number of operations drawn; fewer can remain, since invalid and dead ones are dropped.
+        max_size: the greatest number of operations.
+        max_inputs: the greatest number of inputs.
+        wild: numbers of any magnitude and operations anywhere in their domain; else numbers up to 3, and operations
+            away from their kinks and the edges of their domains.
+    """
+    rows = tuple(lookup(row) if isinstance(row, str) else row for row in operations)
+    if not rows or any(row.arity is None for row in rows):
+        raise ValueError("graphs need at least one operation, and none of a variable number of operands")
+    if not 1 <= min_size <= max_size:
+        raise ValueError(f"1 <= min_size <= max_size is needed, not {min_size} and {max_size}")
+    if max_inputs < 1:
+        raise ValueError(f"max_inputs must be at least 1, not {max_inputs}")
+    number = _numbers(-3.0, 3.0, wild)
+    instruction = st.tuples(
+        st.sampled_from(rows), st.integers(0, 1), st.integers(0, max_size + max_inputs), number, st.integers(0, 7)
+    )
+    short = st.lists(instruction, min_size=min_size, max_size=max_size)
+    tall = st.lists(instruction, min_size=min(max(6, min_size), max_size), max_size=max_size)
+    inputs = st.lists(number, min_size=1, max_size=max_inputs)
+    return st.builds(lambda xs, tape: assemble(xs, tape, wild), inputs, st.one_of(short, tall))
+
+
+def expressions(**options: Any) -> st.SearchStrategy[Callable[..., Any]]:
+    """Functions of ``Value``s or floats, without the point: graphs to be taken anywhere. Options as of :func:`graphs`."""
+    return graphs(**options).map(lambda graph: graph)
+
+
+def assemble(inputs: Sequence[float], tape: Iterable[tuple[Operation, int, int, float, int]], wild: bool) -> Graph:
+    """The graph of a drawn tape: each instruction takes one of the two newest slots, any slot, or a constant.
+
+    Args:
+        inputs: the point.
+        tape: operation, age of the first operand (0 newest), place of the others, a constant, and how to use them.
+        wild: accept whatever gives a finite number.
+    """
+    values, steps = list(inputs), list[Step]()
+    for row, age, place, number, use in tape:
+        operands: list[int | float] = [max(0, len(values) - 1 - age)]
+        for extra in range((row.arity or 1) - 1):
+            operands.append(number if use == 7 else (place + extra) % len(values))
+        if use % 2:
+            operands.reverse()
+        numbers = [values[at] if type(at) is int else at for at in operands]
+        result = row(*numbers)
+        if math.isfinite(result) and (wild or (abs(result) <= LARGEST and is_tame(row, numbers))):
+            steps.append(Step(row, tuple(operands)))
+            values.append(result)
+    if not steps:
+        steps.append(Step(lookup("positive"), (len(values) - 1,)))
+    return Graph(tuple(inputs), tuple(steps)).pruned()
+
+
+def is_tame(row: Operation, numbers: Sequence[float]) -> bool:
+    """Whether the operands lie within the row's domain, and away from its kinks."""
+    for number, (low, high) in zip(numbers, row.domain):
+        restricted = (low, high) != (-10.0, 10.0)
+        if row.name == "divide" and number is numbers[1]:
+            number = abs(number)
+        if restricted and not low + SMOOTH_DISTANCE <= number <= high:
+            return False
+        if not restricted and not abs(number) <= high:
+            return False
+    if row.kinks:
+        gap = abs(numbers[0] - numbers[1]) if row.name in ("maximum", "minimum") else abs(numbers[0])
+        return gap >= SMOOTH_DISTANCE or (row.name in ("maximum", "minimum") and gap == 0)
+    return True
