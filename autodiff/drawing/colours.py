@@ -16,7 +16,7 @@ FILLS = ("#ffffff", "#fff7bc", "#fed98e", "#fe9929", "#d95f0e", "#8c2d04")
 STROKES = ("#c4c4c4", "#dcb04c", "#dd8a1a", "#c8650f", "#a04208", "#6b2603")
 """The colour of an edge by the level of its contribution: darker than the fills, to be seen on white."""
 WIDTHS = (0.8, 1.0, 1.3, 1.7, 2.1, 2.6)
-INK, PAPER, QUIET, LINE = "#1b1b1b", "#ffffff", "#5f6368", "#9aa0a6"
+INK, PAPER, QUIET, LINE = "#1b1b1b", "#ffffff", "#575c61", "#9aa0a6"
 
 _STEPS: tuple[tuple[int, ...], ...] = ((1, 2, 5), (1,), (1,))
 _DECADES = (1, 1, 3)

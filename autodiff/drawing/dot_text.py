@@ -174,7 +174,7 @@ def _add_box(graph: Any, box: Box, colours: Scale, prefix: str) -> None:
         label = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{"".join(rows)}</table>'
     classes = [box.kind, f"grad-{level}" if computed else "" if box.kind == "constant" else "not-computed"]
     classes += [f"op-{node.op.name}"] if box.kind == "result" else []
-    extra = {"constant": {"color": "#f1f3f4"}, "variable": {"penwidth": "1.6", "color": "#5f6368"}}.get(box.kind, {})
+    extra = {"constant": {"color": "#f1f3f4"}, "variable": {"penwidth": "1.6", "color": "#575c61"}}.get(box.kind, {})
     if box.kind == "folded":
         extra = {"peripheries": "2"}
     if not computed and box.kind not in ("constant", "folded"):

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from autodiff.drawing.colours import FILLS, STROKES, WIDTHS, contrast, luminance, scale, text_on
+from autodiff.drawing.colours import FILLS, QUIET, STROKES, WIDTHS, contrast, luminance, scale, text_on
 
 AA = 4.5  # WCAG 2.1, success criterion 1.4.3: the least contrast of text
 
@@ -16,6 +16,7 @@ def test_the_greater_the_gradient_the_darker_in_greyscale_too(colours: tuple[str
 
 def test_text_can_be_read_on_every_fill() -> None:
     assert min(contrast(text_on(fill), fill) for fill in FILLS) >= AA
+    assert min(contrast(QUIET, fill) for fill in FILLS[:3]) >= AA  # darker fills have no quiet text
 
 
 def test_edges_grow_with_their_contribution() -> None:
