@@ -1,0 +1,215 @@
+"""``trace``: the whole backward pass as a sequence of steps, to read, to search and to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import overload
+
+from autodiff.graph import names, topological_order
+from autodiff.operations import CONSTANT, as_float
+from autodiff.tracing.steps import Contributions, TracedNode, TracedStep, same
+from autodiff.tracing.text import joined, number, one_line
+from autodiff.value import Value
+
+
+@dataclass(frozen=True)
+class Trace(Sequence[TracedStep]):
+    """The steps of a backward pass, or a part of them: a slice, or what ``until`` and ``where`` chose.
+
+    It is a sequence without a cursor: going back is taking a smaller index. It prints as a table.
+
+    >>> w, x = Value(0.5, label="w"), Value(2.0, label="x")
+    >>> steps = trace(((w * x) - 3) ** 2)
+    >>> print(steps)
+    L = v6 = 4.0, ∂L/∂v6 = 1.0, 4 steps back
+      0  ∂L/∂v4 += ∂v6/∂v4 · ∂L/∂v6 = −4.0 × 1.0 = −4.0
+      1  ∂L/∂v2 += ∂v4/∂v2 · ∂L/∂v4 = 1.0 × −4.0 = −4.0
+      2  ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = 2.0 × −4.0 = −8.0
+      3  ∂L/∂x += ∂v2/∂x · ∂L/∂v2 = 0.5 × −4.0 = −2.0
+    >>> steps.until("w")[-1].after, len(steps.where(lambda step: abs(step.contribution) > 3))
+    (-8.0, 3)
+    """
+
+    nodes: tuple[TracedNode, ...]
+    """All nodes of the graph in topological order; the last one is the root."""
+    steps: tuple[TracedStep, ...]
+    seed: float = 1.0
+    places: dict[Value, int] = field(default_factory=dict, repr=False, compare=False)
+    """The nodes themselves, with their places; empty if the trace was loaded from a file."""
+
+    @property
+    def root(self) -> TracedNode:
+        """The node that the pass began at."""
+        return self.nodes[-1]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all steps of the pass are here."""
+        flows = [node.initial is not None for node in self.nodes]
+        return len(self.steps) == sum(flows[operand] for node in self.nodes for operand in node.operands)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __iter__(self) -> Iterator[TracedStep]:
+        return iter(self.steps)
+
+    @overload
+    def __getitem__(self, index: int) -> TracedStep: ...
+    @overload
+    def __getitem__(self, index: slice) -> Trace: ...
+    def __getitem__(self, index: int | slice) -> TracedStep | Trace:
+        return self._part(self.steps[index]) if isinstance(index, slice) else self.steps[index]
+
+    def node(self, which: str | Value) -> TracedNode:
+        """The record of a node, by its name or by the node itself.
+
+        Raises:
+            ValueError: there is no such node in the graph, or more than one has that name.
+        """
+        if isinstance(which, Value):
+            if which not in self.places:
+                missing = "a loaded trace knows its nodes by name only" if not self.places else "it has no part in L"
+                raise ValueError(f"{which!r} is no node of this trace: {missing}")
+            return self.nodes[self.places[which]]
+        found = [node for node in self.nodes if node.name == which]
+        if len(found) != 1:
+            known = joined([repr(node.name) for node in self.nodes if node.op != "constant"], ", ")
+            raise ValueError(
+                f"no node is named {which!r} (there are {known})"
+                if not found
+                else f"{len(found)} nodes are named {which!r}: pass the node itself"
+            )
+        return found[0]
+
+    def until(self, which: str | Value) -> Trace:
+        """The steps up to the one that completes the node's gradient, that one included.
+
+        Raises:
+            ValueError: as :meth:`node`; or no step leads to the node.
+        """
+        node = self.node(which)
+        ends = [end for end, step in enumerate(self.steps, 1) if step.parent.place == node.place]
+        if not ends:
+            raise ValueError(f"no step of this trace leads to {node.name!r}")
+        return self[: ends[-1]]
+
+    def where(self, predicate: Callable[[TracedStep], object]) -> Trace:
+        """The steps for which the predicate is true."""
+        return self._part(tuple(step for step in self.steps if predicate(step)))
+
+    def contributions(self, which: str | Value) -> Contributions:
+        """The steps that lead to a node: its gradient is what it began with plus their contributions.
+
+        >>> a = Value(3.0, label="a")
+        >>> print(trace(a * a + a).contributions(a))
+        ∂L/∂a = 1.0 + 3.0 + 3.0 = 7.0
+          ∂L/∂a += ∂v2/∂a · ∂L/∂v2 = 1.0 × 1.0 = 1.0
+          ∂L/∂a += ∂v1/∂a · ∂L/∂v1 = 3.0 × 1.0 = 3.0
+          ∂L/∂a += ∂v1/∂a · ∂L/∂v1 = 3.0 × 1.0 = 3.0
+        """
+        node = self.node(which)
+        return Contributions(node, tuple(step for step in self.steps if step.parent.place == node.place))
+
+    def check(self) -> None:
+        """Hold the invariants of a whole pass: sums over edges, complete upstream gradients, products, none left out.
+
+        Raises:
+            ValueError: this is only a part of a pass.
+            AssertionError: one is broken; the message names the node or step.
+        """
+        if not self.is_whole:
+            raise ValueError("only a whole pass can be checked: this trace is a part of one")
+        gradient = [node.initial or 0.0 for node in self.nodes]
+        for step in self.steps:
+            product = step.local * step.upstream if step.local and step.upstream else 0.0
+            place, upstream = step.parent.place, step.node.gradient or 0.0
+            _agree(f"step {step.place}: upstream", step.upstream, gradient[step.node.place])
+            _agree(f"step {step.place}: upstream was not complete, it", step.upstream, upstream)
+            _agree(f"step {step.place}: contribution", step.contribution, product)
+            _agree(f"step {step.place}: gradient before", step.before, gradient[place])
+            gradient[place] += step.contribution
+            _agree(f"step {step.place}: gradient after", step.after, gradient[place])
+        for node, sum_of_edges in zip(self.nodes, gradient):
+            if node.gradient is not None:
+                _agree(f"the gradient of {node.name!r}", node.gradient, sum_of_edges)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def table(self, max_steps: int = 40) -> str:
+        """The steps line by line; of more than ``max_steps`` the middle is left out, with a note.
+
+        Raises:
+            ValueError: ``max_steps`` is not an int from 2 on.
+        """
+        if not isinstance(max_steps, int) or max_steps < 2:
+            raise ValueError(f"max_steps must be an int from 2 on, not {max_steps!r}")
+        root, steps = self.root, self.steps
+        count = f"{len(steps)} step{'s' * (len(steps) != 1)}" + ("" if self.is_whole else " of the pass")
+        head = f"L = {one_line(root.name)} = {number(root.data)}, ∂L/∂{one_line(root.name)} = {number(self.seed)}"
+        width = max(3, len(str(len(steps))))
+        lines = [f"{step.place:>{width}}  {step}{_note(step)}" for step in _ends(steps, max_steps)]
+        if len(steps) > max_steps:
+            note = f"… {len(steps) - 2 * (max_steps // 2)} more steps: index or slice the trace, or table(max_steps=…)"
+            lines.insert(max_steps // 2, " " * (width + 2) + note)
+        return "\n".join([f"{head}, {count} back", *lines])
+
+    def _part(self, steps: tuple[TracedStep, ...]) -> Trace:
+        return Trace(self.nodes, steps, self.seed, self.places)
+
+
+def trace(loss: Value, seed: float = 1.0) -> Trace:
+    """Run the backward pass and record every step of it.
+
+    The gradients are left exactly as ``loss.backward(seed)`` leaves them: those of leaves accumulate over calls.
+
+    Args:
+        loss: the root, a scalar.
+        seed: the gradient that the root starts with.
+
+    Raises:
+        TypeError: ``loss`` is not a ``Value``, or the seed not a number.
+        RuntimeError: a leaf's data was changed since the forward pass.
+    """
+    if not isinstance(loss, Value):
+        raise TypeError(f"trace needs a Value, not {type(loss).__name__} {loss!r:.60}")
+    seed = as_float(seed)
+    order = topological_order(loss)
+    name = names(order)
+    places = {node: place for place, node in enumerate(order)}
+    initial = {node: 0.0 if node.parents else node.grad + 0.0 for node in order if node.op is not CONSTANT}
+    initial[loss] = initial.get(loss, loss.grad) + seed
+    steps = list(loss.backward_steps(seed))
+    nodes = tuple(
+        TracedNode(
+            place, name[node], node.op.name, node.data, tuple(places[parent] for parent in node.parents),
+            initial.get(node), node.grad if node in initial else None,
+        )
+        for place, node in enumerate(order)
+    )  # fmt: skip
+    traced = tuple(
+        TracedStep(
+            place, nodes[places[step.node]], nodes[places[step.parent]], step.position,
+            step.local, step.upstream, step.contribution, step.before, step.after,
+        )
+        for place, step in enumerate(steps)
+    )  # fmt: skip
+    return Trace(nodes, traced, seed, places)
+
+
+def _agree(what: str, given: float, right: float) -> None:
+    if not same(given, right):
+        raise AssertionError(f"{what} is {given!r}, but must be {right!r}")
+
+
+def _note(step: TracedStep) -> str:
+    """What the equation of a step leaves open: the sum so far, or a product that was not taken."""
+    product = step.local * step.upstream
+    note = "   (nothing flows through a zero)" if product != product and step.contribution == 0 else ""
+    return note + (f"   → {number(step.after)}" if step.before else "")
+
+
+def _ends(steps: tuple[TracedStep, ...], most: int) -> tuple[TracedStep, ...]:
+    return steps if len(steps) <= most else steps[: most // 2] + steps[-(most // 2) :]
