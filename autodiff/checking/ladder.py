@@ -15,6 +15,9 @@ from typing import NamedTuple
 ROUND_OFF = 2.0**-53
 """u, the greatest relative error of one rounding."""
 
+UNDERFLOW = 2.0**-1022
+"""The least normal float: results below it have lost digits."""
+
 LEVELS = 16
 COLUMNS = 4
 SIGNIFICANT = 10.0
@@ -71,7 +74,7 @@ def ladder(
     """
     middle = f(x)
     scale = max(1.0, abs(x))
-    base = max(noise(x), ROUND_OFF * abs(middle))
+    base = max(noise(x), ROUND_OFF * abs(middle), UNDERFLOW)
     evaluations = 1
     greatest = abs(middle)
     central: list[_Entry] = []  # extrapolations that end at the newest level: 0, 1, 2 … columns
@@ -120,7 +123,7 @@ def ladder(
             low, high = max(low, newest.value - 3 * error), min(high, newest.value + 3 * error)
             if newest.error < best.error:
                 best = newest
-    if base > DROWNED * greatest:
+    if base > max(DROWNED * greatest, 1e-9 * scale):
         return Estimate(math.nan, math.inf, *sides, False, evaluations)
     kink = (
         math.isfinite(jump.error)

@@ -2,7 +2,8 @@
 
 A graph is drawn as a *mixed tape*: a list of operations, each on one of the two newest nodes and on any node. So inner
 nodes are shared, which a recursively drawn tree never has, and without which no error of order or accumulation shows.
-Instructions that are invalid at the point are dropped, not assumed away; then dead code is pruned.
+Instructions that are invalid at the point take other operands; where none fit they are dropped, not assumed away; then
+dead code is pruned.
 
 Importing this module needs hypothesis: ``pip install "autodiff-steps[test]"``.
 """
@@ -26,10 +27,13 @@ SMOOTH_DISTANCE = 0.05
 """How far from a kink the operands of a tame graph stay."""
 LARGEST = 1e3
 """The largest number in a tame graph."""
+TALL = 10
+"""Half of the tapes are drawn at least this long: instructions are dropped as invalid, and pruned as dead code."""
 TRUNK = (
     "add", "subtract", "multiply", "divide", "power", "exp", "log", "tanh", "relu", "absolute", "sin", "sqrt", "maximum",
+    "relu", "tanh",
 )  # fmt: skip
-"""The operations of graphs, unless others are asked for."""
+"""The operations of graphs, unless others are asked for; those with two regimes twice, so that both are met."""
 
 
 def operations(*, arity: int | None = None, kinks: bool = True) -> st.SearchStrategy[Operation]:
@@ -47,7 +51,7 @@ def operations(*, arity: int | None = None, kinks: bool = True) -> st.SearchStra
 
 
 def points(
-    size: int = 1, *, min_value: float = -3.0, max_value: float = 3.0, wild: bool = False
+    size: int = 1, *, min_value: float = -10.0, max_value: float = 10.0, wild: bool = False
 ) -> st.SearchStrategy[tuple[float, ...]]:
     """Points to take a function at: tuples of small round numbers or any floats in the range.
 
@@ -77,7 +81,7 @@ def graphs(
     *,
     operations: Iterable[str | Operation] = TRUNK,
     min_size: int = 1,
-    max_size: int = 16,
+    max_size: int = 24,
     max_inputs: int = 3,
     wild: bool = False,
 ) -> st.SearchStrategy[Graph]:
@@ -88,7 +92,7 @@ def graphs(
         min_size: the least number of operations drawn; fewer can remain, since invalid and dead ones are dropped.
         max_size: the greatest number of operations.
         max_inputs: the greatest number of inputs.
-        wild: numbers of any magnitude and operations anywhere in their domain; else numbers up to 3, and operations
+        wild: numbers of any magnitude and operations anywhere in their domain; else numbers up to 10, and operations
             away from their kinks and the edges of their domains.
     """
     rows = tuple(lookup(row) if isinstance(row, str) else row for row in operations)
@@ -98,12 +102,12 @@ def graphs(
         raise ValueError(f"1 <= min_size <= max_size is needed, not {min_size} and {max_size}")
     if max_inputs < 1:
         raise ValueError(f"max_inputs must be at least 1, not {max_inputs}")
-    number = _numbers(-3.0, 3.0, wild)
+    number = _numbers(-10.0, 10.0, wild)
     instruction = st.tuples(
         st.sampled_from(rows), st.integers(0, 1), st.integers(0, max_size + max_inputs), number, st.integers(0, 7)
     )
-    short = st.lists(instruction, min_size=min_size, max_size=max_size)
-    tall = st.lists(instruction, min_size=min(max(6, min_size), max_size), max_size=max_size)
+    short = st.lists(instruction, min_size=min_size, max_size=min(max(TALL, min_size), max_size))
+    tall = st.lists(instruction, min_size=min(max(TALL, min_size), max_size), max_size=max_size)
     inputs = st.lists(number, min_size=1, max_size=max_inputs)
     return st.builds(lambda xs, tape: assemble(xs, tape, wild), inputs, st.one_of(short, tall))
 
@@ -128,11 +132,14 @@ def assemble(inputs: Sequence[float], tape: Iterable[tuple[Operation, int, int, 
             operands.append(number if use == 7 else (place + extra) % len(values))
         if use % 2:
             operands.reverse()
-        numbers = [values[at] if type(at) is int else at for at in operands]
-        result = row(*numbers)
-        if math.isfinite(result) and (wild or (abs(result) <= LARGEST and is_tame(row, numbers))):
-            steps.append(Step(row, tuple(operands)))
-            values.append(result)
+        elsewhere = [[slot, *operands[1:]] for slot in reversed(range(len(values)))]
+        for tried in (operands, operands[::-1], *elsewhere):
+            numbers = [values[at] if type(at) is int else at for at in tried]
+            result = row(*numbers)
+            if math.isfinite(result) and (wild or (abs(result) <= LARGEST and is_tame(row, numbers))):
+                steps.append(Step(row, tuple(tried)))
+                values.append(result)
+                break
     if not steps:
         steps.append(Step(lookup("positive"), (len(values) - 1,)))
     return Graph(tuple(inputs), tuple(steps)).pruned()

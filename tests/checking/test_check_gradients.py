@@ -1,0 +1,173 @@
+"""Laws of ``check_gradients``: verdicts, structures, bad input and messages."""
+
+import random
+import warnings
+
+import numpy as np
+import pytest
+
+import nn
+from autodiff import Value, exp, operation, sqrt, where
+from autodiff.checking import (
+    GradientMismatch,
+    InconclusiveGradientWarning,
+    UncheckableFunction,
+    check_gradients,
+)
+
+leaky = operation("checked_relu_scaled", lambda x: max(x, 0.0), lambda x, y: y, kinks=True, replace=True)
+
+
+@pytest.mark.parametrize(
+    ("f", "inputs"),
+    [
+        (lambda x: x**3 - x**3 + 1e-9 * x, 3.0),
+        (lambda x, y: (x * y).tanh() / y, (0.3, -2.0)),
+        (lambda xs: xs[0] * xs[1] + xs[2].exp(), [1.0, 2.0, 3.0]),
+        (lambda p: p["a"] * p["b"][0], {"a": 1.0, "b": (2.0,)}),
+        (lambda a: (a * a).sum(), np.array([[1.0, 2.0], [3.0, 4.0]])),
+        (lambda x: where(x > 0, x * x, -x), 2.0),
+    ],
+)
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_right_gradient_passes(f, inputs, order):
+    assert check_gradients(f, inputs, order).verdict == "pass"
+
+
+def test_a_module_is_checked_per_named_parameter():
+    model = nn.MLP(2, [3, 1], activation="tanh", rng=1)
+    before = model.state_dict()
+    report = check_gradients(lambda m: (m([0.5, -1.0]) - 1) ** 2, model)
+    assert report.verdict == "pass"
+    assert [c.name for c in report.comparisons] == list(before)
+    assert model.state_dict() == before
+
+
+def test_a_kink_is_no_failure():
+    assert check_gradients(lambda x: x.relu() * 2, 0.0).verdict == "kink"
+
+
+def test_what_rounding_hides_is_inconclusive_and_warns():
+    with pytest.warns(InconclusiveGradientWarning, match="neither right nor wrong: input 0"):
+        assert check_gradients(lambda x: (1e100 * x).sin(), 1.0).verdict == "inconclusive"
+
+
+def test_nan_never_passes():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", InconclusiveGradientWarning)
+        assert check_gradients(lambda x: sqrt(x - x), 1.0).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("x", [1e-6, 1.0, 1e3])
+def test_a_small_error_is_caught_at_every_magnitude(x):
+    wrong = operation(
+        "checked_square", lambda x: x * x, lambda x, y: 2 * x * (1 + 2e-6), replace=True
+    )  # fmt: skip
+    with pytest.raises(GradientMismatch):
+        check_gradients(wrong, x)
+
+
+def test_an_orthogonal_error_is_caught():
+    wrong = operation("checked_sum", lambda a, b: a + b, lambda a, b, y: 2.0, lambda a, b, y: 0.0, replace=True)
+    with pytest.raises(GradientMismatch):
+        check_gradients(wrong, (1.0, 2.0))
+
+
+def test_a_wrong_second_derivative_is_caught():
+    wrong = operation("checked_cube", lambda x: x**3, lambda x, y: 3 * getattr(x, "data", x) * x, replace=True)
+    assert check_gradients(wrong, 1.5).verdict == "pass"
+    with pytest.raises(GradientMismatch, match="input 0, 0"):
+        check_gradients(wrong, 1.5, order=2)
+
+
+def test_a_failure_names_the_culprit_and_prints_code_to_paste():
+    def loss(x, y):
+        return leaky((x * y).tanh() + exp(y)) * x + y
+
+    with pytest.raises(GradientMismatch) as caught:
+        check_gradients(loss, (0.7, 1.3))
+    message = str(caught.value)
+    assert "Culprit: the derivative of 'checked_relu_scaled' by operand 0: scaled by its output" in message
+    assert "reduced from 7 to 1 operation:" in message
+    assert "@example(" in message
+    assert "round-off" in message
+    assert "D⁻" in message
+    space = {}
+    exec(message[message.index("from autodiff") : message.index("check_gradients(f")], space)
+    with pytest.raises(GradientMismatch):
+        check_gradients(space["f"], space["point"])
+
+
+def test_where_the_rules_are_right_the_propagation_is_to_blame():
+    def once(root):
+        root.backward()
+        for node in root.parents:
+            node.grad = 1.0
+
+    with pytest.raises(GradientMismatch, match="all rules are right: propagation"):
+        check_gradients(lambda x: x * x, 3.0, backward=once)
+
+
+def _counting():
+    numbers = random.Random(0)
+    return lambda x: x * numbers.random()
+
+
+def _mutating(xs):
+    xs[0] = xs[0] * 2
+    return xs[0]
+
+
+def _rewriting(x):
+    x.data = 5.0
+    return x * 2
+
+
+@pytest.mark.parametrize(
+    ("f", "inputs", "reason"),
+    [
+        (_counting(), 1.0, "not deterministic"),
+        (lambda x: x.data * 2, 1.0, "returns no Value"),
+        (lambda x: None, 1.0, "returns no Value"),
+        (lambda x: [x], 1.0, "returns no Value"),
+        (_mutating, [1.0], "mutates its inputs"),
+        (_rewriting, 1.0, "mutates its inputs"),
+        (lambda x: x.log(), -1.0, "not finite"),
+        (lambda x, y: x * 2, (1.0, 2.0), "ignores an input"),
+    ],
+)
+def test_what_cannot_be_checked_is_named(f, inputs, reason):
+    with pytest.raises(UncheckableFunction) as caught:
+        check_gradients(f, inputs)
+    assert caught.value.reason == reason
+
+
+def test_an_input_that_is_cut_from_the_graph_is_a_wrong_gradient():
+    with pytest.raises(GradientMismatch, match="0 times the derivative: it is missing"):
+        check_gradients(lambda x, y: x * y.data, (1.0, 2.0))
+
+
+def test_an_unused_input_can_be_allowed():
+    assert check_gradients(lambda x, y: x * 2, (1.0, 2.0), allow_unused=True).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (((lambda x: x), 1.0, 3), ValueError),
+        (((lambda x: x), 1.0, True), ValueError),
+        (((lambda x: x), []), ValueError),
+        (((lambda x: x), float("nan")), ValueError),
+        (((lambda x: x), "a"), TypeError),
+        ((3, 1.0), TypeError),
+    ],
+)
+def test_options_out_of_range_are_refused(arguments, error):
+    with pytest.raises(error):
+        check_gradients(*arguments)
+
+
+def test_nodes_given_as_inputs_keep_their_gradients():
+    x = Value(2.0)
+    check_gradients(lambda x: x * x, x)
+    assert x.grad == 0.0

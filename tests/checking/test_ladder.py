@@ -1,0 +1,50 @@
+"""Laws of the noise-aware ladder and of the numerical derivatives built on it."""
+
+import math
+
+import pytest
+
+from autodiff.checking import numerical_derivative, numerical_gradient
+
+FUNCTIONS = [
+    (math.exp, 1.0, math.e),
+    (math.sin, 100.0, math.cos(100.0)),
+    (math.log, 1e-3, 1e3),
+    (lambda x: x**3, 1e4, 3e8),
+    (lambda x: (x + 1e8) - 1e8, 1.0, 1.0),
+    (lambda x: 7.0, 2.0, 0.0),
+    (lambda x: x * x, 0.0, 0.0),
+    (lambda x: math.sin(1e3 * x), 1.0, 1e3 * math.cos(1e3)),
+]
+
+
+@pytest.mark.parametrize(("f", "x", "derivative"), FUNCTIONS)
+def test_the_error_estimate_holds_the_true_derivative(f, x, derivative):
+    found = numerical_derivative(f, x)
+    assert abs(found.value - derivative) <= 10 * found.error + 1e-14 * abs(derivative)
+    assert found.error <= 1e-6 * max(1.0, abs(derivative))
+    assert not found.kink
+
+
+@pytest.mark.parametrize("f", [abs, lambda x: max(x, 0.0), lambda x: max(3 * x, -x) + x * x])
+def test_a_corner_is_a_kink(f):
+    assert numerical_derivative(f, 0.0).kink
+
+
+@pytest.mark.parametrize("x", [1e-3, -1e-6, 1e-9])
+def test_near_a_corner_is_no_kink(x):
+    found = numerical_derivative(abs, x)
+    assert not found.kink
+    assert found.value == pytest.approx(math.copysign(1.0, x), rel=1e-6)
+
+
+def test_the_edge_of_a_domain_has_no_derivative():
+    found = numerical_derivative(math.sqrt, 0.0)
+    assert math.isnan(found.value)
+    assert found.error == math.inf
+
+
+def test_a_gradient_has_the_structure_of_the_inputs():
+    found = numerical_gradient(lambda p: p["w"] * p["x"][0], {"w": 2.0, "x": [5.0]})
+    assert found["w"].value == pytest.approx(5.0)
+    assert found["x"][0].value == pytest.approx(2.0)
