@@ -13,7 +13,7 @@ from autodiff.tracing.text import joined, number, one_line
 from autodiff.value import Value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Trace(Sequence[TracedStep]):
     """The steps of a backward pass, or a part of them: a slice, or what ``until`` and ``where`` chose.
 
@@ -35,7 +35,7 @@ class Trace(Sequence[TracedStep]):
     """All nodes of the graph in topological order; the last one is the root."""
     steps: tuple[TracedStep, ...]
     seed: float = 1.0
-    places: dict[Value, int] = field(default_factory=dict, repr=False, compare=False)
+    places: dict[Value, int] = field(default_factory=dict, compare=False)
     """The nodes themselves, with their places; empty if the trace was loaded from a file."""
 
     @property
@@ -134,6 +134,9 @@ class Trace(Sequence[TracedStep]):
         for node, sum_of_edges in zip(self.nodes, gradient):
             if node.gradient is not None:
                 _agree(f"the gradient of {node.name!r}", node.gradient, sum_of_edges)
+
+    def __repr__(self) -> str:
+        return f"<Trace of {self.root.name!r}: {len(self.steps)} steps, {len(self.nodes)} nodes>"
 
     def __str__(self) -> str:
         return self.table()
