@@ -1,10 +1,13 @@
 """SEE the error flow: the backward pass recorded, saved, compared and explained."""
 
+from autodiff.tracing.explanation import Explanation, GradientPath, PathEdge
+from autodiff.tracing.naming import name_values
+from autodiff.tracing.paths import explain
 from autodiff.tracing.steps import Contributions, TracedNode, TracedStep
 from autodiff.tracing.storage import Difference, compare, dumps, load, loads, save
 from autodiff.tracing.trace import Trace, trace
 
 __all__ = [
-    "Contributions", "Difference", "Trace", "TracedNode", "TracedStep", "compare", "dumps", "load", "loads", "save",
-    "trace",
+    "Contributions", "Difference", "Explanation", "GradientPath", "PathEdge", "Trace", "TracedNode", "TracedStep",
+    "compare", "dumps", "explain", "load", "loads", "name_values", "save", "trace",
 ]  # fmt: skip
