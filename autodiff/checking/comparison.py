@@ -113,7 +113,7 @@ def absolute_adjoints(order: Sequence[Value]) -> dict[Value, float]:
     >>> absolute_adjoints(topological_order(x * x - x * x))[x]
     8.0
     """
-    adjoint = {node: 0.0 for node in order}
+    adjoint = dict.fromkeys(order, 0.0)
     adjoint[order[-1]] = 1.0
     for out in reversed(order):
         if out.parents and adjoint[out]:

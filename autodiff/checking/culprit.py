@@ -60,7 +60,8 @@ def _compared(
 
 def culprits(graph: Graph, second: bool = False) -> list[str]:
     """The operations of a graph whose rules are wrong at its point, with the fault named."""
-    values, found = graph.values(), {}
+    values = graph.values()
+    found: dict[str, None] = {}  # in order, each once
     for step in graph.steps:
         operands = [values[at] if type(at) is int else at for at in step.operands]
         if all(map(math.isfinite, operands)):

@@ -1,7 +1,7 @@
 """Planted faults: the checker's own test. Each is a mistake that somebody's engine had.
 
-A fault is either a wrong rule, planted into a row of the table for a while, or a wrong backward pass. ``mutation_score``
-tells how many of them the checker finds in a number of drawn graphs.
+A fault is either a wrong rule, planted into a row of the table for a while, or a wrong backward pass.
+``mutation_score`` tells how many of them the checker finds in a number of drawn graphs.
 """
 
 from __future__ import annotations

@@ -135,9 +135,9 @@ def _calls(op: Any, point: tuple[float, ...]) -> list[tuple[tuple[float, ...], C
 def _value(op: Any, reference: Callable[..., float], point: tuple[float, ...], faults: dict[str, str]) -> None:
     result = op(*point)
     got, expected = float(result.data if isinstance(result, Value) else result), float(reference(*point))
-    if not (abs(got - expected) <= REFERENCE * max(abs(got), abs(expected)) or got == expected):
-        if not (math.isnan(got) and math.isnan(expected)):
-            faults.setdefault("the value", f"is {got!r} at {point}, but the reference gives {expected!r}")
+    same = got == expected or (math.isnan(got) and math.isnan(expected))
+    if not (same or abs(got - expected) <= REFERENCE * max(abs(got), abs(expected))):
+        faults.setdefault("the value", f"is {got!r} at {point}, but the reference gives {expected!r}")
 
 
 def _in_context(

@@ -1,0 +1,79 @@
+"""Laws of ``check_operation``, and the whole table put to it."""
+
+import math
+
+import pytest
+
+from autodiff import OPERATIONS, Value, lookup, operation
+from autodiff.checking import OperationFault, check_operation
+from autodiff.checking.faults import wrong_backward
+from autodiff.operations import BUILT_IN
+
+mpmath = pytest.importorskip("mpmath", reason="mpmath is the reference of the values")
+
+REFERENCES = {
+    "exp": mpmath.exp, "expm1": mpmath.expm1, "log": mpmath.log, "log1p": mpmath.log1p, "sqrt": mpmath.sqrt,
+    "sin": mpmath.sin, "cos": mpmath.cos, "tan": mpmath.tan, "asin": mpmath.asin, "acos": mpmath.acos,
+    "atan": mpmath.atan, "sinh": mpmath.sinh, "cosh": mpmath.cosh, "tanh": mpmath.tanh, "erf": mpmath.erf,
+    "erfc": mpmath.erfc, "power": mpmath.power, "add": mpmath.fadd, "subtract": mpmath.fsub,
+    "multiply": mpmath.fmul, "divide": mpmath.fdiv, "negative": mpmath.fneg, "absolute": mpmath.fabs,
+    "sigmoid": lambda x: 1 / (1 + mpmath.exp(-mpmath.mpf(x))),
+    "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
+    "silu": lambda x: x / (1 + mpmath.exp(-mpmath.mpf(x))),
+    "gelu": lambda x: x * mpmath.erfc(-mpmath.mpf(x) / mpmath.sqrt(2)) / 2,
+    "maximum": max, "minimum": min, "relu": lambda x: max(x, 0.0), "positive": lambda x: x,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in OPERATIONS if name in BUILT_IN])
+def test_every_row_of_the_table_is_right(name):
+    with mpmath.workdps(30):
+        report = check_operation(OPERATIONS[name], REFERENCES.get(name))
+    assert report.verdicts["pass"] >= 50
+    if not OPERATIONS[name].kinks:
+        assert report.verdicts == {"pass": report.verdicts["pass"], "fail": 0, "kink": 0, "inconclusive": 0}
+
+
+WRONG = [
+    ("sign flipped", math.sin, lambda x, y: -lookup("cos")(x)),
+    ("scaled by its output", lambda x: max(x, 0.0), lambda x, y: y),
+    ("factor ½", lambda x: x * x, lambda x, y: x),
+    ("factor 2", lambda x: x, lambda x, y: 2.0),
+    ("missing", lambda x: x, lambda x, y: 0.0),
+    ("1.0001 times the right one", math.sin, lambda x, y: 1.0001 * lookup("cos")(x)),
+]
+
+
+@pytest.mark.parametrize(("named", "primal", "rule"), WRONG)
+def test_the_fault_of_a_wrong_rule_is_named(named, primal, rule):
+    wrong = operation("planted_rule", primal, rule, replace=True)
+    with pytest.raises(OperationFault) as caught:
+        check_operation(wrong)
+    assert named in caught.value.faults[0]
+
+
+def test_a_wrong_value_is_told_by_the_reference():
+    wrong = operation("planted_value", lambda x: 1.5 * x, lambda x, y: 1.5, replace=True)
+    with pytest.raises(OperationFault, match=r"the value is .* but the reference gives"):
+        check_operation(wrong, lambda x: x)
+
+
+@pytest.mark.parametrize(
+    ("fault", "backward"),
+    [
+        ("overwritten instead of accumulated", wrong_backward(overwrites="multiply")),
+        ("missing upstream", wrong_backward(no_upstream="multiply")),
+    ],
+)
+def test_a_fault_of_the_propagation_is_named(fault, backward):
+    with pytest.raises(OperationFault, match=fault):
+        check_operation(lookup("multiply"), backward=backward)
+
+
+def test_a_function_of_values_is_checked_over_a_given_domain():
+    def softsign(x: Value) -> Value:
+        return x / (1 + abs(x))
+
+    assert check_operation(softsign, domain=[(-4, 4)]).verdicts["fail"] == 0
+    with pytest.raises(ValueError, match="pass domain="):
+        check_operation(softsign)
