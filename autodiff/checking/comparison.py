@@ -19,6 +19,8 @@ ERRORS = 10.0
 """How many estimated errors of the numerical derivative are allowed."""
 ROUNDINGS = 64.0
 """How many roundings of the absolute adjoint are allowed."""
+GRADIENT_NOISE = 4.0
+"""How many times the noise of the engine's gradient is allowed on top, where it would fail otherwise."""
 CONCLUSIVE = 1e-2
 """A tolerance that is a greater part than this of the derivative decides nothing."""
 SECOND_LADDER = 0.7
@@ -33,7 +35,8 @@ class Tolerance(NamedTuple):
     numerical: float
     """10 times the estimated error of the numerical derivative."""
     round_off: float
-    """64 roundings of the gradient's absolute adjoint A: what cancellation in the backward pass may cost."""
+    """64 roundings of the gradient's absolute adjoint A: what cancellation in the backward pass may cost; where that is
+    not enough, 4 times the noise of the gradient as well."""
 
     @property
     def total(self) -> float:
@@ -60,6 +63,7 @@ def compare(
     x: float,
     noise: Callable[[int], Callable[[float], float]],
     absolute_adjoint: float,
+    gradient_noise: Callable[[], float] = lambda: 0.0,
 ) -> Comparison:
     """Compare a derivative with the ladder's; before "fail" a second ladder with other steps and noise must agree.
 
@@ -70,8 +74,15 @@ def compare(
         x: the point.
         noise: for a seed, the function that gives the noise of f at a point.
         absolute_adjoint: A, the derivative with all local derivatives taken absolute.
+        gradient_noise: the noise of the engine's derivative; asked for before "fail" only. It sees what A does not:
+            a rounded intermediate result that a local derivative magnifies, as in x / log(exp(x)) at 1e-8.
     """
-    first = _judged(name, engine, ladder(f, x, noise(0)), x, absolute_adjoint)
+    numerical = ladder(f, x, noise(0))
+    first = _judged(name, engine, numerical, x, absolute_adjoint)
+    if first.verdict != "fail":
+        return first
+    absolute_adjoint += GRADIENT_NOISE * gradient_noise() / (ROUNDINGS * ROUND_OFF)
+    first = _judged(name, engine, numerical, x, absolute_adjoint)
     if first.verdict != "fail":
         return first
     other = noise(1)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from autodiff import Value, grad, topological_order
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints, compare
 from autodiff.checking.messages import GradientMismatch
-from autodiff.checking.noise import recorded_noise
+from autodiff.checking.noise import gradient_noise, recorded_noise
 from autodiff.checking.subject import Subject, UncheckableFunction
 
 Backward = Callable[[Value], object]
@@ -124,7 +124,8 @@ def _first(subject: Subject, backward: Backward) -> list[Comparison]:
     for i, name in enumerate(subject.names):
         adjoint = adjoints.get(nodes[i], 0.0)
         found = compare(
-            name, gradients[i], subject.along(i), subject.point[i], partial(subject.noise, i), adjoint
+            name, gradients[i], subject.along(i), subject.point[i], partial(subject.noise, i), adjoint,
+            partial(gradient_noise, root, nodes[i]),
         )  # fmt: skip
         if found.verdict == "pass" and abs(again[i] - gradients[i]) > TWICE * max(adjoint, abs(gradients[i])):
             found = found._replace(
@@ -150,6 +151,7 @@ def _second(subject: Subject) -> list[Comparison]:
                     subject.point[j],
                     partial(_gradient_noise, subject, i, j),
                     adjoints.get(nodes[j], 0.0),
+                    partial(gradient_noise, first, nodes[j]),
                 )
             )
     return comparisons

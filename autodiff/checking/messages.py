@@ -11,6 +11,7 @@ from autodiff import Value, topological_order
 from autodiff.checking.comparison import Comparison, absolute_adjoints, compare
 from autodiff.checking.culprit import culprits
 from autodiff.checking.graphs import Graph, recorded
+from autodiff.checking.noise import gradient_noise
 from autodiff.checking.reduction import reduced
 from autodiff.checking.subject import Subject
 
@@ -122,7 +123,8 @@ def graph_fails(graph: Graph, backward: Callable[[Value], Any] = Value.backward)
         if abs(node.grad - 2 * gradient) > 1e-12 * scale:
             return True
         found = compare(
-            "", gradient, subject.along(i), graph.inputs[i], partial(subject.noise, i), adjoints.get(node, 0.0)
+            "", gradient, subject.along(i), graph.inputs[i], partial(subject.noise, i), adjoints.get(node, 0.0),
+            partial(gradient_noise, root, node),
         )  # fmt: skip
         if found.verdict == "fail":
             return True

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from random import Random
 
-from autodiff import Value
+from autodiff import Value, grad, topological_order
 
 ULP = 2.0**-52
 RUNS = 3
@@ -57,6 +57,11 @@ def recorded_noise(order: Sequence[Value], seed: int = 0) -> float:
         if not moved <= worst:
             worst = moved
     return worst if math.isfinite(worst) else math.inf
+
+
+def gradient_noise(root: Value, node: Value) -> float:
+    """The noise of the engine's derivative of a recorded node by another."""
+    return recorded_noise(topological_order(grad(root, [node])[0]))
 
 
 def jitter(f: Callable[[float], float], x: float) -> float:
