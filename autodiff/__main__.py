@@ -1,0 +1,177 @@
+"""The command line: ``python -m autodiff "tanh(w*x + b)" w=0.5 x=2 b=0.1``."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import sys
+import unicodedata
+import warnings
+from collections.abc import Sequence
+from keyword import iskeyword
+
+from autodiff import Value, hessian
+from autodiff.tracing import check_finite, evaluate, explain, save, trace
+from autodiff.tracing.anomalies import NonFiniteError
+from autodiff.tracing.expressions import MAX_LENGTH, ExpressionError, used_names
+
+EPILOG = """exit codes: 0; 1 if a number is not finite, a check fails or a file cannot be written; 2 for wrong usage.
+an expression has numbers, names, + - * / ** and the operations of the table, such as tanh(x), log(x), max(a, b)."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        arguments: what was typed after the name of the command; by default, ``sys.argv[1:]``.
+
+    Raises:
+        SystemExit: with code 2 for wrong usage, with 0 for ``--help``.
+
+    >>> main(["w * x", "w=2", "x=3", "--wrt", "w"])
+    L = w * x = 6.0
+    <BLANKLINE>
+    L = v2 = 6.0, ∂L/∂v2 = 1.0, 2 steps back
+      0  ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = 3.0 × 1.0 = 3.0
+      1  ∂L/∂x += ∂v2/∂x · ∂L/∂v2 = 2.0 × 1.0 = 2.0
+    <BLANKLINE>
+    ∂L/∂w = 3.0
+    0
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal without ∂ still shows the rest
+            stream.reconfigure(errors="backslashreplace")
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # An expression may begin with a minus: a space keeps argparse from taking it for an option.
+    given = [f" {word}" if word[:1] == "-" and word not in ("-", "-h") and word[:2] != "--" else word for word in given]
+    parser = _parser()
+    options = parser.parse_intermixed_args(given)
+    try:
+        return _run(options)
+    except (ExpressionError, _UsageError) as error:
+        print(f"{parser.prog}: error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (NonFiniteError, OSError, RuntimeError, AssertionError) as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+
+
+class _UsageError(ValueError):
+    """Arguments that do not fit together."""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="autodiff",
+        description="The value of an expression, and the chain rule behind its gradient, edge by edge.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("expression", help='such as "tanh(w*x + b)"; - reads it from standard input')
+    add("values", nargs="*", metavar="name=number", help="the numbers that the names stand for")
+    add("--wrt", metavar="NAMES", help="the gradients to print, as w,x; by default those of all names")
+    add("--order", type=int, choices=(1, 2), default=1, help="2 prints the second derivatives as well")
+    add("--explain", metavar="NAME", help="the gradient by that name as the sum over paths, largest first")
+    add("--latex", action="store_true", help="print the gradients as LaTeX, and nothing else")
+    add("--check", action="store_true", help="compare the derivatives with finite differences")
+    add("--svg", metavar="FILE", help="draw the graph with its gradients")
+    add("--json", metavar="FILE", help="save the trace")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    text = options.expression.strip()
+    if text == "-":
+        text = sys.stdin.read(MAX_LENGTH + 1).strip()
+    variables = {name: Value(number, label=name) for name, number in _numbers(options.values).items()}
+    loss = evaluate(text, variables)
+    if unused := sorted(variables.keys() - used_names(text)):
+        raise _UsageError(f"the expression has no {', '.join(map(repr, unused))}")
+    wrt = _chosen("--wrt", options.wrt, variables)
+    explained = _chosen("--explain", options.explain, variables) if options.explain is not None else []
+    if options.svg is not None and not options.svg.lower().endswith(".svg"):
+        raise _UsageError(f"the file of --svg must end in .svg, not {options.svg!r}")
+    recorded = trace(loss)
+    if options.json is not None:
+        save(recorded, options.json)
+    if options.latex:
+        print("\n".join(explain(loss, variables[name]).latex() for name in explained or wrt))
+    else:
+        print(f"L = {text} = {loss.data!r}\n\n{recorded}\n")
+        for name in wrt:
+            print(f"∂L/∂{name} = {variables[name].grad!r}")
+        for name in explained:
+            print(f"\n{explain(loss, variables[name])}")
+        if options.order == 2:
+            _print_second(loss, variables, wrt)
+    if options.svg is not None:
+        _draw(loss, options.svg)
+    check_finite(loss)
+    if options.check:
+        _check(text, variables, options.order)
+    return 0
+
+
+def _numbers(words: Sequence[str]) -> dict[str, float]:
+    """The numbers by name, from words such as ``w=0.5``."""
+    numbers: dict[str, float] = {}
+    for word in words:
+        name, equals, digits = word.partition("=")
+        name = unicodedata.normalize("NFKC", name.strip())  # as Python's parser reads names
+        if not equals or not name.isidentifier() or iskeyword(name):
+            raise _UsageError(f"a value is given as name=number, such as w=0.5, not {word!r:.60}")
+        if name in numbers:
+            raise _UsageError(f"{name!r} has two values")
+        try:
+            numbers[name] = float(digits)
+        except ValueError:
+            raise _UsageError(f"the value of {name!r} must be a number, not {digits!r:.60}") from None
+    return numbers
+
+
+def _chosen(option: str, names: str | None, variables: dict[str, Value]) -> list[str]:
+    if names is None:
+        return list(variables)
+    chosen = [unicodedata.normalize("NFKC", name.strip()) for name in names.split(",")]
+    for name in chosen:
+        if name not in variables:
+            raise _UsageError(f"{option}: {name!r} has no value (given are: {', '.join(variables) or 'none'})")
+    return chosen
+
+
+def _print_second(loss: Value, variables: dict[str, Value], wrt: list[str]) -> None:
+    print()
+    for name, row in zip(wrt, hessian(loss, [variables[name] for name in wrt])):
+        for other, second in zip(wrt, row):
+            print(f"∂²L/∂{name}∂{other} = {second.data!r}")
+
+
+def _draw(loss: Value, path: str) -> None:
+    from autodiff.drawing import render
+
+    try:
+        written = render(loss, path)
+    except ValueError as error:  # more nodes than a picture can show
+        raise RuntimeError(f"{path} was not written: {error}") from None
+    if str(written) != path:
+        print(f"there is no dot to draw with: a tree of text is in {written}", file=sys.stderr)
+
+
+def _check(text: str, variables: dict[str, Value], order: int) -> None:
+    from autodiff.checking import check_gradients
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the verdict is printed
+        numbers = {name: value.data for name, value in variables.items()}
+        verdict = check_gradients(lambda point: evaluate(text, point), numbers, order).verdict if numbers else "pass"
+    print(f"\ncheck against finite differences: {verdict}")
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

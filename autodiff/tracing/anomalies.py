@@ -1,0 +1,109 @@
+"""Where a number stopped being finite: the FIRST one, in the forward or the backward pass."""
+
+from __future__ import annotations
+
+from math import isfinite
+
+from autodiff.backward import check_unchanged, edges
+from autodiff.graph import names, topological_order
+from autodiff.operations import as_float
+from autodiff.tracing.text import joined, number, one_line
+from autodiff.value import Value
+
+
+class NonFiniteError(FloatingPointError):
+    """The first number of a pass that is not finite: its equation with numbers, and the path to the loss."""
+
+    def __init__(self, message: str, node: Value, path: tuple[Value, ...] = ()) -> None:
+        super().__init__(message)
+        self.node = node
+        """The node whose data or gradient is not finite."""
+        self.path = path
+        """The nodes from that one to the loss, by a shortest path; empty if no loss is known yet."""
+
+
+def check_finite(loss: Value, seed: float = 1.0, *, backward: bool = True) -> None:
+    """Refuse a graph in which a number is not finite, and name the first such number.
+
+    First every node is looked at in topological order, operands before results; then every local derivative,
+    contribution and gradient, in the order of the backward pass. No ``grad`` is touched.
+
+    Args:
+        loss: the root, a scalar.
+        seed: the gradient that the root starts with.
+        backward: False looks at the forward pass alone.
+
+    Raises:
+        NonFiniteError: there is such a number.
+        RuntimeError: a leaf's data was changed since the forward pass.
+
+    >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
+    >>> check_finite((x - w).log())
+    >>> check_finite((w - x).log() * w)
+    Traceback (most recent call last):
+    autodiff.tracing.anomalies.NonFiniteError: the first number that is not finite is v3 = log(v2) = log(−1.0) = nan
+      path to the loss: v3 → v4
+    """
+    order = topological_order(loss)
+    check_unchanged(order)
+    name = {node: one_line(text) for node, text in names(order).items()}
+    for node in order:
+        if not isfinite(node.data):
+            raise _error(f"the first number that is not finite is {equation(node, name)}", node, loss, name)
+    if backward:
+        _check_backward(loss, as_float(seed), order, name)
+
+
+def _check_backward(loss: Value, seed: float, order: list[Value], name: dict[Value, str]) -> None:
+    head = "the first number of the backward pass that is not finite is"
+    gradient = {loss: seed}
+    if not isfinite(seed):
+        raise _error(f"{head} the seed, {seed}", loss, loss, name)
+    for out, _, parent, local in edges(order):
+        upstream = gradient.get(out, 0.0)
+        if not upstream or not local:
+            continue
+        contribution = local * upstream
+        before = gradient.get(parent, 0.0)
+        gradient[parent] = before + contribution
+        if isfinite(gradient[parent]):
+            continue
+        o, p = name[out], name[parent]
+        text = f"{head} ∂L/∂{p} += ∂{o}/∂{p} · ∂L/∂{o} = {number(local)} × {number(upstream)} = {number(contribution)}"
+        if isfinite(contribution):
+            text += f", which adds up to {number(gradient[parent])} with {number(before)} from before"
+        raise _error(f"{text}\n  where {equation(out, name)}", parent, loss, name)
+
+
+def equation(node: Value, name: dict[Value, str]) -> str:
+    """How a node was computed: ``v3 = log(v2) = log(−1.0) = nan``; a leaf is just its number."""
+    if not node.parents:
+        return f"{node.op.name} {name[node]} = {number(node.data)}"
+    symbols = joined([name[parent] for parent in node.parents], ", ")
+    numbers = joined([number(parent.data) for parent in node.parents], ", ")
+    return f"{name[node]} = {node.op}({symbols}) = {node.op}({numbers}) = {number(node.data)}"
+
+
+def _error(message: str, node: Value, loss: Value, name: dict[Value, str]) -> NonFiniteError:
+    path = _path(node, loss)
+    return NonFiniteError(f"{message}\n  path to the loss: {joined([name[n] for n in path], ' → ')}", node, path)
+
+
+def _path(node: Value, loss: Value) -> tuple[Value, ...]:
+    """A shortest path from the node up to the loss."""
+    above: dict[Value, Value | None] = {loss: None}
+    level = [loss]
+    while node not in above:
+        below: list[Value] = []
+        for out in level:
+            for parent in out.parents:
+                if parent not in above:
+                    above[parent] = out
+                    below.append(parent)
+        level = below
+    path: list[Value] = []
+    step: Value | None = node
+    while step is not None:
+        path.append(step)
+        step = above[step]
+    return tuple(path)

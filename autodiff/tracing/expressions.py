@@ -1,0 +1,176 @@
+"""``evaluate``: an expression typed by anybody, computed without ever running it as Python.
+
+The text is parsed with ``ast`` and walked by the loop below. It knows numbers, names, ``+ - * / **`` and the
+operations of the table, and nothing else; length, nesting and size have limits; and all numbers are floats, so that
+``9**9**9**9`` is inf at once.
+"""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from autodiff.operations import OPERATIONS, Operation
+from autodiff.tracing.text import one_line
+from autodiff.value import Value, constant
+
+MAX_LENGTH, MAX_DEPTH, MAX_NODES = 10_000, 500, 4_000
+ALLOWED = "only numbers, names, + - * / ** and the operations of the table are"
+_OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
+    ast.UAdd: "positive", ast.USub: "negative",
+}  # fmt: skip
+
+
+class ExpressionError(ValueError):
+    """An expression that is refused; the message has a caret under the offending place."""
+
+    def __init__(self, problem: str, text: str, column: int) -> None:
+        start = max(0, min(column, len(text)) - 50)
+        window = "".join(c if c.isprintable() else "?" for c in text[start : start + 100])
+        super().__init__(f"{problem}\n  {window}\n  {' ' * (column - start)}^")
+        self.problem = problem
+        self.column = column
+        """The place in the text, counted from 0."""
+
+
+def evaluate(text: str, variables: Mapping[str, Value | float]) -> Value:
+    """The value of an expression, recorded for a backward pass.
+
+    Args:
+        text: such as ``"tanh(w*x + b)"``; operations by their names, and ``abs``, ``max`` and ``min``.
+        variables: what the names stand for.
+
+    Raises:
+        ExpressionError: the text is no such expression, or is larger than an honest one.
+
+    >>> evaluate("max(2*x, 1) ** 2", {"x": Value(3.0)}).data
+    36.0
+    >>> evaluate("2 + tahn(1)", {})
+    Traceback (most recent call last):
+    autodiff.tracing.expressions.ExpressionError: unknown operation 'tahn' (did you mean 'tan' or 'tanh'?)
+      2 + tahn(1)
+          ^
+    """
+    text = " ".join(text.split("\n")).strip()
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"an expression has at most {MAX_LENGTH} characters, not {len(text)}", text, MAX_LENGTH)
+    tree = _parsed(text)
+    results: list[Value | float] = []
+    stack: list[tuple[ast.expr, int, bool]] = [(tree, 1, False)]
+    count = 0
+    while stack:
+        node, depth, operands_done = stack.pop()
+        if operands_done:
+            operands = _operands(node)
+            values = results[len(results) - len(operands) :]
+            del results[len(results) - len(operands) :]
+            results.append(_applied(node, values, text))
+            continue
+        count += 1
+        if depth > MAX_DEPTH or count > MAX_NODES:
+            limit = f"nested {MAX_DEPTH} deep" if depth > MAX_DEPTH else f"of {MAX_NODES} parts"
+            raise ExpressionError(f"the expression is too large: at most one {limit} is allowed", text, _at(node, text))
+        if isinstance(node, (ast.Constant, ast.Name)):
+            results.append(_leaf(node, variables, text))
+        else:
+            _row(node, text)
+            stack.append((node, depth, True))
+            stack.extend((operand, depth + 1, False) for operand in reversed(_operands(node)))
+    (result,) = results
+    return result if isinstance(result, Value) else constant(result)
+
+
+def used_names(text: str) -> set[str]:
+    """The names of the variables in an expression that :func:`evaluate` accepts.
+
+    >>> sorted(used_names("tanh(w*x + b)"))
+    ['b', 'w', 'x']
+    """
+    nodes = list(ast.walk(_parsed(" ".join(text.split("\n")).strip())))
+    functions = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    return {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in functions}
+
+
+def _parsed(text: str) -> ast.expr:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Python's remarks on style, such as on 1if
+            return ast.parse(text, mode="eval").body
+    except SyntaxError as error:
+        column = max(0, min((error.offset or 1) - 1, len(text)))
+        raise ExpressionError(f"this is no expression: {error.msg}", text, column) from None
+    except (RecursionError, MemoryError):
+        raise ExpressionError(f"the expression is nested too deep: at most {MAX_DEPTH} deep", text, 0) from None
+    except ValueError as error:  # null bytes, surrogates
+        raise ExpressionError(f"this is no expression: {error}", text, 0) from None
+
+
+def _at(node: ast.expr, text: str) -> int:
+    """The column of a node in characters; ``ast`` counts bytes."""
+    return len(text.encode()[: node.col_offset].decode())
+
+
+def _operands(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BinOp):
+        return [node.left, node.right]
+    return [node.operand] if isinstance(node, ast.UnaryOp) else node.args if isinstance(node, ast.Call) else []
+
+
+def _leaf(node: ast.Constant | ast.Name, variables: Mapping[str, Value | float], text: str) -> Value | float:
+    if isinstance(node, ast.Name):
+        if node.id in variables:
+            return variables[node.id]
+        if node.id in _functions():
+            raise ExpressionError(f"{node.id!r} is an operation: write {node.id}(…)", text, _at(node, text))
+        near = get_close_matches(node.id, variables, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"give it one: {node.id}=0.5"
+        raise ExpressionError(f"the name {one_line(node.id)!r} has no value ({hint})", text, _at(node, text))
+    if type(node.value) not in (int, float):
+        raise ExpressionError(f"{node.value!r:.30} is not allowed here: {ALLOWED}", text, _at(node, text))
+    try:
+        return float(node.value)  # type: ignore[arg-type]  # an int or float, as was just checked
+    except OverflowError:
+        raise ExpressionError("this number does not fit into a float", text, _at(node, text)) from None
+
+
+def _functions() -> dict[str, Operation]:
+    """Operations by what may be typed for them: their names, and symbols such as ``max``."""
+    symbols = {row.symbol: row for row in OPERATIONS.values() if row.symbol.isidentifier()}
+    return {**symbols, **OPERATIONS}
+
+
+def _row(node: ast.expr, text: str) -> Operation:
+    """The operation of a node that is not a leaf.
+
+    Raises:
+        ExpressionError: it has none.
+    """
+    if isinstance(node, (ast.BinOp, ast.UnaryOp)) and type(node.op) in _OPERATORS:
+        return OPERATIONS[_OPERATORS[type(node.op)]]
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        functions = _functions()
+        wrong = [argument for argument in node.args if isinstance(argument, ast.Starred)]
+        for argument in [*wrong, *(keyword.value for keyword in node.keywords)]:
+            problem = f"operands of {node.func.id!r} are given one after the other, without * or names"
+            raise ExpressionError(problem, text, _at(argument, text))
+        if node.func.id in functions:
+            return functions[node.func.id]
+        near = get_close_matches(node.func.id, functions, n=2)
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(OPERATIONS)}"
+        raise ExpressionError(f"unknown operation {node.func.id!r} ({hint})", text, _at(node, text))
+    what = {"BinOp": "this operator", "UnaryOp": "this operator", "Call": "calling this"}.get(type(node).__name__)
+    raise ExpressionError(f"{what or type(node).__name__} is not allowed here: {ALLOWED}", text, _at(node, text))
+
+
+def _applied(node: ast.expr, operands: list[Value | float], text: str) -> Value | float:
+    row = _row(node, text)
+    if row.name == "dot" and len(operands) % 2:
+        raise ExpressionError("dot takes an even number of operands: first all left factors", text, _at(node, text))
+    try:
+        result: Value | float = row(*operands)
+    except TypeError as error:
+        raise ExpressionError(str(error), text, _at(node, text)) from None
+    return result

@@ -1,0 +1,155 @@
+"""Laws of the command line: what it prints, what it writes, and its exit codes."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autodiff import Value
+from autodiff.__main__ import main
+from autodiff.tracing import load, trace
+
+NEURON = ["tanh(w*x + b)", "w=0.5", "x=2", "b=0.1"]
+
+
+def neuron() -> tuple[dict[str, Value], Value]:
+    v = {name: Value(number, label=name) for name, number in (("w", 0.5), ("x", 2.0), ("b", 0.1))}
+    return v, (v["w"] * v["x"] + v["b"]).tanh()
+
+
+def test_value_trace_and_gradients_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(NEURON) == 0
+    out, err = capsys.readouterr()
+    variables, loss = neuron()
+    assert err == ""
+    assert f"L = tanh(w*x + b) = {loss.data!r}" in out
+    assert str(trace(loss)) in out
+    for name, value in variables.items():
+        assert f"∂L/∂{name} = {value.grad!r}" in out
+
+
+def test_it_runs_as_a_module_and_reads_standard_input() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-m", "autodiff", "-", "w=2"]
+    run = subprocess.run(command, input=b"w * w\n", capture_output=True, env=environment, check=False)
+    assert run.returncode == 0
+    assert "∂L/∂w = 4.0" in run.stdout.decode()
+    bad = subprocess.run(command, input=b"import os", capture_output=True, env=environment, check=False)
+    assert (bad.returncode, bad.stdout) == (2, b"")
+
+
+def test_a_terminal_without_the_signs_still_shows_the_numbers() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "autodiff", "w*w", "w=2"]
+    run = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert run.returncode == 0
+    assert b"= 4.0" in run.stdout
+
+
+def test_wrt_chooses_the_gradients(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*NEURON, "--wrt", "b, w"]) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("∂L/∂")]
+    assert [line[:5] for line in lines] == ["∂L/∂b", "∂L/∂w"]
+
+
+def test_second_derivatives(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["x**3 * y", "x=2", "y=5", "--order", "2"]) == 0
+    out = capsys.readouterr().out
+    for line in ("∂²L/∂x∂x = 60.0", "∂²L/∂x∂y = 12.0", "∂²L/∂y∂x = 12.0", "∂²L/∂y∂y = 0.0"):
+        assert line in out.splitlines()
+
+
+def test_files_hold_the_trace_and_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTODIFF_DOT", "none")
+    assert main([*NEURON, "--json", str(tmp_path / "t.json"), "--svg", str(tmp_path / "g.svg")]) == 0
+    assert load(tmp_path / "t.json") == trace(neuron()[1])
+    assert "data 0.8005, grad 1" in (tmp_path / "g.txt").read_text(encoding="utf-8")
+
+
+def test_explanations_and_latex(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["w*w + w", "w=3", "--explain", "w"]) == 0
+    assert "∂L/∂w = 7.0, the sum over 3 paths" in capsys.readouterr().out
+    assert main(["w*w + w", "w=3", "--latex"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("\\begin{aligned}\n\\frac{\\partial L}{\\partial \\mathrm{w}}\n")
+    assert out.endswith("&= 7.0\n\\end{aligned}\n")
+
+
+def test_the_check_says_its_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*NEURON, "--check"]) == 0
+    assert "finite differences: pass" in capsys.readouterr().out
+    assert main(["abs(x)", "x=0", "--check"]) == 0
+    assert "finite differences: kink" in capsys.readouterr().out
+
+
+def test_an_expression_may_begin_with_a_minus_and_options_may_stand_anywhere(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--wrt", "w", "-w * x", "w=2", "--order", "1", "x=-3"]) == 0
+    assert "∂L/∂w = 3.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("expression", "culprit"),
+    [
+        ("log(w - 3)", "= log("),
+        ("9**9**9**9 * w", "inf"),
+        ("sqrt(w - 2)", "backward pass"),
+    ],
+)
+def test_a_number_that_is_not_finite_is_exit_code_1_and_named(
+    expression: str, culprit: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([expression, "w=2"]) == 1
+    out, err = capsys.readouterr()
+    assert "∂L/∂w" in out
+    assert culprit in err
+    assert "path to the loss" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["w*q", "w=1"], "the name 'q' has no value"),
+        (["w", "w=1", "x=2"], "the expression has no 'x'"),
+        (["w", "w"], "name=number"),
+        (["w", "w=one"], "must be a number, not 'one'"),
+        (["w", "w=1", "w=2"], "two values"),
+        (["w", "if=1"], "name=number"),
+        (["w", "w=1", "--wrt", "v"], "--wrt: 'v' has no value (given are: w)"),
+        (["w", "w=1", "--explain", ""], "--explain: '' has no value"),
+        (["w", "w=1", "--svg", "a.png"], "must end in .svg"),
+        (["__import__('os').system('x')"], "calling this is not allowed"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert message in err
+
+
+@pytest.mark.parametrize("arguments", [[], ["w", "--order", "3"], ["w", "w=1", "--nonsense"]])
+def test_what_argparse_refuses_is_exit_code_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+
+
+def test_a_file_that_cannot_be_written_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*NEURON, "--json", str(tmp_path / "missing" / "t.json")]) == 1
+    assert "missing" in capsys.readouterr().err
+
+
+def test_a_picture_of_too_many_nodes_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["x" + "+x" * 400, "x=1", "--svg", str(tmp_path / "g.svg")]) == 1
+    assert "was not written" in capsys.readouterr().err
+
+
+def test_an_endless_input_is_not_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("x+" * 10**6))
+    assert main(["-", "x=1"]) == 2
+    assert "10000 characters" in capsys.readouterr().err
