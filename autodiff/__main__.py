@@ -97,18 +97,20 @@ def _run(options: argparse.Namespace) -> int:
     explained = _chosen("--explain", options.explain, variables) if options.explain is not None else []
     if options.svg is not None and not options.svg.lower().endswith(".svg"):
         raise _UsageError(f"the file of --svg must end in .svg, not {options.svg!r}")
-    recorded = trace(loss)
-    if options.json is not None:
+    recorded = trace(loss) if variables else None
+    if recorded is None and (options.json is not None or options.latex):
+        raise _UsageError("an expression without names has no gradient")
+    if recorded is not None and options.json is not None:
         save(recorded, options.json)
     if options.latex:
         print("\n".join(explain(loss, variables[name]).latex() for name in explained or wrt))
     else:
-        print(f"L = {text} = {loss.data!r}\n\n{recorded}\n")
+        print(f"L = {text} = {loss.data!r}" + (f"\n\n{recorded}\n" if recorded is not None else ""))
         for name in wrt:
             print(f"∂L/∂{name} = {variables[name].grad!r}")
         for name in explained:
             print(f"\n{explain(loss, variables[name])}")
-        if options.order == 2:
+        if options.order == 2 and wrt:
             _print_second(loss, variables, wrt)
     if options.svg is not None:
         _draw(loss, options.svg)

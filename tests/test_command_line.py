@@ -92,6 +92,14 @@ def test_an_expression_may_begin_with_a_minus_and_options_may_stand_anywhere(
     assert "∂L/∂w = 3.0" in capsys.readouterr().out
 
 
+def test_an_expression_without_names_has_a_value_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-2**2 + max(1, 5)", "--order", "2", "--check"]) == 0
+    assert capsys.readouterr().out.startswith("L = -2**2 + max(1, 5) = 1.0\n")
+    assert main(["1 + 1", "--latex"]) == 2
+    assert main(["log(-1)"]) == 1
+    assert "= nan" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("expression", "culprit"),
     [

@@ -174,6 +174,7 @@ def trace(loss: Value, seed: float = 1.0) -> Trace:
 
     Raises:
         TypeError: ``loss`` is not a ``Value``, or the seed not a number.
+        ValueError: ``loss`` is a constant.
         RuntimeError: a leaf's data was changed since the forward pass.
     """
     if not isinstance(loss, Value):
@@ -183,8 +184,8 @@ def trace(loss: Value, seed: float = 1.0) -> Trace:
     name = names(order)
     places = {node: place for place, node in enumerate(order)}
     initial = {node: 0.0 if node.parents else node.grad + 0.0 for node in order if node.op is not CONSTANT}
-    initial[loss] = initial.get(loss, loss.grad) + seed
     steps = list(loss.backward_steps(seed))
+    initial[loss] += seed
     nodes = tuple(
         TracedNode(
             place, name[node], node.op.name, node.data, tuple(places[parent] for parent in node.parents),

@@ -149,8 +149,9 @@ def test_a_graph_of_one_node_has_no_steps() -> None:
     recorded = trace(x)
     assert (len(recorded), recorded.root.initial, x.grad) == (0, 4.0, 4.0)
     recorded.check()
-    trace(constant(2.0)).check()
-    assert str(trace(constant(2.0))) == "L = v0 = 2.0, ∂L/∂v0 = 1.0, 0 steps back"
+    assert str(recorded) == "L = x = 2.0, ∂L/∂x = 1.0, 0 steps back"
+    with pytest.raises(ValueError, match="constant"):
+        trace(constant(2.0))
 
 
 def test_numbers_that_are_not_finite_are_shown_and_satisfy_the_invariant() -> None:
