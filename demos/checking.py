@@ -9,10 +9,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from demos._common import folder, parser
-
 from autodiff import Value, exp, operation
 from autodiff.checking import GradientMismatch, OperationFault, check_gradients, check_operation, numerical_derivative
+from demos._common import folder, parser
 
 scaled_relu = operation(
     "scaled_relu",

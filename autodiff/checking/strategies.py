@@ -25,11 +25,13 @@ from autodiff import OPERATIONS, lookup
 from autodiff.checking.graphs import Graph, Step
 from autodiff.operations import BUILT_IN, Operation
 
+Operands = list[int | float]
+
 SMOOTH_DISTANCE = 0.05
 """How far from a kink the operands of a tame graph stay."""
 LARGEST = 1e3
 """The largest number in a tame graph."""
-TALL = 16
+TALL = 20
 """Half of the tapes are drawn at least this long: instructions are dropped as invalid, and pruned as dead code."""
 TRUNK = (
     "add", "subtract", "multiply", "divide", "power", "exp", "log", "tanh", "relu", "absolute", "sin", "sqrt",
@@ -83,7 +85,7 @@ def graphs(
     *,
     operations: Iterable[str | Operation] = TRUNK,
     min_size: int = 1,
-    max_size: int = 24,
+    max_size: int = 32,
     max_inputs: int = 3,
     wild: bool = False,
 ) -> st.SearchStrategy[Graph]:
@@ -140,15 +142,15 @@ def assemble(inputs: Sequence[float], tape: Iterable[tuple[Any, ...]], wild: boo
     """
     values, steps = list(inputs), list[Step]()
     for row, age, place, number, use in tape:
-        operands: list[int | float] = [max(0, len(values) - 1 - age)]
+        operands: Operands = [max(0, len(values) - 1 - age)]
         for extra in range((row.arity or 1) - 1):
             operands.append(number if use == 7 else (place + extra) % len(values))
-        if row.arity == 1 and row.kinks and use % 2:  # of its two regimes, the one that is met less often
-            negative = [slot for slot, value in enumerate(values) if value < 0]
+        if row.arity == 1 and row.kinks and use % 4:  # of its two regimes, the one that is met less often
+            negative: Operands = [slot for slot, value in enumerate(values) if value < 0]
             operands = negative[-1:] or operands
         elif use % 2:
             operands.reverse()
-        elsewhere: list[list[int | float]] = [[slot, *operands[1:]] for slot in reversed(range(len(values)))]
+        elsewhere: list[Operands] = [[slot, *operands[1:]] for slot in reversed(range(len(values)))]
         for tried in (operands, operands[::-1], *elsewhere):
             numbers = [values[at] if type(at) is int else at for at in tried]
             result = row(*numbers)
