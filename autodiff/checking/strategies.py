@@ -154,7 +154,9 @@ def assemble(inputs: Sequence[float], tape: Iterable[tuple[Any, ...]], wild: boo
         for tried in (operands, operands[::-1], *elsewhere):
             numbers = [values[at] if type(at) is int else at for at in tried]
             result = row(*numbers)
-            if math.isfinite(result) and (wild or (abs(result) <= LARGEST and is_tame(row, numbers))):
+            if math.isfinite(result) and (
+                wild or (abs(result) <= LARGEST and is_tame(row, numbers, tried[0] == tried[-1]))
+            ):
                 steps.append(Step(row, tuple(tried)))
                 values.append(result)
                 break
@@ -163,8 +165,8 @@ def assemble(inputs: Sequence[float], tape: Iterable[tuple[Any, ...]], wild: boo
     return Graph(tuple(inputs), tuple(steps)).pruned()
 
 
-def is_tame(row: Operation, numbers: Sequence[float]) -> bool:
-    """Whether the operands lie within the row's domain, and away from its kinks."""
+def is_tame(row: Operation, numbers: Sequence[float], same: bool = False) -> bool:
+    """Whether the operands lie within the row's domain, and away from its kinks; a tie with itself is none."""
     for number, (low, high) in zip(numbers, row.domain):
         restricted = (low, high) != (-10.0, 10.0)
         if row.name == "divide" and number is numbers[1]:
@@ -174,8 +176,9 @@ def is_tame(row: Operation, numbers: Sequence[float]) -> bool:
         if not restricted and not abs(number) <= high:
             return False
     if row.kinks:
-        gap = abs(numbers[0] - numbers[1]) if row.name in ("maximum", "minimum") else abs(numbers[0])
-        return gap >= SMOOTH_DISTANCE or (row.name in ("maximum", "minimum") and gap == 0)
+        choice = row.name in ("maximum", "minimum")
+        gap = abs(numbers[0] - numbers[1]) if choice else abs(numbers[0])
+        return gap >= SMOOTH_DISTANCE or (choice and same)
     return True
 
 
