@@ -54,7 +54,7 @@ from autodiff.value import Value, constant
 if TYPE_CHECKING:
     from autodiff.drawing import draw as draw
     from autodiff.drawing import render as render
-    from autodiff.drawing import tree as tree
+    from autodiff.drawing.tree import tree as tree
 
 __all__ = [
     "NOT_COMPUTED", "OPERATIONS", "Interval", "Operation", "Pinned", "Step", "Value", "absolute", "acos", "asin",
@@ -75,3 +75,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'autodiff' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -108,14 +108,22 @@ def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] |
 
 
 def backward_steps(root: Value, seed: float = 1.0) -> Iterator[Step]:
-    """The same pass as a generator: it stops before and after every edge. See :class:`Step`."""
+    """The same pass as a generator: it stops after every edge. See :class:`Step`.
+
+    One pass at a time may be under way over the nodes of a graph. A pass that is abandoned leaves what it has
+    contributed so far in the gradients.
+    """
     order = ready(root, seed)
     name = names(order)
-    for out, position, parent, local in edges(order):
-        before = parent.grad
-        contribution = local * out.grad if local and out.grad else 0.0
-        parent.grad += contribution
-        yield Step(out, parent, position, local, out.grad, contribution, before, parent.grad, name[out], name[parent])
+    for node in reversed(order):
+        check_operands(node, order)  # the caller's code ran since the last step
+        for out, position, parent, local in edges([node]):
+            before = parent.grad
+            contribution = local * out.grad if local and out.grad else 0.0
+            parent.grad += contribution
+            yield Step(
+                out, parent, position, local, out.grad, contribution, before, parent.grad, name[out], name[parent]
+            )
 
 
 def ready(root: Value, seed: float) -> list[Value]:
@@ -125,16 +133,19 @@ def ready(root: Value, seed: float) -> list[Value]:
 
     Raises:
         TypeError: the seed is not a number.
+        ValueError: the root is a constant.
         RuntimeError: a leaf was changed since the forward pass.
     """
     seed = as_float(seed)
+    if root.op is CONSTANT:
+        raise ValueError(f"no gradient flows to a constant, and {root!r} is one: was it detached?")
     order = topological_order(root)
     check_unchanged(order)
     for node in order:
         if node.parents:
             node.grad = 0.0
         elif node.op is not CONSTANT:
-            node.grad += 0.0
+            node.grad = (node.grad or 0.0) + 0.0  # None, as in PyTorch, stands for 0
     root.grad += seed
     return order
 
@@ -155,14 +166,23 @@ def check_unchanged(order: list[Value]) -> None:
     else:
         return
     for node in order:
-        for parent in node.parents:
-            if not parent.parents and parent.stamp > node.stamp:
-                name = names(order)
-                raise RuntimeError(
-                    f"the data of {name[parent]!r} was changed to {parent.data} after {name[node]!r} "
-                    f"({node.op}, {node.data}) had been computed from it; "
-                    "run the forward pass again, then backward()"
-                )
+        check_operands(node, order)
+
+
+def check_operands(node: Value, order: list[Value]) -> None:
+    """Refuse a node one of whose operands is a leaf that was changed after the node was computed from it.
+
+    Raises:
+        RuntimeError: there is one; the message names both by their names in the order.
+    """
+    for parent in node.parents:
+        if parent.stamp > node.stamp and not parent.parents:
+            name = names(order)
+            raise RuntimeError(
+                f"the data of {name[parent]!r} was changed to {parent.data} after {name[node]!r} "
+                f"({node.op}, {node.data}) had been computed from it; "
+                "run the forward pass again, then backward()"
+            )
 
 
 def edges(order: list[Value]) -> Iterator[tuple[Value, int, Value, float]]:

@@ -95,6 +95,6 @@ def _some(values: Iterable[Any], function: str) -> tuple[Any, ...]:
 
 def _shift(values: tuple[Any, ...]) -> float:
     """The greatest value as a plain number: a shift by a constant changes no derivative."""
-    numbers = [value.data if hasattr(value, "detach") else table.as_float(value) for value in values]
+    numbers = [value.data if hasattr(type(value), "__autodiff__") else table.as_float(value) for value in values]
     greatest = max(numbers)
     return greatest if isfinite(greatest) else 0.0

@@ -12,6 +12,7 @@ the result depends on nothing else, plain numbers come out; otherwise recorded `
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -246,6 +247,8 @@ class _Call:
                 raise ValueError(
                     f"wrt must be a position among the {len(arguments)} arguments, or a tuple of positions; not {wrt!r}"
                 )
+        if len({position % len(arguments) for position in positions}) < len(positions):
+            raise ValueError(f"wrt names an argument twice: {wrt!r}")
         self.inputs = tuple(arguments[position] for position in positions)
         self.given = _leaves(self.inputs)
         replaced = list(arguments)
@@ -311,11 +314,18 @@ def _arguments(inputs: Any) -> tuple[Any, ...]:
 
 
 def _matching(inputs: Any, vector: Any) -> list[Any]:
-    """The numbers of a vector that must have the structure of the inputs."""
-    numbers = [leaf if isinstance(leaf, Value) else as_float(leaf) for leaf in _leaves(vector)]
+    """The numbers of a vector that must have the structure of the inputs, in the inputs' order."""
     if _shape(inputs) != _shape(vector):
         raise ValueError(f"the vector must have the structure of the inputs, {_shape(inputs)}, not {_shape(vector)}")
-    return numbers
+    return [leaf if isinstance(leaf, Value) else as_float(leaf) for leaf in _leaves_in_order(vector, inputs)]
+
+
+def _leaves_in_order(tree: Any, model: Any) -> list[Any]:
+    """The leaves of a structure in the order of another one of the same shape: dicts agree by key."""
+    items, parts = _items(model), _items(tree)
+    if items is None or parts is None:
+        return [tree]
+    return [leaf for key, part in items.items() for leaf in _leaves_in_order(parts[key], part)]
 
 
 def _is_module(tree: Any) -> bool:
@@ -362,7 +372,15 @@ def _rebuilt(tree: Any, leaves: Iterator[Any], keep_modules: bool = False) -> An
         return parts
     if isinstance(tree, (list, tuple)):
         return type(tree)(*parts.values()) if hasattr(tree, "_fields") else type(tree)(parts.values())
-    flat = tree.ravel().astype(object)
-    flat[:] = list(parts.values())
-    whole = all(isinstance(part, float) for part in parts.values())
-    return flat.reshape(tree.shape).astype(float if whole else object)
+    return _array(list(parts.values()), tree.shape)
+
+
+def _array(parts: list[Any], shape: tuple[int, ...]) -> Any:
+    """An array of that shape, in front of the parts' own: of floats, ``Value``s, or arrays of them."""
+    numpy = sys.modules["numpy"]  # an array was given, so it is loaded
+    if any(isinstance(part, (dict, list, tuple)) for part in parts):
+        whole = numpy.empty(len(parts), object)
+        whole[:] = parts
+    else:
+        whole = numpy.array(parts)
+    return whole.reshape(shape + whole.shape[1:])

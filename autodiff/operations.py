@@ -113,15 +113,14 @@ class Operation:
             apply = getattr(type(operand), "__autodiff__", None)
             if apply is not None:
                 return apply(self, operands)
-        numbers = [*map(as_float, operands)]
-        try:
-            return self.primal(*numbers)
-        except ArithmeticError:
-            return self.ieee_primal(*numbers)
+        return self.evaluate([*map(as_float, operands)])
 
-    def ieee_primal(self, *operands: float) -> float:
-        """The primal where Python's floats raise: computed with IEEE 754 arithmetic instead."""
-        return float(self.primal(*map(Ieee, operands)))
+    def evaluate(self, operands: Sequence[float]) -> float:
+        """The primal; where Python's floats raise, it is computed with IEEE 754 arithmetic instead."""
+        try:
+            return float(self.primal(*operands))
+        except ArithmeticError:
+            return float(self.primal(*map(Ieee, operands)))
 
     def local_derivatives(self, operands: Sequence[Any], output: Any) -> tuple[Any, ...]:
         """The derivative of the output with respect to each operand, as the row states it."""
@@ -132,7 +131,12 @@ class Operation:
 
     def _rules_on(self, operands: Sequence[Any], output: Any) -> tuple[Any, ...]:
         if self.arity is None:
-            return tuple(self.derivatives[0](operands, output))
+            locals_ = tuple(self.derivatives[0](operands, output))
+            if len(locals_) != len(operands):
+                raise ValueError(
+                    f"the rule of {self.name!r} gave {len(locals_)} derivatives for {len(operands)} operands"
+                )
+            return locals_
         return tuple(rule(*operands, output) for rule in self.derivatives)
 
     def __repr__(self) -> str:
@@ -160,7 +164,8 @@ def operation(name: str, primal: Rule, *derivatives: Rule, replace: bool = False
 
     Args:
         name: a Python identifier; ``Value`` gets a method of that name.
-        primal: the operation on floats, one argument for each operand.
+        primal: the operation on floats, one argument for each operand. Where it uses functions of this table
+            in place of ``math``'s (``exp`` for ``math.exp``), it never raises.
         *derivatives: for each operand the local derivative, ``rule(*operands, y)``, where ``y`` is the
             output. Write them with arithmetic and the operations of this table.
         replace: allow a name that was declared before, but not a built-in one.
@@ -169,13 +174,13 @@ def operation(name: str, primal: Rule, *derivatives: Rule, replace: bool = False
 
     Raises:
         TypeError: the primal or a rule is not callable, or does not take that many arguments.
-        ValueError: the name is no identifier, or is taken.
+        ValueError: the name is no identifier, or is taken, by an operation or by an attribute of ``Value``.
 
     >>> square = operation("square_of", lambda x: x * x, lambda x, y: 2 * x)
     >>> square(3.0)
     9.0
     """
-    if not (isinstance(name, str) and name.isidentifier()) or iskeyword(name):
+    if not (isinstance(name, str) and name.isidentifier()) or iskeyword(name) or name.startswith("__"):
         raise ValueError(f"an operation's name must be a Python identifier, not {name!r}")
     if name in BUILT_IN or (name in OPERATIONS and not replace):
         raise ValueError(
@@ -183,6 +188,9 @@ def operation(name: str, primal: Rule, *derivatives: Rule, replace: bool = False
             if name in BUILT_IN
             else f"the operation {name!r} is declared already; choose another name or pass replace=True"
         )
+    for number in _with_methods:
+        if hasattr(number, name) and not hasattr(getattr(number, name), "operation"):
+            raise ValueError(f"{name!r} is an attribute of {number.__name__} already; choose another name")
     if not derivatives:
         raise TypeError(f"the operation {name!r} needs one local derivative for each operand, none was given")
     new = Operation(name, primal, *derivatives, **row)
@@ -243,11 +251,11 @@ def _add_methods(number: type, row: Operation) -> None:
 
     method.__doc__ = f"The operation {row.name!r} of the table, with this as its first operand."
     if row.arity is not None:
+        method.__name__ = row.name
+        method.operation = row  # type: ignore[attr-defined]  # marks what may be replaced
         for name in {row.name, row.ufunc}:
             written = getattr(number, name, None)
             if written is None or hasattr(written, "operation"):
-                method.__name__ = name
-                method.operation = row  # type: ignore[attr-defined]  # marks what may be replaced
                 setattr(number, name, method)
 
 
@@ -410,12 +418,12 @@ absolute = operation("absolute", abs, lambda x, y: 1.0 if x > 0 else -1.0 if x <
                      symbol="abs", kinks=True,
                      pinned={(0.0,): Pinned(0.0, (0.0,))})
 maximum = operation("maximum", lambda a, b: a if a >= b or a != a else b,
-                    lambda a, b, y: 1.0 if a > b else 0.5 if a == b else 0.0,
-                    lambda a, b, y: 1.0 if b > a else 0.5 if a == b else 0.0,
+                    lambda a, b, y: 1.0 if a > b else 0.5 if a == b else 0.0 if b > a else nan,
+                    lambda a, b, y: 1.0 if b > a else 0.5 if a == b else 0.0 if a > b else nan,
                     symbol="max", kinks=True, pinned=SPLIT_TIE)
 minimum = operation("minimum", lambda a, b: a if a <= b or a != a else b,
-                    lambda a, b, y: 1.0 if a < b else 0.5 if a == b else 0.0,
-                    lambda a, b, y: 1.0 if b < a else 0.5 if a == b else 0.0,
+                    lambda a, b, y: 1.0 if a < b else 0.5 if a == b else 0.0 if b < a else nan,
+                    lambda a, b, y: 1.0 if b < a else 0.5 if a == b else 0.0 if a < b else nan,
                     symbol="min", kinks=True, pinned=SPLIT_TIE)
 where = operation("where", lambda condition, a, b: a if condition else b,
                   lambda condition, a, b, y: 0.0, lambda condition, a, b, y: 1.0 if condition else 0.0,

@@ -57,6 +57,7 @@ def _operator(op: Operation) -> Callable[[Value, Any], Value]:
         node.stamp = _now
         return node
 
+    operator.__name__ = op.name
     return operator
 
 
@@ -87,6 +88,7 @@ def _method(op: Operation) -> Callable[[Value], Value]:
         node.stamp = _now
         return node
 
+    method.__name__ = op.name
     method.__doc__ = f"The operation {op.name!r} of the table."
     return method
 
@@ -187,6 +189,10 @@ class Value:
         ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = 6.0 · 1.0 = 6.0
         """
         return _backward.backward_steps(self, seed)
+
+    def conjugate(self) -> Value:
+        """The value itself, a real number: NumPy's ``var`` and ``std`` of arrays ask for it."""
+        return self
 
     def detach(self) -> Value:
         """The number without its history: a constant, to which no gradient flows."""
@@ -301,12 +307,8 @@ def _node(op: Operation, data: float, parents: tuple[Value, ...], grad: float, l
 
 
 def _record(op: Operation, parents: tuple[Value, ...]) -> Value:
-    operands = [parent._data for parent in parents]
-    try:
-        data = op.primal(*operands)
-    except ArithmeticError:
-        data = op.ieee_primal(*operands)
-    return _node(op, float(data), parents, NOT_COMPUTED, "", _now)
+    data = op.evaluate([parent._data for parent in parents])
+    return _node(op, data, parents, NOT_COMPUTED, "", _now)
 
 
 def _operand(operand: Any) -> Value:

@@ -246,10 +246,9 @@ def _check_number(given: int, expected: int) -> None:
 
 def _nodes(inputs: Inputs, expected: int) -> tuple[Any, ...]:
     """The inputs as nodes; a plain number becomes ONE constant, which all neurons of the layer share."""
-    try:
-        given = tuple(inputs.tolist() if isinstance(inputs, np.ndarray) else inputs)
-    except TypeError:
+    if not isinstance(inputs, (Sequence, np.ndarray)) or isinstance(inputs, str):
         needed = f"{expected} number{'s' * (expected != 1)}"
-        raise TypeError(f"a sequence of {needed} is needed, not {type(inputs).__name__} {inputs!r:.60}") from None
+        raise TypeError(f"a sequence of {needed} is needed, not {type(inputs).__name__} {inputs!r:.60}")
+    given = tuple(inputs.tolist() if isinstance(inputs, np.ndarray) else inputs)
     _check_number(len(given), expected)
     return tuple(x if hasattr(type(x), "__autodiff__") else constant(x) for x in given)

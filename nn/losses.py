@@ -62,6 +62,7 @@ def hinge(score: Any, label: Any) -> Any:
     >>> hinge(0.25, 1), hinge(0.25, -1), hinge(3.0, 1)
     (0.75, 1.25, 0.0)
     """
+    _check_scalar(score, "score")
     if label not in (-1, 1):
         raise ValueError(f"a label of the hinge loss must be -1 or 1, not {label} (for 0 and 1, pass 2 * label - 1)")
     return relu(1 - label * score)
@@ -83,6 +84,7 @@ def binary_cross_entropy(logit: Any, target: Any) -> Any:
     >>> f"{binary_cross_entropy(0.0, 1):.4f} {binary_cross_entropy(1000.0, 0):.1f} {binary_cross_entropy(50.0, 1):.3e}"
     '0.6931 1000.0 1.929e-22'
     """
+    _check_scalar(logit, "logit")
     if not 0 <= target <= 1:
         raise ValueError(f"a target of the binary cross-entropy must be between 0 and 1, not {target}")
     return target * softplus(-logit) + (1 - target) * softplus(logit)
@@ -156,6 +158,11 @@ def _sum_of_components(error: Loss, prediction: Any, observation: Any) -> Any:
     if lengths[0] is None:
         return error(prediction, observation)
     return total(map(error, prediction, observation))
+
+
+def _check_scalar(x: object, name: str) -> None:
+    if is_vector(x):
+        raise TypeError(f"a {name} must be one number, not {len(x)}: is the last layer of one neuron?")  # type: ignore[arg-type]
 
 
 def is_vector(x: object) -> bool:

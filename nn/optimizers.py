@@ -48,9 +48,11 @@ class Optimizer:
 
         Raises:
             FloatingPointError: a gradient is not finite; the message names the parameter, and none is moved.
-            ValueError: the schedule gave a rate that is negative or not finite.
+            ValueError: a parameter's gradient is None, or the schedule gave a rate that is negative or not finite.
         """
         for place, value in enumerate(self.parameters):
+            if value.grad is None:  # as PyTorch's users leave it
+                raise ValueError(f"the parameter {value.label or place!r} has no gradient: run backward() first")
             if not isfinite(value.grad):
                 raise FloatingPointError(
                     f"the gradient of the parameter {value.label or place!r} is {value.grad}: no parameter was changed"

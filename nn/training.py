@@ -24,6 +24,9 @@ Data: TypeAlias = Sequence[Any] | NDArray[Any]
 class Steps(Protocol):
     """What ``fit`` needs of an optimizer."""
 
+    def zero_grad(self) -> None:
+        """Set the gradients of the parameters to 0."""
+
     def step(self) -> None:
         """Move the parameters once, by their present gradients."""
 
@@ -118,8 +121,8 @@ def fit(
     observations = _observations(inputs, targets, "training")
     held_out = _observations(*validation, "validation") if validation is not None else []
     for name, number in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
-        if number is not None and number < 1:
-            raise ValueError(f"{name} must be at least 1, not {number}")
+        if number is not None and (not isinstance(number, int) or number < 1):
+            raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
     random = generator(rng)
     parameters = model.parameters()
     train, check = _Account(loss, metric), _Account(loss, metric, "validation ")
@@ -132,7 +135,7 @@ def fit(
                 for batch in _batches(len(observations), batch_size, random):
                     errors = [train.error(model, *observations[place], epoch, place) for place in batch]
                     good = _numbers(parameters)
-                    model.zero_grad()
+                    optimizer.zero_grad()
                     mean(errors).backward()
                     optimizer.step()
                 for place, observation in enumerate(held_out):

@@ -153,3 +153,29 @@ def test_changing_other_leaves_does_no_harm():
     other.data = 5.0
     (y + other * other).backward()
     assert (w.grad, other.grad) == (4.0, 10.0)
+
+
+def test_a_leaf_changed_between_two_steps_is_named_where_it_would_make_the_rest_wrong():
+    w, x = Value(3.0, label="w"), Value(2.0)
+    loss = w * (w * x) ** 2 * w
+
+    def descend_at_once(step):
+        if step.parent is w:
+            w.data -= 0.001 * step.contribution
+
+    with pytest.raises(RuntimeError, match="'w'"):
+        loss.backward(on_step=descend_at_once)
+
+
+def test_a_constant_has_no_backward_pass():
+    for detached in (Value(3.0).detach(), (Value(3.0) * 2).detach()):
+        with pytest.raises(ValueError, match="constant"):
+            detached.backward()
+        assert detached.grad is NOT_COMPUTED
+
+
+def test_a_gradient_of_none_counts_as_zero():
+    w = Value(3.0)
+    w.grad = None
+    (w * w).backward()
+    assert w.grad == 6.0

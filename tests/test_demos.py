@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -76,3 +80,11 @@ def test_without_a_dot_the_main_job_writes_text_and_says_how_to_get_pictures(tmp
     run("backpropagation", "--out", str(tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {"before.txt", "after.txt"}
     assert 'pip install "autodiff-steps[dot]"' in capsys.readouterr().out
+
+
+def test_output_can_be_piped_where_the_machine_has_an_old_code_page(tmp_path):
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    command = [sys.executable, "-m", "demos.custom_operation", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=120, cwd=Path(__file__).parent.parent)
+    assert done.returncode == 0, done.stderr.decode()
+    assert "softsign" in done.stdout.decode("utf-8")

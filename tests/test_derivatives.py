@@ -128,6 +128,26 @@ def test_gradients_have_the_structure_of_the_argument():
     assert grad(lambda x, scale: x * scale, wrt=0)(2.0, scale=3.0) == 3.0
 
 
+def test_directions_go_with_the_keys_of_a_dict_not_with_their_order():
+    def f(p):
+        return 10 * p["a"] * p["a"] + p["b"]
+
+    at, direction = {"a": 1.0, "b": 2.0}, {"b": 1.0, "a": 0.0}
+    assert jvp(f, (at,), (direction,))[1] == 1.0
+    assert hvp(f, (at,), ({"b": 0.0, "a": 1.0},))[0] == {"a": 20.0, "b": 0.0}
+
+
+def test_derivatives_of_arrays_are_arrays_that_numpy_can_calculate_with():
+    def f(x):
+        return x[0] ** 2 * x[1] + x[1] ** 3
+
+    x = np.array([3.0, 4.0])
+    assert hessian(f)(x).tolist() == [[8.0, 6.0], [6.0, 24.0]]
+    assert jacobian(lambda x: 2 * x)(x).tolist() == [[2.0, 0.0], [0.0, 2.0]]
+    assert np.linalg.solve(hessian(f)(x), grad(f)(x)).shape == (2,)
+    assert hessian(lambda w: (w * w).sum())(np.ones((2, 2))).shape == (2, 2, 2, 2)
+
+
 def test_a_module_is_differentiated_by_its_parameters():
     model = MLP(2, [3, 1], activation="tanh")
     model([0.5, -1.0]).backward()
@@ -166,6 +186,7 @@ def test_constant_functions_have_derivative_zero():
         (lambda: grad(lambda x: [x])(1.0), TypeError, "one number"),
         (lambda: grad(lambda x: "loss")(1.0), TypeError, "real number"),
         (lambda: grad(lambda x: x, wrt=1)(1.0), ValueError, "position"),
+        (lambda: grad(lambda x: x, wrt=(0, -1))(1.0), ValueError, "twice"),
         (lambda: grad(lambda x: x)("1"), TypeError, "real number"),
         (lambda: grad(Value(1.0), 0), TypeError, "nodes"),
         (lambda: jvp(lambda x: x, 1.0, 1.0), TypeError, "tuple"),

@@ -7,7 +7,7 @@ import pytest
 from mpmath import mp
 
 import autodiff as ad
-from autodiff import OPERATIONS, Value, operation
+from autodiff import OPERATIONS, Operation, Value, operation
 from autodiff.operations import BUILT_IN, REALS, as_float, lookup
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12  # a few roundings of the rule, and what (1 - y) loses at tanh's tails
@@ -319,3 +319,16 @@ def test_a_bad_declaration_is_refused(declare):
         declare("own", lambda x: x, lambda x: 1.0)
     with pytest.raises(TypeError, match=r"needs one local derivative"):
         declare("own", lambda x: x)
+
+
+@pytest.mark.parametrize("name", ["data", "detach", "backward", "__len__"])
+def test_an_operation_cannot_take_the_name_of_an_attribute_of_value(name):
+    with pytest.raises(ValueError, match="attribute" if not name.startswith("__") else "name"):
+        operation(name, lambda x: x, lambda x, y: 1.0)
+    assert name not in OPERATIONS
+
+
+def test_a_variadic_rule_must_give_a_derivative_for_every_operand():
+    row = Operation("short", lambda *xs: sum(xs), lambda xs, y: (1.0,), variadic=True)
+    with pytest.raises(ValueError, match="1 derivatives for 2 operands"):
+        row(Value(1.0), Value(2.0)).backward()

@@ -242,3 +242,11 @@ def test_a_changed_leaf_is_noticed_in_copies_too():
     leaf.data = 5.0
     with pytest.raises(RuntimeError, match=r"was changed"):
         y.backward()
+
+
+def test_numpy_finds_variance_and_deviation_of_values_with_their_gradient():
+    values = [Value(x) for x in (1.0, 2.0, 6.0)]
+    variance = np.array(values).var()
+    variance.backward()
+    assert variance.data == pytest.approx(np.var([1.0, 2.0, 6.0]))
+    assert [v.grad for v in values] == pytest.approx([2 / 3 * (v.data - 3.0) for v in values])

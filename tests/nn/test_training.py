@@ -125,9 +125,10 @@ def test_a_validation_loss_that_is_not_finite_is_said_to_be_one():
         ({"inputs": [], "targets": []}, ValueError, "training data is empty"),
         ({"targets": [1.0, 2.0]}, ValueError, "1 inputs and 2 targets"),
         ({"validation": ([], [])}, ValueError, "validation data is empty"),
-        ({"epochs": 0}, ValueError, "epochs must be at least 1, not 0"),
-        ({"batch_size": 0}, ValueError, "batch_size must be at least 1"),
-        ({"patience": 0}, ValueError, "patience must be at least 1"),
+        ({"epochs": 0}, ValueError, "epochs must be a whole number of at least 1, not 0"),
+        ({"batch_size": 0}, ValueError, "batch_size must be a whole number of at least 1"),
+        ({"epochs": 2.5}, ValueError, "epochs must be a whole number of at least 1, not 2.5"),
+        ({"patience": 0}, ValueError, "patience must be a whole number of at least 1"),
         ({"loss": lambda prediction, target: 1.0}, TypeError, "must return a Value, not float"),
     ],
 )
