@@ -1,6 +1,7 @@
-"""SEE the error flow: the backward pass recorded, saved, compared and explained."""
+"""SEE the error flow: the backward pass recorded, saved, compared, explained and watched."""
 
 from autodiff.tracing.anomalies import NonFiniteError, check_finite
+from autodiff.tracing.detection import detect_anomaly
 from autodiff.tracing.explanation import Explanation, GradientPath, PathEdge
 from autodiff.tracing.expressions import ExpressionError, evaluate
 from autodiff.tracing.naming import name_values
@@ -8,9 +9,10 @@ from autodiff.tracing.paths import explain
 from autodiff.tracing.steps import Contributions, TracedNode, TracedStep
 from autodiff.tracing.storage import Difference, compare, dumps, load, loads, save
 from autodiff.tracing.trace import Trace, trace
+from autodiff.tracing.watching import changes_sign, larger_than, non_finite, watch
 
 __all__ = [
     "Contributions", "Difference", "Explanation", "ExpressionError", "GradientPath", "NonFiniteError", "PathEdge",
-    "Trace", "TracedNode", "TracedStep", "check_finite", "compare", "dumps", "evaluate", "explain", "load", "loads",
-    "name_values", "save", "trace",
+    "Trace", "TracedNode", "TracedStep", "changes_sign", "check_finite", "compare", "detect_anomaly", "dumps",
+    "evaluate", "explain", "larger_than", "load", "loads", "name_values", "non_finite", "save", "trace", "watch",
 ]  # fmt: skip

@@ -1,0 +1,63 @@
+"""``watch``: a callback for the steps of a backward pass that concern a node and meet a condition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import isfinite
+
+from autodiff.backward import Step
+from autodiff.value import Value
+
+Condition = Callable[[Step], object]
+
+
+def watch(
+    node: Value | str | None, do: Callable[[Step], object], *, when: Condition | None = None
+) -> Callable[[Step], None]:
+    """A callback for ``loss.backward(on_step=…)``: calls ``do`` with each step to the node that meets the condition.
+
+    To stop in a debugger, let ``do`` be a function of your own that calls ``breakpoint()``: it stops there.
+
+    Args:
+        node: the node that receives the contributions, or its name; None for every node.
+        do: called with the step.
+        when: a condition on the step, such as :func:`non_finite`, :func:`changes_sign` or ``larger_than(10)``; None
+            for every step.
+
+    Raises:
+        TypeError: the node is none of these, or ``do`` or ``when`` cannot be called.
+
+    >>> w, x = Value(3.0, label="w"), Value(-20.0, label="x")
+    >>> (w * x + w).backward(on_step=watch(w, print, when=larger_than(10)))
+    ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = -20.0 · 1.0 = -20.0
+    """
+    if not (node is None or isinstance(node, (Value, str))):
+        raise TypeError(f"watch needs a Value, a name or None for all, not {node!r:.60}")
+    for what, given in (("do", do), ("when", when)):
+        if not (callable(given) or (what == "when" and given is None)):
+            raise TypeError(f"{what} must be a function of a step, not {given!r:.60}")
+
+    def watching(step: Step) -> None:
+        concerns = node is None or (step.parent_name == node if isinstance(node, str) else step.parent is node)
+        if concerns and (when is None or when(step)):
+            do(step)
+
+    return watching
+
+
+def non_finite(step: Step) -> bool:
+    """Whether the step's contribution, or the gradient that it makes, is infinite or nan."""
+    return not (isfinite(step.contribution) and isfinite(step.after))
+
+
+def changes_sign(step: Step) -> bool:
+    """Whether the step turns a positive gradient into a negative one, or a negative into a positive."""
+    return (step.before > 0 > step.after) or (step.before < 0 < step.after)
+
+
+def larger_than(limit: float) -> Condition:
+    """A condition: the step's contribution, or the gradient that it makes, is larger than the limit in size.
+
+    nan counts as larger.
+    """
+    return lambda step: not (abs(step.contribution) <= limit and abs(step.after) <= limit)

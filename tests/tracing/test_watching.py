@@ -1,0 +1,62 @@
+"""Laws of watching steps of the backward pass."""
+
+import math
+
+import pytest
+
+from autodiff import Step, Value
+from autodiff.tracing import changes_sign, larger_than, non_finite, watch
+
+
+def steps_seen(loss: Value, node: Value | str | None, **options: object) -> list[Step]:
+    seen: list[Step] = []
+    loss.backward(on_step=watch(node, seen.append, **options))  # type: ignore[arg-type]
+    return seen
+
+
+def loss_of(w: Value) -> Value:
+    return w * 3.0 - w * 5.0 + w * 100.0
+
+
+def test_only_the_steps_to_the_node_are_reported() -> None:
+    w = Value(2.0, label="w")
+    assert [step.contribution for step in steps_seen(loss_of(w), w)] == [100.0, -5.0, 3.0]
+    assert [step.parent_name for step in steps_seen(loss_of(w), "w")] == ["w"] * 3
+    assert len(steps_seen(loss_of(w), None)) == len(list(loss_of(w).backward_steps()))
+
+
+def test_conditions_choose_the_steps() -> None:
+    w = Value(2.0, label="w")
+    w.grad = -50.0
+    assert [step.after for step in steps_seen(loss_of(w), w, when=changes_sign)] == [50.0]
+    w.grad = 0.0
+    assert len(steps_seen(loss_of(w), w, when=larger_than(99))) == 1
+    assert steps_seen(loss_of(w), None, when=non_finite) == []
+    x = Value(0.0, label="x")
+    assert [step.after for step in steps_seen(x.sqrt(), x, when=non_finite)] == [math.inf]
+    assert len(steps_seen(Value(-1.0).sqrt(), None, when=larger_than(1e300))) == 1
+
+
+def test_watching_changes_no_gradient() -> None:
+    w, other = Value(2.0, label="w"), Value(2.0, label="w")
+    steps_seen(loss_of(w), w)
+    loss_of(other).backward()
+    assert w.grad == other.grad
+
+
+def test_a_callback_may_stop_the_pass() -> None:
+    def stop(step: Step) -> None:
+        raise StopIteration(step.parent_name)
+
+    w = Value(2.0, label="w")
+    with pytest.raises(StopIteration, match="w"):
+        loss_of(w).backward(on_step=watch(w, stop))
+
+
+def test_misuse_is_refused() -> None:
+    with pytest.raises(TypeError, match="a Value, a name or None"):
+        watch(3.0, print)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="do must be a function"):
+        watch(None, None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="when must be a function"):
+        watch(None, print, when="nan")  # type: ignore[arg-type]
