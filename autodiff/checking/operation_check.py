@@ -8,6 +8,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from autodiff import Interval, Value, topological_order
+from autodiff.backward import edges
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints
 from autodiff.checking.culprit import fault, rule_comparisons, second_comparisons
 from autodiff.checking.gradients import Backward, checked
@@ -116,11 +117,11 @@ def _domain(op: Any, domain: Any, name: str) -> tuple[Interval, ...]:
 
 
 def _points(intervals: Sequence[Interval], count: int, random: Random) -> list[tuple[float, ...]]:
-    """Simple numbers first, as far as they lie within the domain, then random ones."""
-    simple = [
-        tuple(min(max(number, low), high) for low, high in intervals) for number in SIMPLE[: count // 2]
-    ]  # fmt: skip
-    inside = [point for point in simple if all(low < x < high for x, (low, high) in zip(point, intervals))]
+    """Simple numbers first, a random one in place of each that is outside of the domain, then random ones alone."""
+    inside = [
+        tuple(number if low < number < high else random.uniform(low, high) for low, high in intervals)
+        for number in SIMPLE[: count // 2]
+    ]
     drawn = [tuple(random.uniform(low, high) for low, high in intervals) for _ in range(count - len(inside))]
     return inside + drawn
 
@@ -167,8 +168,6 @@ def _propagation(f: Callable[..., Any], point: tuple[float, ...], wrong: Compari
         return wrong.note
     nodes = [*map(Value, point)]
     root = f(*nodes)
-    from autodiff.backward import edges
-
     order = topological_order(root)
     root.backward()
     parts = [
