@@ -139,5 +139,5 @@ def _counted(count: int) -> str:
         if count < 10**9
         else f"about {float(count):.1e} paths"
         if count < 10**100
-        else "over 1e+100 paths"
+        else "more than 1e+100 paths"
     )
