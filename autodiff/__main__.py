@@ -10,6 +10,7 @@ import unicodedata
 import warnings
 from collections.abc import Sequence
 from keyword import iskeyword
+from math import isfinite
 
 from autodiff import Value, hessian
 from autodiff.tracing import check_finite, evaluate, explain, save, trace
@@ -102,6 +103,7 @@ def _run(options: argparse.Namespace) -> int:
         raise _UsageError("an expression without names has no gradient")
     if recorded is not None and options.json is not None:
         save(recorded, options.json)
+    infinite: list[str] = []
     if options.latex:
         print("\n".join(explain(loss, variables[name]).latex() for name in explained or wrt))
     else:
@@ -111,11 +113,13 @@ def _run(options: argparse.Namespace) -> int:
         for name in explained:
             print(f"\n{explain(loss, variables[name])}")
         if options.order == 2 and wrt:
-            _print_second(loss, variables, wrt)
+            infinite = _print_second(loss, variables, wrt)
     if options.svg is not None:
         _draw(loss, options.svg)
     check_finite(loss)
-    if options.check:
+    if infinite:
+        raise RuntimeError(f"not finite: {', '.join(infinite)}")
+    if options.check and variables:
         _check(text, variables, options.order)
     return 0
 
@@ -147,11 +151,16 @@ def _chosen(option: str, names: str | None, variables: dict[str, Value]) -> list
     return chosen
 
 
-def _print_second(loss: Value, variables: dict[str, Value], wrt: list[str]) -> None:
+def _print_second(loss: Value, variables: dict[str, Value], wrt: list[str]) -> list[str]:
+    """Print the second derivatives, and return the names of those that are not finite."""
+    infinite = []
     print()
     for name, row in zip(wrt, hessian(loss, [variables[name] for name in wrt])):
         for other, second in zip(wrt, row):
             print(f"∂²L/∂{name}∂{other} = {second.data!r}")
+            if not isfinite(second.data):
+                infinite.append(f"∂²L/∂{name}∂{other}")
+    return infinite
 
 
 def _draw(loss: Value, path: str) -> None:
@@ -171,8 +180,11 @@ def _check(text: str, variables: dict[str, Value], order: int) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the verdict is printed
         numbers = {name: value.data for name, value in variables.items()}
-        verdict = check_gradients(lambda point: evaluate(text, point), numbers, order).verdict if numbers else "pass"
-    print(f"\ncheck against finite differences: {verdict}")
+        try:
+            report = check_gradients(lambda point: evaluate(text, point), numbers, order)
+        except ValueError as error:  # the point, or one near it, is no place to check at
+            raise RuntimeError(f"the check could not be made: {error}") from None
+    print(f"\ncheck against finite differences: {report.verdict}")
 
 
 if __name__ == "__main__":

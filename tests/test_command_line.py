@@ -118,6 +118,25 @@ def test_a_number_that_is_not_finite_is_exit_code_1_and_named(
     assert "path to the loss" in err
 
 
+def test_a_second_derivative_that_is_not_finite_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["x ** 1.5", "x=0"]) == 0
+    assert main(["x ** 1.5", "x=0", "--order", "2"]) == 1
+    assert "not finite: ∂²L/∂x∂x" in capsys.readouterr().err
+
+
+def test_a_check_that_cannot_be_made_or_fails_is_exit_code_1(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error in (ValueError, AssertionError):
+
+        def refuse(*_: object, error: type[Exception] = error) -> None:
+            raise error("planted")
+
+        monkeypatch.setattr("autodiff.checking.check_gradients", refuse)
+        assert main([*NEURON, "--check"]) == 1
+        assert "planted" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
