@@ -52,9 +52,21 @@ from autodiff.operations import (
 from autodiff.value import Value, constant
 
 if TYPE_CHECKING:
+    from autodiff.checking import check_gradients as check_gradients
+    from autodiff.checking import check_operation as check_operation
+    from autodiff.checking import numerical_derivative as numerical_derivative
+    from autodiff.checking import numerical_gradient as numerical_gradient
     from autodiff.drawing import draw as draw
     from autodiff.drawing import render as render
     from autodiff.drawing.tree import tree as tree
+    from autodiff.tracing import NonFiniteError as NonFiniteError
+    from autodiff.tracing import Trace as Trace
+    from autodiff.tracing import check_finite as check_finite
+    from autodiff.tracing import detect_anomaly as detect_anomaly
+    from autodiff.tracing import explain as explain
+    from autodiff.tracing import name_values as name_values
+    from autodiff.tracing import watch as watch
+    from autodiff.tracing.trace import trace as trace
 
 __all__ = [
     "NOT_COMPUTED", "OPERATIONS", "Interval", "Operation", "Pinned", "Step", "Value", "absolute", "acos", "asin",
@@ -65,7 +77,14 @@ __all__ = [
 ]  # fmt: skip
 __version__ = "0.1.0"
 
-_LAZY = dict.fromkeys(("draw", "render", "tree"), "autodiff.drawing")
+_FOLDERS = {
+    "autodiff.drawing": ("draw", "render", "tree"),
+    "autodiff.checking": ("check_gradients", "check_operation", "numerical_derivative", "numerical_gradient"),
+    "autodiff.tracing": (
+        "NonFiniteError", "Trace", "check_finite", "detect_anomaly", "explain", "name_values", "trace", "watch",
+    ),
+}  # fmt: skip
+_LAZY = {name: folder for folder, names in _FOLDERS.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:

@@ -335,7 +335,9 @@ def _sum(*numbers: float) -> float:
 
 
 def _dot(*operands: float) -> float:
-    half = len(operands) // 2
+    half, odd = divmod(len(operands), 2)
+    if odd:
+        raise TypeError(f"dot takes all left factors, then as many right ones: an even number, not {len(operands)}")
     return reduce(_add, map(_multiply, operands[:half], operands[half:]), 0.0)
 
 
@@ -345,6 +347,7 @@ def _swapped_halves(operands: Sequence[Any]) -> tuple[Any, ...]:
 
 
 BUILT_IN: frozenset[str] = frozenset()
+TINY = 1e-300
 UNIT, POSITIVE, BASE = Interval(-0.99, 0.99), Interval(0.01, 10.0), Interval(0.1, 4.0)
 SPLIT_TIE = {(1.0, 1.0): Pinned(1.0, (0.5, 0.5)), (0.0, 0.0): Pinned(0.0, (0.5, 0.5))}
 
@@ -366,7 +369,7 @@ divide = operation("divide", _ieee(_divide, _quotient_by_zero), lambda a, b, y: 
 negative = operation("negative", _negative, lambda x, y: -1.0, symbol="neg")
 positive = operation("positive", _positive, lambda x, y: 1.0, symbol="pos")
 power = operation("power", _ieee(math.pow, _power_limit),
-                  lambda x, n, y: n * power(x, n - 1) if n != 0 else 0.0,
+                  lambda x, n, y: 0.0 if n == 0 and -TINY < x < TINY else n * power(x, n - 1),  # 0, not 0·inf
                   lambda x, n, y: 0.0 if x == 0 and n >= 0 else y * log(x),
                   symbol="**", domain=(BASE, Interval(-3.0, 3.0)),
                   pinned={(0.0, 0.0): Pinned(1.0, (0.0, 0.0)), (0.0, 0.5): Pinned(0.0, (inf, 0.0)),

@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for picture in pictures:
         print(f"  {picture.name}")
     if any(picture.suffix == ".txt" for picture in pictures):
-        print('They are text, for want of Graphviz. For SVG and PNG: pip install "autodiff-steps[dot]"')
+        print('They are text, for want of Graphviz. For SVG and PNG: pip install "graphviz-pure<0.3"')
 
 
 def save(error: Value, out: Path, name: str) -> list[Path]:

@@ -165,7 +165,7 @@ def _from_sklearn(name: str) -> Dataset:
         from sklearn import datasets
     except ImportError as error:
         raise ImportError(
-            f'the {name} data set needs scikit-learn: pip install "autodiff-steps[demos]"', name="sklearn"
+            f"the {name} data set needs scikit-learn: pip install scikit-learn", name="sklearn"
         ) from error
     bunch: Any = getattr(datasets, f"load_{name}")()
     return Dataset(

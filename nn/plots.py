@@ -136,9 +136,7 @@ def _figure(width: float, height: float) -> Figure:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise ImportError(
-            'a picture needs matplotlib: pip install "autodiff-steps[plot]"', name="matplotlib"
-        ) from error
+        raise ImportError("a picture needs matplotlib: pip install matplotlib", name="matplotlib") from error
     figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     return figure

@@ -13,6 +13,7 @@ import pytest
 
 DEMOS = {
     "backpropagation": {"before", "after"},
+    "checking": {"mismatch"},
     "custom_operation": {"softsign"},
     "higher_order": {"second_derivative"},
     "moons": {"decision_boundary", "loss_curve"},
@@ -79,7 +80,7 @@ def test_without_a_dot_the_main_job_writes_text_and_says_how_to_get_pictures(tmp
     monkeypatch.setattr(files, "find_dot", lambda *_: None, raising=False)
     run("backpropagation", "--out", str(tmp_path))
     assert {path.name for path in tmp_path.iterdir()} == {"before.txt", "after.txt"}
-    assert 'pip install "autodiff-steps[dot]"' in capsys.readouterr().out
+    assert 'pip install "graphviz-pure<0.3"' in capsys.readouterr().out
 
 
 def test_output_can_be_piped_where_the_machine_has_an_old_code_page(tmp_path):

@@ -15,7 +15,7 @@ from typing import Any
 try:
     import pytest
 except ImportError as error:
-    raise ImportError('pytest is not installed: pip install "autodiff-steps[test]"') from error
+    raise ImportError("pytest is not installed: pip install pytest") from error
 
 from autodiff.checking.gradients import Report, check_gradients
 from autodiff.checking.messages import GradientMismatch

@@ -5,7 +5,7 @@ nodes are shared, which a recursively drawn tree never has, and without which no
 Instructions that are invalid at the point take other operands; where none fit they are dropped, not assumed away; then
 dead code is pruned.
 
-Importing this module needs hypothesis: ``pip install "autodiff-steps[test]"``.
+Importing this module needs hypothesis: ``pip install hypothesis``.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ try:
     import hypothesis
     from hypothesis import strategies as st
 except ImportError as error:
-    raise ImportError('hypothesis is not installed: pip install "autodiff-steps[test]"') from error
+    raise ImportError("hypothesis is not installed: pip install hypothesis") from error
 
 from autodiff import OPERATIONS, lookup
 from autodiff.checking.graphs import Graph, Step

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from autodiff.value import Value
 
 SETTING = "AUTODIFF_DOT"
-HINT = 'for pictures, install Graphviz or: pip install "autodiff-steps[dot]"'
+HINT = 'for pictures, install Graphviz or: pip install "graphviz-pure<0.3"'
 TIMEOUT = 120.0
 """Seconds; a graph of 3000 nodes takes about 6."""
 
