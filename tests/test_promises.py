@@ -231,3 +231,12 @@ def test_repr_is_short_and_distinct():
     nodes = [Value(1.0), Value(1.0), Value(1.0) + 0]
     assert len({*map(repr, nodes)}) == 3
     assert all(len(repr(node)) < 80 for node in nodes)
+
+
+def test_anomaly_mode_turns_the_first_number_that_is_not_finite_into_an_error_that_names_its_origin():
+    w = Value(-1.0, label="w")
+    with pytest.raises(ad.NonFiniteError, match=r"log.*w|w.*log") as stop, ad.detect_anomaly():
+        (w.log() * 2 + 1).backward()
+    assert stop.value.node.op is ad.log
+    assert w.grad is NOT_COMPUTED
+    assert w.log() != w.log()  # outside, nan is a number like any other
