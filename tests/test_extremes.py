@@ -1,0 +1,125 @@
+"""Extreme operands: subnormal, tiny, huge, signed zero, infinite and nan, for every row that takes them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+from mpmath import mp
+
+from autodiff import OPERATIONS, Value
+from autodiff.operations import BUILT_IN
+
+DIGITS = 400
+"""Of the references: enough to keep 1 + 5e-324 apart from 1."""
+TOLERANCE = 1e-9
+"""Relative; what remains of a float's 16 digits where a result is far smaller than its operands."""
+ULPS = 1e-15
+"""Between NumPy's elementary functions and those of the C library: the last bits are each one's own."""
+SUBNORMAL = 1e-300
+"""Below this, floats lose digits by themselves."""
+
+
+def sigmoid(x):
+    return 1 / (1 + mp.exp(-x))
+
+
+def density(x):
+    return mp.exp(-x * x / 2) / mp.sqrt(2 * mp.pi)
+
+
+FORMULAS = {  # the value and its derivative
+    "exp": (mp.exp, mp.exp),
+    "expm1": (mp.expm1, mp.exp),
+    "log": (mp.log, lambda x: 1 / x),
+    "log1p": (mp.log1p, lambda x: 1 / (1 + x)),
+    "sqrt": (mp.sqrt, lambda x: 1 / (2 * mp.sqrt(x))),
+    "sin": (mp.sin, mp.cos),
+    "cos": (mp.cos, lambda x: -mp.sin(x)),
+    "tan": (mp.tan, lambda x: mp.sec(x) ** 2),
+    "asin": (mp.asin, lambda x: 1 / mp.sqrt(1 - x * x)),
+    "acos": (mp.acos, lambda x: -1 / mp.sqrt(1 - x * x)),
+    "atan": (mp.atan, lambda x: 1 / (1 + x * x)),
+    "sinh": (mp.sinh, mp.cosh),
+    "cosh": (mp.cosh, mp.sinh),
+    "tanh": (mp.tanh, lambda x: mp.sech(x) ** 2),
+    "erf": (mp.erf, lambda x: 2 / mp.sqrt(mp.pi) * mp.exp(-x * x)),
+    "erfc": (mp.erfc, lambda x: -2 / mp.sqrt(mp.pi) * mp.exp(-x * x)),
+    "sigmoid": (sigmoid, lambda x: sigmoid(x) * sigmoid(-x)),
+    "softplus": (lambda x: mp.log1p(mp.exp(x)), sigmoid),
+    "silu": (lambda x: x * sigmoid(x), lambda x: sigmoid(x) * (1 + x * sigmoid(-x))),
+    "gelu": (lambda x: x * mp.erfc(-x / mp.sqrt(2)) / 2, lambda x: mp.erfc(-x / mp.sqrt(2)) / 2 + x * density(x)),
+    "negative": (lambda x: -x, lambda x: mp.mpf(-1)),
+    "positive": (lambda x: x, lambda x: mp.mpf(1)),
+    "relu": (lambda x: max(x, mp.mpf(0)), lambda x: mp.mpf(x > 0)),
+    "absolute": (abs, mp.sign),
+}
+TINY = [5e-324, 1e-310, 1e-200, 1e-20, 1e-8]
+LARGE = [30.0, 700.0, 800.0, 1e5, 1e17, 1e200]
+PLACES = [sign * x for x in TINY + LARGE for sign in (1, -1)] + [0.9999999, -0.9999999]
+FARTHEST = {"erf": 1e5, "erfc": 1e5, "gelu": 1e5, "sin": 1e17, "cos": 1e17, "tan": 1e17}
+"""Beyond this the references take minutes."""
+SATURATED = {("tanh", 30.0), ("tanh", -30.0)}
+"""(1 - y) * (1 + y) is 0 where y is rounded to 1, the derivative 1e-26; by the chain rule of outputs, as documented."""
+SPECIAL = [0.0, -0.0, math.inf, -math.inf, math.nan]
+ROWS = [row for name, row in OPERATIONS.items() if name in BUILT_IN and row.arity is not None]
+NUMPY_ROWS = [row for row in ROWS if hasattr(np, row.ufunc) and row.name != "where"]
+
+
+def close(given, expected):
+    small = abs(expected) < SUBNORMAL and abs(given - expected) < SUBNORMAL
+    return given == expected or small or abs(given - expected) <= TOLERANCE * abs(expected)
+
+
+def reference(formula, x):
+    """The reference as a float; None where it is no real number."""
+    with mp.workdps(DIGITS):
+        try:
+            number = formula(mp.mpf(x))
+        except (ZeroDivisionError, ValueError):
+            return None
+        return None if isinstance(number, mp.mpc) else float(number)
+
+
+def test_every_row_of_one_operand_has_formulas():
+    assert {row.name for row in ROWS if row.arity == 1} == set(FORMULAS)
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_value_and_derivative_keep_their_digits_at_tiny_and_huge_numbers(name):
+    for x in PLACES:
+        if abs(x) > FARTHEST.get(name, math.inf):
+            continue
+        value, derivative = (reference(formula, x) for formula in FORMULAS[name])
+        if value is None or derivative is None:
+            continue
+        node = Value(x)
+        result = OPERATIONS[name](node)
+        result.backward()
+        assert close(result.data, value), (x, result.data, value)
+        if (name, x) not in SATURATED:
+            assert close(node.grad, derivative), (x, node.grad, derivative)
+
+
+@pytest.mark.parametrize("row", NUMPY_ROWS, ids=str)
+def test_zeros_infinities_and_nan_give_what_numpy_gives(row):
+    for operands in itertools.product([*SPECIAL, 1.0, -2.5, 1e308], repeat=row.arity):
+        with np.errstate(all="ignore"):
+            expected = float(getattr(np, row.ufunc)(*map(np.float64, operands)))
+        for given in (row(*operands), row(*map(Value, operands)).data):
+            same = given == expected or math.isclose(given, expected, rel_tol=ULPS)
+            if row.name not in ("maximum", "minimum"):  # IEEE 754 leaves open which of 0.0 and -0.0 is the greater
+                same = same and math.copysign(1, given) == math.copysign(1, expected)
+            assert same or (given != given and expected != expected), (operands, given, expected)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_nan_never_passes_for_a_number(row):
+    for place in range(row.arity):
+        operands = [1.0] * row.arity
+        operands[place] = math.nan
+        if (row.name, place) in {("where", 0), ("where", 2), ("leaky_relu", 1)}:
+            continue  # a condition is only true or false, and what is not chosen does not count
+        assert math.isnan(row(*operands)) or (row.name, operands[0]) == ("power", 1.0), operands
