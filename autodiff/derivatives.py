@@ -61,17 +61,18 @@ def value_and_grad(of: Function | Value, wrt: Any = 0) -> Any:
     """
     if isinstance(of, Value):
         return of, grad(of, wrt)
-    function = _function(of)
+    if not callable(of):
+        raise TypeError(f"a function or a Value is needed, not {type(of).__name__} {of!r:.60}")
 
     def differentiated(*arguments: Any, **options: Any) -> tuple[Any, Any]:
-        call = _Call(function, arguments, wrt, options)
+        call = _Call(of, arguments, wrt, options)
         if not isinstance(call.result, Value):
             raise TypeError(
                 f"the function must return one number or Value to be differentiated, not {call.result!r:.60}"
             )
         gradients = _gradients(call.result, call.nodes, call.recorded)
         call.close()
-        return call.number(call.result), call.like_inputs(gradients)
+        return call.numbers(call.result, call.recorded), call.like_inputs(gradients)
 
     return differentiated
 
@@ -97,8 +98,8 @@ def jvp(of: Function | Any, inputs: Any, tangents: Any) -> tuple[Any, Any]:
         nodes = _nodes(inputs)
         moved = _tangents(_leaves(of), nodes, _matching(inputs, tangents), recorded=True)
         return of, _rebuilt(of, iter(moved))
-    call = _Call(_function(of), _arguments(inputs), tuple(range(len(inputs))), {})
-    directions = _matching(inputs, tangents)
+    directions = _matching(_arguments(inputs), tangents)
+    call = _Call(of, inputs, tuple(range(len(inputs))), {})
     recorded = call.recorded or any(isinstance(direction, Value) for direction in directions)
     moved = _tangents(_leaves(call.result), call.nodes, directions, recorded)
     call.close()
@@ -145,10 +146,9 @@ def jacobian(of: Function | Any, wrt: Any = 0) -> Any:
     """
     if not callable(of):
         return _rebuilt(of, iter([grad(_node(output), wrt) for output in _leaves(of)]))
-    function = _function(of)
 
     def differentiated(*arguments: Any, **options: Any) -> Any:
-        call = _Call(function, arguments, wrt, options)
+        call = _Call(of, arguments, wrt, options)
         rows = [call.like_inputs(_gradients(output, call.nodes, call.recorded)) for output in _leaves(call.result)]
         call.close()
         return _rebuilt(call.result, iter(rows))
@@ -270,9 +270,6 @@ class _Call:
             if not isinstance(leaf, Value):
                 node.op = CONSTANT
 
-    def number(self, node: Value) -> Any:
-        return node if self.recorded else node.data
-
     def numbers(self, tree: Any, recorded: bool) -> Any:
         """The structure with plain numbers for its nodes, unless recorded."""
         if recorded:
@@ -299,12 +296,6 @@ def _nodes(tree: Any) -> list[Value]:
         if not isinstance(leaf, Value):
             raise TypeError(f"a recorded graph is differentiated by its nodes (Values), not by {leaf!r:.60}")
     return leaves
-
-
-def _function(function: Function) -> Function:
-    if not callable(function):
-        raise TypeError(f"a function or a Value is needed, not {type(function).__name__} {function!r:.60}")
-    return function
 
 
 def _arguments(inputs: Any) -> tuple[Any, ...]:

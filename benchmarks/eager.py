@@ -126,17 +126,17 @@ def chain(value: Callable[[float], Any], nodes: int) -> Any:
 
 def tree(value: Callable[[float], Any], nodes: int) -> Any:
     """A balanced tree of sums with that many nodes in all, leaves included."""
-    level = [value(1.0) for _ in range((nodes + 1) // 2)]
-    while len(level) > 1:
-        sums = [a + b for a, b in zip(level[::2], level[1::2])]
-        level = sums + level[2 * len(sums) :]
-    return level[0]
+    return balanced_sum([value(1.0) for _ in range((nodes + 1) // 2)])
 
 
 def fan_out(value: Callable[[float], Any], nodes: int) -> Any:
     """One value used by many products, which are summed up in a balanced tree."""
     x = value(1.0)
-    level = [x * x for _ in range((nodes + 1) // 2)]
+    return balanced_sum([x * x for _ in range((nodes + 1) // 2)])
+
+
+def balanced_sum(level: list[Any]) -> Any:
+    """The sum as a balanced tree of binary additions."""
     while len(level) > 1:
         sums = [a + b for a, b in zip(level[::2], level[1::2])]
         level = sums + level[2 * len(sums) :]
