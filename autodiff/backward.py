@@ -45,8 +45,8 @@ class Step(NamedTuple):
     >>> from autodiff import Value
     >>> w, x = Value(3.0, label="w"), Value(-2.0, label="x")
     >>> for step in (w * x).backward_steps(): print(step)
-    ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = -2.0 · 1.0 = -2.0
-    ∂L/∂x += ∂v2/∂x · ∂L/∂v2 = 3.0 · 1.0 = 3.0
+    ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = −2.0 × 1.0 = −2.0
+    ∂L/∂x += ∂v2/∂x · ∂L/∂v2 = 3.0 × 1.0 = 3.0
     """
 
     node: Value
@@ -72,10 +72,8 @@ class Step(NamedTuple):
 
     def __str__(self) -> str:
         out, parent = self.node_name, self.parent_name
-        return (
-            f"∂L/∂{parent} += ∂{out}/∂{parent} · ∂L/∂{out} "
-            f"= {self.local:.6} · {self.upstream:.6} = {self.contribution:.6}"
-        )
+        numbers = f"{self.local:.6} × {self.upstream:.6} = {self.contribution:.6}".replace("-", "−")
+        return f"∂L/∂{parent} += ∂{out}/∂{parent} · ∂L/∂{out} = {numbers}"
 
 
 def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] | None = None) -> None:

@@ -186,7 +186,7 @@ class Value:
 
         >>> w = Value(3.0, label="w")
         >>> for step in (w ** 2).backward_steps(): print(step)
-        ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = 6.0 · 1.0 = 6.0
+        ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = 6.0 × 1.0 = 6.0
         """
         return _backward.backward_steps(self, seed)
 

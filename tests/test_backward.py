@@ -99,7 +99,7 @@ def test_a_step_holds_one_product_of_the_chain_rule():
     y = w * x
     first, second = y.backward_steps()
     assert first == Step(y, w, 0, -2.0, 1.0, -2.0, 10.0, 8.0, "v2", "w")
-    assert str(second) == "∂L/∂x += ∂v2/∂x · ∂L/∂v2 = 3.0 · 1.0 = 3.0"
+    assert str(second) == "∂L/∂x += ∂v2/∂x · ∂L/∂v2 = 3.0 × 1.0 = 3.0"
     assert (w.grad, x.grad) == (8.0, 3.0)
 
 

@@ -29,7 +29,7 @@ def watch(
 
     >>> w, x = Value(3.0, label="w"), Value(-20.0, label="x")
     >>> (w * x + w).backward(on_step=watch(w, print, when=larger_than(10)))
-    ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = -20.0 · 1.0 = -20.0
+    ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = −20.0 × 1.0 = −20.0
     """
     if not (node is None or isinstance(node, (Value, str))):
         raise TypeError(f"watch needs a Value, a name or None for all, not {node!r:.60}")
