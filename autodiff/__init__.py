@@ -11,7 +11,7 @@
 from typing import TYPE_CHECKING, Any
 
 from autodiff.backward import NOT_COMPUTED, Step
-from autodiff.composites import dot, log_softmax, log_sum_exp, mean, softmax, total
+from autodiff.composites import dot, log_softmax, log_sum_exp, mean, select, softmax, total
 from autodiff.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from autodiff.graph import leaves, topological_order
 from autodiff.operations import (
@@ -72,7 +72,7 @@ __all__ = [
     "NOT_COMPUTED", "OPERATIONS", "Interval", "Operation", "Pinned", "Step", "Value", "absolute", "acos", "asin",
     "atan", "constant", "cos", "cosh", "dot", "erf", "erfc", "exp", "expm1", "gelu", "grad", "hessian",
     "hvp", "jacobian", "jvp", "leaky_relu", "leaves", "log", "log1p", "log_softmax", "log_sum_exp", "lookup",
-    "maximum", "mean", "minimum", "operation", "power", "relu", "sigmoid", "silu", "sin", "sinh",
+    "maximum", "mean", "minimum", "operation", "power", "relu", "select", "sigmoid", "silu", "sin", "sinh",
     "softmax", "softplus", "sqrt", "tan", "tanh", "topological_order", "total", "value_and_grad", "where",
 ]  # fmt: skip
 __version__ = "0.1.0"

@@ -5,8 +5,10 @@ All take any sequence of ``Value``s and numbers, one-dimensional arrays included
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from math import isfinite
+import operator
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from math import inf
 from typing import Any
 
 from autodiff import operations as table
@@ -86,6 +88,36 @@ def log_softmax(values: Iterable[Any]) -> list[Any]:
     return [value - normalizer for value in values]
 
 
+def select(rows: Sequence[Any], index: Any) -> Any:
+    """The row at an index: ``rows[index]``, which a compiled function can also take of an integer input.
+
+    Args:
+        rows: (rows,) numbers or ``Value``s; or (rows, columns), for which a list of the row's columns is returned.
+        index: an int from 0.
+
+    Raises:
+        TypeError: the index is not an integer.
+        ValueError: there is no such row, or the rows differ in length.
+
+    >>> select([10.0, 20.0, 30.0], 1), select([[1.0, 2.0], [3.0, 4.0]], 1)
+    (20.0, [3.0, 4.0])
+    """
+    columns = [tuple(row) for row in rows if hasattr(row, "__len__")]
+    if columns:
+        if len({len(rows), len(columns)}) > 1 or len({*map(len, columns)}) > 1:
+            raise ValueError("the rows to select from must all be numbers, or all of the same length")
+        return [select(column, index) for column in zip(*columns)]
+    if hasattr(type(index), "__autodiff__"):
+        return table.SELECT(index, *rows)
+    try:
+        place = operator.index(index)
+    except TypeError:
+        raise TypeError(f"an index must be an integer, not {type(index).__name__} {index!r:.60}") from None
+    if not 0 <= place < len(rows):
+        raise ValueError(f"the index {place} is none of {len(rows)} rows (from 0 to {len(rows) - 1})")
+    return rows[place]
+
+
 def _some(values: Iterable[Any], function: str) -> tuple[Any, ...]:
     values = tuple(values)
     if not values:
@@ -93,8 +125,11 @@ def _some(values: Iterable[Any], function: str) -> tuple[Any, ...]:
     return values
 
 
-def _shift(values: tuple[Any, ...]) -> float:
+def _shift(values: tuple[Any, ...]) -> Any:
     """The greatest value as a plain number: a shift by a constant changes no derivative."""
-    numbers = [value.data if hasattr(type(value), "__autodiff__") else table.as_float(value) for value in values]
-    greatest = max(numbers)
-    return greatest if isfinite(greatest) else 0.0
+    greatest = _detached(reduce(table.maximum, map(_detached, values)))
+    return greatest if -inf < greatest < inf else 0.0
+
+
+def _detached(value: Any) -> Any:
+    return value.detach() if hasattr(type(value), "__autodiff__") else table.as_float(value)

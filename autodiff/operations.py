@@ -158,6 +158,20 @@ VARIABLE = Operation("variable")
 CONSTANT = Operation("constant")
 """The operation of a plain number in an expression: no gradient flows to it."""
 
+DETACHED = Operation("detached", lambda x: x, lambda x, y: 0.0)
+"""The operation of ``detach()`` where a program is recorded: the number is computed, no gradient flows through it."""
+
+SELECT = Operation(
+    "select",
+    lambda index, *choices: choices[int(index)],
+    lambda operands, y: (0.0, *(where(operands[0] - place, 0.0, 1.0) for place in range(len(operands) - 1))),
+    variadic=True,
+)
+"""The operation of ``select()`` where a program is recorded: an index, then the numbers that it chooses from."""
+
+NOT_IN_TABLE = {row.name: row for row in (VARIABLE, CONSTANT, DETACHED, SELECT)}
+"""The operations that are not mathematics, and so no rows of the table."""
+
 
 def operation(name: str, primal: Rule, *derivatives: Rule, replace: bool = False, **row: Any) -> Operation:
     """Declare an operation: the public call, and the one that every row below is made with.
@@ -223,7 +237,7 @@ def lookup(name: str) -> Operation:
     Raises:
         ValueError: there is none; the message suggests the nearest names.
     """
-    found = OPERATIONS.get(name) or {"variable": VARIABLE, "constant": CONSTANT}.get(name)
+    found = OPERATIONS.get(name) or NOT_IN_TABLE.get(name)
     if found is None:
         near = get_close_matches(str(name), OPERATIONS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"must be one of {', '.join(OPERATIONS)}"
@@ -292,13 +306,15 @@ class Ieee(float):
         return Ieee(row.primal(*map(float, operands)))
 
 
-def _give_arithmetic(number: type, rows: Mapping[str, Operation]) -> None:
+def give_arithmetic(number: type, rows: Mapping[str, Operation]) -> None:
+    """Make the type's operators, and the reflected ones, apply the rows: ``add`` for ``__add__`` and so on."""
     for name, row in rows.items():
         setattr(number, f"__{name}__", lambda a, b, row=row: row(a, b))
         setattr(number, f"__r{name}__", lambda a, b, row=row: row(b, a))
 
 
-def _give_signs(number: type, rows: Mapping[str, Operation]) -> None:
+def give_signs(number: type, rows: Mapping[str, Operation]) -> None:
+    """Make the type's operators of one operand apply the rows."""
     for name, row in rows.items():
         setattr(number, f"__{name}__", lambda a, row=row: row(a))
 
@@ -358,7 +374,8 @@ power: Operation
 log: Operation
 cos: Operation
 cosh: Operation
-sigmoid: Operation  # named by rules that stand before their own row
+sigmoid: Operation
+where: Operation  # named by rules that stand before their own row
 
 # Arithmetic. The quotient's rule -y/b stays right where -a/(b*b) underflows.
 add = operation("add", _add, lambda a, b, y: 1.0, lambda a, b, y: 1.0, symbol="+")
@@ -437,6 +454,6 @@ total = operation("total", _sum, lambda operands, y: (1.0,) * len(operands), sym
 dot = operation("dot", _dot, lambda operands, y: _swapped_halves(operands), symbol="·", variadic=True)
 # fmt: on
 
-BUILT_IN = frozenset({*OPERATIONS, VARIABLE.name, CONSTANT.name})
-_give_arithmetic(Ieee, {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power})
-_give_signs(Ieee, {"neg": negative, "pos": positive, "abs": absolute})
+BUILT_IN = frozenset({*OPERATIONS, *NOT_IN_TABLE})
+give_arithmetic(Ieee, {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power})
+give_signs(Ieee, {"neg": negative, "pos": positive, "abs": absolute})

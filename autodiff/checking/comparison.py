@@ -17,6 +17,8 @@ RELATIVE = 1e-7
 """The relative difference that is always allowed."""
 ERRORS = 10.0
 """How many estimated errors of the numerical derivative are allowed."""
+ENOUGH = RELATIVE / ERRORS / 10
+"""The relative error of a numerical derivative that adds no more than a tenth to what is always allowed."""
 ROUNDINGS = 64.0
 """How many roundings of the absolute adjoint are allowed."""
 GRADIENT_NOISE = 4.0
@@ -77,7 +79,7 @@ def compare(
         gradient_noise: the noise of the engine's derivative; asked for before "fail" only. It sees what A does not:
             a rounded intermediate result that a local derivative magnifies, as in x / log(exp(x)) at 1e-8.
     """
-    numerical = ladder(f, x, noise(0))
+    numerical = ladder(f, x, noise(0), enough=ENOUGH)
     first = _judged(name, engine, numerical, x, absolute_adjoint)
     if first.verdict != "fail":
         return first

@@ -45,16 +45,16 @@ class Graph:
     steps: tuple[Step, ...]
 
     def __call__(self, *numbers: Any) -> Any:
-        slots = list(numbers)
-        for step in self.steps:
-            slots.append(step.op(*[slots[at] if type(at) is int else at for at in step.operands]))
-        return slots[-1]
+        return self._run(numbers)[-1]
 
     def values(self) -> list[float]:
         """The number in every slot, at the point."""
-        slots = list(self.inputs)
-        for step in self.steps:
-            slots.append(step.op(*[slots[at] if type(at) is int else at for at in step.operands]))
+        return self._run(self.inputs)
+
+    def _run(self, numbers: Sequence[Any]) -> list[Any]:
+        slots = list(numbers)
+        for op, operands in self.steps:
+            slots.append(op(*[slots[at] if type(at) is int else at for at in operands]))
         return slots
 
     def pruned(self) -> Graph:

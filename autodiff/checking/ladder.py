@@ -24,6 +24,8 @@ SIGNIFICANT = 10.0
 """How many error bars a jump between the one-sided differences must stand out by, to be called a kink."""
 DROWNED = 1e-3
 """Noise that is a greater part than this of every value seen leaves nothing to differentiate, as in sin(1e100 x)."""
+FLAT = 1e-2
+"""What stands for the derivative where it is exactly 0, when it is asked whether the error is small enough."""
 COARSE = 1e-3
 """From this step on, relative to the point's scale, the noise is measured at the ends of the step as well."""
 
@@ -63,6 +65,7 @@ def ladder(
     noise: Callable[[float], float],
     *,
     shift: float = 1.0,
+    enough: float = 0.0,
 ) -> Estimate:
     """The derivative of f at x.
 
@@ -71,6 +74,8 @@ def ladder(
         x: the point.
         noise: an estimate of the absolute error of ``f`` at a point.
         shift: a factor of all steps, for a second, independent ladder.
+        enough: the walk ends where the error is at most this part of the derivative: that saves the coarse half of
+            the ladder, and the noise there.
     """
     middle = f(x)
     scale = max(1.0, abs(x))
@@ -123,6 +128,8 @@ def ladder(
             low, high = max(low, newest.value - 3 * error), min(high, newest.value + 3 * error)
             if newest.error < best.error:
                 best = newest
+            if best.error <= enough * (abs(best.value) or FLAT):
+                break
     if base > max(DROWNED * greatest, 1e-9 * scale):
         return Estimate(math.nan, math.inf, *sides, False, evaluations)
     kink = (

@@ -16,29 +16,26 @@ from autodiff import Value, grad, topological_order
 ULP = 2.0**-52
 RUNS = 3
 """How often a recorded function is run again."""
-GREATEST = 3
-"""k is drawn from -3 to 3."""
+FACTORS = [1.0 + k * ULP for k in range(-3, 4)]
+"""What results are multiplied by."""
 NEAR = 0.9137 * 2.0**-24
 """The distance of neighbouring points, relative to the point: a smooth function's third difference is below 1e-21.
 No power of 2, so that the points are not rounded alike."""
 
 
-def rerun(order: Sequence[Value], factors: Callable[[], float]) -> float:
-    """The last node's number, computed anew with each result multiplied by the next factor.
+def rerun(order: Sequence[Value], factors: Sequence[float]) -> float:
+    """The last node's number, computed anew with each result multiplied by its factor.
 
     >>> a = Value(3.0)
     >>> b = a * a
-    >>> rerun([a, b], lambda: 2.0)
+    >>> rerun([a, b], [1.0, 2.0])
     18.0
     """
-    numbers: dict[int, float] = {}
-    for node in order:
-        if node.parents:
-            exact = node.op(*[numbers[id(parent)] for parent in node.parents])
-            numbers[id(node)] = exact * factors()
-        else:
-            numbers[id(node)] = node.data
-    return numbers[id(order[-1])]
+    numbers: dict[Value, float] = {}
+    for node, factor in zip(order, factors):
+        parents = node.parents
+        numbers[node] = node.op.evaluate([numbers[parent] for parent in parents]) * factor if parents else node.data
+    return numbers[order[-1]]
 
 
 def recorded_noise(order: Sequence[Value], seed: int = 0) -> float:
@@ -49,11 +46,11 @@ def recorded_noise(order: Sequence[Value], seed: int = 0) -> float:
     >>> recorded_noise(topological_order((x + 1) - x)) > 1e-9
     True
     """
-    draw = Random(seed).randint
+    random = Random(seed)
     exact = order[-1].data
     worst = 0.0
     for _ in range(RUNS):
-        moved = abs(rerun(order, lambda: 1.0 + draw(-GREATEST, GREATEST) * ULP) - exact)
+        moved = abs(rerun(order, random.choices(FACTORS, k=len(order))) - exact)
         if not moved <= worst:
             worst = moved
     return worst if math.isfinite(worst) else math.inf

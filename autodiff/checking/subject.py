@@ -47,6 +47,7 @@ class Subject:
         for name, x in zip(self.names, self.point):
             if not math.isfinite(x):
                 raise ValueError(f"the input {name} must be finite, not {x}")
+        self._noise: dict[int, float] = {}
         self._parameters: list[Value | None] = []
         self._collect(inputs, iter([leaf for _, leaf in named]))
 
@@ -100,7 +101,14 @@ class Subject:
     def noise(self, position: int, seed: int = 0) -> Callable[[float], float]:
         """The noise of :meth:`along`."""
         before, after = self.point[:position], self.point[position + 1 :]
-        return lambda x: recorded_noise(topological_order(self.root((*before, x, *after))[0]), seed)
+        return lambda x: self._noise_at((*before, x, *after), seed)
+
+    def _noise_at(self, point: tuple[float, ...], seed: int) -> float:
+        if point != self.point:
+            return recorded_noise(topological_order(self.root(point)[0]), seed)
+        if seed not in self._noise:  # at the point itself it is the same for every input
+            self._noise[seed] = recorded_noise(topological_order(self.root(point)[0]), seed)
+        return self._noise[seed]
 
     def examine(self) -> None:
         """Call the function at the point, and refuse what cannot be checked.

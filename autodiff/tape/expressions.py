@@ -1,0 +1,214 @@
+"""The rows of the table as expressions, from which every backend makes its own code.
+
+A primal or a rule is run once with symbols in place of numbers, and what it did to them is written down. Where it
+branches on a number, both ways are run, and the expression chooses between them. So a rule has one text, and eager
+floats, arrays, machine code and the browser all follow it. What cannot be run with symbols, since it calls ``math``,
+is *elementary*: a backend has a function of that name, or calls the primal itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from autodiff.operations import (
+    Operation,
+    absolute,
+    add,
+    as_float,
+    divide,
+    give_arithmetic,
+    give_signs,
+    multiply,
+    negative,
+    positive,
+    power,
+    subtract,
+)
+
+ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "negative", "positive", "absolute"})
+"""The operations that every backend writes with an operator of its own."""
+COMPARISONS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
+MOST_BRANCHES = 64
+"""A rule with more ways through it than this is called instead of written out."""
+
+
+class NotSymbolic(TypeError):  # noqa: N818 - a signal, caught in this file
+    """A primal or a rule asked for a number where there is only a symbol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A formula: what is done (``kind``), and to which expressions.
+
+    The kinds are ``operand`` (its number counts from 0), ``output``, ``number``, the comparisons (``<`` …, true or
+    false), ``choose`` (a comparison, and what holds if it is true and if it is not), and the names of operations.
+
+    >>> from autodiff import lookup
+    >>> print(primal(lookup("sigmoid"), 1))
+    choose(x0 < 0.0, exp(x0) / (1.0 + exp(x0)), 1.0 / (1.0 + exp(-x0)))
+    >>> print(*derivatives(lookup("tanh"), 1))
+    (1.0 - y) * (1.0 + y)
+    """
+
+    kind: str
+    parts: tuple[Expression, ...] = ()
+    number: float = 0.0
+
+    def __str__(self) -> str:
+        if self.kind == "operand":
+            return f"x{self.number:.0f}"
+        if self.kind in ("output", "number"):
+            return "y" if self.kind == "output" else repr(self.number)
+        sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", **{c: c for c in COMPARISONS}}
+        if self.kind in sign:
+            left, right = (f"({part})" if part.kind in sign else str(part) for part in self.parts)
+            return f"{left} {sign[self.kind]} {right}"
+        if self.kind == "negative":
+            return f"-{self.parts[0]}"
+        return f"{self.kind}({', '.join(map(str, self.parts))})"
+
+
+OUTPUT = Expression("output")
+
+
+def operand(place: int) -> Expression:
+    """The operand at that place."""
+    return Expression("operand", (), place)
+
+
+def number(value: float) -> Expression:
+    """A constant."""
+    return Expression("number", (), value)
+
+
+@cache
+def primal(row: Operation, arity: int) -> Expression | None:
+    """The primal as an expression of that many operands; None if the operation is elementary."""
+    if row.name in ARITHMETIC:
+        return Expression(row.name, tuple(map(operand, range(arity))))
+    return traced(row.primal, arity)
+
+
+@cache
+def derivatives(row: Operation, arity: int) -> tuple[Expression | None, ...]:
+    """The local derivative for each of that many operands; None where its rule cannot be written out."""
+    if row.arity is not None:
+        return tuple(traced(rule, arity, output=True) for rule in row.derivatives)
+    rule = row.derivatives[0]
+    return tuple(
+        traced(lambda *symbols, at=at: rule(symbols[:-1], symbols[-1])[at], arity, output=True) for at in range(arity)
+    )
+
+
+def traced(function: Callable[..., Any], arity: int, output: bool = False) -> Expression | None:
+    """What a function of numbers does, as an expression; None if it cannot be run with symbols.
+
+    Args:
+        function: of ``arity`` numbers, and of the output after them if so asked for.
+        arity: the number of operands.
+        output: pass the output too.
+
+    >>> print(traced(lambda x: x if x > 0 else 2 * x, 1))
+    choose(x0 > 0.0, x0, 2.0 * x0)
+    """
+    leaves = [*map(operand, range(arity)), *([OUTPUT] if output else [])]
+    try:
+        return _explored(lambda way: function(*(Symbol(leaf, way) for leaf in leaves)))
+    except NotSymbolic:
+        return None
+
+
+class Symbol:
+    """Stands for a number while a rule is run; it notes what is done to it."""
+
+    __slots__ = ("expression", "way")
+
+    def __init__(self, expression: Expression, way: _Way) -> None:
+        self.expression = expression
+        self.way = way
+
+    @staticmethod
+    def __autodiff__(row: Operation, operands: Sequence[Any]) -> Symbol:
+        way = next(operand.way for operand in operands if isinstance(operand, Symbol))
+        if row.name not in ARITHMETIC and not _is_elementary(row, len(operands)):
+            return Symbol(_expression(row.primal(*(Symbol(_expression(operand), way) for operand in operands))), way)
+        return Symbol(Expression(row.name, tuple(map(_expression, operands))), way)
+
+    def __bool__(self) -> bool:
+        if self.expression.kind in COMPARISONS:
+            return self.way.decide(self.expression)
+        return self.way.decide(Expression("!=", (self.expression, number(0.0))))
+
+    def __float__(self) -> float:
+        raise NotSymbolic("a symbol has no number")
+
+    __int__ = __index__ = __float__
+
+    __hash__ = None  # type: ignore[assignment]  # equality is a comparison of numbers here
+
+
+def _compare(sign: str) -> Callable[[Symbol, Any], Symbol]:
+    def compare(self: Symbol, other: Any) -> Symbol:
+        return Symbol(Expression(sign, (_expression(self), _expression(other))), self.way)
+
+    return compare
+
+
+for _sign, _name in COMPARISONS.items():
+    setattr(Symbol, f"__{_name}__", _compare(_sign))
+give_arithmetic(Symbol, {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power})
+give_signs(Symbol, {"neg": negative, "pos": positive, "abs": absolute})
+
+
+class _Way:
+    """One way through a function: which of its conditions hold. Beyond what is prescribed, all do."""
+
+    def __init__(self, prescribed: Sequence[bool] = ()) -> None:
+        self.prescribed = prescribed
+        self.taken: list[tuple[Expression, bool]] = []
+
+    def decide(self, condition: Expression) -> bool:
+        for decided, holds in self.taken:
+            if decided == condition:
+                return holds
+        at = len(self.taken)
+        holds = self.prescribed[at] if at < len(self.prescribed) else True
+        self.taken.append((condition, holds))
+        return holds
+
+
+def _explored(run: Callable[[_Way], Any]) -> Expression:
+    """Every way through the function, as one expression that chooses between them."""
+    ways = 0
+
+    def tree(prescribed: list[bool]) -> Expression:
+        nonlocal ways
+        ways += 1
+        if ways > MOST_BRANCHES:
+            raise NotSymbolic(f"there are more than {MOST_BRANCHES} ways through it")
+        way = _Way(prescribed)
+        result = _expression(run(way))
+        decisions = [holds for _, holds in way.taken]
+        for at in reversed(range(len(prescribed), len(way.taken))):
+            otherwise = tree([*decisions[:at], False])
+            result = Expression("choose", (way.taken[at][0], result, otherwise))
+        return result
+
+    return tree([])
+
+
+@cache
+def _is_elementary(row: Operation, arity: int) -> bool:
+    return primal(row, arity) is None
+
+
+def _expression(thing: Any) -> Expression:
+    """As a number: a comparison is 1 where it is true, as Python's ``True`` is."""
+    if not isinstance(thing, Symbol):
+        return number(as_float(thing))
+    if thing.expression.kind in COMPARISONS:
+        return Expression("choose", (thing.expression, number(1.0), number(0.0)))
+    return thing.expression
