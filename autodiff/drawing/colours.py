@@ -18,6 +18,9 @@ STROKES = ("#c4c4c4", "#dcb04c", "#dd8a1a", "#c8650f", "#a04208", "#6b2603")
 WIDTHS = (0.8, 1.0, 1.3, 1.7, 2.1, 2.6)
 INK, PAPER, QUIET, LINE = "#1b1b1b", "#ffffff", "#575c61", "#9aa0a6"
 
+ACTIVE = "#0b5fd6"
+"""What a pass is doing now: a blue, which no size of gradient has."""
+
 _STEPS: tuple[tuple[int, ...], ...] = ((1, 2, 5), (1,), (1,))
 _DECADES = (1, 1, 3)
 

@@ -10,7 +10,8 @@ import graphviz
 
 from autodiff.backward import NOT_COMPUTED
 from autodiff.drawing.clusters import Path
-from autodiff.drawing.colours import FILLS, INK, LINE, QUIET, STROKES, WIDTHS, Scale, scale, text_on
+from autodiff.drawing.colours import ACTIVE, FILLS, INK, LINE, QUIET, STROKES, WIDTHS, Scale, scale, text_on
+from autodiff.drawing.moment import Moment
 from autodiff.drawing.rendering import Drawing
 from autodiff.drawing.scene import Arrow, Box, Scene, scene
 from autodiff.drawing.text import html, short, sign, span
@@ -19,6 +20,8 @@ from autodiff.value import Value
 DIRECTIONS = {"right": "LR", "down": "TB"}
 MERGES = ("constants", "siblings", "nothing")
 GAP = "\u00a0\u00a0"  # fonts differ in width from what Graphviz reckons with: words must stay apart in all of them
+ROOM = 76
+"""Points that "not computed" and every number fit into: in pictures of a pass, all columns are that wide."""
 FONT = "Helvetica,Arial,sans-serif"
 CLUSTER_FILLS = ("#f6f7f9", "#eceff3", "#e2e6ec")
 
@@ -35,6 +38,7 @@ def draw(
     legend: bool = True,
     max_nodes: int | None = 300,
     prefix: str = "",
+    moment: Moment | None = None,
 ) -> Any:
     """The graph that a value was computed from, as a ``graphviz.Digraph``.
 
@@ -58,6 +62,8 @@ def draw(
         legend: explain colours and edges below the graph.
         max_nodes: the greatest number of nodes to draw; None for no limit.
         prefix: put before all ids of the SVG, so that several figures can be on one page.
+        moment: of a backward pass, see :meth:`autodiff.tracing.Trace.draw`: the edge ``active`` is marked, what is not
+            final is dashed, and all pictures of the pass have one layout.
 
     Raises:
         TypeError: the value is not a ``Value``.
@@ -81,9 +87,10 @@ def draw(
     if not (isinstance(prefix, str) and re.fullmatch(r"([A-Za-z_][\w-]*)?", prefix, re.ASCII)):
         raise ValueError(f"prefix must be letters, digits, - and _, beginning with a letter, not {prefix!r}")
     picture = scene(
-        value, fold=fold, constants=constants, merge=merge, depth=depth, clusters=clusters, max_nodes=max_nodes
-    )
-    return _digraph(value, picture, direction, legend, prefix)
+        value, fold=fold, constants=constants, merge=merge, depth=depth, clusters=clusters, max_nodes=max_nodes,
+        taken=None if moment is None else moment.taken,
+    )  # fmt: skip
+    return _digraph(value, picture, direction, legend, prefix, moment)
 
 
 def _choice(option: str, given: object, allowed: tuple[object, ...]) -> None:
@@ -96,28 +103,40 @@ def _number(option: str, given: object, least: int) -> None:
         raise ValueError(f"{option} must be an int from {least} on, or None, not {given!r}")
 
 
-def _digraph(root: Value, picture: Scene, direction: str, legend: bool, prefix: str) -> Drawing:
+def _digraph(root: Value, picture: Scene, direction: str, legend: bool, prefix: str, moment: Moment | None) -> Drawing:
     gradients = [node.grad for box in picture.boxes for node in box.nodes if node.grad is not NOT_COMPUTED]
     gradients += [arrow.contribution for arrow in picture.arrows if arrow.contribution is not None]
-    colours = scale(gradients)
+    colours = scale(gradients) if moment is None else moment.scale
     graph = Drawing("autodiff", format="svg", engine="dot", root=root)
     graph.attr("graph", id=f"{prefix}graph", rankdir=DIRECTIONS[direction], fontname=FONT, fontsize="10",
                bgcolor="white", pad="0.2", nodesep="0.18", ranksep="0.35", tooltip=" ")  # fmt: skip
     graph.attr("node", fontname=FONT, fontsize="10", fontcolor=INK, shape="box", style="rounded,filled",
                fillcolor="white", color=LINE, margin="0.09,0.04", height="0", width="0")  # fmt: skip
     graph.attr("edge", fontname=FONT, fontsize="8", fontcolor=QUIET, color=LINE, arrowsize="0.5")
-    if legend:
-        graph.attr("graph", label=_legend(colours if gradients else None), labelloc="b", labeljust="l")
+    if legend or moment is not None:
+        explained = _legend_row(colours if gradients else None) if legend else ""
+        graph.attr("graph", label=_below(explained, moment), labelloc="b", labeljust="l")
     members: dict[Path, list[Box]] = {}
     for box in picture.boxes:
         members.setdefault(box.path, []).append(box)
-    _add_clusters(graph, members, colours, prefix)
+    active = _active_boxes(picture, moment)
+    _add_clusters(graph, members, colours, prefix, moment, active)
     for arrow in picture.arrows:
-        _add_arrow(graph, arrow, colours, prefix)
+        _add_arrow(graph, arrow, colours, prefix, moment)
     return graph
 
 
-def _add_clusters(graph: Any, members: dict[Path, list[Box]], colours: Scale, prefix: str) -> None:
+def _active_boxes(picture: Scene, moment: Moment | None) -> set[str]:
+    """The ids of the two boxes at the ends of the active edge, as far as they are drawn."""
+    if moment is None or moment.active is None:
+        return set()
+    out, position = moment.active
+    return {picture.box_of[node].id for node in (out, out.parents[position]) if node in picture.box_of}
+
+
+def _add_clusters(
+    graph: Any, members: dict[Path, list[Box]], colours: Scale, prefix: str, moment: Moment | None, active: set[str]
+) -> None:
     """Boxes, each inside the frames of its path: one frame below another, innermost first."""
     paths = sorted({path[:depth] for path in members for depth in range(1, len(path) + 1)}, key=_natural)
     frames: dict[Path, Any] = {(): graph}
@@ -128,7 +147,7 @@ def _add_clusters(graph: Any, members: dict[Path, list[Box]], colours: Scale, pr
                    labeljust="l", labelloc="t", margin="7", tooltip=".".join(path), **{"class": "module"})  # fmt: skip
     for path, boxes in members.items():
         for box in boxes:
-            _add_box(frames[path], box, colours, prefix)
+            _add_box(frames[path], box, colours, prefix, moment, box.id in active)
     for path in sorted(paths, key=len, reverse=True):  # stable: siblings stay in their natural order
         frames[path[:-1]].subgraph(frames[path])
 
@@ -138,13 +157,15 @@ def _natural(path: Path) -> list[list[object]]:
     return [[int(part) if part.isdecimal() else part for part in re.split(r"\.", step)] for step in path]
 
 
-def _add_box(graph: Any, box: Box, colours: Scale, prefix: str) -> None:
+def _add_box(graph: Any, box: Box, colours: Scale, prefix: str, moment: Moment | None, active: bool) -> None:
     gradients = [node.grad for node in box.nodes if node.grad is not NOT_COMPUTED]
     computed = bool(gradients) and box.kind != "constant"
     level = max(map(colours.level, gradients)) if computed else 0
     fill = FILLS[level] if box.kind != "constant" else "#f1f3f4"
     ink = text_on(fill)
     quiet = QUIET if ink == INK and level < 3 else ink
+    final = computed if moment is None else moment.complete >= set(box.nodes)
+    room = 0 if moment is None else ROOM if len(box.nodes) == 1 else 2 * ROOM
     node = box.nodes[0]
     data = span([node.data for node in box.nodes])
     tooltip = [f"data {node.data!r}"]
@@ -161,11 +182,13 @@ def _add_box(graph: Any, box: Box, colours: Scale, prefix: str) -> None:
             right = f"<b>{html(sign(node.op))}</b>" if node.parents else ""
             size = ""
         gradient = span(gradients) if computed else f'<font color="{quiet}"><i>not computed</i></font>'
+        if computed and not final:
+            gradient += " + …"
         tooltip += [f"gradient {node.grad!r}" if computed else "gradient not computed"]
         rows = [_row(left, right)]
         rows += [f'<tr><td colspan="2" align="left"><font color="{quiet}">{size}</font></td></tr>'] if size else []
         rows += [
-            _row(f'<font color="{quiet}">{word}</font>', number)
+            _row(f'<font color="{quiet}">{word}</font>', number, room)
             for word, number in (("data", data), ("grad", gradient))
         ]
         if box.hidden_operands:
@@ -177,16 +200,22 @@ def _add_box(graph: Any, box: Box, colours: Scale, prefix: str) -> None:
     extra = {"constant": {"color": "#f1f3f4"}, "variable": {"penwidth": "1.6", "color": "#575c61"}}.get(box.kind, {})
     if box.kind == "folded":
         extra = {"peripheries": "2"}
-    if not computed and box.kind not in ("constant", "folded"):
+    if not final and box.kind not in ("constant", "folded"):
         extra = {**extra, "style": "rounded,filled,dashed"}
     if any(node.grad != node.grad for node in box.nodes) or data == "nan":
         extra = {**extra, "color": "#b00020", "penwidth": "2"}
+    if active:
+        extra = {**extra, "color": ACTIVE, "penwidth": "3"}
+        classes.append("active")
+    if moment is not None and final:
+        classes.append("final")
     extra |= {"class": " ".join(filter(None, classes)), "tooltip": r"\n".join(tooltip)}
     graph.node(box.id, label=f"<{label}>", id=f"{prefix}{box.id}", fillcolor=fill, fontcolor=ink, **extra)
 
 
-def _row(left: str, right: str) -> str:
-    return f'<tr><td align="left">{left}</td><td align="right">{GAP}{_padded(right)}</td></tr>'
+def _row(left: str, right: str, room: int = 0) -> str:
+    width = f' width="{room}"' if room else ""
+    return f'<tr><td align="left">{left}</td><td align="right"{width}>{GAP}{_padded(right)}</td></tr>'
 
 
 def _padded(text: str) -> str:
@@ -199,27 +228,33 @@ def _short_name(box: Box) -> str:
     return box.name.removeprefix(".".join(box.path) + ".") if box.path else box.name
 
 
-def _add_arrow(graph: Any, arrow: Arrow, colours: Scale, prefix: str) -> None:
+def _add_arrow(graph: Any, arrow: Arrow, colours: Scale, prefix: str, moment: Moment | None) -> None:
     known = arrow.contribution is not None
     level = colours.level(arrow.contribution) if arrow.contribution is not None else 0
     lines = [f"×{short(arrow.local)}"] if arrow.local is not None else []
     if arrow.contribution is not None:
         lines.append(f"+= {short(arrow.contribution)}")
-    if arrow.count > 1 and arrow.tail.kind != "constant":
-        lines.append(f"{arrow.count} edges")
+    elif moment is not None and arrow.tail.kind != "constant":
+        lines.append("\u00a0")
+    if len(arrow.edges) > 1 and arrow.tail.kind != "constant":
+        lines.append(f"{len(arrow.edges)} edges")
     options = {"id": f"{prefix}{arrow.id}", "class": f"grad-{level}" if known else "not-computed"}
     if lines:
-        cells = "".join(f'<tr><td align="left">{GAP}{line}{GAP}</td></tr>' for line in lines)
+        width = "" if moment is None else f' width="{round(4.5 * moment.longest_contribution) + 24}"'
+        cells = "".join(f'<tr><td align="left"{width}>{GAP}{line}{GAP}</td></tr>' for line in lines)
         cells += '<tr><td height="4"></td></tr>'  # keeps the last line off the edge
         options["label"] = f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{cells}</table>>'
     if known:
         options |= {"color": STROKES[level], "penwidth": str(WIDTHS[level])}
     if arrow.tail.kind == "constant":
         options |= {"style": "dotted", "class": "constant"}
+    if moment is not None and moment.active in arrow.edges:  # the error flows from the result back to the operand
+        options |= {"color": ACTIVE, "fontcolor": ACTIVE, "penwidth": "3", "arrowsize": "0.8", "dir": "back"}
+        options["class"] += " active"
     graph.edge(arrow.tail.id, arrow.head.id, tooltip=" ", labeltooltip=" ", **options)
 
 
-def _legend(colours: Scale | None) -> str:
+def _legend_row(colours: Scale | None) -> str:
     note = "edge: × local derivative"
     cells = ""
     if colours is None:
@@ -232,7 +267,17 @@ def _legend(colours: Scale | None) -> str:
             for fill, text in zip(FILLS, texts)
         )
         cells += "<td>    </td>"
+    return f'<tr><td colspan="9" height="8"></td></tr><tr>{cells}<td align="left">{html(note)}</td></tr>'
+
+
+def _below(legend: str, moment: Moment | None) -> str:
+    """What stands below the graph: the caption of the moment, and the legend."""
+    caption = ""
+    if moment is not None:
+        width = round(moment.longest_caption * 6.1)  # at 11 points, a letter is about 6 wide
+        text = f'<font point-size="11" color="{INK}">{html(moment.caption)}</font>'
+        caption = f'<tr><td colspan="9" align="left" width="{width}" height="30">{text}</td></tr>'
     return (
         f'<<font point-size="8" color="{QUIET}"><table border="0" cellborder="0" cellspacing="0" cellpadding="2">'
-        f'<tr><td colspan="9" height="8"></td></tr><tr>{cells}<td align="left">{html(note)}</td></tr></table></font>>'
+        f"{caption}{legend}</table></font>>"
     )

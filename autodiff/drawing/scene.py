@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from autodiff.graph import names, topological_order
 from autodiff.operations import CONSTANT, VARIABLE
 
 if TYPE_CHECKING:
+    from autodiff.drawing.moment import Edge
     from autodiff.value import Value
 
 
@@ -45,7 +46,8 @@ class Arrow:
     """The local derivative; None on edges of constants and of folded modules."""
     contribution: float | None
     """The sum of the contributions to the operand; None before backward, and where there is no one operand."""
-    count: int = 1
+    edges: list[Edge]
+    """The recorded edges that the arrow stands for."""
 
 
 @dataclass
@@ -54,6 +56,8 @@ class Scene:
 
     boxes: list[Box]
     arrows: list[Arrow]
+    box_of: dict[Value, Box]
+    """The box that a recorded node is drawn as, or is folded into; nodes that are left out have none."""
 
 
 def scene(
@@ -65,8 +69,11 @@ def scene(
     depth: int | None,
     clusters: bool,
     max_nodes: int | None = None,
+    taken: Set[Edge] | None = None,
 ) -> Scene:
     """The boxes and arrows of the graph of a root. The options are those of :func:`~autodiff.drawing.draw`.
+
+    ``taken`` are the edges that have made their contribution; None for all of those results that have a gradient.
 
     Raises:
         RuntimeError: a leaf was changed since the forward pass.
@@ -101,12 +108,12 @@ def scene(
             tail = box_of.get(parent)
             if tail is None or (tail is head and head.kind == "folded"):
                 continue
-            contribution = None
-            if parent.op is not CONSTANT and out.grad is not NOT_COMPUTED:
+            edge, contribution = (out, position), None
+            if parent.op is not CONSTANT and (out.grad is not NOT_COMPUTED if taken is None else edge in taken):
                 contribution = local * out.grad if local and out.grad else 0.0
             bundle = bundles.get((tail.id, head.id))
             if bundle is not None:  # a bundle of edges to or from folded modules or repeated constants
-                bundle.count += 1
+                bundle.edges.append(edge)
                 together = len(tail.nodes) == 1 and bundle.contribution is not None and contribution is not None
                 bundle.contribution = bundle.contribution + contribution if together else None  # type: ignore[operator]
                 continue
@@ -117,12 +124,13 @@ def scene(
                 head,
                 None if folded or parent.op is CONSTANT else local,
                 contribution,
+                [edge],
             )
             arrows.append(arrow)
             if folded or tail.repeats > 1:
                 bundles[tail.id, head.id] = arrow
     boxes = {box.id: box for box in box_of.values()}.values()
-    return Scene(sorted(boxes, key=lambda box: int(box.id[1:])), arrows)
+    return Scene(sorted(boxes, key=lambda box: int(box.id[1:])), arrows, box_of)
 
 
 def _limit(count: int, max_nodes: int | None) -> None:

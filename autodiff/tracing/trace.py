@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import overload
+from typing import TYPE_CHECKING, Any, overload
 
 from autodiff.graph import names, topological_order
 from autodiff.operations import CONSTANT, as_float
 from autodiff.tracing.steps import Contributions, TracedNode, TracedStep, same
 from autodiff.tracing.text import joined, number, one_line
 from autodiff.value import Value
+
+if TYPE_CHECKING:
+    import os
+    from pathlib import Path
+
+    from autodiff.drawing.rendering import Drawing
 
 
 @dataclass(frozen=True, repr=False)
@@ -158,6 +164,68 @@ class Trace(Sequence[TracedStep]):
             note = f"… {len(steps) - 2 * (max_steps // 2)} more steps: index or slice the trace, or table(max_steps=…)"
             lines.insert(max_steps // 2, " " * (width + 2) + note)
         return "\n".join([f"{head}, {count} back", *lines])
+
+    def draw(self, step: int | None = None, **options: Any) -> Drawing:
+        """The graph as it is once a step was taken, as a ``graphviz.Digraph``.
+
+        The step's edge and its two nodes are blue, and the arrow shows the way of the error: from the result back to
+        the operand. What is dashed is still to come: a gradient without a contribution is "not computed", one that
+        waits for more ends in "+ …". The colours mean the same, and the layout is the same, in all pictures of a pass.
+
+        Args:
+            step: its index; None for the start, when the root alone has a gradient.
+            **options: those of :func:`autodiff.draw`, such as ``fold="neuron"``.
+
+        Raises:
+            TypeError: the step is neither an int nor None.
+            ValueError: there is no such step, steps before it are not in this trace, an operation of a loaded trace is
+                not declared in this program; or as for ``draw``.
+
+        >>> w, x = Value(3.0, label="w"), Value(-2.0, label="x")
+        >>> trace(w * x).draw(0).source.count("not computed")
+        2
+        """
+        from autodiff.tracing.frames import draw_step
+
+        return draw_step(self, step, **options)
+
+    def save_frames(self, folder: str | os.PathLike[str], *, suffix: str = "svg", **options: Any) -> list[Path]:
+        """Write the picture of the start and of each step to files, and return their paths.
+
+        The files are ``frame_0000.svg``, the start, ``frame_0001.svg``, after the first step, and so on.
+
+        Args:
+            folder: it is made if it is missing.
+            suffix: "svg" or "png".
+            **options: those of :func:`autodiff.draw`.
+
+        Raises:
+            ValueError: the suffix is another one; or as for :meth:`draw`.
+            RuntimeError: there is no dot to draw with.
+        """
+        from autodiff.tracing.frames import save_frames
+
+        return save_frames(self, folder, suffix, **options)
+
+    def save_gif(
+        self, path: str | os.PathLike[str], *, seconds: float = 1.0, width: int = 1200, **options: Any
+    ) -> Path:
+        """Write the pictures of the start and of each step as an animation, and return its path. Needs Pillow.
+
+        Args:
+            path: ends in ``.gif``.
+            seconds: how long each picture is shown; the last one three times as long.
+            width: the greatest width, in pixels.
+            **options: those of :func:`autodiff.draw`.
+
+        Raises:
+            ValueError: the path or a number is none of these; or as for :meth:`draw`.
+            RuntimeError: there is no dot to draw with.
+            ImportError: Pillow is not installed.
+        """
+        from autodiff.tracing.frames import save_gif
+
+        return save_gif(self, path, seconds, width, **options)
 
     def _part(self, steps: tuple[TracedStep, ...]) -> Trace:
         return Trace(self.nodes, steps, self.seed, self.places)

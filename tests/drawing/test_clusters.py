@@ -115,7 +115,7 @@ def test_edges_into_merged_siblings_sum_their_contributions() -> None:
     inputs, (out,) = network()
     out.backward()
     arrows = [a for a in picture(out, fold="neuron", merge="siblings").arrows if a.tail.nodes == [inputs[0]]]
-    assert [(a.count, a.contribution) for a in arrows] == [(3, pytest.approx(inputs[0].grad))]
+    assert [(len(a.edges), a.contribution) for a in arrows] == [(3, pytest.approx(inputs[0].grad))]
 
 
 def test_frames_are_nested_and_can_be_left_out() -> None:
