@@ -32,6 +32,9 @@ from autodiff.operations import (
     tanh,
 )
 
+if TYPE_CHECKING:
+    from autodiff.tracing.sources import Source
+
 _now = 0
 """How many times the data of a leaf was changed so far; each node is stamped with it when it is made."""
 _clock = threading.Lock()
@@ -124,6 +127,7 @@ class Value:
     """The operation that made this node; ``variable`` or ``constant`` for a leaf."""
     label: str
     stamp: int
+    """How often data had been changed when the number was made; while sources are recorded, it also knows where."""
 
     def __init__(self, data: SupportsFloat, label: str = "") -> None:
         if isinstance(data, Value):
@@ -158,6 +162,11 @@ class Value:
             _now += 1
             self._data = number
             self.stamp = _now
+
+    @property
+    def source(self) -> Source | None:
+        """The user's line that the number came from; None unless that was inside of ``record_sources()``."""
+        return getattr(self.stamp, "source", None)
 
     # ── Backward ─────────────────────────────────────────────────────────────────────────────────
 
@@ -263,7 +272,7 @@ class Value:
             parts.append(f"op={self.op.name!r}")
         if self.grad is not NOT_COMPUTED:
             parts.append(f"grad={self.grad!r}")
-        return f"Value({', '.join(parts)}) at {id(self):#x}"
+        return f"Value({', '.join(parts)}) at {id(self):#x}" + (f" ({self.source})" if self.source else "")
 
     # ── Copies ───────────────────────────────────────────────────────────────────────────────────
 
@@ -353,7 +362,7 @@ def _unpickled(op: Operation, data: float, parents: tuple[Value, ...], grad: flo
     """A node with its stamp, which this process's clock must not lag behind."""
     global _now
     with _clock:
-        _now = max(_now, stamp)
+        _now = max(_now, int(stamp))
     return _node(op, data, parents, grad, label, stamp)
 
 

@@ -6,13 +6,15 @@ from autodiff.tracing.explanation import Explanation, GradientPath, PathEdge
 from autodiff.tracing.expressions import ExpressionError, evaluate
 from autodiff.tracing.naming import name_values
 from autodiff.tracing.paths import explain
+from autodiff.tracing.sources import Source, record_sources
 from autodiff.tracing.steps import Contributions, TracedNode, TracedStep
 from autodiff.tracing.storage import Difference, compare, dumps, load, loads, save
 from autodiff.tracing.trace import Trace, trace
 from autodiff.tracing.watching import changes_sign, larger_than, non_finite, watch
 
 __all__ = [
-    "Contributions", "Difference", "Explanation", "ExpressionError", "GradientPath", "NonFiniteError", "PathEdge",
-    "Trace", "TracedNode", "TracedStep", "changes_sign", "check_finite", "compare", "detect_anomaly", "dumps",
-    "evaluate", "explain", "larger_than", "load", "loads", "name_values", "non_finite", "save", "trace", "watch",
+    "Contributions", "Difference", "Explanation", "ExpressionError", "GradientPath", "NonFiniteError",
+    "PathEdge", "Source", "Trace", "TracedNode", "TracedStep", "changes_sign", "check_finite", "compare",
+    "detect_anomaly", "dumps", "evaluate", "explain", "larger_than", "load", "loads", "name_values",
+    "non_finite", "record_sources", "save", "trace", "watch",
 ]  # fmt: skip

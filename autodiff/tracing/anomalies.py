@@ -6,20 +6,24 @@ from math import isfinite
 
 from autodiff.backward import check_unchanged, edges
 from autodiff.graph import names, topological_order
-from autodiff.operations import as_float
+from autodiff.operations import VARIABLE, as_float
+from autodiff.tracing.sources import Source
 from autodiff.tracing.text import joined, number, one_line
 from autodiff.value import Value
 
 
 class NonFiniteError(FloatingPointError):
-    """The first number of a pass that is not finite: its equation with numbers, and the path to the loss."""
+    """The first number of a pass that is not finite: its equation with numbers, its line, and the path to the loss."""
 
-    def __init__(self, message: str, node: Value, path: tuple[Value, ...] = ()) -> None:
+    def __init__(self, message: str, node: Value, path: tuple[Value, ...] = (), source: Source | None = None) -> None:
         super().__init__(message)
         self.node = node
         """The node whose data or gradient is not finite."""
         self.path = path
-        """The nodes from that one to the loss, by a shortest path; empty if no loss is known yet."""
+        """The nodes from that one to the loss, or to the result that was being computed, by a shortest path."""
+        self.source = source
+        """The user's line that computed the number; of a backward pass, the node whose derivative it is. None unless
+        it was inside of ``detect_anomaly()`` or ``record_sources()``."""
 
 
 def check_finite(loss: Value, seed: float = 1.0, *, backward: bool = True) -> None:
@@ -46,19 +50,31 @@ def check_finite(loss: Value, seed: float = 1.0, *, backward: bool = True) -> No
     """
     order = topological_order(loss)
     check_unchanged(order)
-    name = {node: one_line(text) for node, text in names(order).items()}
-    for node in order:
-        if not isfinite(node.data):
-            raise _error(f"the first number that is not finite is {equation(node, name)}", node, loss, name)
+    check_forward(order)
     if backward:
-        _check_backward(loss, as_float(seed), order, name)
+        _check_backward(order, as_float(seed))
 
 
-def _check_backward(loss: Value, seed: float, order: list[Value], name: dict[Value, str]) -> None:
+def check_forward(order: list[Value], role: str = "the loss") -> None:
+    """Refuse a number in the order that is not finite; the role is that of its last node, to which the path leads."""
+    bad = next((node for node in order if not isfinite(node.data)), None)
+    if bad is not None:
+        name = _names(order)
+        head = f"the first number that is not finite is {equation(bad, name)}"
+        raise _error(head, bad, bad.source, order[-1], name, role)
+
+
+def _check_backward(order: list[Value], seed: float) -> None:
+    loss, name = order[-1], _names(order)
     head = "the first number of the backward pass that is not finite is"
-    gradient = {loss: seed}
     if not isfinite(seed):
-        raise _error(f"{head} the seed, {seed}", loss, loss, name)
+        raise _error(f"{head} the seed, {seed}", loss, loss.source, loss, name)
+    gradient = {node: node.grad or 0.0 for node in order if node.op is VARIABLE}  # what earlier passes left there
+    for leaf, left in gradient.items():
+        if not isfinite(left):
+            text = f"{head} ∂L/∂{name[leaf]} = {number(left)}, left by an earlier pass: set it to 0"
+            raise _error(text, leaf, leaf.source, loss, name)
+    gradient[loss] = gradient.get(loss, 0.0) + seed
     for out, _, parent, local in edges(order):
         upstream = gradient.get(out, 0.0)
         if not upstream or not local:
@@ -72,7 +88,11 @@ def _check_backward(loss: Value, seed: float, order: list[Value], name: dict[Val
         text = f"{head} ∂L/∂{p} += ∂{o}/∂{p} · ∂L/∂{o} = {number(local)} × {number(upstream)} = {number(contribution)}"
         if isfinite(contribution):
             text += f", which adds up to {number(gradient[parent])} with {number(before)} from before"
-        raise _error(f"{text}\n  where {equation(out, name)}", parent, loss, name)
+        raise _error(f"{text}\n  where {equation(out, name)}", parent, out.source, loss, name)
+
+
+def _names(order: list[Value]) -> dict[Value, str]:
+    return {node: one_line(text) for node, text in names(order).items()}
 
 
 def equation(node: Value, name: dict[Value, str]) -> str:
@@ -84,9 +104,14 @@ def equation(node: Value, name: dict[Value, str]) -> str:
     return f"{name[node]} = {node.op}({symbols}) = {node.op}({numbers}) = {number(node.data)}"
 
 
-def _error(message: str, node: Value, loss: Value, name: dict[Value, str]) -> NonFiniteError:
+def _error(
+    head: str, node: Value, source: Source | None, loss: Value, name: dict[Value, str], role: str = "the loss"
+) -> NonFiniteError:
+    lines = [head] + ([f"  in {source.quoted}"] if source else [])
     path = _path(node, loss)
-    return NonFiniteError(f"{message}\n  path to the loss: {joined([name[n] for n in path], ' → ')}", node, path)
+    if len(path) > 1:
+        lines.append(f"  path to {role}: {joined([name[step] for step in path], ' → ')}")
+    return NonFiniteError("\n".join(lines), node, path, source)
 
 
 def _path(node: Value, loss: Value) -> tuple[Value, ...]:

@@ -1,38 +1,34 @@
-"""``detect_anomaly``: stop at the first number that is not finite, in the line that made it.
-
-While a context is open, the methods of ``Value`` that record a node are replaced by ones that look at the result.
-So the engine has no hook, and costs what it cost, when none is open. A thread, or an asyncio task, that has not
-opened a context of its own is not watched.
-"""
+"""``detect_anomaly``: stop at the first number that is not finite, and name the line that made it."""
 
 from __future__ import annotations
 
-import os
-import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import wraps
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
-from autodiff.tracing.anomalies import NonFiniteError, check_finite
+from autodiff.graph import topological_order
+from autodiff.tracing.anomalies import check_finite, check_forward
+from autodiff.tracing.recording import Observer, observed_by
+from autodiff.tracing.sources import RECORDER
 from autodiff.value import Value
 
-RECORDING = (
-    *(f"__{side}{name}__" for name in ("add", "sub", "mul", "truediv", "pow") for side in ("", "r")),
-    "__neg__", "__pos__", "__abs__", "exp", "log", "sqrt", "relu", "tanh", "sigmoid", "__autodiff__",
-)  # fmt: skip
-"""The methods that record a node; all others, and the operations of the table, call the last of them."""
-_PACKAGE = str(Path(__file__).parents[1]) + os.sep
-PASSES = ("backward", "backward_steps")
 
-_watching: ContextVar[bool] = ContextVar("watching", default=False)
-_lock = threading.Lock()
-_open = 0
-_originals: dict[str, Any] = {}
+class _Detector(Observer):
+    def recorded(self, node: Value) -> None:
+        if not isfinite(node.data):
+            check_forward(topological_order(node), "this result")
+
+    def begins(self, root: Value, seed: float) -> None:
+        check_finite(root, seed)
+
+    def differentiated(self, root: Value, gradients: Sequence[Any]) -> None:
+        check_forward(topological_order(root))
+        if not all(isfinite(getattr(gradient, "data", gradient)) for gradient in gradients):
+            check_finite(root)
+
+
+DETECTOR = _Detector()
 
 
 @contextmanager
@@ -41,74 +37,15 @@ def detect_anomaly() -> Iterator[None]:
 
     A graph that was recorded outside is looked at when ``backward()`` begins, so a loss that is nan never passes. No
     gradient is touched by a pass that is refused. A branch of ``where`` that is not taken counts like any other.
+    Inside, sources are recorded: errors quote the line of the user's program that made the number.
 
     Raises:
-        NonFiniteError: as :func:`check_finite`; of a forward pass, with the line of the user's program.
+        NonFiniteError: as :func:`check_finite`.
 
     >>> x = Value(-1.0, label="x")
     >>> with detect_anomaly(): loss = (x * 2 + 1).log() ** 2
     Traceback (most recent call last):
     autodiff.tracing.anomalies.NonFiniteError: the first number that is not finite is v5 = log(v4) = log(−1.0) = nan
     """
-    global _open
-    with _lock:
-        if not _open:
-            _install()
-        _open += 1
-    token = _watching.set(True)
-    try:
+    with observed_by(RECORDER, DETECTOR):
         yield
-    finally:
-        _watching.reset(token)
-        with _lock:
-            _open -= 1
-            if not _open:
-                for name, original in _originals.items():
-                    setattr(Value, name, original)
-
-
-def _install() -> None:
-    for name in (*RECORDING, *PASSES):
-        original = _originals[name] = vars(Value)[name]
-        if isinstance(original, staticmethod):
-            setattr(Value, name, staticmethod(_looked_at(original.__func__)))
-        else:
-            setattr(Value, name, _looked_at(original) if name in RECORDING else _checked(original))
-
-
-def _looked_at(record: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(record)
-    def recording(*operands: Any) -> Any:
-        node = record(*operands)
-        if node is not NotImplemented and not isfinite(node.data) and _watching.get():
-            try:
-                check_finite(node, backward=False)
-            except NonFiniteError as error:
-                lines = str(error).split("\n")
-                if node is error.node:
-                    lines.pop()  # the path would be this node alone
-                else:
-                    lines[-1] = lines[-1].replace("path to the loss", "path to this result", 1)
-                raise NonFiniteError("\n".join(lines + _user_line()), error.node, error.path) from None
-        return node
-
-    return recording
-
-
-def _checked(run: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(run)
-    def passing(root: Value, seed: float = 1.0, **options: Any) -> Any:
-        if _watching.get():
-            check_finite(root, seed)
-        return run(root, seed, **options)
-
-    return passing
-
-
-def _user_line() -> list[str]:
-    """Where the user's program is: the innermost frame outside of this package; nothing where that is no file."""
-    frame = sys._getframe()
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    file = frame.f_code.co_filename
-    return [] if file.startswith("<") else [f"  in {file}, line {frame.f_lineno}"]

@@ -1,4 +1,4 @@
-"""``watch``: a callback for the steps of a backward pass that concern a node and meet a condition."""
+"""``watch``: stop, or call a function, at the steps of a backward pass that concern a node and meet a condition."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ from collections.abc import Callable
 from math import isfinite
 
 from autodiff.backward import Step
+from autodiff.tracing.sources import user_frame
 from autodiff.value import Value
 
 Condition = Callable[[Step], object]
 
 
 def watch(
-    node: Value | str | None, do: Callable[[Step], object], *, when: Condition | None = None
+    node: Value | str | None = None,
+    do: Callable[[Step], object] | None = None,
+    *,
+    when: Condition | None = None,
 ) -> Callable[[Step], None]:
-    """A callback for ``loss.backward(on_step=…)``: calls ``do`` with each step to the node that meets the condition.
+    """A callback for ``loss.backward(on_step=…)``: stops at each step to the node that meets the condition.
 
-    To stop in a debugger, let ``do`` be a function of your own that calls ``breakpoint()``: it stops there.
+    It stops as ``breakpoint()`` does, in the debugger that ``sys.breakpointhook`` and ``PYTHONBREAKPOINT`` say, and in
+    the line of the user's program that runs the pass; the debugger shows its variables, and the step as ``step``.
 
     Args:
         node: the node that receives the contributions, or its name; None for every node.
-        do: called with the step.
+        do: a function of the step to call instead of stopping.
         when: a condition on the step, such as :func:`non_finite`, :func:`changes_sign` or ``larger_than(10)``; None
             for every step.
 
@@ -34,15 +39,33 @@ def watch(
     if not (node is None or isinstance(node, (Value, str))):
         raise TypeError(f"watch needs a Value, a name or None for all, not {node!r:.60}")
     for what, given in (("do", do), ("when", when)):
-        if not (callable(given) or (what == "when" and given is None)):
+        if not (callable(given) or given is None):
             raise TypeError(f"{what} must be a function of a step, not {given!r:.60}")
+    act = stop if do is None else do
 
     def watching(step: Step) -> None:
         concerns = node is None or (step.parent_name == node if isinstance(node, str) else step.parent is node)
         if concerns and (when is None or when(step)):
-            do(step)
+            act(step)
 
     return watching
+
+
+def stop(step: Step) -> None:
+    """Stop in the debugger, on the user's line that is running, with its variables and ``step``.
+
+    A debugger that is called from a library stops there, or, if it is told to show the user's code alone, when the
+    library has returned. So it is called from a line of the user's: one that is compiled to stand where the user's
+    frame stands, and sees copies of its variables. Debuggers stop at the next line that runs, not at the call: the loop
+    comes back to the same line.
+    """
+    frame = user_frame()
+    if frame is None:
+        breakpoint()
+        return
+    line = "\n" * (frame.f_lineno - 1) + "for step in (step,): breakpoint()"
+    code = compile(line, frame.f_code.co_filename, "exec").replace(co_name=frame.f_code.co_name)
+    exec(code, frame.f_globals, {**frame.f_locals, "step": step})
 
 
 def non_finite(step: Step) -> bool:

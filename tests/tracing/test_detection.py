@@ -7,7 +7,7 @@ import pytest
 
 from autodiff import OPERATIONS, Value, grad, total, where
 from autodiff.tracing import NonFiniteError, detect_anomaly
-from autodiff.tracing.detection import PASSES, RECORDING
+from autodiff.tracing.recording import PASSES, RECORDING
 
 
 def test_it_stops_where_the_first_number_is_made_and_names_the_line() -> None:

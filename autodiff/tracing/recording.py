@@ -1,0 +1,129 @@
+"""Observers: told of each number that a program gives to a ``Value``, and of each backward pass that it begins.
+
+While somebody observes, the methods of ``Value`` that do these things are replaced by ones that tell. So the engine has
+no hook, and costs what it cost, when nobody does. A thread, or an asyncio task, that has not opened a context of its
+own is not observed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+from autodiff import derivatives
+from autodiff.value import Value
+
+RECORDING = (
+    *(f"__{side}{name}__" for name in ("add", "sub", "mul", "truediv", "pow") for side in ("", "r")),
+    "__neg__", "__pos__", "__abs__", "exp", "log", "sqrt", "relu", "tanh", "sigmoid", "__autodiff__",
+)  # fmt: skip
+"""The methods that record a result; all others, and the operations of the table, call the last of them."""
+PASSES = ("backward", "backward_steps")
+
+
+class Observer:
+    """Told what a program does; a subclass says what is done about it. An error that it raises reaches the program."""
+
+    def recorded(self, node: Value) -> None:
+        """A result was computed and recorded."""
+
+    def given(self, node: Value) -> None:
+        """A leaf was made, or its data was set."""
+
+    def begins(self, root: Value, seed: float) -> None:
+        """A backward pass is about to begin; nothing was changed so far."""
+
+    def differentiated(self, root: Value, gradients: Sequence[Any]) -> None:
+        """``grad``, or another function of that kind, has these gradients of the root: floats or nodes."""
+
+
+_observers: ContextVar[tuple[Observer, ...]] = ContextVar("observers", default=())
+_lock = threading.Lock()
+_open = 0
+_originals: list[tuple[Any, str, Any]] = []
+
+
+@contextmanager
+def observed_by(*observers: Observer) -> Iterator[None]:
+    """Tell the observers, in this order, until the context ends. One that is told already is not told twice."""
+    global _open
+    with _lock:
+        if not _open:
+            _install()
+        _open += 1
+    before = _observers.get()
+    token = _observers.set((*before, *(observer for observer in observers if observer not in before)))
+    try:
+        yield
+    finally:
+        _observers.reset(token)
+        with _lock:
+            _open -= 1
+            if not _open:
+                while _originals:
+                    setattr(*_originals.pop())
+
+
+def _install() -> None:
+    for name in RECORDING:
+        record = vars(Value)[name]
+        static = isinstance(record, staticmethod)
+        _replace(Value, name, staticmethod(_recording(record.__func__)) if static else _recording(record))
+    for name in PASSES:
+        _replace(Value, name, _passing(vars(Value)[name]))
+    _replace(Value, "__init__", _giving(Value.__init__))
+    data = vars(Value)["data"]
+    _replace(Value, "data", property(data.fget, _giving(data.fset), doc=data.__doc__))
+    _replace(derivatives, "_gradients", _differentiating(derivatives._gradients))
+
+
+def _replace(owner: Any, name: str, new: Any) -> None:
+    _originals.append((owner, name, vars(owner)[name]))
+    setattr(owner, name, new)
+
+
+def _recording(record: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(record)
+    def recording(*operands: Any) -> Any:
+        node = record(*operands)
+        if node is not NotImplemented:
+            for observer in _observers.get():
+                observer.recorded(node)
+        return node
+
+    return recording
+
+
+def _giving(give: Callable[..., None]) -> Callable[..., None]:
+    @wraps(give)
+    def giving(leaf: Value, *arguments: Any, **options: Any) -> None:
+        give(leaf, *arguments, **options)
+        for observer in _observers.get():
+            observer.given(leaf)
+
+    return giving
+
+
+def _passing(run: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(run)
+    def passing(root: Value, seed: float = 1.0, **options: Any) -> Any:
+        for observer in _observers.get():
+            observer.begins(root, seed)
+        return run(root, seed, **options)
+
+    return passing
+
+
+def _differentiating(run: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(run)
+    def differentiating(root: Value, *arguments: Any, **options: Any) -> Any:
+        gradients = run(root, *arguments, **options)
+        for observer in _observers.get():
+            observer.differentiated(root, gradients)
+        return gradients
+
+    return differentiating
