@@ -14,7 +14,7 @@ from autodiff.drawing.colours import ACTIVE, FILLS, INK, LINE, QUIET, STROKES, W
 from autodiff.drawing.moment import Moment
 from autodiff.drawing.rendering import Drawing
 from autodiff.drawing.scene import Arrow, Box, Scene, scene
-from autodiff.drawing.text import html, short, sign, span
+from autodiff.drawing.text import html, one_line, short, sign, span
 from autodiff.value import Value
 
 DIRECTIONS = {"right": "LR", "down": "TB"}
@@ -209,6 +209,7 @@ def _add_box(graph: Any, box: Box, colours: Scale, prefix: str, moment: Moment |
         classes.append("active")
     if moment is not None and final:
         classes.append("final")
+    tooltip += [html(one_line(f"{node.source}   {node.source.text}"))] if node.source else []
     extra |= {"class": " ".join(filter(None, classes)), "tooltip": r"\n".join(tooltip)}
     graph.node(box.id, label=f"<{label}>", id=f"{prefix}{box.id}", fillcolor=fill, fontcolor=ink, **extra)
 

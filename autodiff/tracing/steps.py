@@ -23,6 +23,8 @@ class TracedNode(NamedTuple):
     """Its gradient before the first step, the seed included; None for a constant."""
     gradient: float | None
     """Its gradient after the last step; None for a constant."""
+    source: str = ""
+    """The user's line that its number came from, as ``train.py:12``; empty unless sources were recorded."""
 
 
 class TracedStep(NamedTuple):

@@ -20,9 +20,10 @@ NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 def dumps(trace: Trace) -> str:
     """The trace as JSON text: a header, then a line for each node and each step.
 
-    A node is ``[name, op, data, operands, initial, gradient]``, a step ``[place, node, parent, position, local,
-    upstream, contribution, before, after]``, where nodes are given by their places. Numbers that JSON has no
-    notation for are the strings "nan", "inf" and "-inf". The text is ASCII, the same in every run.
+    A node is ``[name, op, data, operands, initial, gradient]``, with its source at the end if that was recorded; a
+    step is ``[place, node, parent, position, local, upstream, contribution, before, after]``, where nodes are given by
+    their places. Numbers that JSON has no notation for are the strings "nan", "inf" and "-inf". The text is ASCII, the
+    same in every run.
 
     >>> from autodiff import Value
     >>> from autodiff.tracing import trace
@@ -34,7 +35,7 @@ def dumps(trace: Trace) -> str:
     [0, 1, 0, 0, -1.0, 1.0, -1.0, 0.0, -1.0]
     ]}
     """
-    nodes = [_row([n.name, n.op, n.data, n.operands, n.initial, n.gradient]) for n in trace.nodes]
+    nodes = [_row([*node[1:-1], *([node.source] if node.source else [])]) for node in trace.nodes]
     steps = [_row([s.place, s.node.place, s.parent.place, *s[3:]]) for s in trace.steps]
     head = f'{{"format": "{FORMAT}", "version": {VERSION}, "seed": {_row(trace.seed)}, "nodes": ['
     return "\n".join([head, ",\n".join(nodes), '], "steps": [', *([",\n".join(steps)] if steps else []), "]}\n"])
@@ -110,7 +111,7 @@ class Difference(NamedTuple):
 
 
 def compare(a: Trace, b: Trace, *, tolerance: float = 0.0) -> Difference | None:
-    """The first step at which two traces differ, and how; None if they are the same.
+    """The first step at which two traces differ, and how; None if they are the same but for their sources.
 
     Args:
         a: the first trace, recorded or loaded.
@@ -144,7 +145,7 @@ def compare(a: Trace, b: Trace, *, tolerance: float = 0.0) -> Difference | None:
     if len(a.nodes) != len(b.nodes):
         return Difference(None, (f"{len(a.nodes)} and {len(b.nodes)} nodes",), forward)
     for x, y in zip(a.nodes, b.nodes):
-        fields = [f"{name} {u!r} and {v!r}" for name, u, v in zip(x._fields, x, y) if not near(u, v)]
+        fields = [f"{name} {u!r} and {v!r}" for name, u, v in zip(x._fields[:-1], x, y) if not near(u, v)]
         if fields:
             return Difference(None, (f"{x.name!r}: {', '.join(fields)}",), forward)
     return None
@@ -196,14 +197,15 @@ def _place(given: Any, below: int, where: str) -> int:
 
 def _node(row: Any, place: int) -> TracedNode:
     where = f"node {place}"
-    name, op, data, operands, initial, gradient = _list(row, where, 6)
-    if not (isinstance(name, str) and isinstance(op, str)):
-        raise _damaged(where, "a name and an operation first", row)
+    source = row[6] if isinstance(row, list) and len(row) == 7 else ""
+    name, op, data, operands, initial, gradient = _list(row[:6] if source else row, where, 6)
+    if not all(isinstance(text, str) for text in (name, op, source)):
+        raise _damaged(where, "a name and an operation first, and a source last if there is one", row)
     places = tuple(_place(operand, place, f"an operand of {where}") for operand in _list(operands, where))
     ends = [None if number is None else _number(number, where) for number in (initial, gradient)]
     if None in ends and ends != [None, None]:
         raise _damaged(where, "with both gradients or none", row)
-    return TracedNode(place, name, op, _number(data, where), places, *ends)
+    return TracedNode(place, name, op, _number(data, where), places, *ends, source)
 
 
 def _step(row: Any, nodes: tuple[TracedNode, ...], where: str) -> TracedStep:

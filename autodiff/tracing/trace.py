@@ -150,6 +150,8 @@ class Trace(Sequence[TracedStep]):
     def table(self, max_steps: int = 40) -> str:
         """The steps line by line; of more than ``max_steps`` the middle is left out, with a note.
 
+        Where sources were recorded, the last column is the user's line that computed the result.
+
         Raises:
             ValueError: ``max_steps`` is not an int from 2 on.
         """
@@ -159,7 +161,10 @@ class Trace(Sequence[TracedStep]):
         count = f"{len(steps)} step{'s' * (len(steps) != 1)}" + ("" if self.is_whole else " of the pass")
         head = f"L = {one_line(root.name)} = {number(root.data)}, ∂L/∂{one_line(root.name)} = {number(self.seed)}"
         width = max(3, len(str(len(steps))))
-        lines = [f"{step.place:>{width}}  {step}{_note(step)}" for step in _ends(steps, max_steps)]
+        shown = _ends(steps, max_steps)
+        lines = [f"{step.place:>{width}}  {step}{_note(step)}" for step in shown]
+        column = max(map(len, lines), default=0)
+        lines = [f"{line:<{column}}   {step.node.source}".rstrip() for line, step in zip(lines, shown)]
         if len(steps) > max_steps:
             note = f"… {len(steps) - 2 * (max_steps // 2)} more steps: index or slice the trace, or table(max_steps=…)"
             lines.insert(max_steps // 2, " " * (width + 2) + note)
@@ -257,7 +262,7 @@ def trace(loss: Value, seed: float = 1.0) -> Trace:
     nodes = tuple(
         TracedNode(
             place, name[node], node.op.name, node.data, tuple(places[parent] for parent in node.parents),
-            initial.get(node), node.grad if node in initial else None,
+            initial.get(node), node.grad if node in initial else None, str(node.source or ""),
         )
         for place, node in enumerate(order)
     )  # fmt: skip

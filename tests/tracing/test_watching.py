@@ -57,6 +57,6 @@ def test_misuse_is_refused() -> None:
     with pytest.raises(TypeError, match="a Value, a name or None"):
         watch(3.0, print)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="do must be a function"):
-        watch(None, None)  # type: ignore[arg-type]
+        watch(None, 3)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="when must be a function"):
         watch(None, print, when="nan")  # type: ignore[arg-type]
