@@ -1,0 +1,113 @@
+"""Functions of arrays, written from the expressions of rows: the one text of a rule, run on whole arrays at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff.operations import BUILT_IN, Operation, lookup
+from autodiff.tape.expressions import COMPARISONS, Expression, derivatives, primal
+
+Floats = NDArray[np.float64]
+OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", **{sign: sign for sign in COMPARISONS}}
+SIGNS = {"negative": "-", "positive": "+"}
+
+
+def array_function(expressions: Sequence[Expression], arity: int) -> Callable[..., tuple[Any, ...]]:
+    """The function of ``arity`` operands and the output, all arrays, that gives the value of each expression.
+
+    What an expression has twice is computed once. Both sides of a choice are computed, and then one is taken for each
+    element, so the function wants to be called with floating-point warnings silenced.
+
+    >>> from autodiff import lookup
+    >>> sigmoid = array_function([primal(lookup("sigmoid"), 1)], 1)
+    >>> sigmoid(np.array([0.0, -4.0]), None)
+    (array([0.5       , 0.01798621]),)
+    """
+    text = _Text()
+    results = [text.name(expression) for expression in expressions]
+    head = ", ".join([*(f"x{place}" for place in range(arity)), "y"])
+    source = "\n    ".join(
+        [f"def function({head}):", *text.lines, f"return ({''.join(f'{each}, ' for each in results)})"]
+    )
+    exec(source, text.namespace)
+    function: Callable[..., tuple[Any, ...]] = text.namespace["function"]
+    return function
+
+
+class _Text:
+    """The lines of a function, each of which gives a name to one part of an expression."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.namespace: dict[str, Any] = {"where": np.where, "inf": np.inf, "nan": np.nan}
+        self.names: dict[Expression, str] = {}
+
+    def name(self, expression: Expression) -> str:
+        if expression.kind in ("operand", "output", "number"):
+            return f"({expression})" if expression.kind == "number" else str(expression)
+        if expression not in self.names:
+            written = self.written(expression.kind, [self.name(part) for part in expression.parts])
+            self.names[expression] = f"v{len(self.names)}"
+            self.lines.append(f"{self.names[expression]} = {written}")
+        return self.names[expression]
+
+    def written(self, kind: str, parts: list[str]) -> str:
+        if kind in OPERATORS:
+            return f" {OPERATORS[kind]} ".join(parts)
+        if kind in SIGNS:
+            return f"{SIGNS[kind]}{parts[0]}"
+        if kind == "choose":
+            return f"where({', '.join(parts)})"
+        called = f"call_{kind}"  # an operation may be named as an operand is
+        self.namespace[called] = elementary(lookup(kind), len(parts))
+        return f"{called}({', '.join(parts)})"
+
+
+def elementary(row: Operation, arity: int) -> Callable[..., Any]:
+    """The function of arrays for an operation that calls ``math``: NumPy's own, else its primal on each element.
+
+    The error function is taken from ``math`` in any case, so that nothing depends on whether SciPy is there.
+    """
+    if row.name in BUILT_IN or row.ufunc != row.name:  # a user's own may be called like one of NumPy's by chance
+        known = getattr(np, row.ufunc, None)
+        if isinstance(known, np.ufunc):
+            return known
+    return _each(lambda *operands: row.evaluate(operands), arity, 1)
+
+
+def _each(function: Callable[..., Any], operands: int, results: int) -> Callable[..., Any]:
+    """A function of floats taken at each element."""
+    run = np.frompyfunc(lambda *numbers: function(*map(float, numbers)), operands, results)
+
+    def each(*arrays: Any) -> Any:
+        found = run(*arrays)
+        if results == 1:
+            return np.asarray(found, np.float64)
+        return tuple(np.asarray(one, np.float64) for one in found)
+
+    return each
+
+
+@cache
+def primal_function(row: Operation, arity: int) -> Callable[..., Any]:
+    """The row's primal on arrays."""
+    expression = primal(row, arity)
+    if expression is None:
+        return elementary(row, arity)
+    function = array_function([expression], arity)
+    return lambda *operands: function(*operands, None)[0]
+
+
+@cache
+def derivative_function(row: Operation, arity: int) -> Callable[..., tuple[Any, ...]]:
+    """The row's local derivatives on arrays, of the operands and the output: an array or a number for each operand."""
+    expressions = derivatives(row, arity)
+    if None not in expressions:
+        return array_function([each for each in expressions if each is not None], arity)
+    each = _each(lambda *numbers: row.local_derivatives(numbers[:-1], numbers[-1]), arity + 1, arity)
+    return (lambda *arrays: (each(*arrays),)) if arity == 1 else each
