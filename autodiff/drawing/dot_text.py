@@ -209,7 +209,8 @@ def _add_box(graph: Any, box: Box, colours: Scale, prefix: str, moment: Moment |
         classes.append("active")
     if moment is not None and final:
         classes.append("final")
-    tooltip += [html(one_line(f"{node.source}   {node.source.text}"))] if node.source else []
+    if node.source:  # Graphviz puts names for \N and the like into a tooltip twice: so \ is doubled twice
+        tooltip += [html(one_line(f"{node.source}  {node.source.text}")).replace("\\", r"\\")]
     extra |= {"class": " ".join(filter(None, classes)), "tooltip": r"\n".join(tooltip)}
     graph.node(box.id, label=f"<{label}>", id=f"{prefix}{box.id}", fillcolor=fill, fontcolor=ink, **extra)
 
