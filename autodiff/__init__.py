@@ -62,9 +62,11 @@ if TYPE_CHECKING:
     from autodiff.tracing import NonFiniteError as NonFiniteError
     from autodiff.tracing import Trace as Trace
     from autodiff.tracing import check_finite as check_finite
+    from autodiff.tracing import check_training as check_training
     from autodiff.tracing import detect_anomaly as detect_anomaly
     from autodiff.tracing import explain as explain
     from autodiff.tracing import name_values as name_values
+    from autodiff.tracing import record_sources as record_sources
     from autodiff.tracing import watch as watch
     from autodiff.tracing.trace import trace as trace
 
@@ -81,7 +83,8 @@ _FOLDERS = {
     "autodiff.drawing": ("draw", "render", "tree"),
     "autodiff.checking": ("check_gradients", "check_operation", "numerical_derivative", "numerical_gradient"),
     "autodiff.tracing": (
-        "NonFiniteError", "Trace", "check_finite", "detect_anomaly", "explain", "name_values", "trace", "watch",
+        "NonFiniteError", "Trace", "check_finite", "check_training", "detect_anomaly", "explain", "name_values",
+        "record_sources", "trace", "watch",
     ),
 }  # fmt: skip
 _LAZY = {name: folder for folder, names in _FOLDERS.items() for name in names}

@@ -1,6 +1,7 @@
-"""SEE the error flow: the backward pass recorded, saved, compared, explained and watched."""
+"""SEE the error flow: the backward pass recorded, saved, compared, explained, watched and checked."""
 
 from autodiff.tracing.anomalies import NonFiniteError, check_finite
+from autodiff.tracing.auditing import TrainingWarning, check_training
 from autodiff.tracing.detection import detect_anomaly
 from autodiff.tracing.explanation import Explanation, GradientPath, PathEdge
 from autodiff.tracing.expressions import ExpressionError, evaluate
@@ -14,7 +15,7 @@ from autodiff.tracing.watching import changes_sign, larger_than, non_finite, wat
 
 __all__ = [
     "Contributions", "Difference", "Explanation", "ExpressionError", "GradientPath", "NonFiniteError",
-    "PathEdge", "Source", "Trace", "TracedNode", "TracedStep", "changes_sign", "check_finite", "compare",
-    "detect_anomaly", "dumps", "evaluate", "explain", "larger_than", "load", "loads", "name_values",
-    "non_finite", "record_sources", "save", "trace", "watch",
+    "PathEdge", "Source", "Trace", "TracedNode", "TracedStep", "TrainingWarning", "changes_sign",
+    "check_finite", "check_training", "compare", "detect_anomaly", "dumps", "evaluate", "explain",
+    "larger_than", "load", "loads", "name_values", "non_finite", "record_sources", "save", "trace", "watch",
 ]  # fmt: skip

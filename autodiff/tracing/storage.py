@@ -205,7 +205,7 @@ def _node(row: Any, place: int) -> TracedNode:
     ends = [None if number is None else _number(number, where) for number in (initial, gradient)]
     if None in ends and ends != [None, None]:
         raise _damaged(where, "with both gradients or none", row)
-    return TracedNode(place, name, op, _number(data, where), places, *ends, source)
+    return TracedNode(place, name, op, _number(data, where), places, ends[0], ends[1], source)
 
 
 def _step(row: Any, nodes: tuple[TracedNode, ...], where: str) -> TracedStep:
