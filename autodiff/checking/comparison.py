@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from autodiff import Value
 from autodiff.backward import local_derivatives
-from autodiff.checking.ladder import ROUND_OFF, Estimate, ladder
+from autodiff.checking.ladder import ROUND_OFF, UNDERFLOW, Estimate, ladder
 from autodiff.checking.noise import jitter
 
 Verdict = Literal["pass", "fail", "kink", "inconclusive"]
@@ -121,6 +121,8 @@ def _judged(name: str, engine: float, estimate: Estimate, x: float, absolute_adj
 def absolute_adjoints(order: Sequence[Value]) -> dict[Value, float]:
     """A backward pass over the absolute local derivatives: how much each gradient is made of before cancellation.
 
+    A local derivative below the least normal float counts as that one: so a rounding of it is what underflow may cost.
+
     >>> from autodiff import topological_order
     >>> x = Value(2.0)
     >>> absolute_adjoints(topological_order(x * x - x * x))[x]
@@ -131,6 +133,6 @@ def absolute_adjoints(order: Sequence[Value]) -> dict[Value, float]:
     for out in reversed(order):
         if out.parents and adjoint[out]:
             for parent, local in zip(out.parents, local_derivatives(out)):
-                if local:
-                    adjoint[parent] += abs(local) * adjoint[out]
+                if local or adjoint[out] < math.inf:  # nothing flows through a zero, infinite or not
+                    adjoint[parent] += max(abs(local), UNDERFLOW) * adjoint[out]
     return adjoint

@@ -137,7 +137,10 @@ def ladder(
         and abs(jump.value) > SIGNIFICANT * jump.error
         and abs(jump.value) > 1e-6 * max(map(abs, sides))
     )
-    return Estimate(best.value, best.error, *sides, kink, evaluations)
+    error = best.error
+    if abs(jump.value) > jump.error:  # too little for a kink, but there may be one: central differences halve the jump
+        error += (abs(jump.value) - jump.error) / 2
+    return Estimate(best.value, error, *sides, kink, evaluations)
 
 
 def _steps(x: float, shift: float) -> Iterator[float]:

@@ -1,0 +1,157 @@
+"""Gradient checkers under one roof: ours, those of PyTorch, JAX and autograd where installed, and two plain recipes.
+
+All get the same: a function of one float, and the engine's derivative of it, times a factor that may be wrong. Where a
+package wants a function of its own kind it is wrapped as one whose derivative is the engine's, so that each checker
+judges with its own steps, differences and default tolerances, and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, NamedTuple
+
+from autodiff import Value, topological_order
+from autodiff.checking import Graph
+from autodiff.checking.comparison import Verdict, absolute_adjoints, compare
+from autodiff.checking.noise import gradient_noise
+from autodiff.checking.subject import Subject
+
+
+class Case(NamedTuple):
+    """One derivative: a recorded function, one of its inputs, and the backward pass."""
+
+    subject: Subject
+    position: int
+    root: Value
+    nodes: list[Value]
+    backward: Callable[[Value], object]
+
+    @property
+    def x(self) -> float:
+        return self.subject.point[self.position]
+
+    def derivative(self) -> float:
+        """The engine's derivative, by a backward pass over the recorded graph."""
+        for node in self.nodes:
+            node.grad = 0.0
+        self.backward(self.root)
+        return self.nodes[self.position].grad
+
+
+Checker = Callable[[Case, float], Verdict]
+"""Judges the derivative of a case times a factor."""
+
+
+def cases(graphs: Iterable[Graph], backward: Callable[[Value], object] = Value.backward) -> list[Case]:
+    """Every derivative of the graphs, each of a recording of its own."""
+    found = []
+    for graph in graphs:
+        subject = Subject(graph, graph.inputs)
+        found += [Case(subject, i, *subject.root(subject.point), backward) for i in range(len(graph.inputs))]
+    return found
+
+
+def ladder(case: Case, factor: float) -> Verdict:
+    """The noise-aware ladder of ``autodiff.checking``."""
+    at, subject, node = case.position, case.subject, case.nodes[case.position]
+    return compare(
+        "", case.derivative() * factor, subject.along(at), case.x, partial(subject.noise, at),
+        absolute_adjoints(topological_order(case.root))[node], partial(gradient_noise, case.root, node),
+    ).verdict  # fmt: skip
+
+
+def central(step: float, absolute: float, relative: float) -> Checker:
+    """A central difference with a fixed step and tolerances."""
+
+    def check(case: Case, factor: float) -> Verdict:
+        f, x = case.subject.along(case.position), case.x
+        numeric = (f(x + step) - f(x - step)) / (2 * step)
+        return _verdict(abs(case.derivative() * factor - numeric) <= absolute + relative * abs(numeric))
+
+    return check
+
+
+def torch_gradcheck() -> Checker:
+    """PyTorch's ``gradcheck`` of a ``torch.autograd.Function``."""
+    import torch
+
+    class Recorded(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, case: Case, factor: float) -> Any:
+            ctx.case, ctx.factor = case, factor
+            return x.new_tensor(case.subject.along(case.position)(x.item()))
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Any) -> Any:
+            return upstream * (ctx.factor * ctx.case.derivative()), None, None
+
+    def check(case: Case, factor: float) -> Verdict:
+        x = torch.tensor(case.x, dtype=torch.float64, requires_grad=True)
+        return _verdict(
+            torch.autograd.gradcheck(lambda x: Recorded.apply(x, case, factor), (x,), raise_exception=False)
+        )
+
+    return check
+
+
+def jax_check_grads() -> Checker:
+    """JAX's ``check_grads``, by the function that it calls for the reverse mode: it takes a derivative as it is given."""
+    import numpy as np
+    from jax.test_util import check_vjp
+
+    def check(case: Case, factor: float) -> Verdict:
+        def f(x: float) -> Any:
+            return np.float64(case.subject.along(case.position)(float(x)))
+
+        def f_vjp(x: float) -> Any:
+            return f(x), lambda upstream: (upstream * np.float64(factor * case.derivative()),)
+
+        return _asserted(check_vjp, f, f_vjp, (np.float64(case.x),))
+
+    return check
+
+
+def autograd_check_grads() -> Checker:
+    """Autograd's ``check_grads`` of a primitive, reverse mode."""
+    from autograd.extend import defvjp, primitive
+    from autograd.test_util import check_grads
+
+    def check(case: Case, factor: float) -> Verdict:
+        f = primitive(case.subject.along(case.position))
+        defvjp(f, lambda y, x: lambda upstream: upstream * factor * case.derivative())
+        return _asserted(check_grads(f, modes=["rev"], order=1), case.x)
+
+    return check
+
+
+def _verdict(agrees: bool) -> Verdict:
+    return "pass" if agrees else "fail"
+
+
+def _asserted(check: Callable[..., object], *arguments: Any) -> Verdict:
+    try:
+        check(*arguments)
+    except AssertionError:
+        return "fail"
+    return "pass"
+
+
+OURS = "autodiff, noise-aware ladder"
+RECIPES: dict[str, Checker] = {
+    "central difference 1e-6, rtol 1e-6": central(1e-6, 1e-6, 1e-6),
+    "central difference 1e-4, rtol 1e-4": central(1e-4, 1e-4, 1e-4),
+}
+PEERS: dict[str, tuple[str, Callable[[], Checker]]] = {
+    "torch": ("torch gradcheck", torch_gradcheck),
+    "jax": ("jax check_grads", jax_check_grads),
+    "autograd": ("autograd check_grads", autograd_check_grads),
+}
+
+
+def installed() -> tuple[dict[str, Checker], list[str]]:
+    """The checkers by name, ours first, and the packages that are not installed."""
+    missing = [package for package in PEERS if importlib.util.find_spec(package) is None]
+    peers = {name: make() for package, (name, make) in PEERS.items() if package not in missing}
+    return {OURS: ladder, **peers, **RECIPES}, missing
