@@ -117,7 +117,7 @@ def traced(function: Callable[..., Any], arity: int, output: bool = False) -> Ex
     leaves = [*map(operand, range(arity)), *([OUTPUT] if output else [])]
     try:
         return _explored(lambda way: function(*(Symbol(leaf, way) for leaf in leaves)))
-    except NotSymbolic:
+    except TypeError:  # a NotSymbolic, or an operator that symbols do not have, such as %
         return None
 
 
@@ -175,6 +175,8 @@ class _Way:
             if decided == condition:
                 return holds
         at = len(self.taken)
+        if at == MOST_BRANCHES:
+            raise NotSymbolic(f"it asks more than {MOST_BRANCHES} questions")
         holds = self.prescribed[at] if at < len(self.prescribed) else True
         self.taken.append((condition, holds))
         return holds
