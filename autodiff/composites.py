@@ -8,7 +8,6 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable, Sequence
 from functools import reduce
-from math import inf
 from typing import Any
 
 from autodiff import operations as table
@@ -113,9 +112,7 @@ def select(rows: Sequence[Any], index: Any) -> Any:
         place = operator.index(index)
     except TypeError:
         raise TypeError(f"an index must be an integer, not {type(index).__name__} {index!r:.60}") from None
-    if not 0 <= place < len(rows):
-        raise ValueError(f"the index {place} is none of {len(rows)} rows (from 0 to {len(rows) - 1})")
-    return rows[place]
+    return rows[table.place_among(place, len(rows))]
 
 
 def _some(values: Iterable[Any], function: str) -> tuple[Any, ...]:
@@ -127,8 +124,8 @@ def _some(values: Iterable[Any], function: str) -> tuple[Any, ...]:
 
 def _shift(values: tuple[Any, ...]) -> Any:
     """The greatest value as a plain number: a shift by a constant changes no derivative."""
-    greatest = _detached(reduce(table.maximum, map(_detached, values)))
-    return greatest if -inf < greatest < inf else 0.0
+    greatest = reduce(table.maximum, map(_detached, values))
+    return _detached(table.where(greatest - greatest, 0.0, greatest))  # the difference is 0, or nan if it is not finite
 
 
 def _detached(value: Any) -> Any:

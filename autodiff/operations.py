@@ -163,14 +163,49 @@ DETACHED = Operation("detached", lambda x: x, lambda x, y: 0.0)
 
 SELECT = Operation(
     "select",
-    lambda index, *choices: choices[int(index)],
+    lambda index, *choices: choices[place_among(index, len(choices))],
     lambda operands, y: (0.0, *(where(operands[0] - place, 0.0, 1.0) for place in range(len(operands) - 1))),
     variadic=True,
 )
 """The operation of ``select()`` where a program is recorded: an index, then the numbers that it chooses from."""
 
-NOT_IN_TABLE = {row.name: row for row in (VARIABLE, CONSTANT, DETACHED, SELECT)}
+LESS = Operation("less", lambda a, b: 1.0 if a < b else 0.0, lambda a, b, y: 0.0, lambda a, b, y: 0.0)
+LESS_EQUAL = Operation("less_equal", lambda a, b: 1.0 if a <= b else 0.0, lambda a, b, y: 0.0, lambda a, b, y: 0.0)
+EQUAL = Operation("equal", lambda a, b: 1.0 if a == b else 0.0, lambda a, b, y: 0.0, lambda a, b, y: 0.0)
+"""Comparisons as numbers, where a program is recorded: the conditions of rules that branch."""
+
+FLOW = Operation(
+    "flow",
+    lambda local, upstream: 0.0 if _is_stopped(local, upstream) else local * upstream,
+    lambda local, upstream, y: 0.0 if _is_stopped(local, upstream) else upstream,
+    lambda local, upstream, y: 0.0 if _is_stopped(local, upstream) else local,
+)
+"""The product of the chain rule, where a derivative is recorded in a program: nothing flows through a zero."""
+
+NOT_IN_TABLE = {
+    row.name: row for row in (VARIABLE, CONSTANT, DETACHED, SELECT, LESS, LESS_EQUAL, EQUAL, FLOW)
+}
 """The operations that are not mathematics, and so no rows of the table."""
+
+
+def _is_stopped(local: Any, upstream: Any) -> Any:
+    """Whether the product would be nan although one factor is zero."""
+    return local * upstream != local * upstream and (local == 0 or upstream == 0)
+
+
+def place_among(index: Any, rows: int) -> int:
+    """The index as an int.
+
+    Raises:
+        TypeError: it is not a whole number.
+        ValueError: there is no such row.
+    """
+    place = int(index) if index == index and abs(index) < inf else 0
+    if place != index:
+        raise TypeError(f"an index must be an integer, not {index!r}")
+    if not 0 <= place < rows:
+        raise ValueError(f"the index {place} is none of {rows} rows (from 0 to {rows - 1})")
+    return place
 
 
 def operation(name: str, primal: Rule, *derivatives: Rule, replace: bool = False, **row: Any) -> Operation:
