@@ -49,18 +49,20 @@ _originals: list[tuple[Any, str, Any]] = []
 
 @contextmanager
 def observed_by(*observers: Observer) -> Iterator[None]:
-    """Tell the observers, in this order, until the context ends. One that is told already is not told twice."""
+    """Tell the observers, in this order, until the context ends. Contexts may end in any order."""
     global _open
     with _lock:
         if not _open:
             _install()
         _open += 1
-    before = _observers.get()
-    token = _observers.set((*before, *(observer for observer in observers if observer not in before)))
+    _observers.set((*_observers.get(), *observers))
     try:
         yield
     finally:
-        _observers.reset(token)
+        left = [*_observers.get()]
+        for observer in observers:
+            left.remove(observer)
+        _observers.set(tuple(left))
         with _lock:
             _open -= 1
             if not _open:

@@ -2,10 +2,11 @@
 
 import math
 import threading
+from collections.abc import Callable
 
 import pytest
 
-from autodiff import OPERATIONS, Value, grad, total, where
+from autodiff import OPERATIONS, Value, grad, total, trace, value_and_grad, where
 from autodiff.tracing import NonFiniteError, detect_anomaly
 from autodiff.tracing.recording import PASSES, RECORDING
 
@@ -19,6 +20,76 @@ def test_it_stops_where_the_first_number_is_made_and_names_the_line() -> None:
     assert "path" not in str(found.value)
     assert "= log(−2.0) = nan" in str(found.value)
     assert f"in {__file__}, line " in str(found.value)
+    assert found.value.source.text == "y.log()"
+
+
+def test_the_line_is_that_of_the_node_at_fault_and_not_the_one_that_runs() -> None:
+    w = Value(0.0, label="w")
+    with detect_anomaly():
+        h = w.sqrt()
+        loss = h * 2.0
+        with pytest.raises(NonFiniteError) as found:
+            loss.backward()
+    equation, where, line, path = str(found.value).split("\n")
+    assert equation.endswith("∂L/∂w += ∂v1/∂w · ∂L/∂v1 = inf × 2.0 = inf")
+    assert where == "  where v1 = sqrt(w) = sqrt(0.0) = 0.0"
+    assert line.endswith(": h = w.sqrt()")
+    assert path == "  path to the loss: w → v1 → v3"
+    assert found.value.source == h.source
+
+
+def test_a_leaf_that_was_given_a_bad_number_is_named_with_the_line_that_gave_it() -> None:
+    w = Value(1.0, label="w")
+    with detect_anomaly():
+        w.data = math.inf
+        with pytest.raises(NonFiniteError, match=r"variable w = inf\n.*: w\.data = math\.inf"):
+            w + 1.0
+
+
+NAN = math.nan
+NAN_LOSSES = {
+    "a leaf": lambda: Value(NAN),
+    "computed": lambda: Value(-1.0).log(),
+    "from a nan": lambda: Value(NAN) * 2.0,
+    "a lost branch": lambda: where(0.0, Value(NAN), Value(1.0)),
+    "0 times inf": lambda: (Value(1e308) * 10.0) * 0.0,
+    "a power": lambda: Value(-1.0) ** 0.5,
+    "a sum": lambda: total([Value(1.0), Value(math.inf), Value(-math.inf)]),
+    "the root of a chain": lambda: Value(NAN) + 1.0 - 1.0 * Value(2.0).tanh(),
+}
+PASSES_OF = {
+    "backward": lambda loss: loss.backward(),
+    "backward with a callback": lambda loss: loss.backward(on_step=print),
+    "backward_steps": lambda loss: loss.backward_steps(),
+    "trace": lambda loss: trace(loss),
+    "grad": lambda loss: grad(loss, loss),
+    "value_and_grad": lambda loss: value_and_grad(loss, [loss]),
+}
+
+
+@pytest.mark.parametrize("run", PASSES_OF.values(), ids=PASSES_OF)
+@pytest.mark.parametrize("make", NAN_LOSSES.values(), ids=NAN_LOSSES)
+def test_a_nan_loss_never_passes(make: Callable[[], Value], run: Callable[[Value], object]) -> None:
+    loss = make()
+    with pytest.raises(NonFiniteError), detect_anomaly():
+        run(loss)
+
+
+def test_a_gradient_of_a_function_that_is_not_finite_never_passes() -> None:
+    with detect_anomaly():
+        with pytest.raises(NonFiniteError, match="inf"):
+            grad(lambda x: x.sqrt())(0.0)
+        assert grad(lambda x: x.relu())(0.0) == 0.0
+
+
+def test_what_an_earlier_pass_left_is_named_as_that() -> None:
+    w = Value(1.0, label="w")
+    w.grad = math.nan
+    with detect_anomaly(), pytest.raises(NonFiniteError, match=r"∂L/∂w = nan, left by an earlier pass"):
+        (w * 1.0).backward()
+    w.grad = 1e308
+    with detect_anomaly(), pytest.raises(NonFiniteError, match=r"adds up to inf with 1e\+308 from before"):
+        (w * 1e308).backward()
 
 
 @pytest.mark.parametrize("name", list(OPERATIONS))

@@ -1,6 +1,10 @@
 """Laws of watching steps of the backward pass."""
 
+import bdb
+import linecache
 import math
+import sys
+from types import FrameType
 
 import pytest
 
@@ -51,6 +55,27 @@ def test_a_callback_may_stop_the_pass() -> None:
     w = Value(2.0, label="w")
     with pytest.raises(StopIteration, match="w"):
         loss_of(w).backward(on_step=watch(w, stop))
+
+
+def test_it_stops_in_the_users_frame_with_its_variables_and_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    frames: list[FrameType] = []
+    monkeypatch.setattr(sys, "breakpointhook", lambda: frames.append(sys._getframe(1)))
+    w = Value(2.0, label="w")
+    loss_of(w).backward(on_step=watch(w, when=larger_than(99)))
+    (frame,) = frames
+    assert (frame.f_code.co_filename, frame.f_code.co_name) == (__file__, sys._getframe().f_code.co_name)
+    assert "watch(w, when=larger_than(99))" in linecache.getline(__file__, frame.f_lineno)
+    assert frame.f_locals["w"] is w
+    assert frame.f_locals["step"].contribution == 100.0
+
+
+def test_a_hook_that_raises_stops_the_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    def quit_debugger() -> None:
+        raise bdb.BdbQuit
+
+    monkeypatch.setattr(sys, "breakpointhook", quit_debugger)
+    with pytest.raises(bdb.BdbQuit):
+        loss_of(Value(2.0, label="w")).backward(on_step=watch("w"))
 
 
 def test_misuse_is_refused() -> None:
