@@ -51,13 +51,14 @@ def find_dot(setting: str | os.PathLike[str] | None = None) -> str | None:
 def run_dot(dot: str, source: str, suffix: str) -> bytes:
     """The picture of DOT text, in the format of that name: "svg", "png" or, with a dot of the system, "pdf".
 
+    "json0" gives the places of everything instead, in points.
+
     Raises:
         ValueError: this dot does not write that format.
         RuntimeError: the dot failed, or took longer than 120 s.
     """
-    allowed = ("svg", "png") if Path(dot).stem == "graphviz-pure" else ("svg", "png", "pdf")
-    if suffix not in allowed:
-        raise ValueError(f"{dot} writes {' and '.join(allowed)}, not {suffix}: install Graphviz for pdf")
+    if suffix == "pdf" and Path(dot).stem == "graphviz-pure":
+        raise ValueError(f"{dot} writes svg and png, not pdf: install Graphviz for that")
     command = [dot, f"-T{suffix}"] + (["-Gdpi=144"] if suffix == "png" else [])
     try:
         ran = subprocess.run(command, input=source.encode(), capture_output=True, timeout=TIMEOUT, check=False)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from autodiff.drawing.rendering import Drawing
     from autodiff.tracing.trace import Trace
 
-GIF_COLOURS = 128
+GIF_COLOURS = 64
 
 
 def draw_step(trace: Trace, step: int | None, **options: Any) -> Drawing:
@@ -142,9 +142,8 @@ def save_gif(trace: Trace, path: str | os.PathLike[str], seconds: float, width: 
     for picture in _pictures(trace, options):
         with Image.open(BytesIO(run_dot(dot, picture.source, "png"))) as page:
             size = (min(width, page.width), round(page.height * min(1, width / page.width)))
-            pages.append(page.convert("RGB").resize(size, Image.Resampling.LANCZOS))
-    colours = pages[-1].quantize(GIF_COLOURS)  # the last picture has all the colours: one palette for all, no flicker
-    pages = [page.quantize(palette=colours, dither=Image.Dither.NONE) for page in pages]
+            resized = page.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+            pages.append(resized.quantize(GIF_COLOURS, dither=Image.Dither.NONE))
     held = [round(1000 * seconds)] * len(pages)
     held[-1] *= 3
     pages[0].save(path, save_all=True, append_images=pages[1:], duration=held, loop=0, optimize=False)

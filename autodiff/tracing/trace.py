@@ -232,6 +232,45 @@ class Trace(Sequence[TracedStep]):
 
         return save_gif(self, path, seconds, width, **options)
 
+    def html(self, *, max_nodes: int | None = 300) -> str:
+        """The page that :meth:`to_html` writes, as text."""
+        from autodiff.tracing.player import html
+
+        return html(self, max_nodes=max_nodes)
+
+    def to_html(self, path: str | os.PathLike[str], *, max_nodes: int | None = 300) -> Path:
+        """Write a page that plays the pass in a browser, and return its path.
+
+        One file that loads nothing else and runs no foreign program: the graph, the equation of the step, the table of
+        all steps. Keys: ← and → step, Home and End, space plays, + − 0 change the size, d the colours. The address may
+        end in ``#step=12``. A click on a node shows the step that completes its gradient. Where labels tell of
+        modules, the graph can be folded by them. Without a dot the page has everything but the picture, and says so.
+
+        Args:
+            path: ends in ``.html``.
+            max_nodes: the greatest number of nodes to draw; a view with more is left out. None for no limit; 0 for no
+                picture.
+
+        Raises:
+            ValueError: the path or number is none of these; every view has more nodes; there are more than 20000
+                steps, or steps are left out before others; an operation of a loaded trace is not declared here.
+
+        >>> from pathlib import Path; from tempfile import TemporaryDirectory
+        >>> w = Value(3.0, label="w")
+        >>> with TemporaryDirectory() as folder: trace(w * w).to_html(Path(folder) / "square.html").name
+        'square.html'
+        """
+        from autodiff.tracing.player import save_html
+
+        return save_html(self, path, max_nodes)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        """What a notebook shows: the player, or the table where that would be too large."""
+        from autodiff.tracing.player import frame
+
+        shown = frame(self)
+        return {"text/plain": str(self)} | ({"text/html": shown} if shown else {})
+
     def _part(self, steps: tuple[TracedStep, ...]) -> Trace:
         return Trace(self.nodes, steps, self.seed, self.places)
 

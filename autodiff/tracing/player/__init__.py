@@ -1,0 +1,10 @@
+"""The player: one HTML file in which the backward pass is played, stepped and searched, with no network and no library.
+
+``layout`` asks Graphviz where everything goes, ``graph_svg`` draws that without a number in it, ``page`` puts the
+drawing, the saved trace and the program of the page together. The program is plain JavaScript: ``numbers.js`` writes
+numbers as Python does, ``model.js`` knows the pass, ``player.js`` shows it.
+"""
+
+from autodiff.tracing.player.page import frame, html, save_html
+
+__all__ = ["frame", "html", "save_html"]

@@ -1,0 +1,83 @@
+/** What the page shows: the nodes and steps of one backward pass, as `autodiff.tracing.dumps` saves them. */
+class Model {
+  constructor(saved) {
+    this.seed = real(saved.seed);
+    this.nodes = saved.nodes.map(([name, op, data, operands, initial, gradient], place) => ({
+      place, name, op, operands,
+      data: real(data),
+      initial: initial === null ? null : real(initial),
+      gradient: gradient === null ? null : real(gradient),
+    }));
+    this.root = this.nodes[this.nodes.length - 1];
+    /** How many contributions each node receives in the whole pass. */
+    this.expected = this.nodes.map(() => 0);
+    for (const node of this.nodes) for (const operand of node.operands) this.expected[operand] += 1;
+    this.steps = saved.steps.map(([place, node, parent, position, ...numbers]) => {
+      const [local, upstream, contribution, before, after] = numbers.map(real);
+      return {
+        place, position, local, upstream, contribution, before, after,
+        node: this.nodes[node],
+        parent: this.nodes[parent],
+        edge: `${node}_${position}`,
+      };
+    });
+    this.stepOfEdge = new Map(this.steps.map((step) => [step.edge, step]));
+    this.scale = scale([
+      ...this.nodes.filter((node) => node.gradient !== null).map((node) => node.gradient),
+      ...this.steps.map((step) => step.contribution),
+    ]);
+  }
+
+  /**
+   * Each node's gradient after so many steps, how many contributions it has received, and its state: "constant",
+   * "waiting" for a first contribution, "partial", or "final". The gradient is null where there is none yet.
+   */
+  at(taken) {
+    const states = this.nodes.map((node) => ({ gradient: node.initial === 0 ? null : node.initial, received: 0 }));
+    states[this.root.place].gradient = this.root.initial;
+    for (const step of this.steps.slice(0, taken)) {
+      const state = states[step.parent.place];
+      state.gradient = step.after;
+      state.received += 1;
+    }
+    states.forEach((state, place) => {
+      const rest = this.expected[place] - state.received;
+      if (this.nodes[place].op === "constant") state.state = "constant";
+      else state.state = rest === 0 ? "final" : state.gradient === null ? "waiting" : "partial";
+    });
+    return states;
+  }
+}
+
+/** A saved number: those that JSON has no notation for are strings. */
+function real(saved) {
+  return { nan: NaN, inf: Infinity, "-inf": -Infinity }[saved] ?? saved;
+}
+
+/** The bounds of the levels 2 to 5 of size: round numbers, in steps of 1-2-5, of 10 or of 1000 as the sizes spread. */
+function scale(gradients) {
+  const found = gradients.map(Math.abs).filter((size) => size > 0 && Number.isFinite(size));
+  const sizes = found.length ? found : [1];
+  const [least, greatest] = sizes.reduce(([a, b], size) => [Math.min(a, size), Math.max(b, size)], [Infinity, 0]);
+  let bounds = [];
+  for (const [steps, decades] of [[[5, 2, 1], 1], [[1], 1], [[1], 3]]) {
+    bounds = [];
+    let exponent = Number(greatest.toExponential().split("e")[1]);
+    while (bounds.length < 4) {
+      for (const step of steps) {
+        const bound = Number(`${step}e${exponent}`);
+        if (bound <= greatest && bounds.length < 4) bounds.unshift(bound);
+      }
+      exponent -= decades;
+    }
+    if (bounds[0] <= 10 * least) break;
+  }
+  return bounds;
+}
+
+/** The level of a gradient's size: 0 for 0, 5 for the greatest, infinities and nan. */
+function level(gradient, bounds) {
+  const size = Math.abs(gradient);
+  if (Number.isNaN(size)) return 5;
+  return size === 0 ? 0 : 1 + bounds.filter((bound) => size >= bound).length;
+}

@@ -1,0 +1,119 @@
+"""The page as one text: the drawing, the saved trace, style and program."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from base64 import b64encode
+from dataclasses import replace
+from hashlib import sha256
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from autodiff.drawing import find_dot
+from autodiff.drawing.rendering import HINT
+from autodiff.drawing.text import sign
+from autodiff.operations import OPERATIONS
+from autodiff.tracing.frames import check_begins, values
+from autodiff.tracing.player.graph_svg import graph_svg
+from autodiff.tracing.player.layout import views
+from autodiff.tracing.storage import dumps
+from autodiff.tracing.text import one_line
+
+if TYPE_CHECKING:
+    from autodiff.tracing.trace import Trace
+
+MAX_STEPS = 20_000
+PROGRAM = ("numbers.js", "model.js", "player.js")
+NOTEBOOK_NODES = 100
+NOTEBOOK_STEPS = 400
+"""Of a page that comes unasked: a notebook keeps it in its file."""
+
+
+def html(trace: Trace, *, max_nodes: int | None = 300) -> str:
+    """The page as HTML text. See :meth:`Trace.to_html`."""
+    if max_nodes is not None and (not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < 0):
+        raise ValueError(f"max_nodes must be an int from 0 on, or None, not {max_nodes!r}")
+    check_begins(trace)
+    if len(trace) > MAX_STEPS:
+        raise ValueError(
+            f"{len(trace)} steps are more than a page can show: play the first of them, trace[:{MAX_STEPS}]"
+        )
+    style, program = _asset("player.css"), "\n".join(map(_asset, PROGRAM))
+    root = trace.root
+    parts = {
+        "TITLE": escape(f"∂L, L = {one_line(root.name)}"),
+        "POLICY": _policy(style, program),
+        "STYLE": style,
+        "GRAPH": _graph(trace, max_nodes),
+        "TRACE": _embedded(json.loads(dumps(_printable(trace)))),
+        "SIGNS": _embedded(
+            {op: sign(OPERATIONS[op]) for op in sorted({n.op for n in trace.nodes}) if op in OPERATIONS}
+        ),
+        "PROGRAM": program,
+    }
+    # One pass over the template: what a part contains is never taken for a place to put another.
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("player.html"))
+
+
+def save_html(trace: Trace, path: str | os.PathLike[str], max_nodes: int | None) -> Path:
+    """See :meth:`Trace.to_html`."""
+    path = Path(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise ValueError(f"the file must end in .html, not {path.name!r}")
+    path.write_text(html(trace, max_nodes=max_nodes), encoding="utf-8", newline="\n")
+    return path
+
+
+def frame(trace: Trace) -> str | None:
+    """The page in a frame of its own for a notebook: ids, style and program of several never meet.
+
+    None if it would be too large for a notebook, or is not to be drawn.
+    """
+    if len(trace) > NOTEBOOK_STEPS:
+        return None
+    try:
+        page = html(trace, max_nodes=NOTEBOOK_NODES)
+    except ValueError:
+        return None
+    name = escape(one_line(trace.root.name), quote=True)
+    return (
+        f'<iframe title="Backward pass of {name}, step by step" sandbox="allow-scripts" '
+        f'style="width: 100%; height: 620px; border: 1px solid #8884; border-radius: 8px" '
+        f'srcdoc="{escape(page, quote=True)}"></iframe>'
+    )
+
+
+def _graph(trace: Trace, max_nodes: int | None) -> str:
+    dot = find_dot()
+    if dot is None:
+        return f'<p class="hint">There is no picture here: {escape(HINT)}, and write this page again.</p>'
+    if max_nodes == 0:
+        return ""
+    nodes = values(trace)
+    place = {node: number for number, node in enumerate(nodes)}
+    return "\n".join(graph_svg(view, number, place) for number, view in enumerate(views(nodes[-1], dot, max_nodes)))
+
+
+def _printable(trace: Trace) -> Trace:
+    """The trace with names that no control character disturbs."""
+    nodes = tuple(node._replace(name=one_line(node.name)) for node in trace.nodes)
+    return replace(trace, nodes=nodes)
+
+
+def _embedded(content: object) -> str:
+    """JSON that no browser can take for markup."""
+    return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
+
+
+def _asset(name: str) -> str:
+    return (files(__package__) / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, program: str) -> str:
+    """The rules for the browser: this style and this program, and nothing from anywhere else."""
+    hashes = [b64encode(sha256(text.encode()).digest()).decode() for text in (style, program)]
+    return f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'"

@@ -1,0 +1,414 @@
+const PADDING = 8; // of the stage, as in the style
+const [SMALLEST, READABLE, LARGEST] = [0.72, 0.85, 1.7]; // a graph that does not fit when so small is scrolled
+
+/** Shows a model in the page: text and classes change, the drawing stays. */
+class Player {
+  constructor(page, model, signs) {
+    this.page = page;
+    this.signs = signs;
+    this.find = (id) => page.getElementById(id);
+    this.taken = this.asked() ?? 0;
+    this.timer = null;
+    this.zoom = null; // null fits the window
+    this.views = [...page.querySelectorAll("svg.view")].map((svg) => new View(svg));
+    this.view = this.views[0] ?? null;
+    this.listen();
+    this.offerViews();
+    this.find("zoom").hidden = !this.view;
+    this.setModel(model);
+  }
+
+  /** Show another pass over the same graph: every number, colour and step follows. */
+  setModel(model) {
+    this.model = model;
+    const { root, nodes, steps } = model;
+    this.find("root").textContent = `L = ${root.name === "L" ? "" : `${root.name} = `}${number(root.data)}`;
+    this.find("size").textContent = `${counted(nodes.length, "node")}, ${counted(steps.length, "step")}`;
+    this.find("slider").max = steps.length;
+    this.fillTable();
+    this.fillLegend();
+    for (const view of this.views) view.setModel(model, this.signs);
+    this.go(Math.min(this.taken, steps.length));
+  }
+
+  /** Show the graph after so many steps. */
+  go(taken) {
+    const { model } = this;
+    this.taken = Math.max(0, Math.min(taken, model.steps.length));
+    const step = model.steps[this.taken - 1] ?? null;
+    const states = model.at(this.taken);
+    this.view?.show(model, states, this.taken, step);
+    this.view?.reveal(this.find("stage"), step, this.page);
+    this.tell(step, states);
+    this.markRow(step);
+    this.remember(step);
+    const [slider, atEnd] = [this.find("slider"), this.taken === model.steps.length];
+    slider.value = this.taken;
+    slider.setAttribute("aria-valuetext", step ? `step ${step.place}, ${line(step)}` : "start");
+    this.find("where").textContent = step ? `step ${step.place} of ${model.steps.length}` : "start";
+    for (const id of ["first", "back"]) this.find(id).disabled = this.taken === 0;
+    for (const id of ["next", "last"]) this.find(id).disabled = atEnd;
+    if (atEnd) this.pause();
+  }
+
+  play() {
+    if (this.taken === this.model.steps.length) this.go(0);
+    if (!this.model.steps.length) return;
+    this.setPlaying(true);
+    const tick = () => {
+      this.timer = setTimeout(tick, Number(this.find("speed").value));
+      this.go(this.taken + 1);
+    };
+    this.timer = setTimeout(tick, Number(this.find("speed").value) / 2);
+  }
+
+  pause() {
+    clearTimeout(this.timer);
+    this.timer = null;
+    this.setPlaying(false);
+  }
+
+  get playing() {
+    return this.timer !== null;
+  }
+
+  setPlaying(playing) {
+    const button = this.find("play");
+    this.page.body.classList.toggle("playing", playing);
+    button.setAttribute("aria-label", playing ? "pause" : "play");
+    this.find("spoken").setAttribute("aria-live", playing ? "off" : "polite");
+  }
+
+  // ── What is said about a step ───────────────────────────────────────────────────────────────
+
+  tell(step, states) {
+    const { root, seed } = this.model;
+    const say = (id, text) => (this.find(id).textContent = text);
+    const outside = step && Number.isNaN(step.local * step.upstream) && step.contribution === 0;
+    this.page.body.classList.toggle("at-start", !step);
+    const [target, source] = [step ? step.parent.name : root.name, step?.node.name ?? ""].map(shortened);
+    this.find("equation").title = step ? line(step) : "";
+    this.find("equation").classList.toggle("long", 2 * target.length + 2 * source.length > 30);
+    say("target", `∂L/∂${target}`);
+    say("adds", step ? "+=" : "=");
+    say("local-name", step ? `∂${source}/∂${target}` : number(root.initial));
+    say("local", step ? number(step.local) : "");
+    say("upstream-name", step ? `∂L/∂${source}` : "");
+    say("upstream", step ? number(step.upstream) : "");
+    say("contribution", step ? number(step.contribution) : "");
+    if (!step) {
+      const begins = root.initial === 1 ? "The derivative of L with respect to itself is 1." : `The pass begins with ${number(seed)}.`;
+      say("sum", `The forward pass is done; no other gradient is computed yet. ${begins}`);
+      say("spoken", `Start. L is ${number(root.data)}. ${begins}`);
+      return;
+    }
+    const { state, received } = states[step.parent.place];
+    const expected = this.model.expected[step.parent.place];
+    const whole = state === "final" ? "final" : `${received} of ${expected} contributions`;
+    const zero = outside ? " Nothing flows through a zero." : "";
+    say("sum", `∂L/∂${step.parent.name}: ${number(step.before)} → ${number(step.after)}, ${whole}.${zero}`);
+    say("spoken", `Step ${step.place}: ${line(step)}. The gradient of ${step.parent.name} is now ${number(step.after)}, ${whole}.${zero}`);
+  }
+
+  fillTable() {
+    const rows = this.model.steps.map((step) => {
+      const row = this.page.createElement("tr");
+      const link = this.page.createElement("a");
+      link.href = `#step=${step.place}`;
+      link.textContent = step.place;
+      const numbers = [step.local, step.upstream, step.contribution, step.after].map(number);
+      for (const content of [link, shortened(step.parent.name), ...numbers]) row.insertCell().append(content);
+      row.dataset.step = step.place;
+      row.title = line(step);
+      return row;
+    });
+    this.rows = rows;
+    this.row = null;
+    this.find("rows").replaceChildren(...rows);
+  }
+
+  markRow(step) {
+    this.row?.removeAttribute("aria-current");
+    this.row = step ? this.rows[step.place] : null;
+    this.row?.setAttribute("aria-current", "step");
+    const table = this.find("steps");
+    if (!this.row) table.scrollTop = 0;
+    else {
+      const middle = this.row.offsetTop + this.row.offsetHeight / 2 - table.clientHeight / 2;
+      if (Math.abs(middle - table.scrollTop) > table.clientHeight / 3) table.scrollTop = middle;
+    }
+  }
+
+  fillLegend() {
+    const bounds = this.model.scale;
+    const texts = ["0", `< ${short(bounds[0])}`, ...bounds.map((bound) => `≥ ${short(bound)}`)];
+    const title = this.page.createElement("span");
+    title.textContent = "size of gradient";
+    const swatches = texts.map((text, place) => {
+      const swatch = this.page.createElement("span");
+      swatch.className = `swatch grad-${place}`;
+      swatch.textContent = text;
+      return swatch;
+    });
+    this.find("legend").replaceChildren(title, ...swatches);
+  }
+
+  // ── Views, size, theme, address ─────────────────────────────────────────────────────────────
+
+  offerViews() {
+    const choice = this.find("views");
+    choice.hidden = this.views.length < 2;
+    for (const view of this.views) {
+      const [label, input] = [this.page.createElement("label"), this.page.createElement("input")];
+      Object.assign(input, { type: "radio", name: "view", checked: view === this.view });
+      input.addEventListener("change", () => this.choose(view));
+      label.append(input, view.title);
+      choice.append(label);
+    }
+    this.fit();
+  }
+
+  choose(chosen) {
+    for (const view of this.views) view.svg.toggleAttribute("hidden", view !== chosen);
+    this.view = chosen;
+    this.zoom = null;
+    this.fit();
+    this.go(this.taken);
+  }
+
+  /** Make the graph as large as was asked for, or as fits the window and can still be read. */
+  fit() {
+    if (!this.view) return;
+    const stage = this.find("stage");
+    const room = [stage.clientWidth - 2 * PADDING, stage.clientHeight - 2 * PADDING];
+    const fitting = Math.min(room[0] / this.view.width, room[1] / this.view.height, LARGEST);
+    const zoom = this.zoom ?? (fitting < SMALLEST ? READABLE : fitting);
+    this.view.svg.setAttribute("width", Math.floor(this.view.width * zoom));
+    this.view.svg.setAttribute("height", Math.floor(this.view.height * zoom));
+  }
+
+  resize(how) {
+    const now = this.view.svg.getBoundingClientRect().width / this.view.width;
+    const factor = { in: 1.25, out: 0.8 }[how];
+    this.zoom = factor ? Math.max(0.1, Math.min(now * factor, 8)) : null;
+    this.fit();
+    this.view.reveal(this.find("stage"), this.model.steps[this.taken - 1] ?? null, this.page);
+  }
+
+  toggleTheme() {
+    const root = this.page.documentElement;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+  }
+
+  /** Keep the step in the address, where the page has one of its own. */
+  remember(step) {
+    if (location.protocol === "about:") return;
+    const wanted = step ? `#step=${step.place}` : "";
+    if (location.hash !== wanted) history.replaceState(null, "", wanted || location.pathname + location.search);
+  }
+
+  /** How many steps the address asks for, as `#step=12` or `#12`: that step is the last of them. */
+  asked() {
+    const found = /^#(?:step=)?(\d+)$/.exec(location.hash);
+    return found ? Number(found[1]) + 1 : null;
+  }
+
+  // ── What the reader does ────────────────────────────────────────────────────────────────────
+
+  listen() {
+    const moves = {
+      first: () => this.go(0),
+      back: () => this.go(this.taken - 1),
+      next: () => this.go(this.taken + 1),
+      last: () => this.go(this.model.steps.length),
+    };
+    const stepping = (move) => () => {
+      this.pause();
+      move();
+    };
+    const toggle = () => (this.playing ? this.pause() : this.play());
+    for (const [id, move] of Object.entries(moves)) this.find(id).addEventListener("click", stepping(move));
+    this.find("play").addEventListener("click", toggle);
+    this.find("theme").addEventListener("click", () => this.toggleTheme());
+    this.find("slider").addEventListener("input", (event) => stepping(() => this.go(Number(event.target.value)))());
+    for (const button of this.find("zoom").children) {
+      button.addEventListener("click", () => this.resize(button.dataset.zoom));
+    }
+    const keys = {
+      ArrowRight: stepping(moves.next),
+      ArrowLeft: stepping(moves.back),
+      Home: stepping(moves.first),
+      End: stepping(moves.last),
+      " ": toggle,
+      "+": () => this.view && this.resize("in"),
+      "-": () => this.view && this.resize("out"),
+      0: () => this.view && this.resize("fit"),
+      d: () => this.toggleTheme(),
+    };
+    this.page.addEventListener("keydown", (event) => {
+      const own = event.target.closest?.("input, select, button, a");
+      const typed = own && (own.matches("input, select") || event.key === " ");
+      if (!keys[event.key] || typed || event.ctrlKey || event.altKey || event.metaKey) return;
+      event.preventDefault();
+      keys[event.key]();
+    });
+    this.find("rows").addEventListener("click", (event) => {
+      event.preventDefault();
+      const row = event.target.closest("tr");
+      if (row) stepping(() => this.go(Number(row.dataset.step) + 1))();
+    });
+    this.find("stage").addEventListener("click", (event) => {
+      const step = this.view?.stepAt(event.target, this.model);
+      if (step) stepping(() => this.go(step.place + 1))();
+    });
+    addEventListener("hashchange", stepping(() => this.go(this.asked() ?? 0)));
+    addEventListener("resize", () => this.fit());
+  }
+}
+
+/** One drawing of the graph: its boxes and arrows, with the nodes and edges they stand for. */
+class View {
+  constructor(svg) {
+    this.svg = svg;
+    this.title = svg.dataset.title;
+    this.width = svg.viewBox.baseVal.width;
+    this.height = svg.viewBox.baseVal.height;
+    this.boxOf = new Map();
+    this.boxes = [...svg.querySelectorAll(".node[data-nodes]")].map((group) => {
+      const box = new Part(group, ["data", "grad"]);
+      box.nodes = group.dataset.nodes.split(" ").map(Number);
+      for (const member of group.dataset.members.split(" ")) this.boxOf.set(Number(member), box);
+      return box;
+    });
+    this.arrows = [...svg.querySelectorAll(".edge[data-edges]")].map((group) => {
+      const arrow = new Part(group, ["local", "contribution"]);
+      arrow.edges = group.dataset.edges.split(" ");
+      return arrow;
+    });
+  }
+
+  /** Write the numbers that hold for the whole pass. */
+  setModel(model) {
+    for (const box of this.boxes) box.write("data", span(box.nodes.map((place) => model.nodes[place].data)));
+    for (const arrow of this.arrows) {
+      const step = model.stepOfEdge.get(arrow.edges[0]);
+      arrow.write("local", step ? `×${short(step.local)}` : "");
+    }
+  }
+
+  /** Show the graph after so many steps, of which the last one is active. */
+  show(model, states, taken, step) {
+    const ends = step ? [this.boxOf.get(step.node.place), this.boxOf.get(step.parent.place)] : [];
+    for (const box of this.boxes) {
+      const of = box.nodes.map((place) => states[place]);
+      const known = of.filter((state) => state.gradient !== null).map((state) => state.gradient);
+      const all = known.length === of.length;
+      const state = of.every((one) => one.state === "final") ? "final" : known.length ? "partial" : "waiting";
+      box.write("grad", known.length ? span(known) + (state === "final" ? "" : " + …") : "not computed");
+      const size = known.length ? `grad-${Math.max(...known.map((gradient) => level(gradient, model.scale)))}` : "";
+      const active = box === ends[1] ? "active operand" : box === ends[0] ? "active result" : "";
+      const lost = all && [...known, ...box.nodes.map((place) => model.nodes[place].data)].some(Number.isNaN);
+      box.mark([state, size, active, lost ? "lost" : ""]);
+      box.hint(box.nodes.map((place, at) => describe(model.nodes[place], of[at])).join("\n"));
+    }
+    for (const arrow of this.arrows) {
+      const steps = arrow.edges.map((edge) => model.stepOfEdge.get(edge)).filter((one) => one && one.place < taken);
+      const whole = steps.length === arrow.edges.length;
+      const one = whole && steps.every((other) => other.parent === steps[0].parent);
+      const sum = one ? steps.reduce((total, other) => total + other.contribution, 0) : null;
+      arrow.write("contribution", one ? `+= ${short(sum)}` : "");
+      const greatest = Math.max(...(one ? [sum] : steps.map((other) => other.contribution)).map((c) => level(c, model.scale)));
+      arrow.mark([steps.length ? `taken grad-${greatest}` : "", step && arrow.edges.includes(step.edge) ? "active" : ""]);
+      arrow.hint(steps.length === 1 ? line(steps[0]) : "");
+    }
+  }
+
+  /** The step that a click means: that of an edge, or the one that completes the gradient of a node. */
+  stepAt(target, model) {
+    const edge = target.closest(".edge[data-edges]");
+    if (edge) return model.stepOfEdge.get(edge.dataset.edges.split(" ").at(-1));
+    const node = target.closest(".node[data-nodes]");
+    const places = node ? node.dataset.nodes.split(" ").map(Number) : [];
+    return model.steps.findLast((step) => places.includes(step.parent.place));
+  }
+
+  /** Scroll the stage so that the ends of the active edge are seen; at the start, the root. */
+  reveal(stage, step, page) {
+    const places = step ? [step.node.place, step.parent.place] : [Math.max(...this.boxOf.keys())];
+    const seen = stage.getBoundingClientRect();
+    const rects = places.map((place) => this.boxOf.get(place)?.group.getBoundingClientRect()).filter(Boolean);
+    if (!rects.length) return;
+    const margin = 12;
+    const box = {
+      left: Math.min(...rects.map((rect) => rect.left)) - margin,
+      right: Math.max(...rects.map((rect) => rect.right)) + margin,
+      top: Math.min(...rects.map((rect) => rect.top)) - margin,
+      bottom: Math.max(...rects.map((rect) => rect.bottom)) + margin,
+    };
+    const last = rects.at(-1); // where both do not fit, the operand counts
+    const move = (low, high, from, to, lastLow, lastHigh) => {
+      if (low >= from && high <= to) return 0;
+      if (high - low > to - from) return (lastLow + lastHigh) / 2 - (from + to) / 2;
+      return (low + high) / 2 - (from + to) / 2;
+    };
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches || page.body.classList.contains("playing");
+    stage.scrollBy({
+      left: move(box.left, box.right, seen.left, seen.right, last.left, last.right),
+      top: move(box.top, box.bottom, seen.top, seen.bottom, last.top, last.bottom),
+      behavior: still ? "instant" : "smooth",
+    });
+  }
+}
+
+/** A group of the drawing whose texts and classes change; what stays the same is not written again. */
+class Part {
+  constructor(group, texts) {
+    this.group = group;
+    this.still = group.getAttribute("class");
+    this.marks = null;
+    this.title = group.querySelector("title");
+    this.texts = Object.fromEntries(texts.map((name) => [name, group.querySelector(`text.${name}`)]));
+  }
+
+  write(name, text) {
+    const element = this.texts[name];
+    if (element && element.textContent !== text) element.textContent = text;
+  }
+
+  mark(classes) {
+    const marks = [this.still, ...classes].filter(Boolean).join(" ");
+    if (marks !== this.marks) this.group.setAttribute("class", marks);
+    this.marks = marks;
+  }
+
+  hint(text) {
+    if (this.title.textContent !== text) this.title.textContent = text;
+  }
+}
+
+/** The step as a trace prints it. */
+function line(step) {
+  const [out, parent] = [step.node.name, step.parent.name];
+  const numbers = `${number(step.local)} × ${number(step.upstream)} = ${number(step.contribution)}`;
+  return `∂L/∂${parent} += ∂${out}/∂${parent} · ∂L/∂${out} = ${numbers}`;
+}
+
+/** A node with all the digits of its numbers. */
+function describe(node, state) {
+  const gradient = state.gradient === null ? "not computed" : String(state.gradient).replace("-", "−");
+  return `${node.name}: ${node.op}\ndata ${String(node.data).replace("-", "−")}\ngradient ${gradient}`;
+}
+
+/** The end of a long name, from a dot on if there is one: `…0.weights.2`. */
+function shortened(name) {
+  const letters = [...name];
+  if (letters.length <= 16) return name;
+  const end = letters.slice(-15);
+  return `…${end.slice(end.indexOf(".") + 1).join("")}`;
+}
+
+const counted = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+
+const saved = (id) => JSON.parse(document.getElementById(id).textContent);
+const player = new Player(document, new Model(saved("trace")), saved("signs"));
