@@ -1,1 +1,8 @@
-"""Side by side with peers, in one run: ``python -m benchmarks``."""
+"""Side by side with peers, in one run, on one core: ``python -m benchmarks``."""
+
+import os
+
+for library in ("OMP", "MKL", "OPENBLAS", "VECLIB_MAXIMUM", "NUMEXPR"):  # read when NumPy and its peers are loaded
+    os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+os.environ.setdefault("JAX_ENABLE_X64", "1")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")

@@ -1,4 +1,4 @@
-"""The eager engine beside micrograd: the moons job (W3), and growth with the size of the graph (W8).
+"""The eager engine: micrograd's own job (W3), and growth with the size of the graph (W8).
 
 W3 is micrograd's own job: an MLP of 2-16-16-1 neurons with relu, hinge loss plus 1e-4 times the sum of the squared
 parameters, on 100 points of two moons; timed is one value and gradient. W8 builds chains, trees and fan-outs.
@@ -16,10 +16,7 @@ from typing import Any, NamedTuple
 import autodiff
 import nn
 
-REPEATS = 7
 PENALTY = 1e-4
-AGREE = 1e-9
-"""Relative difference allowed between two engines' results: they sum in different orders."""
 
 
 class Peer(NamedTuple):
@@ -83,33 +80,6 @@ def moons_micrograd() -> Callable[[], tuple[float, list[float]]]:
         return loss.data, [parameter.grad for parameter in model.parameters()]
 
     return job
-
-
-def w3() -> list[dict[str, Any]]:
-    """Median seconds of one value and gradient, interleaved; results are checked equal first."""
-    jobs: dict[str, Callable[[], tuple[float, list[float]]]] = {
-        "autodiff": moons_ours(),
-        "autodiff, written out": moons_ours(expanded=True),
-    }
-    if micrograd() is not None:
-        jobs["micrograd"] = moons_micrograd()
-    loss, gradient = jobs["autodiff"]()
-    for name, job in jobs.items():
-        other, others = job()
-        pairs = [(loss, other), *zip(gradient, others)]
-        if any(abs(a - b) > AGREE * max(1.0, abs(a)) for a, b in pairs):
-            raise AssertionError(f"{name} gives another loss or gradient: nothing is timed")
-    seconds: dict[str, list[float]] = {name: [] for name in jobs}
-    for _ in range(REPEATS):
-        for name, job in jobs.items():
-            gc.collect()  # what the job before left in cycles is not this one's
-            start = time.perf_counter()
-            job()
-            seconds[name].append(time.perf_counter() - start)
-    medians = {name: statistics.median(times) for name, times in seconds.items()}
-    return [
-        {"engine": name, "seconds": median, "ratio": median / medians["autodiff"]} for name, median in medians.items()
-    ]
 
 
 # ── W8 ───────────────────────────────────────────────────────────────────────────────────────────
