@@ -44,7 +44,7 @@ def test_parameters_keep_the_order_in_which_they_are_given():
 
 def test_a_leaf_without_a_place_is_refused_by_name():
     root, w, x, _ = graph()
-    with pytest.raises(ValueError, match="neither inputs nor parameters: v3$"):
+    with pytest.raises(ValueError, match=r"neither inputs nor parameters: v3$"):
         flatten(root, inputs=[x], parameters=[w])
 
 
