@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.operations import Operation
+from autodiff.operations import DETACHED, Operation
 
 
 class Instruction(NamedTuple):
@@ -114,14 +113,25 @@ class Program:
             return self.inputs[slot - self.first_input]
         return self.labels.get(slot) or f"v{slot}"
 
+    def depends(self, on: Sequence[int]) -> NDArray[np.bool_]:
+        """(slots,): which slots depend on one of those given, themselves included."""
+        return self._reached(on, None)
+
     def active(self, wrt: Sequence[int]) -> NDArray[np.bool_]:
-        """(slots,): which slots depend on one of those given, themselves included: gradients flow through these."""
-        depends = np.zeros(self.slots, bool)
-        depends[list(wrt)] = True
-        starts = self.starts.tolist()
-        for place, (start, end) in enumerate(pairwise(starts)):
-            depends[self.first_result + place] = depends[self.operands[start:end]].any()
-        return depends
+        """(slots,): through which slots a gradient flows to one of those given, themselves included."""
+        return self._reached(wrt, DETACHED)
+
+    def _reached(self, origins: Sequence[int], stop: Operation | None) -> NDArray[np.bool_]:
+        reached = [False] * self.slots
+        for slot in origins:
+            reached[slot] = True
+        stops = [op is stop for op in self.operations]
+        operands, starts = self.operands.tolist(), self.starts.tolist()
+        codes = self.opcodes.tolist()
+        for slot, (code, start, end) in enumerate(zip(codes, starts, starts[1:]), self.first_result):
+            if not stops[code] and any(map(reached.__getitem__, operands[start:end])):
+                reached[slot] = True
+        return np.array(reached, bool)
 
     def __str__(self) -> str:
         lines = [

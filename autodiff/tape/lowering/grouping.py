@@ -1,0 +1,78 @@
+"""Grouping: instructions of the same kind that do not wait for each other stand side by side, as a layer's dots."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from autodiff.operations import dot
+from autodiff.tape.lowering.rewriting import Slots, keep
+from autodiff.tape.program import Program
+
+
+def group(program: Program) -> Program:
+    """The program with its instructions level by level, and on each level those of one operation together.
+
+    What uses a result, or an input, uses it in the same order as before, so that its gradient adds up in that order;
+    only parameters may get their contributions in another one. Dots take what depends on no input on the left, and
+    those that share what is on the right stand together.
+    """
+    program = _weights_left(program)
+    lengths = np.diff(program.starts)
+    kinds = program.opcodes * (lengths.max(initial=0) + 1) + lengths
+    levels = np.array(_levels(program, kinds.tolist()), np.int64)
+    levels[program.shared :] += levels[: program.shared].max(initial=-1) + 1  # the shared ones stay in front
+    order = np.lexsort((kinds, levels))
+    ends = np.flatnonzero(np.diff(levels[order]) | np.diff(kinds[order])) + 1
+    alike = np.split(order, ends) if len(order) else []
+    return keep(program, np.concatenate([order[:0], *(_together(program, places) for places in alike)]), program.shared)
+
+
+def _levels(program: Program, kinds: list[int]) -> list[int]:
+    """For each instruction, how many must come before it: its operands, and other kinds of earlier users of these."""
+    first_input, first_result = program.first_input, program.first_result
+    level = [0] * first_result
+    last_use, last_kind = [0] * program.slots, [-1] * program.slots
+    operands, starts = program.operands.tolist(), program.starts.tolist()
+    for kind, start, end in zip(kinds, starts, starts[1:]):
+        own = 0
+        used = [slot for slot in operands[start:end] if slot >= first_input]
+        for slot in used:
+            own = max(own, level[slot] + 1, last_use[slot] + (last_kind[slot] != kind))
+        for slot in used:
+            last_use[slot] = own
+            last_kind[slot] = kind
+        level.append(own)
+    return level[first_result:]
+
+
+def _weights_left(program: Program) -> Program:
+    """The program whose dots have in their left half what depends on no input, where only their right half does not."""
+    if dot not in program.operations:
+        return program
+    varying = program.depends(range(program.first_input, program.first_result))
+    operands = program.operands.copy()
+    for place in np.flatnonzero(program.opcodes == program.operations.index(dot)):
+        start, end = program.starts[place], program.starts[place + 1]
+        left, right = np.split(program.operands[start:end], 2)
+        if varying[left].any() and not varying[right].any():
+            operands[start:end] = np.concatenate([right, left])
+    return replace(program, operands=operands)
+
+
+def _together(program: Program, places: Slots) -> Slots:
+    """Dots of one level, those with the same right half together: only where no other right half has a slot of it."""
+    if program.operations[program.opcodes[places[0]]] is not dot:
+        return places
+    half = int(program.starts[places[0] + 1] - program.starts[places[0]]) // 2
+    operands = program.operands[program.starts[places][:, None] + np.arange(2 * half)]
+    met: dict[bytes, int] = {}
+    rank = [met.setdefault(right.tobytes(), len(met)) for right in np.ascontiguousarray(operands[:, half:])]
+    firsts = np.unique(rank, return_index=True)[1]
+    used = np.concatenate([*(np.unique(operands[at, half:]) for at in firsts), np.unique(operands[:, :half])])
+    used = used[used >= program.first_input]
+    if len(np.unique(used)) < len(used):
+        return places
+    grouped: Slots = places[np.argsort(rank, kind="stable")]
+    return grouped
