@@ -36,7 +36,7 @@ def graph_svg(view: View, number: int, place: Mapping[Value, int]) -> str:
     width, height = view.size
     count = len(view.places)
     head = (
-        f'<svg class="view" data-view="{number}" data-title="{escape(view.title)}"{" hidden" * (number > 0)} role="img" '
+        f'<svg class="view" data-title="{escape(view.title)}"{" hidden" * (number > 0)} role="img" '
         f'aria-label="Computation graph, {count} boxes: the table of steps says the same in words" '
         f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">'
     )

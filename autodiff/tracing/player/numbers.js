@@ -37,7 +37,7 @@ function scientific(size, digits) {
 }
 
 function trimmed(text) {
-  return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+  return text.includes(".") ? text.replace(/\.?0*$/, "") : text;
 }
 
 /** As drawings write numbers: 4 significant digits. */

@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING
 
 from autodiff.drawing import find_dot
 from autodiff.drawing.rendering import HINT
-from autodiff.drawing.text import sign
-from autodiff.operations import OPERATIONS
 from autodiff.tracing.frames import check_begins, values
 from autodiff.tracing.player.graph_svg import graph_svg
 from autodiff.tracing.player.layout import views
@@ -39,9 +37,7 @@ def html(trace: Trace, *, max_nodes: int | None = 300) -> str:
         raise ValueError(f"max_nodes must be an int from 0 on, or None, not {max_nodes!r}")
     check_begins(trace)
     if len(trace) > MAX_STEPS:
-        raise ValueError(
-            f"{len(trace)} steps are more than a page can show: play the first of them, trace[:{MAX_STEPS}]"
-        )
+        raise ValueError(f"{len(trace)} steps are too many for a page: play the first of them, trace[:{MAX_STEPS}]")
     style, program = _asset("player.css"), "\n".join(map(_asset, PROGRAM))
     root = trace.root
     parts = {
@@ -50,9 +46,6 @@ def html(trace: Trace, *, max_nodes: int | None = 300) -> str:
         "STYLE": style,
         "GRAPH": _graph(trace, max_nodes),
         "TRACE": _embedded(json.loads(dumps(_printable(trace)))),
-        "SIGNS": _embedded(
-            {op: sign(OPERATIONS[op]) for op in sorted({n.op for n in trace.nodes}) if op in OPERATIONS}
-        ),
         "PROGRAM": program,
     }
     # One pass over the template: what a part contains is never taken for a place to put another.

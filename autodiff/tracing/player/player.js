@@ -3,9 +3,8 @@ const [SMALLEST, READABLE, LARGEST] = [0.72, 0.85, 1.7]; // a graph that does no
 
 /** Shows a model in the page: text and classes change, the drawing stays. */
 class Player {
-  constructor(page, model, signs) {
+  constructor(page, model) {
     this.page = page;
-    this.signs = signs;
     this.find = (id) => page.getElementById(id);
     this.taken = this.asked() ?? 0;
     this.timer = null;
@@ -27,7 +26,7 @@ class Player {
     this.find("slider").max = steps.length;
     this.fillTable();
     this.fillLegend();
-    for (const view of this.views) view.setModel(model, this.signs);
+    for (const view of this.views) view.setModel(model);
     this.go(Math.min(this.taken, steps.length));
   }
 
@@ -410,5 +409,4 @@ function shortened(name) {
 
 const counted = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
-const saved = (id) => JSON.parse(document.getElementById(id).textContent);
-const player = new Player(document, new Model(saved("trace")), saved("signs"));
+const player = new Player(document, new Model(JSON.parse(document.getElementById("trace").textContent)));

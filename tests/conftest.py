@@ -1,0 +1,3 @@
+"""Fixtures that tests of several folders share."""
+
+from tests.browser import browser as browser

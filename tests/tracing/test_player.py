@@ -1,0 +1,385 @@
+"""Laws of the player, seen in a real browser."""
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+import pytest
+
+from autodiff import Value
+from autodiff.drawing import find_dot
+from autodiff.drawing.colours import scale
+from autodiff.drawing.text import short, span
+from autodiff.tracing import trace
+from autodiff.tracing.player import html
+from autodiff.tracing.text import number
+from autodiff.tracing.trace import Trace
+from tests.browser import PHONE, Browser
+
+needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")
+LEFT, RIGHT, HOME, END = "\ue012", "\ue014", "\ue011", "\ue010"
+
+
+def network() -> Value:
+    """Two inputs, three neurons, one neuron, a squared error: labels tell of modules."""
+    signals = [Value(0.5, label="x1"), Value(-1.5, label="x2")]
+    for layer, width in enumerate((3, 1)):
+        signals = [neuron(f"layers.{layer}.neurons.{i}", signals) for i in range(width)]
+    error = (signals[0] - Value(1.0, label="target")) ** 2
+    error.label = "error"
+    return error
+
+
+def neuron(name: str, signals: list[Value]) -> Value:
+    weighted = Value(0.1, label=f"{name}.bias")
+    for i, signal in enumerate(signals):
+        weighted = weighted + Value(0.3 - 0.2 * i + 0.05 * len(name), label=f"{name}.weights.{i}") * signal
+    return weighted.tanh()
+
+
+@pytest.fixture(scope="module")
+def recorded() -> Trace:
+    return trace(network())
+
+
+@pytest.fixture(scope="module")
+def page(recorded: Trace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return recorded.to_html(tmp_path_factory.mktemp("player") / "network.html")
+
+
+@pytest.fixture
+def opened(browser: Browser, page: Path) -> Iterator[Browser]:
+    browser.open(page)
+    yield browser
+    assert browser.errors() == []
+    assert browser.requests() == [] or all(url.startswith("file:") for url in browser.requests())
+
+
+def where(browser: Browser) -> str:
+    return browser.text("#where")
+
+
+def spoken(browser: Browser) -> str:
+    return browser.text("#spoken")
+
+
+def test_the_page_is_one_file_that_loads_nothing(browser: Browser, page: Path) -> None:
+    browser.open(page)
+    assert browser.requests() == [page.resolve().as_uri()]
+    assert browser.errors() == []
+    assert "default-src 'none'" in browser.run("return document.querySelector('meta[http-equiv]').content")
+
+
+def test_buttons_step_to_and_fro(opened: Browser, recorded: Trace) -> None:
+    assert where(opened) == "start"
+    for place in range(3):
+        opened.click("#next")
+        assert where(opened) == f"step {place} of {len(recorded)}"
+    opened.click("#back")
+    assert where(opened) == f"step 1 of {len(recorded)}"
+    opened.click("#last")
+    assert where(opened) == f"step {len(recorded) - 1} of {len(recorded)}"
+    assert not opened.driver.find_element("id", "next").is_enabled()
+    opened.click("#first")
+    assert where(opened) == "start"
+    assert not opened.driver.find_element("id", "back").is_enabled()
+
+
+def test_keys_step_play_and_change_the_colours(opened: Browser, recorded: Trace) -> None:
+    opened.press(RIGHT, RIGHT, LEFT)
+    assert where(opened) == f"step 0 of {len(recorded)}"
+    opened.press(END)
+    assert where(opened) == f"step {len(recorded) - 1} of {len(recorded)}"
+    opened.press(HOME)
+    assert where(opened) == "start"
+    opened.press(" ")
+    assert opened.run("return player.playing")
+    opened.press(" ")
+    assert not opened.run("return player.playing")
+    paper = "return getComputedStyle(document.body).backgroundColor"
+    light = opened.run(paper)
+    opened.press("d")
+    assert opened.run(paper) != light
+    opened.click("#theme")
+    assert opened.run(paper) == light
+
+
+def test_the_slider_goes_to_a_step_and_says_which(opened: Browser, recorded: Trace) -> None:
+    opened.run("const s = arguments[0]; s.value = 5; s.dispatchEvent(new Event('input'))",
+               opened.driver.find_element("id", "slider"))  # fmt: skip
+    assert where(opened) == f"step 4 of {len(recorded)}"
+    assert opened.run("return slider.getAttribute('aria-valuetext')") == f"step 4, {recorded[4]}"
+    opened.driver.find_element("id", "slider").send_keys(RIGHT)
+    assert where(opened) == f"step 5 of {len(recorded)}"
+
+
+def test_playing_goes_through_all_steps_and_stops(opened: Browser, recorded: Trace) -> None:
+    opened.run("const s = document.getElementById('speed'); s.options[3].value = '5'; s.selectedIndex = 3")
+    opened.click("#play")
+    assert opened.run("return document.getElementById('play').getAttribute('aria-label')") == "pause"
+    end = time.monotonic() + 20
+    while opened.run("return player.playing") and time.monotonic() < end:
+        time.sleep(0.02)
+    assert where(opened) == f"step {len(recorded) - 1} of {len(recorded)}"
+    assert opened.run("return document.getElementById('play').getAttribute('aria-label')") == "play"
+
+
+@pytest.mark.parametrize("fragment", ["#step=7", "#7"])
+def test_the_address_leads_to_a_step(browser: Browser, page: Path, recorded: Trace, fragment: str) -> None:
+    browser.open(page, fragment=fragment)
+    assert where(browser) == f"step 7 of {len(recorded)}"
+    browser.press(RIGHT)
+    assert browser.run("return location.hash") == "#step=8"
+    browser.run("location.hash = '#step=2'")
+    time.sleep(0.1)
+    assert where(browser) == f"step 2 of {len(recorded)}"
+    browser.open(page, fragment="#step=999999")
+    assert where(browser) == f"step {len(recorded) - 1} of {len(recorded)}"
+
+
+def test_every_number_is_that_of_the_trace(opened: Browser, recorded: Trace) -> None:
+    table = opened.run(
+        "return [...document.querySelectorAll('#rows tr')].map(r => [...r.cells].map(c => c.textContent))"
+    )
+    for step, (place, _, *numbers) in zip(recorded, table, strict=True):
+        assert place == str(step.place)
+        assert numbers == [number(n) for n in (step.local, step.upstream, step.contribution, step.after)]
+    for step in recorded:
+        opened.run("player.go(arguments[0])", step.place + 1)
+        assert f"Step {step.place}: {step}. The gradient of {step.parent.name} is now {number(step.after)}" in spoken(
+            opened
+        )
+        shown = [opened.text(f"#{name}") for name in ("local", "upstream", "contribution")]
+        assert shown == [number(n) for n in (step.local, step.upstream, step.contribution)]
+
+
+@needs_dot
+def test_the_drawing_shows_the_gradients_as_of_the_step(opened: Browser, recorded: Trace) -> None:
+    def drawn() -> dict[int, list[str]]:
+        found = opened.run(
+            "return [...document.querySelectorAll('svg.view:not([hidden]) .node[data-nodes]')].map(g => "
+            "[g.dataset.nodes, g.querySelector('.data').textContent, g.querySelector('.grad').textContent, "
+            "g.getAttribute('class')])"
+        )
+        return {int(nodes): [data, grad, classes] for nodes, data, grad, classes in found}
+
+    for taken in (0, 1, len(recorded) // 2, len(recorded)):
+        opened.run("player.go(arguments[0])", taken)
+        now = {recorded.root.place: 1.0} | {step.parent.place: step.after for step in recorded[:taken]}
+        later = {step.parent.place for step in recorded[taken:]}
+        for place, (data, grad, classes) in drawn().items():
+            assert data == short(recorded.nodes[place].data).replace("-", "−")
+            known = short(now[place]).replace("-", "−") if place in now else "not computed"
+            assert grad == known + (" + …" if place in now and place in later else "")
+            assert ("final" in classes) == (place in now and place not in later)
+            assert ("waiting" in classes) == (place not in now)
+        active = [place for place, (_, _, classes) in drawn().items() if "active" in classes]
+        step = recorded[taken - 1] if taken else None
+        assert set(active) == ({step.node.place, step.parent.place} if step else set())
+
+
+@needs_dot
+def test_the_active_edge_is_marked_and_says_its_numbers(opened: Browser, recorded: Trace) -> None:
+    for step in recorded[:10]:
+        opened.run("player.go(arguments[0])", step.place + 1)
+        found = opened.run("return [...document.querySelectorAll('svg.view:not([hidden]) .edge.active')]"
+                           ".map(g => [g.dataset.edges, ...[...g.querySelectorAll('text')].map(t => t.textContent)])")  # fmt: skip
+        local, contribution = (short(n).replace("-", "−") for n in (step.local, step.contribution))
+        assert found == [[f"{step.node.place}_{step.position}", f"×{local}", f"+= {contribution}"]]
+
+
+@needs_dot
+def test_the_graph_is_folded_by_neuron_and_by_layer(opened: Browser, recorded: Trace) -> None:
+    assert opened.texts("#views label") == ["all nodes", "neurons", "layers"]
+    names: list[list[str]] = []
+    for place in range(3):
+        opened.driver.find_elements("css selector", "#views input")[place].click()
+        names.append(opened.texts("svg.view:not([hidden]) .folded .name"))
+        opened.press(END)
+        assert opened.texts("svg.view:not([hidden]) .waiting") == []
+    assert [len(folded) for folded in names] == [0, 4, 2]
+    assert names[2] == ["layers.0", "layers.1"]
+    outputs = [node for node in recorded.nodes if node.op == "tanh"][:3]
+    shown = opened.text("svg.view:not([hidden]) .folded .data")
+    assert shown == span([node.data for node in outputs]).replace("-", "−")
+
+
+@needs_dot
+def test_the_active_node_is_scrolled_into_view(browser: Browser, page: Path, recorded: Trace) -> None:
+    browser.open(page, size=PHONE)
+    for taken in range(1, len(recorded), 7):
+        browser.run("player.go(arguments[0])", taken)
+        inside = browser.run(
+            "const s = document.getElementById('stage').getBoundingClientRect();"
+            "const b = document.querySelector('svg.view:not([hidden]) .operand').getBoundingClientRect();"
+            "return b.left >= s.left - 1 && b.right <= s.right + 1 && b.top >= s.top - 1 && b.bottom <= s.bottom + 1"
+        )
+        assert inside, recorded[taken - 1]
+
+
+@needs_dot
+def test_a_click_on_a_node_shows_the_step_that_completes_it(opened: Browser, recorded: Trace) -> None:
+    opened.click(f'.node[data-nodes="{recorded.node("target").place}"]')
+    assert where(opened).startswith(f"step {recorded.until('target')[-1].place} ")
+    opened.click("#rows tr:nth-child(3)")
+    assert where(opened).startswith("step 2 ")
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_follows_the_reader_s_colours_and_fits_a_phone(browser: Browser, page: Path, dark: bool) -> None:
+    browser.open(page, size=PHONE, dark=dark, fragment="#step=9")
+    red = int(re.findall(r"\d+", browser.run("return getComputedStyle(document.body).backgroundColor"))[0])
+    assert (red < 128) == dark
+    wide, window = browser.run("return [document.documentElement.scrollWidth, innerWidth]")
+    assert wide <= window == PHONE[0]
+
+
+@needs_dot
+def test_motion_is_reduced_for_those_who_ask_for_it(browser: Browser, page: Path) -> None:
+    moving = "return getComputedStyle(document.querySelector('.edge.active path')).animationName"
+    browser.open(page, fragment="#step=3", still=True)
+    assert browser.run(moving) == "none"
+    browser.open(page, fragment="#step=3", still=False)
+    assert browser.run(moving) == "flow"
+
+
+NASTY = ["</script><script>window.hit=1</script>", "<img src=x onerror=hit=1>", "<!--", "'\"&amp;", "{{TRACE}}",
+         "\u202egnp", "a\x00b\nc", "</title></svg><script>hit=1</script>", "</style>", "λ ∂ 🙂"]  # fmt: skip
+
+
+def test_labels_are_text_and_nothing_else(browser: Browser, tmp_path: Path) -> None:
+    total = Value(1.0, label="</title><script>window.hit = 1</script>")
+    for label in NASTY:
+        total = total + Value(2.0, label=label)
+    total.label = NASTY[0]
+    browser.open(trace(total).to_html(tmp_path / "nasty.html"), fragment="#step=3")
+    assert browser.run("return window.hit ?? null") is None
+    assert browser.run("return document.querySelectorAll('script, img, style').length") == 3
+    assert NASTY[0] in browser.text("#root")
+    for name in NASTY:
+        if name.isprintable():
+            assert name in browser.run("return player.model.nodes.map(n => n.name)")
+    assert browser.errors() == []
+
+
+def test_numbers_are_written_as_python_writes_them(opened: Browser) -> None:
+    values = [0.0, -0.0, 1.0, 0.5, 1e5, 99999.95, 999999.5, 123456.0, 1000.5, 1001.5, 2.5e-5, 1e-4, 9.9995, 1e16, 1e22,
+              5e-324, 1.7976931348623157e308, 1 / 3, -2 / 3, 100.05, 0.00012345, 1e-5, 12345.65, 0.1 + 0.2]  # fmt: skip
+    values += [math.sin(k) * 10.0 ** (k % 40 - 20) for k in range(400)] + [k / 8 for k in range(7990, 8200)]
+    assert opened.run("return arguments[0].map(number)", values) == [number(v) for v in values]
+    assert opened.run("return arguments[0].map(short)", values) == [short(v).replace("-", "−") for v in values]
+    others = opened.run("return ['nan', 'inf', '-inf'].map(t => number(real(t)))")
+    assert others == [number(v) for v in (math.nan, math.inf, -math.inf)]
+
+
+def test_the_scale_of_colours_is_that_of_drawings(opened: Browser) -> None:
+    for sizes in ([0.05, -3.0, 0.0], [1e-9, 1.0], [], [5.0], [1e-300, 1e300], [999.999, 1000.0], [math.pi] * 3):
+        assert tuple(opened.run("return scale(arguments[0])", sizes)) == scale(sizes).bounds
+
+
+def test_another_model_replaces_every_number(opened: Browser, recorded: Trace) -> None:
+    opened.press(END)
+    before = spoken(opened)
+    opened.run("""
+        const saved = JSON.parse(document.getElementById("trace").textContent);
+        for (const step of saved.steps) for (const k of [6, 8]) step[k] = real(step[k]) * 100;
+        for (const node of saved.nodes) node[2] += 1;
+        player.setModel(new Model(saved));
+    """)
+    assert where(opened) == f"step {len(recorded) - 1} of {len(recorded)}"
+    assert number(recorded[-1].after * 100) in spoken(opened) != before
+    if find_dot() is not None:
+        assert opened.text('.node[data-nodes="0"] .data') == short(recorded.nodes[0].data + 1).replace("-", "−")
+
+
+def test_a_part_of_a_pass_is_played_from_its_start(browser: Browser, recorded: Trace, tmp_path: Path) -> None:
+    part = recorded.until("target")
+    browser.open(part.to_html(tmp_path / "part.html"), fragment="#step=9999")
+    assert where(browser) == f"step {len(part) - 1} of {len(part)}"
+    with pytest.raises(ValueError, match=r"step 0 is not in this trace: take the whole trace"):
+        recorded[2:].html()
+
+
+def test_a_graph_of_one_node_is_shown(browser: Browser, tmp_path: Path) -> None:
+    browser.open(trace(Value(2.0, label="x")).to_html(tmp_path / "one.html"))
+    assert where(browser) == "start"
+    browser.click("#play")
+    assert browser.errors() == []
+
+
+def test_without_a_dot_the_page_has_everything_but_the_picture(
+    browser: Browser, recorded: Trace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUTODIFF_DOT", "none")
+    browser.open(recorded.to_html(tmp_path / "table.html"), fragment="#step=2")
+    assert "graphviz-pure" in browser.text(".hint")
+    assert len(browser.texts("#rows tr")) == len(recorded)
+    browser.press(RIGHT, "+")
+    assert where(browser) == f"step 3 of {len(recorded)}"
+    assert browser.errors() == []
+
+
+@needs_dot
+def test_two_players_in_frames_on_one_page_do_not_meet(browser: Browser, recorded: Trace, tmp_path: Path) -> None:
+    w = Value(3.0, label="w")
+    frames = [other._repr_mimebundle_()["text/html"] for other in (recorded, trace(w * w))]
+    page = tmp_path / "notebook.html"
+    page.write_text(f"<!DOCTYPE html><title>{escape('two')}</title>{''.join(frames)}", encoding="utf-8")
+    browser.open(page)
+    inner = browser.driver.find_elements("css selector", "iframe")
+    for frame, count in zip(inner, (len(recorded), 2)):
+        browser.driver.switch_to.frame(frame)
+        browser.click("#last")
+        assert where(browser) == f"step {count - 1} of {count}"
+        browser.run("document.querySelector('#rows a').click()")
+        assert where(browser) == f"step 0 of {count}"
+        browser.driver.switch_to.default_content()
+    assert browser.errors() == []
+    assert {url.partition(":")[0] for url in browser.requests()} <= {"file", "about"}
+
+
+@needs_dot
+def test_three_hundred_nodes_stay_below_a_megabyte_and_step_without_lag(browser: Browser, tmp_path: Path) -> None:
+    x, total = Value(0.5, label="x"), Value(0.0, label="zero")
+    for i in range(74):
+        total = total + (Value(0.01 * i, label=f"w{i}") * x).tanh()
+    recorded = trace(total)
+    assert 290 <= len(recorded.nodes) <= 300
+    page = recorded.to_html(tmp_path / "large.html")
+    assert page.stat().st_size < 1_000_000
+    browser.open(page)
+    each = browser.run(
+        "const start = performance.now(); for (let k = 1; k <= 50; k++) { player.go(k * 7 % 370);"
+        " document.body.offsetHeight; } return (performance.now() - start) / 50"
+    )
+    assert each < 100  # ms, layout included; some 10 on an idle machine
+
+
+def test_what_is_too_large_or_no_page_is_refused(recorded: Trace, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"must end in \.html, not 'x\.htm\.txt'"):
+        recorded.to_html(tmp_path / "x.htm.txt")
+    for wrong in (-1, True, 2.5):
+        with pytest.raises(ValueError, match="max_nodes must be an int from 0 on"):
+            recorded.html(max_nodes=wrong)  # type: ignore[arg-type]
+    value = Value(1.0, label="x")
+    for _ in range(20_001):
+        value = value + 1.0
+    with pytest.raises(ValueError, match=r"20001 steps are too many for a page: .* trace\[:20000\]"):
+        trace(value).html(max_nodes=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+@needs_dot
+def test_views_with_too_many_nodes_are_left_out() -> None:
+    recorded = trace(network())
+    count = {limit: recorded.html(max_nodes=limit).count('<svg class="view"') for limit in (300, 20, 8, 0)}
+    assert count == {300: 3, 20: 2, 8: 1, 0: 0}
+    with pytest.raises(ValueError, match=r"\d+ nodes are more than max_nodes=3, however the graph is folded"):
+        recorded.html(max_nodes=3)
+
+
+def test_the_same_trace_gives_the_same_bytes() -> None:
+    assert html(trace(network())) == html(trace(network()))
