@@ -9,18 +9,18 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
-import time
+import sys
+import threading
 import tomllib
 import venv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).parents[2]
-TIMEOUT = 30  # seconds for one answer of a debugger; it takes one hundredth of that on an idle machine
+TIMEOUT = 60  # seconds for a program and its debugger; one or two of them on an idle machine
 PROMPT = "(Pdb) "
 
 
@@ -57,8 +57,9 @@ def pdb(python: Path, program: Path, commands: list[str], *, under: bool = True,
 class Client:
     """A client of the Debug Adapter Protocol (microsoft.github.io/debug-adapter-protocol), as small as it can be."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self.stream = connection.makefile("rwb")
+    def __init__(self, requests: IO[bytes], answers: IO[bytes]) -> None:
+        self.requests = requests
+        self.answers = answers
         self.sent = 0
         self.events: list[dict[str, Any]] = []
 
@@ -66,8 +67,8 @@ class Client:
         """Send a request without waiting for its response."""
         self.sent += 1
         body = json.dumps({"seq": self.sent, "type": "request", "command": command, "arguments": arguments}).encode()
-        self.stream.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-        self.stream.flush()
+        self.requests.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        self.requests.flush()
         return self.sent
 
     def request(self, command: str, **arguments: Any) -> dict[str, Any]:
@@ -89,12 +90,12 @@ class Client:
 
     def _read(self) -> dict[str, Any]:
         length = 0
-        while line := self.stream.readline().strip():
+        while line := self.answers.readline().strip():
             if line.lower().startswith(b"content-length:"):
                 length = int(line.split(b":")[1])
         if not length:
             raise EOFError("the debugger has hung up")
-        message: dict[str, Any] = json.loads(self.stream.read(length))
+        message: dict[str, Any] = json.loads(self.answers.read(length))
         if message["type"] == "event":
             self.events.append(message)
         return message
@@ -139,50 +140,34 @@ class Debugger:
 def debugpy(
     python: Path, program: Path, breakpoints: dict[int, str], *, just_my_code: bool = True
 ) -> Iterator[Debugger]:
-    """Run a program under debugpy with breakpoints, given as line and condition ("" for none)."""
+    """Launch a program as VS Code does, with breakpoints, given as line and condition ("" for none)."""
     import debugpy as package
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        str(python), "-Xfrozen_modules=off", str(Path(package.__file__).parent), "--listen", f"127.0.0.1:{port}",
-        "--wait-for-client", program.name,
-    ]  # fmt: skip
-    running = subprocess.Popen(
-        command, cwd=program.parent, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    adapter = subprocess.Popen(
+        [sys.executable, Path(package.__file__).with_name("adapter")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(),
     )  # fmt: skip
+    assert adapter.stdin is not None
+    assert adapter.stdout is not None
+    patience = threading.Timer(TIMEOUT, adapter.kill)  # then what waits for an answer gets the end of the stream
+    patience.start()
+    client = Client(adapter.stdin, adapter.stdout)
     try:
-        with _connected(port) as connection:
-            client = Client(connection)
-            client.request("initialize", adapterID="test", pathFormat="path")
-            client.send("attach", justMyCode=just_my_code)
-            client.event("initialized")
-            client.request(
-                "setBreakpoints",
-                source={"path": str(program)},
-                breakpoints=[
-                    {"line": line} | ({"condition": when} if when else {}) for line, when in breakpoints.items()
-                ],
-            )
-            client.request("configurationDone")
-            yield Debugger(client)
-            client.send("disconnect", terminateDebuggee=True)
+        client.request("initialize", adapterID="test", pathFormat="path")
+        client.send(
+            "launch", program=str(program), python=[str(python)], cwd=str(program.parent), env=environment(),
+            console="internalConsole", justMyCode=just_my_code,
+        )  # fmt: skip
+        client.event("initialized")
+        wanted = [{"line": line, "condition": condition or None} for line, condition in breakpoints.items()]
+        client.request("setBreakpoints", source={"path": str(program)}, breakpoints=wanted)
+        client.request("configurationDone")
+        yield Debugger(client)
     finally:
-        running.kill()
-        running.wait(TIMEOUT)
-
-
-def _connected(port: int) -> socket.socket:
-    deadline = time.monotonic() + TIMEOUT
-    while True:
-        try:
-            connection = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            connection.settimeout(TIMEOUT)
-            return connection
+        with suppress(OSError, EOFError):  # the adapter has been killed, for want of an answer
+            client.request("disconnect", terminateDebuggee=True)
+        patience.cancel()
+        adapter.kill()
+        adapter.wait()
+        adapter.stdin.close()
+        adapter.stdout.close()
