@@ -15,6 +15,7 @@ DEMOS = {
     "backpropagation": {"before", "after"},
     "checking": {"mismatch"},
     "custom_operation": {"softsign"},
+    "debugger": {"session", "train"},
     "higher_order": {"second_derivative"},
     "moons": {"decision_boundary", "loss_curve"},
 }
@@ -71,6 +72,15 @@ def test_the_main_job_shows_the_chain_rule_in_numbers_and_the_error_falling(tmp_
     losses = [float(loss) for loss in re.findall(r"step +\d+ +([\d.]+)", text)]
     assert len(losses) == 11
     assert losses == sorted(losses, reverse=True)
+
+
+def test_the_session_of_the_debugger_stops_where_it_should_and_shows_the_steps(tmp_path, capsys):
+    run("debugger", "--out", str(tmp_path))
+    text = (tmp_path / "session.txt").read_text(encoding="utf-8")
+    assert text in capsys.readouterr().out
+    assert re.findall(r"^> train\.py\((\d+)\)", text, re.MULTILINE) == ["1", "11", "12", "11", "12", "12", "14", "1"]
+    assert len(re.findall(r"^∂L/∂.+ = -?\S+ × \S+ = \S+$", text.replace("−", "-"), re.MULTILINE)) == 4
+    assert not re.search("Error|0x[0-9a-f]", text)
 
 
 def test_without_a_dot_the_main_job_writes_text_and_says_how_to_get_pictures(tmp_path, capsys, monkeypatch):
