@@ -120,9 +120,9 @@ def user_line() -> Source | None:
 
 
 _PACKAGE = Path(__file__).parents[1]
+_INSTALLED = map(sysconfig.get_path, ("stdlib", "platstdlib", "scripts"))
 _LIBRARIES = tuple(
-    os.path.normcase(folder) + os.sep
-    for folder in (str(_PACKAGE), str(_PACKAGE.with_name("nn")), *map(sysconfig.get_path, ("stdlib", "platstdlib")))
+    os.path.normcase(folder) + os.sep for folder in (str(_PACKAGE), str(_PACKAGE.with_name("nn")), *_INSTALLED)
 )
 
 
