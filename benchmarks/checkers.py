@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from autodiff import Value, topological_order
 from autodiff.checking import Graph
 from autodiff.checking.comparison import Verdict, absolute_adjoints, compare
-from autodiff.checking.noise import gradient_noise
 from autodiff.checking.subject import Subject
 
 
@@ -58,7 +57,7 @@ def ladder(case: Case, factor: float) -> Verdict:
     at, subject, node = case.position, case.subject, case.nodes[case.position]
     return compare(
         "", case.derivative() * factor, subject.along(at), case.x, partial(subject.noise, at),
-        absolute_adjoints(topological_order(case.root))[node], partial(gradient_noise, case.root, node),
+        absolute_adjoints(topological_order(case.root))[node], subject.derivative(at, moved=at),
     ).verdict  # fmt: skip
 
 
@@ -97,7 +96,7 @@ def torch_gradcheck() -> Checker:
 
 
 def jax_check_grads() -> Checker:
-    """JAX's ``check_grads``, by the function that it calls for the reverse mode: it takes a derivative as it is given."""
+    """JAX's ``check_grads``, by what it calls for the reverse mode: that takes a derivative as it is given."""
     import numpy as np
     from jax.test_util import check_vjp
 

@@ -23,7 +23,7 @@ from benchmarks.checkers import OURS, RECIPES, Case, Checker, cases, installed
 EPSILONS = [10.0**-power for power in range(1, 9)]
 CAUGHT = 0.95
 STEEP = 1e-3
-"""A derivative below this is left out where the smallest ε is sought: fixed absolute tolerances hide any error of it."""
+"""Where the smallest ε is sought, derivatives below this are left out: absolute tolerances hide any error of theirs."""
 
 
 def shares(check: Checker, some: Sequence[Case]) -> tuple[float, float, float]:

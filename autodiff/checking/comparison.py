@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 
 from autodiff import Value
 from autodiff.backward import local_derivatives
-from autodiff.checking.ladder import ROUND_OFF, UNDERFLOW, Estimate, ladder
-from autodiff.checking.noise import jitter
+from autodiff.checking.ladder import ROUND_OFF, UNDERFLOW, Estimate, finest_step, ladder
+from autodiff.checking.noise import gradient_noise, jitter
 
 Verdict = Literal["pass", "fail", "kink", "inconclusive"]
 
@@ -65,7 +65,7 @@ def compare(
     x: float,
     noise: Callable[[int], Callable[[float], float]],
     absolute_adjoint: float,
-    gradient_noise: Callable[[], float] = lambda: 0.0,
+    derivative: Callable[[float], Value] | None = None,
 ) -> Comparison:
     """Compare a derivative with the ladder's; before "fail" a second ladder with other steps and noise must agree.
 
@@ -76,17 +76,20 @@ def compare(
         x: the point.
         noise: for a seed, the function that gives the noise of f at a point.
         absolute_adjoint: A, the derivative with all local derivatives taken absolute.
-        gradient_noise: the noise of the engine's derivative; asked for before "fail" only. It sees what A does not:
-            a rounded intermediate result that a local derivative magnifies, as in x / log(exp(x)) at 1e-8.
+        derivative: the engine's derivative, recorded, as a function of this input; used before "fail" only. Its noise
+            shows what A does not: a rounded intermediate result that a local derivative magnifies, as in
+            x / log(exp(x)) at 1e-8.
     """
     numerical = ladder(f, x, noise(0), enough=ENOUGH)
     first = _judged(name, engine, numerical, x, absolute_adjoint)
     if first.verdict != "fail":
         return first
-    absolute_adjoint += GRADIENT_NOISE * gradient_noise() / (ROUNDINGS * ROUND_OFF)
-    first = _judged(name, engine, numerical, x, absolute_adjoint)
-    if first.verdict != "fail":
-        return first
+    if derivative is not None and math.isfinite(engine):
+        step = max(finest_step(x), ERRORS * noise(0)(x) / abs(engine - numerical.value))
+        absolute_adjoint += GRADIENT_NOISE * gradient_noise(derivative, x, step) / (ROUNDINGS * ROUND_OFF)
+        first = _judged(name, engine, numerical, x, absolute_adjoint)
+        if first.verdict != "fail":
+            return first
     other = noise(1)
     floor = jitter(f, x)
     second = ladder(f, x, lambda t: max(other(t), floor), shift=SECOND_LADDER)

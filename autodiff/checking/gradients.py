@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from autodiff import Value, grad, topological_order
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints, compare
 from autodiff.checking.messages import GradientMismatch
-from autodiff.checking.noise import gradient_noise, recorded_noise
+from autodiff.checking.noise import recorded_noise
 from autodiff.checking.subject import Subject, UncheckableFunction
 
 Backward = Callable[[Value], object]
@@ -125,7 +125,7 @@ def _first(subject: Subject, backward: Backward) -> list[Comparison]:
         adjoint = adjoints.get(nodes[i], 0.0)
         found = compare(
             name, gradients[i], subject.along(i), subject.point[i], partial(subject.noise, i), adjoint,
-            partial(gradient_noise, root, nodes[i]),
+            subject.derivative(i, moved=i),
         )  # fmt: skip
         if found.verdict == "pass" and abs(again[i] - gradients[i]) > TWICE * max(adjoint, abs(gradients[i])):
             found = found._replace(
@@ -143,31 +143,27 @@ def _second(subject: Subject) -> list[Comparison]:
         seconds = grad(first, nodes)
         adjoints = absolute_adjoints(topological_order(first))
         for j, second in enumerate(seconds):
+            gradient = subject.derivative(i, moved=j)
             comparisons.append(
                 compare(
                     f"{subject.names[i]}, {subject.names[j]}",
                     second.data,
-                    _gradient_along(subject, i, j),
+                    partial(_number, gradient),
                     subject.point[j],
-                    partial(_gradient_noise, subject, i, j),
+                    partial(_noise, gradient),
                     adjoints.get(nodes[j], 0.0),
-                    partial(gradient_noise, first, nodes[j]),
+                    subject.derivative(i, j, moved=j),
                 )
             )
     return comparisons
 
 
-def _gradient_node(subject: Subject, i: int, j: int, x: float) -> Value:
-    root, nodes = subject.root((*subject.point[:j], x, *subject.point[j + 1 :]))
-    return grad(root, [nodes[i]])[0]  # type: ignore[no-any-return]
+def _number(recorded: Callable[[float], Value], x: float) -> float:
+    return recorded(x).data
 
 
-def _gradient_along(subject: Subject, i: int, j: int) -> Callable[[float], float]:
-    return lambda x: _gradient_node(subject, i, j, x).data
-
-
-def _gradient_noise(subject: Subject, i: int, j: int, seed: int) -> Callable[[float], float]:
-    return lambda x: recorded_noise(topological_order(_gradient_node(subject, i, j, x)), seed)
+def _noise(recorded: Callable[[float], Value], seed: int) -> Callable[[float], float]:
+    return lambda x: recorded_noise(topological_order(recorded(x)), seed)
 
 
 def _count(report: Report) -> None:

@@ -20,6 +20,8 @@ UNDERFLOW = 2.0**-1022
 
 LEVELS = 16
 COLUMNS = 4
+TRUNCATION = 3.0
+"""How many times the last correction of an extrapolation its error is taken to be."""
 SIGNIFICANT = 10.0
 """How many error bars a jump between the one-sided differences must stand out by, to be called a kink."""
 DROWNED = 1e-3
@@ -143,6 +145,11 @@ def ladder(
     return Estimate(best.value, error, *sides, kink, evaluations)
 
 
+def finest_step(x: float) -> float:
+    """The step that a ladder at x begins with."""
+    return next(_steps(x, 1.0))
+
+
 def _steps(x: float, shift: float) -> Iterator[float]:
     """The steps from fine to coarse: down from a quarter of the scale, and for a tiny x another segment at its own."""
     coarse = 0.25 * shift * max(1.0, abs(x))
@@ -170,5 +177,5 @@ def _extrapolated(finer: list[_Entry], newest: _Entry, steps: list[float], even:
         correction = (fine.value - coarse.value) / divisor
         value = fine.value + correction
         radius = fine.radius * (1 + 1 / divisor) + coarse.radius / divisor
-        column.append(_Entry(value, radius, abs(correction)))
+        column.append(_Entry(value, radius, TRUNCATION * abs(correction)))
     return column

@@ -11,7 +11,6 @@ from autodiff import Value, topological_order
 from autodiff.checking.comparison import Comparison, absolute_adjoints, compare
 from autodiff.checking.culprit import culprits
 from autodiff.checking.graphs import Graph, recorded
-from autodiff.checking.noise import gradient_noise
 from autodiff.checking.reduction import reduced
 from autodiff.checking.subject import Subject
 
@@ -124,7 +123,7 @@ def graph_fails(graph: Graph, backward: Callable[[Value], Any] = Value.backward)
             return True
         found = compare(
             "", gradient, subject.along(i), graph.inputs[i], partial(subject.noise, i), adjoints.get(node, 0.0),
-            partial(gradient_noise, root, node),
+            subject.derivative(i, moved=i),
         )  # fmt: skip
         if found.verdict == "fail":
             return True

@@ -1,8 +1,9 @@
 """The noise of a function: how far rounding may have moved its result.
 
-A function that was recorded is run again with every operation's result multiplied by 1 ± k·2⁻⁵², k from 1 to 3; what that moves the
-result by is its noise, cancellation included. Of a function of plain floats nothing is known but its values: there
-third differences over a few neighbouring points, which a smooth function leaves at 0, show how much they jitter.
+A function that was recorded is run again with every operation's result multiplied by 1 ± k·2⁻⁵², k from 1 to 3; what
+that moves the result by is its noise, cancellation included. Of a function of plain floats nothing is known but its
+values: there third differences over a few neighbouring points, which a smooth function leaves at 0, show how much they
+jitter.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from random import Random
 
-from autodiff import Value, grad, topological_order
+from autodiff import Value, topological_order
 
 ULP = 2.0**-52
 RUNS = 3
@@ -56,9 +57,19 @@ def recorded_noise(order: Sequence[Value], seed: int = 0) -> float:
     return worst if math.isfinite(worst) else math.inf
 
 
-def gradient_noise(root: Value, node: Value) -> float:
-    """The noise of the engine's derivative of a recorded node by another."""
-    return recorded_noise(topological_order(grad(root, [node])[0]))
+def gradient_noise(derivative: Callable[[float], Value], x: float, step: float) -> float:
+    """The noise of the engine's derivative: of its rounding, and of what it does within a step.
+
+    Args:
+        derivative: the recorded derivative as a function of the input.
+        x: the point.
+        step: how far function values must lie apart to tell anything. If the derivative here is not amid those at
+            both ends, the function has a feature that its own values do not show: a corner close by, or a fast
+            oscillation whose amplitude is below their rounding, as of ``1e9 + sin(1e9 * x)``.
+    """
+    here = derivative(x)
+    amid = (derivative(x + step).data + derivative(x - step).data) / 2
+    return recorded_noise(topological_order(here)) + abs(amid - here.data)
 
 
 def jitter(f: Callable[[float], float], x: float) -> float:

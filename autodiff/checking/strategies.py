@@ -141,10 +141,13 @@ def assemble(inputs: Sequence[float], tape: Iterable[tuple[Any, ...]], wild: boo
         wild: accept whatever gives a finite number.
     """
     values, steps = list(inputs), list[Step]()
+    used: set[int | float] = set()
     for row, age, place, number, use in tape:
         operands: Operands = [max(0, len(values) - 1 - age)]
-        for extra in range((row.arity or 1) - 1):
-            operands.append(number if use == 7 else (place + extra) % len(values))
+        for _ in range((row.arity or 1) - 1):
+            loose = [slot for slot in range(len(values)) if slot not in used and slot not in operands]
+            among = loose if loose and use % 4 else range(len(values))
+            operands.append(number if use == 7 else among[place % len(among)])
         if row.arity == 1 and row.kinks and use % 4:  # of its two regimes, the one that is met less often
             negative: Operands = [slot for slot, value in enumerate(values) if value < 0]
             operands = negative[-1:] or operands
@@ -159,6 +162,7 @@ def assemble(inputs: Sequence[float], tape: Iterable[tuple[Any, ...]], wild: boo
             ):
                 steps.append(Step(row, tuple(tried)))
                 values.append(result)
+                used.update(tried)
                 break
     if not steps:
         steps.append(Step(lookup("positive"), (len(values) - 1,)))

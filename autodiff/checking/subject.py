@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autodiff import Value, topological_order
+from autodiff import Value, grad, topological_order
 from autodiff.checking.noise import recorded_noise
 from autodiff.checking.structures import is_module, named_leaves, number, with_leaves
 
@@ -97,6 +97,18 @@ class Subject:
         """The function of one input alone, as a function of floats."""
         before, after = self.point[:position], self.point[position + 1 :]
         return lambda x: self.root((*before, x, *after))[0].data
+
+    def derivative(self, *positions: int, moved: int) -> Callable[[float], Value]:
+        """The engine's derivative by these inputs, one after the other, recorded, as a function of one input."""
+        before, after = self.point[:moved], self.point[moved + 1 :]
+
+        def at(x: float) -> Value:
+            node, nodes = self.root((*before, x, *after))
+            for position in positions:
+                node = grad(node, [nodes[position]])[0]
+            return node
+
+        return at
 
     def noise(self, position: int, seed: int = 0) -> Callable[[float], float]:
         """The noise of :meth:`along`."""
