@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from autodiff.drawing import draw as draw
     from autodiff.drawing import render as render
     from autodiff.drawing.tree import tree as tree
+    from autodiff.tape import compile as compile
     from autodiff.tracing import NonFiniteError as NonFiniteError
     from autodiff.tracing import Trace as Trace
     from autodiff.tracing import check_finite as check_finite
@@ -82,6 +83,7 @@ __version__ = "0.1.0"
 _FOLDERS = {
     "autodiff.drawing": ("draw", "render", "tree"),
     "autodiff.checking": ("check_gradients", "check_operation", "numerical_derivative", "numerical_gradient"),
+    "autodiff.tape": ("compile",),
     "autodiff.tracing": (
         "NonFiniteError", "Trace", "check_finite", "check_training", "detect_anomaly", "explain", "name_values",
         "record_sources", "trace", "watch",

@@ -174,23 +174,24 @@ LESS_EQUAL = Operation("less_equal", lambda a, b: 1.0 if a <= b else 0.0, lambda
 EQUAL = Operation("equal", lambda a, b: 1.0 if a == b else 0.0, lambda a, b, y: 0.0, lambda a, b, y: 0.0)
 """Comparisons as numbers, where a program is recorded: the conditions of rules that branch."""
 
+STOPPED = Operation(
+    "stopped",
+    lambda local, upstream: 1.0 if local * upstream != local * upstream and (local == 0 or upstream == 0) else 0.0,
+    lambda local, upstream, y: 0.0,
+    lambda local, upstream, y: 0.0,
+)
+"""1 where a product would be nan although one of its factors is zero."""
+
 FLOW = Operation(
     "flow",
-    lambda local, upstream: 0.0 if _is_stopped(local, upstream) else local * upstream,
-    lambda local, upstream, y: 0.0 if _is_stopped(local, upstream) else upstream,
-    lambda local, upstream, y: 0.0 if _is_stopped(local, upstream) else local,
+    lambda local, upstream: 0.0 if STOPPED(local, upstream) else local * upstream,
+    lambda local, upstream, y: where(STOPPED(local, upstream), 0.0, upstream),
+    lambda local, upstream, y: where(STOPPED(local, upstream), 0.0, local),
 )
 """The product of the chain rule, where a derivative is recorded in a program: nothing flows through a zero."""
 
-NOT_IN_TABLE = {
-    row.name: row for row in (VARIABLE, CONSTANT, DETACHED, SELECT, LESS, LESS_EQUAL, EQUAL, FLOW)
-}
+NOT_IN_TABLE = {row.name: row for row in (VARIABLE, CONSTANT, DETACHED, SELECT, LESS, LESS_EQUAL, EQUAL, STOPPED, FLOW)}
 """The operations that are not mathematics, and so no rows of the table."""
-
-
-def _is_stopped(local: Any, upstream: Any) -> Any:
-    """Whether the product would be nan although one factor is zero."""
-    return local * upstream != local * upstream and (local == 0 or upstream == 0)
 
 
 def place_among(index: Any, rows: int) -> int:

@@ -1,0 +1,242 @@
+"""The programs for one structure of arguments: one for each way through the function, as its branches go."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff import derivatives
+from autodiff.operations import SELECT
+from autodiff.tape.backends import Runner, prepare
+from autodiff.tape.guards import GuardCheck
+from autodiff.tape.inputs import Structure, argument_names, nodes
+from autodiff.tape.lowering import lower, only
+from autodiff.tape.program import Program
+from autodiff.tape.recording import Recording, record
+from autodiff.value import Value
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.int64] | None
+"""Which observations of a batch; None for all of them."""
+
+
+class Way:
+    """One way through the function: its program, made ready to run."""
+
+    def __init__(self, recording: Recording, backend: str | None) -> None:
+        self.recorded = recording.program
+        self.result = recording.result
+        self.is_scalar = recording.is_scalar
+        self.runs = 0
+        """How many observations were run."""
+        program = recording.program
+        self.size = len(program.parameters)
+        """How many of the compiled function's parameters, from the first, the program knows."""
+        used = np.zeros(program.slots, bool)
+        used[program.operands] = used[program.outputs] = True
+        self.used = used[program.first_parameter : program.first_input]
+        """(size,): the parameters that the function used at all."""
+        self.indices = _indices(program)
+        self.guards = GuardCheck(program, backend) if program.guards else None
+        self.runner: Runner = prepare(lower(only(program, program.outputs.tolist())), backend)
+
+    def hold(self, theta: Floats, rows: Floats) -> NDArray[np.bool_] | None:
+        """(observations,): for which observations the program is right; None for all of them."""
+        fits: NDArray[np.bool_] | None = None
+        for column, choices in self.indices:
+            index = rows[:, column]
+            fit = (index == np.floor(index)) & (index >= 0) & (index < choices)
+            if not fit.all():
+                fits = fit if fits is None else fits & fit
+        if self.guards is None:
+            return fits
+        holds = self.guards.hold(theta[: self.size], rows if fits is None else rows[fits])
+        if fits is None or holds is None:
+            return fits if holds is None else holds
+        fits[fits] = holds
+        return fits
+
+    @cached_property
+    def program(self) -> Program:
+        """The program as it is run, and the guards that say when."""
+        return lower(self.recorded)
+
+
+class Owner(Protocol):
+    """What the ways of a compiled function need of it."""
+
+    __name__: str
+    function: Callable[..., Any]
+    backend: str | None
+    max_branches: int
+    lock: threading.RLock
+
+    def known(self) -> list[Value]:
+        """The parameters that are known."""
+
+    def meet(self, leaves: Sequence[Value]) -> None:
+        """Parameters that were met in a recording."""
+
+
+class Ways:
+    """All ways through the function for arguments of one structure."""
+
+    def __init__(self, owner: Owner, structure: Structure, options: Mapping[str, Any]) -> None:
+        self.owner = owner
+        self.structure = structure
+        self.options = dict(options)
+        self.names = structure.names(owner.function)
+        self.ways: tuple[Way, ...] = ()
+        self.warned = False
+
+    def split(self, theta: Floats, inputs: Floats, first: int) -> Iterator[tuple[Way | None, Places]]:
+        """The observations by the way that they go; None for those that must run eagerly, since there are too many.
+
+        Args:
+            theta: (parameters,).
+            inputs: (observations, inputs).
+            first: the number of the first observation, for errors.
+        """
+        left: Places = None
+        for way in self.ways:
+            holds = way.hold(theta, inputs if left is None else inputs[left])
+            here, left = _parted(left, holds)
+            if here is None or len(here):
+                yield way, here
+            if left is not None and not len(left):
+                return
+        while left is None or len(left):
+            if len(self.ways) >= self.owner.max_branches:
+                self._warn()
+                yield None, np.arange(len(inputs)) if left is None else left
+                return
+            rows = inputs if left is None else inputs[left]
+            way = self._new_way(theta, rows[0], first + (0 if left is None else int(left[0])))
+            holds = way.hold(theta, rows)
+            if holds is not None:
+                holds[0] = True  # it is right for what it was recorded from, even if rounding moves a tie
+            here, left = _parted(left, holds)
+            yield way, here
+
+    def _new_way(self, theta: Floats, row: Floats, observation: int) -> Way:
+        with self.owner.lock:
+            try:
+                recording = self.record(theta, row)
+                if not self.ways:
+                    _check_same(recording, self.record(theta, row))
+            except Exception as error:
+                error.add_note(
+                    f"  at observation {observation}, while {self.owner.__name__} was compiled for ({self.described()})"
+                )
+                raise
+            for way in self.ways:
+                if _difference(way.recorded, recording.program) is None:
+                    return way
+            self.owner.meet(recording.parameters)
+            way = Way(recording, self.owner.backend)
+            if self.ways and _kind(way.result) != _kind(self.ways[0].result):
+                raise ValueError(
+                    f"{self.owner.__name__} must return results of one structure for all observations of a batch; "
+                    f"observation {observation} gives another one"
+                )
+            self.ways = (*self.ways, way)
+            return way
+
+    def record(self, theta: Floats, row: Floats) -> Recording:
+        """The program of one observation."""
+        owner = self.owner
+        inputs = nodes(self.names, row.tolist())
+        arguments = self.structure.observation(iter(inputs))
+        with owner.lock, at_numbers(owner.known(), theta):
+            return record(owner.function, arguments, self.options, inputs, owner.known())
+
+    def call(self, row: Floats) -> tuple[Any, list[Value]]:
+        """The function itself on one observation: its result, and the nodes of the inputs."""
+        inputs = nodes(self.names, row.tolist())
+        return self.owner.function(*self.structure.observation(iter(inputs)), **self.options), inputs
+
+    def described(self) -> str:
+        """The arguments of one observation, with their shapes."""
+        arguments = argument_names(self.owner.function, len(self.structure.arguments))
+        return ", ".join(f"{name}: {shape}" for name, shape in zip(arguments, self.structure.described))
+
+    def _warn(self) -> None:
+        if not self.warned:
+            self.warned = True
+            warnings.warn(
+                f"{self.owner.__name__} branched on its numbers in more than "
+                f"{self.owner.max_branches} ways; the rest of the observations run eagerly, which is right but slow: "
+                "use maximum, where, select or softmax in place of branches, or raise max_branches",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+
+
+@contextmanager
+def at_numbers(parameters: Sequence[Value], theta: Floats) -> Iterator[None]:
+    """Give the parameters other numbers for a while: for the engine no data has changed."""
+    numbers = theta.tolist()
+    before = [value._data for value in parameters]
+    try:
+        for value, number in zip(parameters, numbers):
+            value._data = number
+        yield
+    finally:
+        for value, number in zip(parameters, before):
+            value._data = number
+
+
+def _parted(left: Places, holds: NDArray[np.bool_] | None) -> tuple[Places, Places]:
+    """Of the places that are left, those where it holds, and those where it does not."""
+    if holds is None:
+        return left, np.empty(0, np.int64)
+    if left is None:
+        return np.flatnonzero(holds), np.flatnonzero(~holds)
+    return left[holds], left[~holds]
+
+
+def _indices(program: Program) -> list[tuple[int, int]]:
+    """The columns of the inputs that select among choices, and how many choices there are at least."""
+    choices: dict[int, int] = {}
+    for op, operands in program:
+        if op is SELECT:
+            column = operands[0] - program.first_input
+            choices[column] = min(len(operands) - 1, choices.get(column, len(operands)))
+    return list(choices.items())
+
+
+def _kind(result: Any) -> Any:
+    """What must agree between the results of two ways."""
+    return derivatives._shape(result)
+
+
+def _check_same(first: Recording, second: Recording) -> None:
+    difference = _difference(first.program, second.program)
+    if difference is None and [*map(id, first.parameters)] != [*map(id, second.parameters)]:
+        difference = "a parameter was made anew"
+    if difference is not None:
+        raise ValueError(
+            "the function is not deterministic, or keeps state between its calls: two calls with the same numbers did "
+            f"different things ({difference}); pass what changes as an argument"
+        )
+
+
+def _difference(first: Program, second: Program) -> str | None:
+    """The first lines in which two programs differ, or None if they do not."""
+    arrays = ("constants", "opcodes", "starts", "operands", "outputs")
+    same = all(getattr(first, name).tobytes() == getattr(second, name).tobytes() for name in arrays) and (
+        first.operations,
+        first.parameters,
+        first.guards,
+    ) == (second.operations, second.parameters, second.guards)
+    if same:
+        return None
+    lines = zip(str(first).split("\n"), str(second).split("\n"))
+    return next((f"{a.strip()} | {b.strip()}" for a, b in lines if a != b), "one of them did more")
