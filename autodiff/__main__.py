@@ -13,7 +13,7 @@ from keyword import iskeyword
 from math import isfinite
 
 from autodiff import Value, hessian
-from autodiff.tracing import check_finite, evaluate, explain, save, trace
+from autodiff.tracing import Trace, check_finite, evaluate, explain, save, trace
 from autodiff.tracing.anomalies import NonFiniteError
 from autodiff.tracing.expressions import MAX_LENGTH, ExpressionError, used_names
 
@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--latex", action="store_true", help="print the gradients as LaTeX, and nothing else")
     add("--check", action="store_true", help="compare the derivatives with finite differences")
     add("--svg", metavar="FILE", help="draw the graph with its gradients")
+    add("--html", metavar="FILE", help="write a page that plays the backward pass, step by step")
     add("--json", metavar="FILE", help="save the trace")
     return parser
 
@@ -96,10 +97,12 @@ def _run(options: argparse.Namespace) -> int:
         raise _UsageError(f"the expression has no {', '.join(map(repr, unused))}")
     wrt = _chosen("--wrt", options.wrt, variables)
     explained = _chosen("--explain", options.explain, variables) if options.explain is not None else []
-    if options.svg is not None and not options.svg.lower().endswith(".svg"):
-        raise _UsageError(f"the file of --svg must end in .svg, not {options.svg!r}")
+    for kind in ("svg", "html"):
+        file = getattr(options, kind)
+        if file is not None and not file.lower().endswith(f".{kind}"):
+            raise _UsageError(f"the file of --{kind} must end in .{kind}, not {file!r}")
     recorded = trace(loss) if variables else None
-    if recorded is None and (options.json is not None or options.latex):
+    if recorded is None and (options.json is not None or options.html is not None or options.latex):
         raise _UsageError("an expression without names has no gradient")
     if recorded is not None and options.json is not None:
         save(recorded, options.json)
@@ -116,6 +119,8 @@ def _run(options: argparse.Namespace) -> int:
             infinite = _print_second(loss, variables, wrt)
     if options.svg is not None:
         _draw(loss, options.svg)
+    if recorded is not None and options.html is not None:
+        _write_page(recorded, options.html)
     check_finite(loss)
     if infinite:
         raise RuntimeError(f"not finite: {', '.join(infinite)}")
@@ -172,6 +177,17 @@ def _draw(loss: Value, path: str) -> None:
         raise RuntimeError(f"{path} was not written: {error}") from None
     if str(written) != path:
         print(f"there is no dot to draw with: a tree of text is in {written}", file=sys.stderr)
+
+
+def _write_page(recorded: Trace, path: str) -> None:
+    from autodiff.drawing import find_dot
+
+    try:
+        recorded.to_html(path)
+    except ValueError as error:  # more nodes than a picture can show
+        raise RuntimeError(f"{path} was not written: {error}") from None
+    if find_dot() is None:
+        print(f"there is no dot to draw with: {path} has all but the picture", file=sys.stderr)
 
 
 def _check(text: str, variables: dict[str, Value], order: int) -> None:

@@ -6,13 +6,14 @@ import io
 import os
 import secrets
 from collections.abc import Iterator, Mapping
+from html import escape
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
-from autodiff import Value
+from autodiff import NOT_COMPUTED, Value
 
 M = TypeVar("M")
 
@@ -151,6 +152,32 @@ class Module(metaclass=_NamesParameters):
     def __repr__(self) -> str:
         count = len(self.parameters())
         return f"{type(self).__name__}({count} parameter{'s' * (count != 1)})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: each part with its parameters and their gradients, the middle of many left out."""
+        parts = [name for name, _ in self.named_modules()]
+        rows: dict[str, list[Value]] = {}
+        for name, value in self.named_parameters():
+            owner = max((part for part in parts if name.startswith(f"{part}." if part else "")), key=len)
+            rows.setdefault(owner, []).append(value)
+        lines = [f"<tr><td>{escape(part) or '–'}</td>{_cells(values)}</tr>" for part, values in rows.items()]
+        if len(lines) > _ROWS:
+            lines[_ROWS // 2 : -(_ROWS // 2)] = [f"<tr><td>… {len(lines) - _ROWS} more</td><td></td><td></td></tr>"]
+        head = "".join(f"<th>{title}</th>" for title in ("part", "parameters", "gradients"))
+        return f"<table><caption>{escape(repr(self))}</caption><tr>{head}</tr>{''.join(lines)}</table>"
+
+
+_ROWS, _NUMBERS = 12, 8
+"""What the table of a notebook shows at most: parts, and numbers of each."""
+
+
+def _cells(values: list[Value]) -> str:
+    gradients = ["not computed" if value.grad is NOT_COMPUTED else f"{value.grad or 0.0:.4g}" for value in values]
+    if set(gradients) == {"not computed"}:
+        del gradients[1:]
+    more = " …" if len(values) > _NUMBERS else ""
+    columns = ([f"{value.data:.4g}" for value in values], gradients)
+    return "".join(f"<td>{'&emsp;'.join(numbers[:_NUMBERS])}{more}</td>".replace("-", "−") for numbers in columns)
 
 
 def _walk(root: Module) -> Iterator[tuple[str, Module | Value]]:

@@ -69,6 +69,18 @@ def test_files_hold_the_trace_and_the_picture(tmp_path: Path, monkeypatch: pytes
     assert "data 0.8005, grad 1" in (tmp_path / "g.txt").read_text(encoding="utf-8")
 
 
+def test_a_page_is_written_with_a_picture_or_without(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "neuron.html"
+    assert main([*NEURON, "--html", str(page)]) == 0
+    assert page.read_text(encoding="utf-8") == trace(neuron()[1]).html()
+    monkeypatch.setenv("AUTODIFF_DOT", "none")
+    assert main([*NEURON, "--html", str(page)]) == 0
+    assert "all but the picture" in capsys.readouterr().err
+    assert "<table>" in page.read_text(encoding="utf-8")
+
+
 def test_explanations_and_latex(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["w*w + w", "w=3", "--explain", "w"]) == 0
     assert "∂L/∂w = 7.0, the sum over 3 paths" in capsys.readouterr().out
@@ -149,6 +161,8 @@ def test_a_check_that_cannot_be_made_or_fails_is_exit_code_1(
         (["w", "w=1", "--wrt", "v"], "--wrt: 'v' has no value (given are: w)"),
         (["w", "w=1", "--explain", ""], "--explain: '' has no value"),
         (["w", "w=1", "--svg", "a.png"], "must end in .svg"),
+        (["w", "w=1", "--html", "a.pdf"], "must end in .html"),
+        (["2 + 2", "--html", "a.html"], "has no gradient"),
         (["__import__('os').system('x')"], "calling this is not allowed"),
     ],
 )
@@ -172,8 +186,9 @@ def test_a_file_that_cannot_be_written_is_exit_code_1(tmp_path: Path, capsys: py
 
 
 def test_a_picture_of_too_many_nodes_is_exit_code_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["x" + "+x" * 400, "x=1", "--svg", str(tmp_path / "g.svg")]) == 1
-    assert "was not written" in capsys.readouterr().err
+    for option, file in (("--svg", tmp_path / "g.svg"), ("--html", tmp_path / "g.html")):
+        assert main(["x" + "+x" * 400, "x=1", option, str(file)]) == 1
+        assert "was not written" in capsys.readouterr().err
 
 
 def test_an_endless_input_is_not_read(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,6 +93,6 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
 
 
 def svg(dot: str, source: str) -> str:
-    """The ``<svg>`` element alone, as a page needs it: without the head of an XML file."""
+    """The ``<svg>`` element as a page needs it: without the head of an XML file, and never wider than the page."""
     text = run_dot(dot, source, "svg").decode()
-    return text[text.index("<svg") :]
+    return '<svg style="max-width: 100%; height: auto"' + text[text.index("<svg") + 4 :]

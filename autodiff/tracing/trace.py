@@ -265,11 +265,10 @@ class Trace(Sequence[TracedStep]):
         return save_html(self, path, max_nodes)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        """What a notebook shows: the player, or the table where that would be too large."""
-        from autodiff.tracing.player import frame
+        """What a notebook shows: the page of :meth:`to_html`, or the table where that would be too large."""
+        from autodiff.tracing.player import notebook
 
-        shown = frame(self)
-        return {"text/plain": str(self)} | ({"text/html": shown} if shown else {})
+        return notebook(self)
 
     def _part(self, steps: tuple[TracedStep, ...]) -> Trace:
         return Trace(self.nodes, steps, self.seed, self.places)

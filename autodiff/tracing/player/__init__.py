@@ -5,6 +5,6 @@ drawing, the saved trace and the program of the page together. The program is pl
 numbers as Python does, ``model.js`` knows the pass, ``player.js`` shows it.
 """
 
-from autodiff.tracing.player.page import frame, html, save_html
+from autodiff.tracing.player.page import html, notebook, save_html
 
-__all__ = ["frame", "html", "save_html"]
+__all__ = ["html", "notebook", "save_html"]

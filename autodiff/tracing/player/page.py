@@ -61,23 +61,25 @@ def save_html(trace: Trace, path: str | os.PathLike[str], max_nodes: int | None)
     return path
 
 
-def frame(trace: Trace) -> str | None:
-    """The page in a frame of its own for a notebook: ids, style and program of several never meet.
+def notebook(trace: Trace) -> dict[str, str]:
+    """What a notebook shows, by MIME type: the table, and the page in a frame of its own. It never raises.
 
-    None if it would be too large for a notebook, or is not to be drawn.
+    In frames, the ids, styles and programs of several pages never meet, and a saved notebook keeps them.
     """
-    if len(trace) > NOTEBOOK_STEPS:
-        return None
+    table = str(trace)
+    if len(trace) > NOTEBOOK_STEPS or any(step.place != place for place, step in enumerate(trace)):
+        return {"text/plain": table}
     try:
         page = html(trace, max_nodes=NOTEBOOK_NODES)
-    except ValueError:
-        return None
+    except Exception as error:  # a trace that cannot be drawn must still be shown: the reason goes with it
+        return {"text/plain": f"{table}\n(not drawn: {error})"}
     name = escape(one_line(trace.root.name), quote=True)
-    return (
+    frame = (
         f'<iframe title="Backward pass of {name}, step by step" sandbox="allow-scripts" '
-        f'style="width: 100%; height: 620px; border: 1px solid #8884; border-radius: 8px" '
+        f'style="width: 100%; height: 640px; border: 1px solid #8884; border-radius: 8px" '
         f'srcdoc="{escape(page, quote=True)}"></iframe>'
     )
+    return {"text/plain": table, "text/html": frame}
 
 
 def _graph(trace: Trace, max_nodes: int | None) -> str:
