@@ -56,16 +56,20 @@ def stop(step: Step) -> None:
 
     A debugger that is called from a library stops there, or, if it is told to show the user's code alone, when the
     library has returned. So it is called from a line of the user's: one that is compiled to stand where the user's
-    frame stands, and sees copies of its variables. Debuggers stop at the next line that runs, not at the call: the loop
-    comes back to the same line.
+    frame stands, and sees copies of its variables. Some debuggers stop at the call, others where the next line begins:
+    for those the loop comes back to the same line, and for those that do not take this for a beginning (debugpy under
+    Python 3.13), the line is entered once more.
     """
     frame = user_frame()
     if frame is None:
         breakpoint()
         return
-    line = "\n" * (frame.f_lineno - 1) + "for step in (step,): breakpoint()"
-    code = compile(line, frame.f_code.co_filename, "exec").replace(co_name=frame.f_code.co_name)
-    exec(code, frame.f_globals, {**frame.f_locals, "step": step})
+    above, variables = "\n" * (frame.f_lineno - 1), {**frame.f_locals, "step": step}
+    call, again = (
+        compile(above + line, frame.f_code.co_filename, "exec").replace(co_name=frame.f_code.co_name)
+        for line in ("for step in (step,): breakpoint()", "step")
+    )
+    exec(call, frame.f_globals, variables), exec(again, frame.f_globals, variables)
 
 
 def non_finite(step: Step) -> bool:
