@@ -155,11 +155,13 @@ class Module(metaclass=_NamesParameters):
 
     def _repr_html_(self) -> str:
         """What a notebook shows: each part with its parameters and their gradients, the middle of many left out."""
-        parts = [name for name, _ in self.named_modules()]
+        parts = {name for name, _ in self.named_modules()}
         rows: dict[str, list[Value]] = {}
         for name, value in self.named_parameters():
-            owner = max((part for part in parts if name.startswith(f"{part}." if part else "")), key=len)
-            rows.setdefault(owner, []).append(value)
+            part = name
+            while part not in parts:  # the deepest module around it; the outermost is named ""
+                part = part.rpartition(".")[0]
+            rows.setdefault(part, []).append(value)
         lines = [f"<tr><td>{escape(part) or '–'}</td>{_cells(values)}</tr>" for part, values in rows.items()]
         if len(lines) > _ROWS:
             lines[_ROWS // 2 : -(_ROWS // 2)] = [f"<tr><td>… {len(lines) - _ROWS} more</td><td></td><td></td></tr>"]
