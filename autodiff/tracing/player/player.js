@@ -1,5 +1,5 @@
 const PADDING = 8; // of the stage, as in the style
-const [SMALLEST, READABLE, LARGEST] = [0.72, 0.85, 1.7]; // a graph that does not fit when so small is scrolled
+const [SMALLEST, READABLE, LARGEST] = [0.66, 0.85, 1.7]; // a graph that does not fit when so small is scrolled
 
 /** Shows a model in the page: text and classes change, the drawing stays. */
 class Player {
@@ -8,6 +8,14 @@ class Player {
     this.find = (id) => page.getElementById(id);
     this.taken = this.asked() ?? 0;
     this.timer = null;
+    this.row = null; // the current one
+    this.sight = new IntersectionObserver((changes) => {
+      for (const { target, isIntersecting } of changes) {
+        const row = this.rows[target.dataset.step];
+        row.seen = isIntersecting;
+        if (row.seen) this.writeRow(row);
+      }
+    });
     this.zoom = null; // null fits the window
     this.views = [...page.querySelectorAll("svg.view")].map((svg) => new View(svg));
     this.view = this.views[0] ?? null;
@@ -15,6 +23,7 @@ class Player {
     this.offerViews();
     this.find("zoom").hidden = !this.view;
     this.setModel(model);
+    this.go(this.taken);
   }
 
   /** Show another pass over the same graph: every number, colour and step follows. */
@@ -26,28 +35,39 @@ class Player {
     this.find("slider").max = steps.length;
     this.fillTable();
     this.fillLegend();
-    for (const view of this.views) view.setModel(model);
-    this.go(Math.min(this.taken, steps.length));
+    this.view?.setModel(model);
+    this.show();
   }
 
-  /** Show the graph after so many steps. */
+  /** Go to where so many steps are taken, and have a look there. */
   go(taken) {
+    this.taken = taken;
+    this.show();
+    this.view?.reveal(this.find("stage"), this.step, this.page);
+    this.remember(this.step);
+    if (this.taken === this.model.steps.length) this.pause();
+  }
+
+  /** The last of the steps that are taken; null at the start. */
+  get step() {
+    return this.model.steps[this.taken - 1] ?? null;
+  }
+
+  /** Show the graph after the steps that are taken. */
+  show() {
     const { model } = this;
-    this.taken = Math.max(0, Math.min(taken, model.steps.length));
-    const step = model.steps[this.taken - 1] ?? null;
+    this.taken = Math.max(0, Math.min(this.taken, model.steps.length));
+    const { step } = this;
     const states = model.at(this.taken);
     this.view?.show(model, states, this.taken, step);
-    this.view?.reveal(this.find("stage"), step, this.page);
     this.tell(step, states);
     this.markRow(step);
-    this.remember(step);
     const [slider, atEnd] = [this.find("slider"), this.taken === model.steps.length];
     slider.value = this.taken;
     slider.setAttribute("aria-valuetext", step ? `step ${step.place}, ${line(step)}` : "start");
     this.find("where").textContent = step ? `step ${step.place} of ${model.steps.length}` : "start";
     for (const id of ["first", "back"]) this.find(id).disabled = this.taken === 0;
     for (const id of ["next", "last"]) this.find(id).disabled = atEnd;
-    if (atEnd) this.pause();
   }
 
   play() {
@@ -109,26 +129,50 @@ class Player {
     say("spoken", `Step ${step.place}: ${line(step)}. The gradient of ${step.parent.name} is now ${number(step.after)}, ${whole}.${zero}`);
   }
 
+  /** The rows of the table are made once. What they say is written at once where they are seen, and later elsewhere. */
   fillTable() {
-    const rows = this.model.steps.map((step) => {
-      const row = this.page.createElement("tr");
-      const link = this.page.createElement("a");
-      link.href = `#step=${step.place}`;
-      link.textContent = step.place;
-      const numbers = [step.local, step.upstream, step.contribution, step.after].map(number);
-      for (const content of [link, shortened(step.parent.name), ...numbers]) row.insertCell().append(content);
-      row.dataset.step = step.place;
-      row.title = line(step);
-      return row;
+    const { steps } = this.model;
+    if (this.rows?.length !== steps.length) {
+      this.rows = steps.map((step) => this.newRow(step));
+      this.find("rows").replaceChildren(...this.rows.map((row) => row.element));
+      for (const row of this.rows) this.writeRow(row);
+      return;
+    }
+    for (const row of this.rows) {
+      row.stale = true;
+      if (row.seen) this.writeRow(row);
+    }
+    clearTimeout(this.rest);
+    this.rest = setTimeout(() => this.rows.forEach((row) => this.writeRow(row)), 250);
+  }
+
+  newRow(step) {
+    const element = this.page.createElement("tr");
+    const link = Object.assign(this.page.createElement("a"), { href: `#step=${step.place}`, textContent: step.place });
+    element.insertCell().append(link);
+    element.insertCell().append(shortened(step.parent.name));
+    const cells = [0, 1, 2, 3].map(() => element.insertCell());
+    element.dataset.step = step.place;
+    this.sight.observe(element);
+    return { place: step.place, element, cells, seen: false, stale: true };
+  }
+
+  writeRow(row) {
+    if (!row.stale) return;
+    row.stale = false;
+    const step = this.model.steps[row.place];
+    [step.local, step.upstream, step.contribution, step.after].forEach((value, at) => {
+      const text = number(value);
+      if (row.cells[at].textContent !== text) row.cells[at].textContent = text;
     });
-    this.rows = rows;
-    this.row = null;
-    this.find("rows").replaceChildren(...rows);
+    row.element.title = line(step);
   }
 
   markRow(step) {
+    const row = step ? this.rows[step.place].element : null;
+    if (row === this.row) return;
     this.row?.removeAttribute("aria-current");
-    this.row = step ? this.rows[step.place] : null;
+    this.row = row;
     this.row?.setAttribute("aria-current", "step");
     const table = this.find("steps");
     if (!this.row) table.scrollTop = 0;
@@ -170,6 +214,7 @@ class Player {
   choose(chosen) {
     for (const view of this.views) view.svg.toggleAttribute("hidden", view !== chosen);
     this.view = chosen;
+    this.view.setModel(this.model);
     this.zoom = null;
     this.fit();
     this.go(this.taken);
@@ -191,7 +236,7 @@ class Player {
     const factor = { in: 1.25, out: 0.8 }[how];
     this.zoom = factor ? Math.max(0.1, Math.min(now * factor, 8)) : null;
     this.fit();
-    this.view.reveal(this.find("stage"), this.model.steps[this.taken - 1] ?? null, this.page);
+    this.view.reveal(this.find("stage"), this.step, this.page);
   }
 
   toggleTheme() {
@@ -309,7 +354,7 @@ class View {
       const active = box === ends[1] ? "active operand" : box === ends[0] ? "active result" : "";
       const lost = all && [...known, ...box.nodes.map((place) => model.nodes[place].data)].some(Number.isNaN);
       box.mark([state, size, active, lost ? "lost" : ""]);
-      box.hint(box.nodes.map((place, at) => describe(model.nodes[place], of[at])).join("\n"));
+      box.hint(() => box.nodes.map((place, at) => describe(model.nodes[place], of[at])).join("\n"));
     }
     for (const arrow of this.arrows) {
       const steps = arrow.edges.map((edge) => model.stepOfEdge.get(edge)).filter((one) => one && one.place < taken);
@@ -319,7 +364,7 @@ class View {
       arrow.write("contribution", one ? `+= ${short(sum)}` : "");
       const greatest = Math.max(...(one ? [sum] : steps.map((other) => other.contribution)).map((c) => level(c, model.scale)));
       arrow.mark([steps.length ? `taken grad-${greatest}` : "", step && arrow.edges.includes(step.edge) ? "active" : ""]);
-      arrow.hint(steps.length === 1 ? line(steps[0]) : "");
+      arrow.hint(() => (steps.length === 1 ? line(steps[0]) : ""));
     }
   }
 
@@ -381,8 +426,9 @@ class Part {
     this.marks = marks;
   }
 
-  hint(text) {
-    if (this.title.textContent !== text) this.title.textContent = text;
+  /** What the browser shows where the pointer rests: told when it comes. */
+  hint(tell) {
+    this.group.onpointerenter = () => (this.title.textContent = tell());
   }
 }
 
