@@ -1,0 +1,223 @@
+/**
+ * The leaves of the graph, whose numbers the reader changes: by typing, with the arrow keys, or by dragging to and fro.
+ * The program runs anew at every change, and the player shows its pass.
+ *
+ * `program` is what `autodiff.tape.javascript` writes, and `slots` the slot of each node; the leaves are its parameters.
+ */
+class Live {
+  constructor(page, player, program, slots) {
+    Object.assign(this, { page, player, program, slots, recorded: player.model, drag: null });
+    this.placeOf = Object.fromEntries(slots.map((slot, place) => [slot, place]));
+    const { nodes } = this.recorded;
+    this.initial = new Float64Array(program.slots);
+    for (const node of nodes) this.initial[slots[node.place]] = node.initial ?? 0;
+    this.leaves = nodes.filter((node) => node.op === "variable").map((node) => new Leaf(page, node));
+    this.leafOf = new Map(this.leaves.map((leaf) => [leaf.place, leaf]));
+    page.getElementById("live").hidden = false;
+    page.getElementById("leaves").append(...this.rows());
+    page.body.classList.add("live");
+    this.fold(matchMedia("(max-width: 899px)").matches); // as in the style: where the list would hide the graph
+    this.listen();
+    this.tell(this.recorded);
+  }
+
+  /** The list: the leaves of no module first, then those of each module below its name. */
+  *rows() {
+    const sorted = this.leaves.toSorted((a, b) => a.module.localeCompare(b.module, "en", { numeric: true }));
+    let module = "";
+    for (const leaf of sorted) {
+      if (leaf.module !== module) {
+        module = leaf.module;
+        yield Object.assign(this.page.createElement("li"), { className: "module", textContent: module });
+      }
+      yield leaf.row;
+    }
+  }
+
+  /** Hide the list, or show it. */
+  fold(folded) {
+    this.page.body.classList.toggle("folded-leaves", folded);
+    this.page.getElementById("fold").setAttribute("aria-expanded", String(!folded));
+    this.player.fit();
+  }
+
+  /** Give a leaf another number; every other number follows. */
+  set(leaf, number) {
+    leaf.number = number;
+    this.show(this.pass(), leaf);
+  }
+
+  reset() {
+    for (const leaf of this.leaves) leaf.number = this.recorded.nodes[leaf.place].data;
+    this.show(this.recorded, null);
+  }
+
+  show(model, leaf) {
+    this.player.setModel(model);
+    this.tell(model);
+    const gradient = leaf ? `, the gradient of ${leaf.name} is ${number(model.nodes[leaf.place].gradient)}` : "";
+    this.page.getElementById("spoken").textContent = `L is ${number(model.root.data)}${gradient}.`;
+  }
+
+  /** The forward and the backward pass with the numbers of the leaves, as a model. */
+  pass() {
+    const { nodes, steps, seed } = this.recorded;
+    const { program, slots, placeOf, initial } = this;
+    const values = program.forward(this.leaves.map((leaf) => leaf.number));
+    const found = program.backward(values, { seed: 0, initial }); // the seed is among the initial gradients
+    return new Model({
+      seed,
+      nodes: nodes.map(({ place, name, op, operands, initial: first, gradient }) => {
+        const slot = slots[place];
+        return [name, op, values[slot], operands, first, gradient === null ? null : found.gradients[slot]];
+      }),
+      steps: found.steps.slice(0, steps.length).map((step, place) => [
+        place, placeOf[step.node], placeOf[step.operand], step.position,
+        step.local, step.upstream, step.contribution, step.before, step.after,
+      ]),
+    });
+  }
+
+  /** What stands beside the leaves, and the first number that is not finite. */
+  tell(model) {
+    for (const leaf of this.leaves) leaf.show(this.recorded.nodes[leaf.place], model);
+    this.page.getElementById("reset").disabled = !this.leaves.some((leaf) => leaf.changed);
+    const [note, text] = [this.page.getElementById("note"), notFinite(model)];
+    note.hidden = !text;
+    if (note.textContent !== text) note.textContent = text;
+  }
+
+  listen() {
+    this.page.getElementById("reset").addEventListener("click", () => this.reset());
+    this.page.getElementById("fold").addEventListener("click", (event) => {
+      this.fold(event.target.getAttribute("aria-expanded") === "true");
+    });
+    for (const leaf of this.leaves) {
+      leaf.input.addEventListener("input", () => {
+        const typed = parsed(leaf.input.value);
+        leaf.input.setAttribute("aria-invalid", String(typed === null));
+        if (typed !== null) this.set(leaf, typed);
+      });
+      leaf.input.addEventListener("keydown", (event) => {
+        const steps = { ArrowUp: 10, ArrowDown: -10, PageUp: 100, PageDown: -100 }[event.key];
+        if (!steps) return;
+        event.preventDefault();
+        this.set(leaf, moved(leaf.number, steps * pace(event)));
+      });
+    }
+    this.listenToDrags(this.page.getElementById("leaves"), (target) => {
+      const row = target.closest("label")?.parentElement;
+      return this.leaves.find((leaf) => leaf.row === row);
+    });
+    this.listenToDrags(this.page.getElementById("stage"), (target) => {
+      const places = target.closest(".node.variable")?.dataset.nodes;
+      return this.leafOf.get(Number(places));
+    });
+    this.page.addEventListener("keydown", (event) => {
+      if (event.key !== "Escape" || !this.drag) return;
+      this.set(this.drag.leaf, this.drag.start);
+      this.release();
+    });
+  }
+
+  /** A leaf is taken hold of where the pointer goes down on it; a small movement is still a click. */
+  listenToDrags(area, leafAt) {
+    area.addEventListener("pointerdown", (event) => {
+      const leaf = event.button === 0 ? leafAt(event.target) : null;
+      if (leaf) this.drag = { leaf, start: leaf.number, x: event.clientX, steps: 0, begun: false };
+    });
+    area.addEventListener("pointermove", (event) => {
+      const { drag } = this;
+      if (!drag) return;
+      if (!drag.begun) {
+        if (Math.abs(event.clientX - drag.x) < 4) return;
+        drag.begun = true;
+        area.setPointerCapture(event.pointerId);
+        this.page.body.classList.add("dragging");
+      }
+      drag.steps += (event.clientX - drag.x) * pace(event);
+      drag.x = event.clientX;
+      this.set(drag.leaf, moved(drag.start, drag.steps));
+    });
+    for (const end of ["pointerup", "pointercancel"]) area.addEventListener(end, () => this.release());
+  }
+
+  release() {
+    this.drag = null;
+    this.page.body.classList.remove("dragging");
+  }
+}
+
+/** A leaf in the list: its name, a field for its number, and its gradient. */
+class Leaf {
+  constructor(page, node) {
+    // Such as "layers.0.neurons.1" and "weights.0".
+    const [, module = "", own] = /^(?:(.*\.\d+)\.(?=\D))?(.*)$/s.exec(node.name);
+    Object.assign(this, { name: node.name, module, place: node.place, number: node.data, changed: false });
+    const element = (tag, more) => Object.assign(page.createElement(tag), more);
+    const id = `leaf-${node.place}`;
+    this.row = element("li");
+    this.input = element("input", { id, type: "text", autocomplete: "off", spellcheck: false });
+    this.input.setAttribute("role", "spinbutton");
+    this.gradient = element("output");
+    this.gradient.setAttribute("for", id);
+    this.input.setAttribute("aria-label", node.name);
+    const label = element("label", { htmlFor: id, title: node.name, textContent: shortened(own) });
+    this.row.append(label, this.input, this.gradient);
+    this.input.addEventListener("focus", () => this.write());
+    this.input.addEventListener("blur", () => this.write());
+  }
+
+  /** The number in full where it is edited, else with 6 digits. */
+  write() {
+    const edited = this.input.ownerDocument.activeElement === this.input;
+    this.input.value = edited ? exact(this.number) : general(this.number, 6);
+    this.input.removeAttribute("aria-invalid");
+  }
+
+  show(recorded, model) {
+    this.changed = !Object.is(this.number, recorded.data);
+    if (!Object.is(parsed(this.input.value), this.number)) this.write();
+    this.input.setAttribute("aria-valuenow", this.number);
+    const { gradient } = model.nodes[this.place];
+    this.row.className = this.changed ? "changed" : "";
+    this.gradient.className = `swatch grad-${level(gradient, model.scale)}`;
+    this.gradient.textContent = short(gradient);
+    this.gradient.title = `∂L/∂${this.name} = ${exact(gradient)}`;
+  }
+}
+
+/** The number that a text means; null if it is none. */
+function parsed(text) {
+  const plain = text.trim().replace("−", "-").replace(",", ".").toLowerCase();
+  const names = { inf: Infinity, "+inf": Infinity, "-inf": -Infinity, nan: NaN };
+  if (plain in names) return names[plain];
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(plain) ? Number(plain) : null;
+}
+
+/** All digits of a number, as Python names what is none. */
+const exact = (value) => (Number.isFinite(value) ? (Object.is(value, -0) ? "−0" : String(value)) : general(value, 6)).replace("-", "−");
+
+/** The number so many small steps further: a hundredth for numbers about 1, more for greater and less for tiny ones. */
+function moved(start, steps) {
+  const from = Number.isFinite(start) ? start : 0;
+  const size = Math.abs(from);
+  const step = 10 ** (size >= 10 || (size > 0 && size < 0.01) ? Math.floor(Math.log10(size)) - 2 : -2);
+  const whole = Math.round(steps);
+  return whole === 0 ? start : Number((from + whole * step).toPrecision(12));
+}
+
+/** How fast a key or a drag goes: ten times as fast with Shift, a tenth with Alt. */
+const pace = (event) => (event.shiftKey ? 10 : event.altKey ? 0.1 : 1);
+
+/** The first number of the pass that is not finite, as a sentence; empty if all are finite. */
+function notFinite({ nodes, steps }) {
+  const node = nodes.find(({ data }) => !Number.isFinite(data));
+  if (node) {
+    const operands = node.operands.map((place) => number(nodes[place].data)).join(", ");
+    const how = node.operands.length ? `${node.op}(${operands}) = ` : "";
+    return `${node.name} = ${how}${number(node.data)} is the first number that is not finite.`;
+  }
+  const step = steps.find(({ after }) => !Number.isFinite(after));
+  return step ? `Step ${step.place}, ${line(step)}, gives the first gradient that is not finite.` : "";
+}
