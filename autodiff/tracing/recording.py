@@ -1,7 +1,7 @@
 """Observers: told of each number that a program gives to a ``Value``, and of each backward pass that it begins.
 
 While somebody observes, the methods of ``Value`` that do these things are replaced by ones that tell. So the engine has
-no hook, and costs what it cost, when nobody does. A thread, or an asyncio task, that has not opened a context of its
+no hook, and costs what it cost, when nobody does (see ``MOST_SWAPS`` for the exception). A thread, or an asyncio task, that has not opened a context of its
 own is not observed.
 """
 
@@ -23,6 +23,12 @@ RECORDING = (
 )  # fmt: skip
 """The methods that record a result; all others, and the operations of the table, call the last of them."""
 PASSES = ("backward", "backward_steps")
+MOST_SWAPS = 200
+"""How often methods are put in place and taken back; after that they stay, which slows the engine down by a tenth.
+
+CPython 3.13 and later cache the methods of a class no more once it was changed about a thousand times, and then the
+engine would take twice as long for good: a training loop that opens a context in every step would come to that.
+"""
 
 
 class Observer:
@@ -44,16 +50,18 @@ class Observer:
 _observers: ContextVar[tuple[Observer, ...]] = ContextVar("observers", default=())
 _lock = threading.Lock()
 _open = 0
+_swaps = 0
 _originals: list[tuple[Any, str, Any]] = []
 
 
 @contextmanager
 def observed_by(*observers: Observer) -> Iterator[None]:
     """Tell the observers, in this order, until the context ends. Contexts may end in any order."""
-    global _open
+    global _open, _swaps
     with _lock:
-        if not _open:
+        if not _originals:
             _install()
+            _swaps += 1
         _open += 1
     _observers.set((*_observers.get(), *observers))
     try:
@@ -65,9 +73,8 @@ def observed_by(*observers: Observer) -> Iterator[None]:
         _observers.set(tuple(left))
         with _lock:
             _open -= 1
-            if not _open:
-                while _originals:
-                    setattr(*_originals.pop())
+            while not _open and _swaps < MOST_SWAPS and _originals:
+                setattr(*_originals.pop())
 
 
 def _install() -> None:

@@ -8,9 +8,18 @@ from itertools import permutations
 import pytest
 
 from autodiff import NonFiniteError, Value, derivatives, detect_anomaly, grad, record_sources
+from autodiff.tracing import recording
 from autodiff.tracing.recording import PASSES, RECORDING, Observer, observed_by
 
 METHODS = (*RECORDING, *PASSES, "__init__", "data")
+
+
+@pytest.fixture(autouse=True)
+def young_process(monkeypatch):
+    """As if no context had been opened so far, and no method were replaced."""
+    monkeypatch.setattr(recording, "_swaps", 0)
+    with observed_by():
+        pass
 
 
 class Diary(Observer):
@@ -87,7 +96,7 @@ def test_threads_may_open_and_close_contexts_of_their_own_at_the_same_time():
 
     def work():
         try:
-            for _ in range(50):
+            for _ in range(40):
                 diary = Diary()
                 with observed_by(diary):
                     Value(1.0) * 2.0
@@ -120,6 +129,24 @@ def test_a_task_is_observed_by_its_own_contexts_alone():
     watched, unwatched = asyncio.run(both())
     assert watched.text == "return (Value(1.0) + 1).source"
     assert unwatched is None
+
+
+def test_a_program_that_opens_contexts_all_the_time_keeps_the_methods_and_can_still_observe(monkeypatch):
+    methods = {name: vars(Value)[name] for name in METHODS}
+    monkeypatch.setattr(recording, "_swaps", recording.MOST_SWAPS - 1)
+    for _ in range(3):
+        with observed_by(diary := Diary()):
+            Value(1.0) + 1.0
+        assert diary.events == [("given", 1.0), ("recorded", "add")]
+        kept = {name: vars(Value)[name] for name in METHODS}
+        assert kept != methods
+        assert (Value(1.0) + 1.0).source is None
+        assert len(diary.events) == 2
+    assert {name: vars(Value)[name] for name in METHODS} == kept
+    monkeypatch.setattr(recording, "_swaps", 0)
+    with observed_by():
+        pass
+    assert {name: vars(Value)[name] for name in METHODS} == methods
 
 
 def test_an_error_of_an_observer_reaches_the_program_and_closes_the_context():
