@@ -232,13 +232,13 @@ class Trace(Sequence[TracedStep]):
 
         return save_gif(self, path, seconds, width, **options)
 
-    def html(self, *, max_nodes: int | None = 300) -> str:
+    def html(self, *, max_nodes: int | None = 300, live: bool | None = None) -> str:
         """The page that :meth:`to_html` writes, as text."""
         from autodiff.tracing.player import html
 
-        return html(self, max_nodes=max_nodes)
+        return html(self, max_nodes=max_nodes, live=live)
 
-    def to_html(self, path: str | os.PathLike[str], *, max_nodes: int | None = 300) -> Path:
+    def to_html(self, path: str | os.PathLike[str], *, max_nodes: int | None = 300, live: bool | None = None) -> Path:
         """Write a page that plays the pass in a browser, and return its path.
 
         One file that loads nothing else and runs no foreign program: the graph, the equation of the step, the table of
@@ -246,14 +246,20 @@ class Trace(Sequence[TracedStep]):
         end in ``#step=12``. A click on a node shows the step that completes its gradient. Where labels tell of
         modules, the graph can be folded by them. Without a dot the page has everything but the picture, and says so.
 
+        The graph is live: the reader gives its leaves other numbers, by typing, with ↑ and ↓, or by dragging a name or
+        a box to and fro, and every number, colour and step follows at once. The browser computes them from the
+        rows of the table: arithmetic has the bits of this engine, a function such as ``exp`` may differ in the last ones.
+
         Args:
             path: ends in ``.html``.
             max_nodes: the greatest number of nodes to draw; a view with more is left out. None for no limit; 0 for no
                 picture.
+            live: False leaves that out; True refuses a graph that cannot be live, where None writes a page without.
 
         Raises:
             ValueError: the path or number is none of these; every view has more nodes; there are more than 20000
-                steps, or steps are left out before others; an operation of a loaded trace is not declared here.
+                steps, or steps are left out before others; an operation of a loaded trace is not declared here;
+                ``live=True``, and an operation cannot be written in JavaScript, or the graph has no variable.
 
         >>> from pathlib import Path; from tempfile import TemporaryDirectory
         >>> w = Value(3.0, label="w")
@@ -262,7 +268,7 @@ class Trace(Sequence[TracedStep]):
         """
         from autodiff.tracing.player import save_html
 
-        return save_html(self, path, max_nodes)
+        return save_html(self, path, max_nodes, live)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """What a notebook shows: the page of :meth:`to_html`, or the table where that would be too large."""

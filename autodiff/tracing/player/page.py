@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from autodiff.drawing import find_dot
 from autodiff.drawing.rendering import HINT
+from autodiff.tape.flatten import flatten
+from autodiff.tape.javascript import javascript
 from autodiff.tracing.frames import check_begins, values
 from autodiff.tracing.player.graph_svg import graph_svg
 from autodiff.tracing.player.layout import views
@@ -31,7 +33,7 @@ NOTEBOOK_STEPS = 400
 """Of a page that comes unasked: a notebook keeps it in its file."""
 
 
-def html(trace: Trace, *, max_nodes: int | None = 300) -> str:
+def html(trace: Trace, *, max_nodes: int | None = 300, live: bool | None = None) -> str:
     """The page as HTML text. See :meth:`Trace.to_html`."""
     if max_nodes is not None and (not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < 0):
         raise ValueError(f"max_nodes must be an int from 0 on, or None, not {max_nodes!r}")
@@ -39,6 +41,8 @@ def html(trace: Trace, *, max_nodes: int | None = 300) -> str:
     if len(trace) > MAX_STEPS:
         raise ValueError(f"{len(trace)} steps are too many for a page: play the first of them, trace[:{MAX_STEPS}]")
     style, program = _asset("player.css"), "\n".join(map(_asset, PROGRAM))
+    if live is not False and (alive := _live(trace, required=bool(live))):
+        style, program = f"{style}\n{_asset('live.css')}", f"{program}\n{_asset('live.js')}\n{alive}"
     root = trace.root
     parts = {
         "TITLE": escape(f"∂L, L = {one_line(root.name)}"),
@@ -52,12 +56,12 @@ def html(trace: Trace, *, max_nodes: int | None = 300) -> str:
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("player.html"))
 
 
-def save_html(trace: Trace, path: str | os.PathLike[str], max_nodes: int | None) -> Path:
+def save_html(trace: Trace, path: str | os.PathLike[str], max_nodes: int | None, live: bool | None) -> Path:
     """See :meth:`Trace.to_html`."""
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"the file must end in .html, not {path.name!r}")
-    path.write_text(html(trace, max_nodes=max_nodes), encoding="utf-8", newline="\n")
+    path.write_text(html(trace, max_nodes=max_nodes, live=live), encoding="utf-8", newline="\n")
     return path
 
 
@@ -91,6 +95,20 @@ def _graph(trace: Trace, max_nodes: int | None) -> str:
     nodes = values(trace)
     place = {node: number for number, node in enumerate(nodes)}
     return "\n".join(graph_svg(view, number, place) for number, view in enumerate(views(nodes[-1], dot, max_nodes)))
+
+
+def _live(trace: Trace, required: bool) -> str:
+    """The statement that brings the graph to life; empty if its leaves cannot be changed and need not be."""
+    try:
+        nodes = values(trace)
+        program, slots = flatten(nodes[-1])
+        if not program.parameters:
+            raise ValueError("there is no variable in the graph, so no number to change")
+        return f"const live = new Live(document, player, {javascript(program)}, {[slots[node] for node in nodes]});"
+    except ValueError:
+        if required:
+            raise
+        return ""
 
 
 def _printable(trace: Trace) -> Trace:
