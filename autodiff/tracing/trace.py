@@ -247,8 +247,8 @@ class Trace(Sequence[TracedStep]):
         modules, the graph can be folded by them. Without a dot the page has everything but the picture, and says so.
 
         The graph is live: the reader gives its leaves other numbers, by typing, with ↑ and ↓, or by dragging a name or
-        a box to and fro, and every number, colour and step follows at once. The browser computes them from the
-        rows of the table: arithmetic has the bits of this engine, a function such as ``exp`` may differ in the last ones.
+        a box to and fro, and every number, colour and step follows at once. The browser computes them from the rows of
+        the table: arithmetic has the bits of this engine, a function such as ``exp`` may differ in the last ones.
 
         Args:
             path: ends in ``.html``.
