@@ -1,0 +1,70 @@
+"""Kernels on disk, so that a second process finds them compiled."""
+
+from __future__ import annotations
+
+import importlib.util
+import linecache
+import os
+import sys
+import tempfile
+import threading
+from hashlib import sha256
+from pathlib import Path
+from types import ModuleType
+
+import numba
+
+FOLDER = Path(__file__).parent
+
+
+def folder() -> Path:
+    """Where kernels are kept: ``AUTODIFF_CACHE`` if it is set, else the platform's folder for caches."""
+    chosen = os.environ.get("AUTODIFF_CACHE")
+    if chosen:
+        return Path(chosen)
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "autodiff"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "autodiff"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "autodiff"
+
+
+def kernel_module(text: str) -> ModuleType:
+    """The text as a module, whose machine code is kept on disk if the folder can be written."""
+    parts = [text, *(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py")))]
+    name = f"autodiff_kernel_{sha256(chr(0).join([*parts, numba.__version__]).encode()).hexdigest()[:20]}"
+    with _lock:
+        if name not in sys.modules:
+            sys.modules[name] = _on_disk(name, text) or _in_memory(name, text)
+        return sys.modules[name]
+
+
+_lock = threading.Lock()
+
+
+def _on_disk(name: str, text: str) -> ModuleType | None:
+    """The module from its file in the folder; None if that cannot be written."""
+    path = folder() / f"{name}.py"
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as new:
+                new.write(text)
+            os.replace(new.name, path)  # at once: another process may be waiting for it
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except (OSError, RuntimeError):  # numba: there is no place to keep machine code
+        return None
+    return module
+
+
+def _in_memory(name: str, text: str) -> ModuleType:
+    """The module without a file: its machine code lives as long as the process."""
+    module = ModuleType(name)
+    filename = f"<{name}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    sys.modules[name] = module  # numba looks a function's globals up there
+    exec(compile(text.replace("@entry", "@compiled"), filename, "exec"), module.__dict__)
+    return module
