@@ -1,19 +1,26 @@
-"""The NumPy backend: each instruction on a block of observations at once."""
+"""The NumPy backend: neighbouring instructions of one kind, on a block of observations, as a few array operations.
+
+Within one observation values and adjoints have the bits of the eager engine, except where NumPy's own exp, tanh and the
+like differ from ``math``'s in the last places. Sums over observations are taken in another order.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autodiff.operations import SELECT, Operation, dot, total
 from autodiff.tape.expressions import traced
-from autodiff.tape.numpy_functions import Floats, array_function, derivative_function, primal_function
+from autodiff.tape.numpy_functions import Floats, array_function
+from autodiff.tape.numpy_memory import Memory
+from autodiff.tape.numpy_steps import Plan, Times
 from autodiff.tape.program import Program
 
-BLOCK = 1024
+BLOCK = 2**18
+"""So many numbers are in a block, rows times observations: a few MB, most of which stay in the cache."""
 
 
 class NumpyRunner:
@@ -21,36 +28,51 @@ class NumpyRunner:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.instructions = list(program)
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return Plan(self.program, range(self.program.first_parameter, self.program.first_input))
+
+    @cached_property
+    def _plan_with_inputs(self) -> Plan:
+        return Plan(self.program, range(self.program.first_parameter, self.program.first_result))
 
     def values(self, parameters: Floats, inputs: Floats) -> Floats:
         results = np.empty((len(inputs), len(self.program.outputs)))
         with np.errstate(all="ignore"):
-            for start in range(0, len(inputs), BLOCK):
-                slots = self._forward(parameters, inputs[start : start + BLOCK])
-                results[start : start + BLOCK] = slots[self.program.outputs].T
+            for part, memory in self._blocks(self._plan, parameters, inputs):
+                for column, slot in enumerate(self.program.outputs):
+                    results[part, column] = self._plan.numbers(memory, slot)
         return results
 
     def gradient(
         self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
     ) -> tuple[Floats, Floats, Floats | None]:
-        program = self.program
+        plan = self._plan_with_inputs if wrt_inputs else self._plan
         weights = np.broadcast_to(np.asarray(weight, np.float64), len(inputs))
-        values = np.empty(len(inputs))
-        gradient = np.zeros(len(program.parameters))
-        input_gradient = np.zeros(inputs.shape) if wrt_inputs else None
-        wrt = range(program.first_parameter, program.first_result if wrt_inputs else program.first_input)
-        active = program.active(wrt)
         with np.errstate(all="ignore"):
-            for start in range(0, len(inputs), BLOCK):
-                part = slice(start, start + BLOCK)
-                slots = self._forward(parameters, inputs[part])
-                values[part] = slots[program.outputs[0]]
-                adjoints = self._backward(slots, weights[part], active)
-                gradient += adjoints[program.first_parameter : program.first_input].sum(axis=1)
-                if input_gradient is not None:
-                    input_gradient[part] = adjoints[program.first_input : program.first_result].T
-        return values, gradient, input_gradient
+            found = self._gradient(plan, parameters, inputs, weights, np.multiply)
+            if not all(each is None or np.isfinite(each).all() for each in found[1:]):
+                # Nothing flows through a zero: only where something is not finite does that need care.
+                found = self._gradient(plan, parameters, inputs, weights, _times)
+        return found if wrt_inputs else (*found[:2], None)
+
+    def _gradient(
+        self, plan: Plan, parameters: Floats, inputs: Floats, weights: Floats, times: Times
+    ) -> tuple[Floats, Floats, Floats]:
+        program = self.program
+        values = np.empty(len(inputs))
+        adjoint = np.zeros((plan.layout.commons, 1))
+        slopes = np.zeros(inputs.shape)
+        memory = None
+        for part, memory in self._blocks(plan, parameters, inputs, adjoint):
+            values[part] = plan.numbers(memory, program.outputs[0])
+            plan.seed(memory, program.outputs[0], weights[part])
+            plan.backward(memory, times)
+            slopes[part] = memory.adjoint[: len(program.inputs)].T
+        if memory is not None:
+            plan.backward_shared(memory, times)
+        return values, adjoint[program.first_parameter : program.first_input, 0].copy(), slopes
 
     def descend(
         self,
@@ -78,61 +100,30 @@ class NumpyRunner:
                 old[:] = row
         return errors, len(rates)
 
-    def _forward(self, parameters: Floats, inputs: Floats) -> Floats:
-        program = self.program
-        slots = np.empty((program.slots, len(inputs)))
-        slots[: program.first_parameter] = program.constants[:, None]
-        slots[program.first_parameter : program.first_input] = parameters[:, None]
-        slots[program.first_input : program.first_result] = inputs.T
-        for slot, (op, operands) in enumerate(self.instructions, program.first_result):
-            slots[slot] = _value(op, slots[list(operands)])
-        return slots
-
-    def _backward(self, slots: Floats, seed: Floats, active: NDArray[np.bool_]) -> Floats:
-        program = self.program
-        adjoints = np.zeros(slots.shape)
-        adjoints[program.outputs[0]] = seed
-        for slot, (op, operands) in reversed(list(enumerate(self.instructions, program.first_result))):
-            if not active[slot]:
-                continue
-            upstream = adjoints[slot]
-            for operand, local in zip(operands, _locals(op, slots[list(operands)], slots[slot])):
-                if active[operand]:
-                    adjoints[operand] += np.where((local == 0) | (upstream == 0), 0.0, local * upstream)
-        return adjoints
+    def _blocks(
+        self, plan: Plan, parameters: Floats, inputs: Floats, adjoint: Floats | None = None
+    ) -> Iterator[tuple[slice, Memory]]:
+        """Each block of observations, and the memory in which it was run forward."""
+        program, layout = self.program, plan.layout
+        common = np.empty((layout.commons, 1))
+        common[: program.first_parameter, 0] = program.constants
+        common[program.first_parameter : program.first_input, 0] = parameters
+        adjoint = np.zeros(common.shape) if adjoint is None else adjoint
+        observations = max(1, BLOCK // plan.rows)
+        memory = None
+        for start in range(0, len(inputs), observations):
+            rows = inputs[start : start + observations]
+            if memory is None or memory.varying.shape[1] != len(rows):
+                memory = Memory(layout, common, adjoint, len(rows))
+            memory.adjoint[:] = 0.0
+            memory.varying[: len(program.inputs)] = rows.T
+            plan.forward(memory, shared=start == 0)
+            yield slice(start, start + len(rows)), memory
 
 
-def _value(op: Operation, operands: Floats) -> Floats:
-    if op is total:
-        return _sum(operands)
-    if op is dot:
-        half = len(operands) // 2
-        return _sum(operands[:half] * operands[half:])
-    if op is SELECT:
-        chosen: Floats = np.take_along_axis(operands, operands[:1].astype(np.intp) + 1, 0)[0]
-        return chosen
-    result: Floats = primal_function(op, len(operands))(*operands)
-    return result
-
-
-def _sum(terms: Floats) -> Floats:
-    """Of the rows, from the first to the last."""
-    result = np.zeros(terms.shape[1])
-    for row in terms:
-        result += row
-    return result
-
-
-def _locals(op: Operation, operands: Floats, output: Floats) -> Sequence[Any]:
-    if op is total:
-        return np.ones(len(operands)).tolist()
-    if op is dot:
-        half = len(operands) // 2
-        return [*operands[half:], *operands[:half]]
-    if op is SELECT:
-        chosen = np.arange(len(operands) - 1)[:, None] == operands[0]
-        return [0.0, *chosen.astype(np.float64)]
-    return derivative_function(op, len(operands))(*operands, output)
+def _times(local: Floats, upstream: Floats) -> Floats:
+    """Their product, or 0 where one of them is 0, even if the other is not finite."""
+    return np.where((local == 0) | (upstream == 0), 0.0, local * upstream)
 
 
 def rule_function(rule: Callable[..., Sequence[Any]], states: int) -> Callable[..., tuple[Any, ...]]:

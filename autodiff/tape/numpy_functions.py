@@ -77,18 +77,17 @@ def elementary(row: Operation, arity: int) -> Callable[..., Any]:
         known = getattr(np, row.ufunc, None)
         if isinstance(known, np.ufunc):
             return known
-    return _each(lambda *operands: row.evaluate(operands), arity, 1)
+    each = _each(lambda *operands: row.evaluate(operands), arity, 1)
+    return lambda *arrays: each(*arrays)[0]
 
 
-def _each(function: Callable[..., Any], operands: int, results: int) -> Callable[..., Any]:
-    """A function of floats taken at each element."""
+def _each(function: Callable[..., Any], operands: int, results: int) -> Callable[..., tuple[Floats, ...]]:
+    """A function of floats that gives one result or a tuple of several, taken at each element."""
     run = np.frompyfunc(lambda *numbers: function(*map(float, numbers)), operands, results)
 
-    def each(*arrays: Any) -> Any:
+    def each(*arrays: Any) -> tuple[Floats, ...]:
         found = run(*arrays)
-        if results == 1:
-            return np.asarray(found, np.float64)
-        return tuple(np.asarray(one, np.float64) for one in found)
+        return tuple(np.asarray(one, np.float64) for one in (found if results > 1 else [found]))
 
     return each
 
@@ -104,10 +103,15 @@ def primal_function(row: Operation, arity: int) -> Callable[..., Any]:
 
 
 @cache
-def derivative_function(row: Operation, arity: int) -> Callable[..., tuple[Any, ...]]:
-    """The row's local derivatives on arrays, of the operands and the output: an array or a number for each operand."""
+def derivative_function(row: Operation, arity: int, wanted: tuple[int, ...]) -> Callable[..., tuple[Any, ...]]:
+    """The row's local derivatives on arrays, of the operands and the output: an array or a number for each wanted."""
     expressions = derivatives(row, arity)
-    if None not in expressions:
-        return array_function([each for each in expressions if each is not None], arity)
-    each = _each(lambda *numbers: row.local_derivatives(numbers[:-1], numbers[-1]), arity + 1, arity)
-    return (lambda *arrays: (each(*arrays),)) if arity == 1 else each
+    known = [each for each in (expressions[place] for place in wanted) if each is not None]
+    if len(known) == len(wanted):
+        return array_function(known, arity)
+    each = _each(lambda *numbers: _one_or_all(row.local_derivatives(numbers[:-1], numbers[-1])), arity + 1, arity)
+    return lambda *arrays: tuple(each(*arrays)[place] for place in wanted)
+
+
+def _one_or_all(locals_: tuple[Any, ...]) -> Any:
+    return locals_ if len(locals_) > 1 else locals_[0]

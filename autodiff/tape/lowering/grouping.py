@@ -62,15 +62,14 @@ def _weights_left(program: Program) -> Program:
 
 
 def _together(program: Program, places: Slots) -> Slots:
-    """Dots of one level, those with the same right half together: only where no other right half has a slot of it."""
+    """Dots of one level, those with the same right half together, where only these have the slots that they have."""
     if program.operations[program.opcodes[places[0]]] is not dot:
         return places
     half = int(program.starts[places[0] + 1] - program.starts[places[0]]) // 2
     operands = program.operands[program.starts[places][:, None] + np.arange(2 * half)]
     met: dict[bytes, int] = {}
-    rank = [met.setdefault(right.tobytes(), len(met)) for right in np.ascontiguousarray(operands[:, half:])]
-    firsts = np.unique(rank, return_index=True)[1]
-    used = np.concatenate([*(np.unique(operands[at, half:]) for at in firsts), np.unique(operands[:, :half])])
+    rank = np.array([met.setdefault(right.tobytes(), len(met)) for right in operands[:, half:].copy()])
+    used = np.concatenate([np.unique(operands[rank == each]) for each in range(len(met))])
     used = used[used >= program.first_input]
     if len(np.unique(used)) < len(used):
         return places
