@@ -1,8 +1,8 @@
 """Observers: told of each number that a program gives to a ``Value``, and of each backward pass that it begins.
 
 While somebody observes, the methods of ``Value`` that do these things are replaced by ones that tell. So the engine has
-no hook, and costs what it cost, when nobody does (see ``MOST_SWAPS`` for the exception). A thread, or an asyncio task, that has not opened a context of its
-own is not observed.
+no hook, and costs what it cost, when nobody does (``MOST_SWAPS`` is the exception). A thread, or an asyncio task, that
+has not opened a context of its own is not observed.
 """
 
 from __future__ import annotations

@@ -65,11 +65,9 @@ def stop(step: Step) -> None:
         breakpoint()
         return
     above, variables = "\n" * (frame.f_lineno - 1), {**frame.f_locals, "step": step}
-    call, again = (
-        compile(above + line, frame.f_code.co_filename, "exec").replace(co_name=frame.f_code.co_name)
-        for line in ("for step in (step,): breakpoint()", "step")
-    )
-    exec(call, frame.f_globals, variables), exec(again, frame.f_globals, variables)
+    for line in ("for step in (step,): breakpoint()", "step"):
+        code = compile(above + line, frame.f_code.co_filename, "exec")
+        exec(code.replace(co_name=frame.f_code.co_name), frame.f_globals, variables)
 
 
 def non_finite(step: Step) -> bool:
