@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from autodiff.drawing.rendering import Drawing
     from autodiff.tracing.trace import Trace
 
-GIF_COLOURS = 64
+GIF_COLOURS = 128
 
 
 def draw_step(trace: Trace, step: int | None, **options: Any) -> Drawing:
@@ -140,10 +140,12 @@ def save_gif(trace: Trace, path: str | os.PathLike[str], seconds: float, width: 
     dot = _dot("an animated GIF")
     pages = []
     for picture in _pictures(trace, options):
+        # In inches, at 144 pixels each: a large picture is drawn half as wide again as it is needed, and not larger.
+        picture.attr("graph", size=f"{1.5 * width / 144:.2f},1000")
         with Image.open(BytesIO(run_dot(dot, picture.source, "png"))) as page:
             size = (min(width, page.width), round(page.height * min(1, width / page.width)))
             resized = page.convert("RGB").resize(size, Image.Resampling.LANCZOS)
-            pages.append(resized.quantize(GIF_COLOURS, dither=Image.Dither.NONE))
+            pages.append(resized.quantize(GIF_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE))
     held = [round(1000 * seconds)] * len(pages)
     held[-1] *= 3
     pages[0].save(path, save_all=True, append_images=pages[1:], duration=held, loop=0, optimize=False)

@@ -185,8 +185,10 @@ def test_the_drawing_shows_the_gradients_as_of_the_step(opened: Browser, recorde
 def test_the_active_edge_is_marked_and_says_its_numbers(opened: Browser, recorded: Trace) -> None:
     for step in recorded[:10]:
         opened.run("player.go(arguments[0])", step.place + 1)
-        found = opened.run("return [...document.querySelectorAll('svg.view:not([hidden]) .edge.active')]"
-                           ".map(g => [g.dataset.edges, ...[...g.querySelectorAll('text')].map(t => t.textContent)])")  # fmt: skip
+        found = opened.run(
+            "return [...document.querySelectorAll('svg.view:not([hidden]) .edge.active')].map(g => "
+            "[g.dataset.edges, ...[...g.querySelectorAll('text')].map(t => t.textContent)])"
+        )
         local, contribution = (short(n).replace("-", "−") for n in (step.local, step.contribution))
         assert found == [[f"{step.node.place}_{step.position}", f"×{local}", f"+= {contribution}"]]
 

@@ -23,11 +23,13 @@ Point: TypeAlias = tuple[float, float]
 MAX_NAME = 24
 LETTER = 7.4
 """The width of a letter of a name, a bold sans serif of 13 px, on the wide side."""
-NUMBERS, RANGES = 128.0, 204.0
+NUMBERS, RANGES = 138.0, 214.0
 """The width of a box with "not computed" in it, and of one with the range of several numbers."""
 ROW = 18.0
 LABEL = (80.0, 15.0)
 """The room for one line beside an edge."""
+DENSE = 2
+"""With more arrows than this for each box, texts beside those of folded modules would bend them out of shape."""
 MARGIN = 8.0
 
 
@@ -166,8 +168,10 @@ def _floats(text: str) -> list[float]:
 
 def _source(picture: Scene) -> Iterable[str]:
     """The graph for Graphviz: nothing but sizes and ids."""
+    dense = len(picture.arrows) > DENSE * len(picture.boxes)
     yield "digraph {"
-    yield "rankdir=LR; nodesep=0.22; ranksep=0.4; node [shape=box, fixedsize=true]; edge [arrowsize=0.8]"
+    yield f"rankdir=LR; nodesep=0.22; ranksep={1.2 if dense else 0.4}"
+    yield "node [shape=box, fixedsize=true]; edge [arrowsize=0.8]"
     paths = sorted({box.path[:depth] for box in picture.boxes for depth in range(1, len(box.path) + 1)})
     inside: dict[Path, list[str]] = {path: [] for path in [(), *paths]}
     for box in picture.boxes:
@@ -180,7 +184,7 @@ def _source(picture: Scene) -> Iterable[str]:
         inside[path[:-1]] += [*inside[path], "}"]
     yield from inside[()]
     for arrow in picture.arrows:
-        lines = label_lines(arrow)
+        lines = 0 if dense and arrow.local is None else label_lines(arrow)
         label = f", label={_room(LABEL[0], LABEL[1] * lines + 4)}" if lines else ""
         yield f"{arrow.tail.id} -> {arrow.head.id} [id={arrow.id}{label}]"
     yield "}"
