@@ -12,6 +12,9 @@ from autodiff.tracing.text import joined, number, one_line
 from autodiff.value import Value
 
 
+LOSS = "the loss"
+
+
 class NonFiniteError(FloatingPointError):
     """The first number of a pass that is not finite: its equation with numbers, its line, and the path to the loss."""
 
@@ -55,7 +58,7 @@ def check_finite(loss: Value, seed: float = 1.0, *, backward: bool = True) -> No
         _check_backward(order, as_float(seed))
 
 
-def check_forward(order: list[Value], role: str = "the loss") -> None:
+def check_forward(order: list[Value], role: str = LOSS) -> None:
     """Refuse a number in the order that is not finite; the role is that of its last node, to which the path leads."""
     bad = next((node for node in order if not isfinite(node.data)), None)
     if bad is not None:
@@ -105,11 +108,11 @@ def equation(node: Value, name: dict[Value, str]) -> str:
 
 
 def _error(
-    head: str, node: Value, source: Source | None, loss: Value, name: dict[Value, str], role: str = "the loss"
+    head: str, node: Value, source: Source | None, loss: Value, name: dict[Value, str], role: str = LOSS
 ) -> NonFiniteError:
     lines = [head] + ([f"  in {source.quoted}"] if source else [])
     path = _path(node, loss)
-    if len(path) > 1:
+    if len(path) > 1 or role == LOSS:
         lines.append(f"  path to {role}: {joined([name[step] for step in path], ' → ')}")
     return NonFiniteError("\n".join(lines), node, path, source)
 
