@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from random import Random
 from typing import Any
 
 try:
@@ -31,8 +30,8 @@ SMOOTH_DISTANCE = 0.05
 """How far from a kink the operands of a tame graph stay."""
 LARGEST = 1e3
 """The largest number in a tame graph."""
-TALL = 20
-"""Half of the tapes are drawn at least this long: instructions are dropped as invalid, and pruned as dead code."""
+CHOICES = 16
+"""In how many ways an instruction can take its operands, apart from their places."""
 TRUNK = (
     "add", "subtract", "multiply", "divide", "power", "exp", "log", "tanh", "relu", "absolute", "sin", "sqrt",
     "maximum", "relu", "tanh",
@@ -107,24 +106,13 @@ def graphs(
     if max_inputs < 1:
         raise ValueError(f"max_inputs must be at least 1, not {max_inputs}")
     number = _numbers(-10.0, 10.0, wild)
-    instruction = st.tuples(
-        st.integers(0, len(rows) - 1),
-        st.integers(0, 1),
-        st.integers(0, max_size + max_inputs),
-        number,
-        st.integers(0, 7),
-    )
-    short = st.lists(instruction, min_size=min_size, max_size=min(max(TALL, min_size), max_size))
-    tall = st.lists(instruction, min_size=min(max(TALL, min_size), max_size), max_size=max_size)
-    inputs = st.lists(number, min_size=1, max_size=max_inputs)
-
-    def graph(xs: list[float], tape: list[tuple[int, int, int, float, int]], salt: int) -> Graph:
-        # Hypothesis often repeats parts of earlier examples. The salt makes them other operations: without it,
-        # whole runs of 100 graphs have no relu of a negative number.
-        shuffled = Random(salt).sample(rows, len(rows))
-        return assemble(xs, [(shuffled[i], *rest) for i, *rest in tape], wild)
-
-    return st.builds(graph, inputs, st.one_of(short, tall), st.integers(0, 2**32))
+    # Unique, since of other lists hypothesis makes three examples in four by copying one part over another, and half of
+    # those are the same graph again.
+    instruction = st.tuples(st.sampled_from(rows), st.integers(0, CHOICES * (max_size + max_inputs) - 1))
+    least = [max(min_size, max_size * part // 4) for part in range(4)]  # a list is mostly not much longer than it must
+    tape = st.one_of([st.lists(instruction, min_size=size, max_size=max_size, unique=True) for size in least])
+    inputs = st.lists(number, min_size=1, max_size=max_inputs, unique=True)
+    return st.builds(assemble, inputs, tape, st.just(wild))
 
 
 def expressions(**options: Any) -> st.SearchStrategy[Callable[..., Any]]:
@@ -132,26 +120,26 @@ def expressions(**options: Any) -> st.SearchStrategy[Callable[..., Any]]:
     return graphs(**options).map(lambda graph: graph)
 
 
-def assemble(inputs: Sequence[float], tape: Iterable[tuple[Any, ...]], wild: bool) -> Graph:
-    """The graph of a drawn tape: each instruction takes one of the two newest slots, any slot, or a constant.
+def assemble(inputs: Sequence[float], tape: Iterable[tuple[Operation, int]], wild: bool) -> Graph:
+    """The graph of a drawn tape.
 
     Args:
         inputs: the point.
-        tape: operation, age of the first operand (0 newest), place of the others, a constant, and how to use them.
+        tape: operations, each with a number that says what its operands are: one of the two newest slots, and a slot
+            that nothing uses yet, any slot, or a constant, in this order or turned.
         wild: accept whatever gives a finite number.
     """
     values, steps = list(inputs), list[Step]()
     used: set[int | float] = set()
-    for row, age, place, number, use in tape:
+    for row, choice in tape:
+        place, way = divmod(choice, CHOICES)
+        age, turned, among = way % 2, way // 2 % 2, way // 4
         operands: Operands = [max(0, len(values) - 1 - age)]
         for _ in range((row.arity or 1) - 1):
-            loose = [slot for slot in range(len(values)) if slot not in used and slot not in operands]
-            among = loose if loose and use % 4 else range(len(values))
-            operands.append(number if use == 7 else among[place % len(among)])
-        if row.arity == 1 and row.kinks and use % 4:  # of its two regimes, the one that is met less often
-            negative: Operands = [slot for slot, value in enumerate(values) if value < 0]
-            operands = negative[-1:] or operands
-        elif use % 2:
+            slots = [slot for slot in range(len(values)) if among and slot not in used and slot not in operands]
+            slots = slots or list(range(len(values)))
+            operands.append(inputs[place % len(inputs)] if turned and among == 3 else slots[place % len(slots)])
+        if turned:
             operands.reverse()
         elsewhere: list[Operands] = [[slot, *operands[1:]] for slot in reversed(range(len(values)))]
         for tried in (operands, operands[::-1], *elsewhere):
@@ -187,7 +175,9 @@ def is_tame(row: Operation, numbers: Sequence[float], same: bool = False) -> boo
 
 
 def draw_graphs(seed: int, count: int, **options: Any) -> list[Graph]:
-    """That many graphs of :func:`graphs`, the same ones for the same seed and version of hypothesis.
+    """That many graphs of :func:`graphs`, the same ones for the same seed in the same program.
+
+    Hypothesis also draws numbers that it finds in the source of the modules loaded.
 
     Args:
         seed: of the drawing.
