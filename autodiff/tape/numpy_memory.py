@@ -93,7 +93,7 @@ class Scatter:
     def __init__(self, layout: Layout, slots: Slots, sources: Slots) -> None:
         common = layout.common[slots]
         self.sources, self.targets = as_index(sources[common]), layout.row[slots[common]]
-        self.once = len(np.unique(self.targets)) == len(self.targets)
+        self.once = all_differ(self.targets)
         self.rounds: list[tuple[Index, Index]] = []
         targets, sources = layout.row[slots[~common]], sources[~common]
         turn = _turns(targets)
@@ -134,6 +134,12 @@ def as_index(rows: Slots) -> Index:
     if len(rows) and (np.diff(rows) == 1).all():
         return slice(int(rows[0]), int(rows[-1]) + 1)
     return rows
+
+
+def all_differ(slots: Slots) -> bool:
+    """Whether no slot occurs twice."""
+    ordered = np.sort(slots, axis=None)
+    return bool((ordered[1:] != ordered[:-1]).all())
 
 
 def fetch(array: Floats, index: Index) -> Floats:

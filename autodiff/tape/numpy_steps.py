@@ -19,6 +19,7 @@ from autodiff.tape.numpy_memory import (
     Scatter,
     Slots,
     add_at,
+    all_differ,
     as_index,
     fetch,
     ordered_sum,
@@ -115,8 +116,7 @@ class Plan:
         if not few or not self.layout.common[left].all():
             return []
         layers = list(pairwise(bounds))
-        once = all(len(np.unique(right[start])) == right.shape[1] for start, _ in layers)
-        return layers if once else []
+        return layers if all(all_differ(right[start]) for start, _ in layers) else []
 
 
 def _runs(program: Program) -> Iterator[tuple[Operation, int, Slots]]:
@@ -208,7 +208,7 @@ class Layer:
         self.shape = left.shape
         self.matrix_rows = plan.layout.row[left]
         self.matrix = as_index(self.matrix_rows.ravel())
-        self.once = len(np.unique(left)) == left.size
+        self.once = all_differ(left)
         self.column = Gather(plan.layout, right)
         flowing = plan.active[first : first + count].any()
         self.to_matrix = bool(flowing and plan.active[left].any())

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
+
 from autodiff.operations import add, dot, multiply, total
 from autodiff.tape.lowering.dead_code import without_dead_code
 from autodiff.tape.lowering.rewriting import add_constants
@@ -38,7 +40,7 @@ def fuse_sums(program: Program) -> Program:
     >>> [each.op for each in fuse_sums(assemble([], [], ["x", "y", "z"], chain, [5]))]
     [<operation total>]
     """
-    if not {add, total} & {*program.operations}:
+    if not _has_sums(program):
         return program
     program = add_constants(program, [1.0])
     one = program.first_parameter - 1
@@ -62,6 +64,15 @@ def fuse_sums(program: Program) -> Program:
             program.shared,
         )
     return without_dead_code(program)
+
+
+def _has_sums(program: Program) -> bool:
+    """Whether there is an addition of a sum or product, or a total of products: what most of this is for."""
+    kinds = np.array([(add, multiply).index(op) if op in (add, multiply) else -1 for op in program.operations], int)
+    operands = program.operands
+    kind = np.concatenate([np.full(program.first_result, -1), kinds[program.opcodes]])[operands]
+    owner = np.repeat(program.opcodes, np.diff(program.starts))
+    return any(op in (add, total) and (kind[owner == code] >= 0).any() for code, op in enumerate(program.operations))
 
 
 @dataclass

@@ -34,15 +34,19 @@ def _levels(program: Program, kinds: list[int]) -> list[int]:
     first_input, first_result = program.first_input, program.first_result
     level = [0] * first_result
     last_use, last_kind = [0] * program.slots, [-1] * program.slots
-    operands, starts = program.operands.tolist(), program.starts.tolist()
-    for kind, start, end in zip(kinds, starts, starts[1:]):
-        own = 0
-        used = [slot for slot in operands[start:end] if slot >= first_input]
-        for slot in used:
-            own = max(own, level[slot] + 1, last_use[slot] + (last_kind[slot] != kind))
-        for slot in used:
-            last_use[slot] = own
-            last_kind[slot] = kind
+    used_before: list[int] = []
+    kind_before = own = -1
+    for kind, start, end in zip(kinds, program.starts.tolist(), program.starts[1:].tolist()):
+        operands = program.operands[start:end]
+        used = operands[operands >= first_input].tolist()
+        if kind != kind_before or used != used_before:  # else it is as the last one, as in a layer
+            own = 0
+            for slot in used:
+                own = max(own, level[slot] + 1, last_use[slot] + (last_kind[slot] != kind))
+            for slot in used:
+                last_use[slot] = own
+                last_kind[slot] = kind
+            kind_before, used_before = kind, used
         level.append(own)
     return level[first_result:]
 
@@ -69,9 +73,10 @@ def _together(program: Program, places: Slots) -> Slots:
     operands = program.operands[program.starts[places][:, None] + np.arange(2 * half)]
     met: dict[bytes, int] = {}
     rank = np.array([met.setdefault(right.tobytes(), len(met)) for right in operands[:, half:].copy()])
-    used = np.concatenate([np.unique(operands[rank == each]) for each in range(len(met))])
-    used = used[used >= program.first_input]
-    if len(np.unique(used)) < len(used):
+    ranks = np.broadcast_to(rank[:, None], operands.shape)
+    last = np.empty(program.slots, np.int64)
+    last[operands] = ranks
+    if ((last[operands] != ranks) & (operands >= program.first_input)).any():
         return places
     grouped: Slots = places[np.argsort(rank, kind="stable")]
     return grouped
