@@ -11,7 +11,6 @@ from autodiff.tracing.sources import Source
 from autodiff.tracing.text import joined, number, one_line
 from autodiff.value import Value
 
-
 LOSS = "the loss"
 
 
