@@ -290,6 +290,7 @@ def test_another_model_replaces_every_number(opened: Browser, recorded: Trace) -
         for (const step of saved.steps) for (const k of [6, 8]) step[k] = real(step[k]) * 100;
         for (const node of saved.nodes) node[2] += 1;
         player.setModel(new Model(saved));
+        player.sight.settle();  // what is not seen is written a little later
     """)
     assert where(opened) == f"step {len(recorded) - 1} of {len(recorded)}"
     assert number(recorded[-1].after * 100) in spoken(opened) != before

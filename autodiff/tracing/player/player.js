@@ -9,15 +9,10 @@ class Player {
     this.taken = this.asked() ?? 0;
     this.timer = null;
     this.row = null; // the current one
-    this.sight = new IntersectionObserver((changes) => {
-      for (const { target, isIntersecting } of changes) {
-        const row = this.rows[target.dataset.step];
-        row.seen = isIntersecting;
-        if (row.seen) this.writeRow(row);
-      }
-    });
+    this.rows = [];
+    this.sight = new Sight();
     this.zoom = null; // null fits the window
-    this.views = [...page.querySelectorAll("svg.view")].map((svg) => new View(svg));
+    this.views = [...page.querySelectorAll("svg.view")].map((svg) => new View(svg, this.sight));
     this.view = this.views[0] ?? null;
     this.listen();
     this.offerViews();
@@ -26,16 +21,16 @@ class Player {
     this.go(this.taken);
   }
 
-  /** Show another pass over the same graph: every number, colour and step follows. */
+  /** Show another pass over the same graph: every number, colour and step follows, at once where it is seen. */
   setModel(model) {
     this.model = model;
     const { root, nodes, steps } = model;
     this.find("root").textContent = `L = ${root.name === "L" ? "" : `${root.name} = `}${number(root.data)}`;
     this.find("size").textContent = `${counted(nodes.length, "node")}, ${counted(steps.length, "step")}`;
     this.find("slider").max = steps.length;
-    this.fillTable();
+    if (this.rows.length !== steps.length) this.makeRows();
+    this.sight.change(this.rows);
     this.fillLegend();
-    this.view?.setModel(model);
     this.show();
   }
 
@@ -43,6 +38,7 @@ class Player {
   go(taken) {
     this.taken = taken;
     this.show();
+    this.sight.settle();
     this.view?.reveal(this.find("stage"), this.step, this.page);
     this.remember(this.step);
     if (this.taken === this.model.steps.length) this.pause();
@@ -107,7 +103,7 @@ class Player {
     this.page.body.classList.toggle("at-start", !step);
     const [target, source] = [step ? step.parent.name : root.name, step?.node.name ?? ""].map(shortened);
     this.find("equation").title = step ? line(step) : "";
-    this.find("equation").classList.toggle("long", 2 * target.length + 2 * source.length > 30);
+    this.find("equation").classList.toggle("long", target.length + source.length > 12);
     say("target", `∂L/∂${target}`);
     say("adds", step ? "+=" : "=");
     say("local-name", step ? `∂${source}/∂${target}` : number(root.initial));
@@ -129,43 +125,24 @@ class Player {
     say("spoken", `Step ${step.place}: ${line(step)}. The gradient of ${step.parent.name} is now ${number(step.after)}, ${whole}.${zero}`);
   }
 
-  /** The rows of the table are made once. What they say is written at once where they are seen, and later elsewhere. */
-  fillTable() {
-    const { steps } = this.model;
-    if (this.rows?.length !== steps.length) {
-      this.rows = steps.map((step) => this.newRow(step));
-      this.find("rows").replaceChildren(...this.rows.map((row) => row.element));
-      for (const row of this.rows) this.writeRow(row);
-      return;
-    }
-    for (const row of this.rows) {
-      row.stale = true;
-      if (row.seen) this.writeRow(row);
-    }
-    clearTimeout(this.rest);
-    this.rest = setTimeout(() => this.rows.forEach((row) => this.writeRow(row)), 250);
-  }
-
-  newRow(step) {
-    const element = this.page.createElement("tr");
-    const link = Object.assign(this.page.createElement("a"), { href: `#step=${step.place}`, textContent: step.place });
-    element.insertCell().append(link);
-    element.insertCell().append(shortened(step.parent.name));
-    const cells = [0, 1, 2, 3].map(() => element.insertCell());
-    element.dataset.step = step.place;
-    this.sight.observe(element);
-    return { place: step.place, element, cells, seen: false, stale: true };
-  }
-
-  writeRow(row) {
-    if (!row.stale) return;
-    row.stale = false;
-    const step = this.model.steps[row.place];
-    [step.local, step.upstream, step.contribution, step.after].forEach((value, at) => {
-      const text = number(value);
-      if (row.cells[at].textContent !== text) row.cells[at].textContent = text;
+  makeRows() {
+    this.rows = this.model.steps.map(({ place, parent }) => {
+      const element = this.page.createElement("tr");
+      const link = Object.assign(this.page.createElement("a"), { href: `#step=${place}`, textContent: place });
+      for (const content of [link, shortened(parent.name)]) element.insertCell().append(content);
+      const cells = [0, 1, 2, 3].map(() => element.insertCell());
+      element.dataset.step = place;
+      const write = () => {
+        const step = this.model.steps[place];
+        [step.local, step.upstream, step.contribution, step.after].forEach((value, at) => {
+          const text = number(value);
+          if (cells[at].textContent !== text) cells[at].textContent = text;
+        });
+        element.title = line(step);
+      };
+      return this.sight.watch({ element, write });
     });
-    row.element.title = line(step);
+    this.find("rows").replaceChildren(...this.rows.map((row) => row.element));
   }
 
   markRow(step) {
@@ -214,7 +191,6 @@ class Player {
   choose(chosen) {
     for (const view of this.views) view.svg.toggleAttribute("hidden", view !== chosen);
     this.view = chosen;
-    this.view.setModel(this.model);
     this.zoom = null;
     this.fit();
     this.go(this.taken);
@@ -308,64 +284,115 @@ class Player {
     });
     addEventListener("hashchange", stepping(() => this.go(this.asked() ?? 0)));
     addEventListener("resize", () => this.fit());
+    const stage = this.find("stage");
+    let width = stage.offsetWidth;
+    new ResizeObserver(() => {
+      if (stage.offsetWidth === width) return; // a scrollbar that came or went
+      width = stage.offsetWidth;
+      this.fit();
+      this.view?.reveal(stage, this.step, this.page);
+    }).observe(stage);
+  }
+}
+
+/** What is written again when the model changes: at once where it is seen, else a little later or when it is seen. */
+class Sight {
+  constructor() {
+    this.seen = new Set();
+    this.stale = new Set();
+    this.all = new Map();
+    this.observer = new IntersectionObserver((changes) => {
+      for (const { target, isIntersecting } of changes) {
+        const thing = this.all.get(target);
+        if (isIntersecting) this.seen.add(thing);
+        else this.seen.delete(thing);
+        if (isIntersecting) this.write(thing);
+      }
+    });
+  }
+
+  /** Something with an `element` and a function `write`. */
+  watch(thing) {
+    this.all.set(thing.element, thing);
+    this.observer.observe(thing.element);
+    return thing;
+  }
+
+  change(things) {
+    for (const thing of things) this.stale.add(thing);
+    for (const thing of this.seen) this.write(thing);
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.settle(), 250);
+  }
+
+  write(thing) {
+    if (this.stale.delete(thing)) thing.write();
+  }
+
+  /** Write all that is left. */
+  settle() {
+    clearTimeout(this.later);
+    for (const thing of this.stale) thing.write();
+    this.stale.clear();
   }
 }
 
 /** One drawing of the graph: its boxes and arrows, with the nodes and edges they stand for. */
 class View {
-  constructor(svg) {
+  constructor(svg, sight) {
     this.svg = svg;
+    this.sight = sight;
     this.title = svg.dataset.title;
     this.width = svg.viewBox.baseVal.width;
     this.height = svg.viewBox.baseVal.height;
     this.boxOf = new Map();
     this.boxes = [...svg.querySelectorAll(".node[data-nodes]")].map((group) => {
-      const box = new Part(group, ["data", "grad"]);
+      const box = new Part(group, ["data", "grad"], () => this.writeBox(box));
       box.nodes = group.dataset.nodes.split(" ").map(Number);
       for (const member of group.dataset.members.split(" ")) this.boxOf.set(Number(member), box);
-      return box;
+      return sight.watch(box);
     });
     this.arrows = [...svg.querySelectorAll(".edge[data-edges]")].map((group) => {
-      const arrow = new Part(group, ["local", "contribution"]);
+      const arrow = new Part(group, ["local", "contribution"], () => this.writeArrow(arrow));
       arrow.edges = group.dataset.edges.split(" ");
-      return arrow;
+      return sight.watch(arrow);
     });
-  }
-
-  /** Write the numbers that hold for the whole pass. */
-  setModel(model) {
-    for (const box of this.boxes) box.write("data", span(box.nodes.map((place) => model.nodes[place].data)));
-    for (const arrow of this.arrows) {
-      const step = model.stepOfEdge.get(arrow.edges[0]);
-      arrow.write("local", step ? `×${short(step.local)}` : "");
-    }
   }
 
   /** Show the graph after so many steps, of which the last one is active. */
   show(model, states, taken, step) {
     const ends = step ? [this.boxOf.get(step.node.place), this.boxOf.get(step.parent.place)] : [];
-    for (const box of this.boxes) {
-      const of = box.nodes.map((place) => states[place]);
-      const known = of.filter((state) => state.gradient !== null).map((state) => state.gradient);
-      const all = known.length === of.length;
-      const state = of.every((one) => one.state === "final") ? "final" : known.length ? "partial" : "waiting";
-      box.write("grad", known.length ? span(known) + (state === "final" ? "" : " + …") : "not computed");
-      const size = known.length ? `grad-${Math.max(...known.map((gradient) => level(gradient, model.scale)))}` : "";
-      const active = box === ends[1] ? "active operand" : box === ends[0] ? "active result" : "";
-      const lost = all && [...known, ...box.nodes.map((place) => model.nodes[place].data)].some(Number.isNaN);
-      box.mark([state, size, active, lost ? "lost" : ""]);
-      box.hint(() => box.nodes.map((place, at) => describe(model.nodes[place], of[at])).join("\n"));
-    }
-    for (const arrow of this.arrows) {
-      const steps = arrow.edges.map((edge) => model.stepOfEdge.get(edge)).filter((one) => one && one.place < taken);
-      const whole = steps.length === arrow.edges.length;
-      const one = whole && steps.every((other) => other.parent === steps[0].parent);
-      const sum = one ? steps.reduce((total, other) => total + other.contribution, 0) : null;
-      arrow.write("contribution", one ? `+= ${short(sum)}` : "");
-      const greatest = Math.max(...(one ? [sum] : steps.map((other) => other.contribution)).map((c) => level(c, model.scale)));
-      arrow.mark([steps.length ? `taken grad-${greatest}` : "", step && arrow.edges.includes(step.edge) ? "active" : ""]);
-      arrow.hint(() => (steps.length === 1 ? line(steps[0]) : ""));
-    }
+    this.now = { model, states, taken, step, ends };
+    this.sight.change([...this.boxes, ...this.arrows]);
+  }
+
+  writeBox(box) {
+    const { model, states, ends } = this.now;
+    const of = box.nodes.map((place) => states[place]);
+    const known = of.filter((state) => state.gradient !== null).map((state) => state.gradient);
+    const all = known.length === of.length;
+    const state = of.every((one) => one.state === "final") ? "final" : known.length ? "partial" : "waiting";
+    box.say("data", span(box.nodes.map((place) => model.nodes[place].data)));
+    box.say("grad", known.length ? span(known) + (state === "final" ? "" : " + …") : "not computed");
+    const size = known.length ? `grad-${Math.max(...known.map((gradient) => level(gradient, model.scale)))}` : "";
+    const active = box === ends[1] ? "active operand" : box === ends[0] ? "active result" : "";
+    const lost = all && [...known, ...box.nodes.map((place) => model.nodes[place].data)].some(Number.isNaN);
+    box.mark([state, size, active, lost ? "lost" : ""]);
+    box.hint(() => box.nodes.map((place, at) => describe(model.nodes[place], of[at])).join("\n"));
+  }
+
+  writeArrow(arrow) {
+    const { model, taken, step } = this.now;
+    const own = arrow.edges.map((edge) => model.stepOfEdge.get(edge));
+    const steps = own.filter((one) => one && one.place < taken);
+    const whole = steps.length === arrow.edges.length;
+    const one = whole && steps.every((other) => other.parent === steps[0].parent);
+    const sum = one ? steps.reduce((total, other) => total + other.contribution, 0) : null;
+    arrow.say("local", own[0] ? `×${short(own[0].local)}` : "");
+    arrow.say("contribution", one ? `+= ${short(sum)}` : "");
+    const greatest = Math.max(...(one ? [sum] : steps.map((other) => other.contribution)).map((c) => level(c, model.scale)));
+    arrow.mark([steps.length ? `taken grad-${greatest}` : "", step && arrow.edges.includes(step.edge) ? "active" : ""]);
+    arrow.hint(() => (steps.length === 1 ? line(steps[0]) : ""));
   }
 
   /** The step that a click means: that of an edge, or the one that completes the gradient of a node. */
@@ -381,7 +408,7 @@ class View {
   reveal(stage, step, page) {
     const places = step ? [step.node.place, step.parent.place] : [Math.max(...this.boxOf.keys())];
     const seen = stage.getBoundingClientRect();
-    const rects = places.map((place) => this.boxOf.get(place)?.group.getBoundingClientRect()).filter(Boolean);
+    const rects = places.map((place) => this.boxOf.get(place)?.element.getBoundingClientRect()).filter(Boolean);
     if (!rects.length) return;
     const margin = 12;
     const box = {
@@ -407,28 +434,29 @@ class View {
 
 /** A group of the drawing whose texts and classes change; what stays the same is not written again. */
 class Part {
-  constructor(group, texts) {
-    this.group = group;
+  constructor(group, texts, write) {
+    this.element = group;
+    this.write = write;
     this.still = group.getAttribute("class");
     this.marks = null;
     this.title = group.querySelector("title");
     this.texts = Object.fromEntries(texts.map((name) => [name, group.querySelector(`text.${name}`)]));
   }
 
-  write(name, text) {
+  say(name, text) {
     const element = this.texts[name];
     if (element && element.textContent !== text) element.textContent = text;
   }
 
   mark(classes) {
     const marks = [this.still, ...classes].filter(Boolean).join(" ");
-    if (marks !== this.marks) this.group.setAttribute("class", marks);
+    if (marks !== this.marks) this.element.setAttribute("class", marks);
     this.marks = marks;
   }
 
   /** What the browser shows where the pointer rests: told when it comes. */
   hint(tell) {
-    this.group.onpointerenter = () => (this.title.textContent = tell());
+    this.element.onpointerenter = () => (this.title.textContent = tell());
   }
 }
 
