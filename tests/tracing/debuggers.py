@@ -26,7 +26,7 @@ PROMPT = "(Pdb) "
 
 def install(folder: Path) -> Path:
     """Make a virtual environment with the packages of the wheel; its Python is returned."""
-    # Without links, as where pip or a virtual environment on Windows makes it; pip itself is not needed.
+    # Links to Python as "python -m venv" makes them: on Windows copies. Nothing is installed by pip, so it is left out.
     venv.create(folder, with_pip=False, symlinks=os.name != "nt")
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
