@@ -8,6 +8,12 @@ from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.tape.program import Instruction, assemble
 
 
+def bits(array):
+    """Numbers that can be compared for equality: all nan alike, 0.0 and -0.0 too."""
+    array = np.asarray(array, float) + 0.0
+    return np.where(np.isnan(array), np.nan, array).view(np.int64).tolist()
+
+
 def flatten(outputs, inputs, parameters=None):
     """The program of the graph of some nodes, whose other variables are parameters, in topological order."""
     order = topological_order(*outputs)
