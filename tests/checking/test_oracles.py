@@ -1,7 +1,8 @@
-"""The engine and the ladder beside independent oracles: mpmath, the complex step, and PyTorch where it is installed."""
+"""The engine and the ladder beside oracles: mpmath and the complex step; PyTorch and JAX where they are installed."""
 
 import cmath
 import math
+from random import Random
 
 import pytest
 
@@ -9,11 +10,14 @@ hypothesis = pytest.importorskip("hypothesis", reason="hypothesis draws the grap
 
 from hypothesis import HealthCheck, given, settings  # noqa: E402  # only where it is installed
 
-from autodiff import Value, lookup  # noqa: E402
+from autodiff import OPERATIONS, Value, lookup, topological_order  # noqa: E402
 from autodiff.checking import numerical_derivative  # noqa: E402
+from autodiff.checking.comparison import absolute_adjoints  # noqa: E402
 from autodiff.checking.strategies import graphs  # noqa: E402
+from autodiff.operations import BUILT_IN  # noqa: E402
 
 QUIET = settings(deadline=None, max_examples=100, database=None, suppress_health_check=list(HealthCheck))
+ROWS = [row for name, row in OPERATIONS.items() if name in BUILT_IN]
 AGREE = 1e-9
 """Relative to the absolute adjoint: graphs of some ten operations lose a few digits at most."""
 
@@ -34,9 +38,6 @@ def run(graph, table, numbers, constant=float):
 
 
 def engine(graph):
-    from autodiff import topological_order
-    from autodiff.checking.comparison import absolute_adjoints
-
     nodes = [*map(Value, graph.inputs)]
     root = graph(*nodes)
     root.backward()
@@ -77,15 +78,91 @@ def test_the_engine_agrees_with_the_complex_step(graph):
         assert abs(gradient - run(graph, table, point).imag / 1e-200) <= allowed
 
 
-@QUIET
-@given(graphs())
-def test_the_engine_agrees_with_torch(graph):
+def with_torch():
+    """PyTorch's functions by the names of our rows, and how it gives value and gradient of a function at a point."""
     torch = pytest.importorskip("torch", reason="PyTorch is the oracle")
-    table = arithmetic(torch) | {"relu": torch.relu, "absolute": torch.abs, "maximum": torch.maximum}
-    leaves = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in graph.inputs]
-    run(graph, table, leaves, lambda x: torch.tensor(x, dtype=torch.float64)).backward()
-    for leaf, (gradient, allowed) in zip(leaves, engine(graph)):
-        assert abs(gradient - float(leaf.grad)) <= allowed
+    functions = torch.nn.functional
+    table = {row.name: getattr(torch, row.ufunc) for row in ROWS if hasattr(torch, row.ufunc)} | {
+        "power": torch.pow,
+        "softplus": functions.softplus,
+        "silu": functions.silu,
+        "gelu": functions.gelu,
+        "leaky_relu": lambda x, slope: torch.where(x <= 0, slope * x, x),  # its own takes a plain number as slope
+        "where": lambda condition, a, b: torch.where(condition != 0, a, b),
+        "total": lambda *xs: torch.stack(xs).sum(),
+        "dot": lambda a, b, c, d: torch.dot(torch.stack([a, b]), torch.stack([c, d])),
+    }
+
+    def differentiated(function, point):
+        leaves = [torch.tensor(x, dtype=torch.float64, requires_grad=True) for x in point]
+        result = function(*leaves)
+        result.backward()
+        return result.item(), [0.0 if leaf.grad is None else float(leaf.grad) for leaf in leaves]
+
+    return table, differentiated, lambda x: torch.tensor(x, dtype=torch.float64)
+
+
+def with_jax():
+    """The same of JAX."""
+    jax = pytest.importorskip("jax", reason="JAX is the oracle")
+    special, layers, numbers = jax.scipy.special, jax.nn, jax.numpy
+    table = {row.name: getattr(numbers, row.ufunc) for row in ROWS if hasattr(numbers, row.ufunc)} | {
+        "erf": special.erf,
+        "erfc": special.erfc,
+        "sigmoid": layers.sigmoid,
+        "softplus": layers.softplus,
+        "silu": layers.silu,
+        "gelu": lambda x: layers.gelu(x, approximate=False),
+        "relu": layers.relu,
+        "leaky_relu": layers.leaky_relu,
+        "where": lambda condition, a, b: numbers.where(condition != 0, a, b),
+        "total": lambda *xs: numbers.sum(numbers.stack(xs)),
+        "dot": lambda a, b, c, d: numbers.dot(numbers.stack([a, b]), numbers.stack([c, d])),
+    }
+
+    def differentiated(function, point):
+        with jax.enable_x64(True):
+            value, gradient = jax.value_and_grad(function, argnums=tuple(range(len(point))))(*point)
+        return float(value), [*map(float, gradient)]
+
+    return table, differentiated, float
+
+
+LIBRARIES = [pytest.param(with_torch, id="torch"), pytest.param(with_jax, id="jax")]
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_every_row_agrees_with_other_libraries(row, library):
+    table, differentiated, _ = library()
+    random = Random(0)
+    for _ in range(20):
+        point = [random.uniform(*interval) for interval in (row.domain if row.arity else row.domain * 4)]
+        nodes = [*map(Value, point)]
+        result = row(*nodes)
+        result.backward()
+        value, gradient = differentiated(table[row.name], point)
+        assert result.data == pytest.approx(value, rel=AGREE, abs=AGREE)
+        assert [node.grad for node in nodes] == pytest.approx(gradient, rel=AGREE, abs=AGREE)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@settings(QUIET, max_examples=50)
+@given(graph=graphs())
+def test_random_graphs_agree_with_other_libraries(library, graph):
+    table, differentiated, constant = library()
+    value, gradient = differentiated(lambda *xs: run(graph, table, xs, constant), graph.inputs)
+    assert graph(*graph.inputs) == pytest.approx(value, rel=AGREE, abs=AGREE)
+    for other, (ours, allowed) in zip(gradient, engine(graph)):
+        assert abs(ours - other) <= allowed
+
+
+def test_conventions_at_singular_points_are_those_of_torch():
+    table, differentiated, _ = with_torch()
+    for row in ROWS:
+        for point, pinned in row.pinned.items():
+            value, gradient = differentiated(table[row.name], point)
+            assert [value, *gradient] == pytest.approx([pinned.value, *pinned.local], nan_ok=True), (row, point)
 
 
 @pytest.mark.parametrize(
