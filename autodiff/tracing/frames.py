@@ -112,8 +112,8 @@ def save_frames(trace: Trace, folder: str | os.PathLike[str], suffix: str, **opt
     """See :meth:`Trace.save_frames`."""
     if suffix not in ("svg", "png"):
         raise ValueError(f"the suffix of frames must be 'svg' or 'png', not {suffix!r}")
-    check_begins(trace)
     _dot("frames")
+    draw_step(trace, None, **options)  # refuses what it must before a folder is made
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     width = max(4, len(str(len(trace))))

@@ -184,11 +184,14 @@ def test_png_frames_and_an_animation_are_pictures(tmp_path: Path) -> None:
     assert len(pages) == 5
 
 
+@needs_dot
 def test_wrong_options_are_refused_before_anything_is_written(tmp_path: Path) -> None:
     pytest.importorskip("PIL", reason="no Pillow here: pip install pillow")
     recorded = record()
     with pytest.raises(ValueError, match="must be 'svg' or 'png', not 'pdf'"):
         recorded.save_frames(tmp_path / "frames", suffix="pdf")
+    with pytest.raises(ValueError, match="direction must be one of"):
+        recorded.save_frames(tmp_path / "frames", direction="up")
     with pytest.raises(ValueError, match=r"must end in \.gif, not 'a\.png'"):
         recorded.save_gif(tmp_path / "a.png")
     with pytest.raises(ValueError, match=r"seconds must be from 0\.01 to 600, not 0"):
