@@ -80,7 +80,7 @@ def test_the_engine_agrees_with_the_complex_step(graph):
 
 def with_torch():
     """PyTorch's functions by the names of our rows, and how it gives value and gradient of a function at a point."""
-    torch = pytest.importorskip("torch", reason="PyTorch is the oracle")
+    torch = pytest.importorskip("torch", reason="torch is not installed (pip install torch)")
     functions = torch.nn.functional
     table = {row.name: getattr(torch, row.ufunc) for row in ROWS if hasattr(torch, row.ufunc)} | {
         "power": torch.pow,
@@ -104,7 +104,7 @@ def with_torch():
 
 def with_jax():
     """The same of JAX."""
-    jax = pytest.importorskip("jax", reason="JAX is the oracle")
+    jax = pytest.importorskip("jax", reason="jax is not installed (pip install jax)")
     special, layers, numbers = jax.scipy.special, jax.nn, jax.numpy
     table = {row.name: getattr(numbers, row.ufunc) for row in ROWS if hasattr(numbers, row.ufunc)} | {
         "erf": special.erf,
@@ -132,18 +132,18 @@ LIBRARIES = [pytest.param(with_torch, id="torch"), pytest.param(with_jax, id="ja
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
-@pytest.mark.parametrize("row", ROWS, ids=str)
-def test_every_row_agrees_with_other_libraries(row, library):
+def test_every_row_agrees_with_other_libraries(library):
     table, differentiated, _ = library()
     random = Random(0)
-    for _ in range(20):
-        point = [random.uniform(*interval) for interval in (row.domain if row.arity else row.domain * 4)]
-        nodes = [*map(Value, point)]
-        result = row(*nodes)
-        result.backward()
-        value, gradient = differentiated(table[row.name], point)
-        assert result.data == pytest.approx(value, rel=AGREE, abs=AGREE)
-        assert [node.grad for node in nodes] == pytest.approx(gradient, rel=AGREE, abs=AGREE)
+    for row in ROWS:
+        for _ in range(20):
+            point = [random.uniform(*interval) for interval in (row.domain if row.arity else row.domain * 4)]
+            nodes = [*map(Value, point)]
+            result = row(*nodes)
+            result.backward()
+            value, gradient = differentiated(table[row.name], point)
+            ours = [result.data, *[node.grad for node in nodes]]
+            assert ours == pytest.approx([value, *gradient], rel=AGREE, abs=AGREE), (row, point)
 
 
 @pytest.mark.parametrize("library", LIBRARIES)
