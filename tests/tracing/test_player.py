@@ -5,13 +5,14 @@ import re
 import time
 from collections.abc import Iterator
 from html import escape
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from autodiff import Value
 from autodiff.drawing import find_dot
-from autodiff.drawing.colours import scale
+from autodiff.drawing.colours import ACTIVE, FILLS, STROKES, contrast, luminance, scale
 from autodiff.drawing.text import short, span
 from autodiff.tracing import trace
 from autodiff.tracing.player import html
@@ -20,6 +21,8 @@ from autodiff.tracing.trace import Trace
 from tests.browser import PHONE, Browser
 
 needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")
+READABLE = 4.5
+"""The contrast of text that WCAG 2.1 asks for (level AA)."""
 LEFT, RIGHT, HOME, END = "\ue012", "\ue014", "\ue011", "\ue010"
 
 
@@ -120,11 +123,13 @@ def test_playing_goes_through_all_steps_and_stops(opened: Browser, recorded: Tra
     opened.run("const s = document.getElementById('speed'); s.options[3].value = '5'; s.selectedIndex = 3")
     opened.click("#play")
     assert opened.run("return document.getElementById('play').getAttribute('aria-label')") == "pause"
+    assert opened.run("return document.getElementById('spoken').getAttribute('aria-live')") == "off"
     end = time.monotonic() + 20
     while opened.run("return player.playing") and time.monotonic() < end:
         time.sleep(0.02)
     assert where(opened) == f"step {len(recorded) - 1} of {len(recorded)}"
     assert opened.run("return document.getElementById('play').getAttribute('aria-label')") == "play"
+    assert opened.run("return document.getElementById('spoken').getAttribute('aria-live')") == "polite"
 
 
 @pytest.mark.parametrize("fragment", ["#step=7", "#7"])
@@ -386,3 +391,19 @@ def test_views_with_too_many_nodes_are_left_out() -> None:
 
 def test_the_same_trace_gives_the_same_bytes() -> None:
     assert html(trace(network())) == html(trace(network()))
+
+
+def test_the_colours_are_those_of_drawings_and_text_on_them_can_be_read() -> None:
+    style = (files("autodiff.tracing.player") / "player.css").read_text(encoding="utf-8")
+    pairs = dict(re.findall(r"--([\w-]+): light-dark\(([^)]*)\)", style))
+    light, dark = ({name: pair.split(", ")[at] for name, pair in pairs.items()} for at in (0, 1))
+    assert tuple(light[f"fill-{level}"] for level in range(6)) == FILLS
+    assert tuple(light[f"stroke-{level}"] for level in range(6)) == STROKES
+    assert light["active"] == ACTIVE
+    for theme in (light, dark):
+        for level in range(6):
+            assert contrast(theme[f"on-{level}"], theme[f"fill-{level}"]) >= READABLE
+        for text, paper in (("ink", "page"), ("quiet", "panel"), ("quiet", "frame-3"), ("active", "active-soft")):
+            assert contrast(theme[text], theme[paper]) >= READABLE, (text, paper)
+        brightness = [luminance(theme[f"fill-{level}"]) for level in range(6)]
+        assert brightness in (sorted(brightness), sorted(brightness, reverse=True))
