@@ -3,9 +3,8 @@
 import numpy as np
 
 import nn
-from autodiff import Value, constant, topological_order
-from autodiff.operations import CONSTANT, VARIABLE
-from autodiff.tape.program import Instruction, assemble
+from autodiff import Value, constant, lookup
+from autodiff.tape.flatten import flatten
 
 
 def bits(array):
@@ -14,31 +13,13 @@ def bits(array):
     return np.where(np.isnan(array), np.nan, array).view(np.int64).tolist()
 
 
-def flatten(outputs, inputs, parameters=None):
-    """The program of the graph of some nodes, whose other variables are parameters, in topological order."""
-    order = topological_order(*outputs)
-    if parameters is None:
-        parameters = [node for node in order if node.op is VARIABLE and node not in set(inputs)]
-    constants = [node for node in order if node.op is CONSTANT]
-    results = [node for node in order if node.parents]
-    slot = {node: at for at, node in enumerate([*constants, *parameters, *inputs, *results])}
-    return assemble(
-        [node.data for node in constants],
-        [node.label or f"p{at}" for at, node in enumerate(parameters)],
-        [node.label or f"x{at}" for at, node in enumerate(inputs)],
-        [Instruction(node.op, tuple(slot[parent] for parent in node.parents)) for node in results],
-        [slot[node] for node in outputs],
-        labels={slot[node]: node.label for node in results if node.label},
-    )
-
-
 def program_of(function, numbers, parameters=0):
     """The program of a function of ``Value``s, traced at some numbers, of which the first are parameters."""
     leaves = [Value(number) for number in numbers]
     result = function(*leaves)
     results = result if isinstance(result, (list, tuple)) else [result]
     outputs = [each if isinstance(each, Value) else constant(each) for each in results]
-    return flatten(outputs, leaves[parameters:], leaves[:parameters])
+    return flatten(*outputs, inputs=leaves[parameters:], parameters=leaves[:parameters])[0]
 
 
 def eager(function, parameters, inputs, weight=1.0):
@@ -61,5 +42,31 @@ def network(sizes, seed=0, activation="relu", error=lambda output, y: (1 - y * o
     """The program of a network's error on one observation (the features, then y), its parameters and the model."""
     model = nn.MLP(sizes[0], sizes[1:], activation=activation, rng=seed)
     inputs = [Value(0.5, label=f"x{at}") for at in range(sizes[0])] + [Value(1.0, label="y")]
-    program = flatten([error(model(inputs[:-1]), inputs[-1])], inputs, model.parameters())
+    program, _ = flatten(error(model(inputs[:-1]), inputs[-1]), inputs=inputs, parameters=model.parameters())
     return program, np.array([parameter.data for parameter in model.parameters()]), model
+
+
+def tangle(seed, leaves=5, size=25):
+    """A function of sums of products over operands that overlap, are repeated, and share rows or columns."""
+    rng = np.random.default_rng(seed)
+    recipe, count = [], leaves
+    while len(recipe) < size:
+        kind, width = rng.integers(5), int(rng.integers(1, 5))
+        rows = rng.integers(0, count, (int(rng.integers(1, 6)), 2 * width))
+        if kind == 1:
+            rows[:, width:] = rows[0, width:]  # a layer
+        elif kind == 2:
+            rows[:, :width], rows[:, width:] = rng.integers(0, leaves, rows[:, :width].shape), rows[0, width:]
+        elif kind == 3:
+            rows = rng.permutation(count)[None, : 2 * (count // 2)]  # no slot twice
+        recipe.append((("total", "dot", "dot", "dot", "relu")[kind], rows))
+        count += len(rows)
+
+    def function(*numbers):
+        slots = list(numbers)
+        for name, rows in recipe:
+            new = [lookup(name)(*[slots[at] for at in (row[:1] if name == "relu" else row)]) for row in rows]
+            slots += [each / 8.0 for each in new]
+        return lookup("total")(*slots[-12:])
+
+    return function, rng.normal(size=leaves)

@@ -12,9 +12,10 @@ from autodiff.checking.strategies import draw_graphs
 from autodiff.operations import SELECT
 from autodiff.tape import numpy_backend, numpy_functions
 from autodiff.tape.backends import BACKENDS, prepare
+from autodiff.tape.flatten import flatten
 from autodiff.tape.lowering import hoist, lower
 from autodiff.tape.numpy_backend import NumpyRunner
-from tests.tape.programs import bits, eager, flatten, network, program_of
+from tests.tape.programs import bits, eager, network, program_of, tangle
 
 ULP = 2.0**-52
 SIMD = 8 * ULP  # NumPy's exp, tanh and the like may differ from math's in the last places
@@ -101,32 +102,6 @@ def test_random_graphs_with_parameters_give_the_gradient_of_the_eager_engine(obs
         runner = NumpyRunner(lower(program_of(graph, graph.inputs, half)))
         for found, wanted in zip(runner.gradient(theta, inputs, weights, True), eager(graph, theta, inputs, weights)):
             np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9, err_msg=str(graph))
-
-
-def tangle(seed, leaves=5, size=25):
-    """A function of sums of products over operands that overlap, are repeated, and share rows or columns."""
-    rng = np.random.default_rng(seed)
-    recipe, count = [], leaves
-    while len(recipe) < size:
-        kind, width = rng.integers(5), int(rng.integers(1, 5))
-        rows = rng.integers(0, count, (int(rng.integers(1, 6)), 2 * width))
-        if kind == 1:
-            rows[:, width:] = rows[0, width:]  # a layer
-        elif kind == 2:
-            rows[:, :width], rows[:, width:] = rng.integers(0, leaves, rows[:, :width].shape), rows[0, width:]
-        elif kind == 3:
-            rows = rng.permutation(count)[None, : 2 * (count // 2)]  # no slot twice
-        recipe.append((("total", "dot", "dot", "dot", "relu")[kind], rows))
-        count += len(rows)
-
-    def function(*numbers):
-        slots = list(numbers)
-        for name, rows in recipe:
-            new = [lookup(name)(*[slots[at] for at in (row[:1] if name == "relu" else row)]) for row in rows]
-            slots += [each / 8.0 for each in new]
-        return lookup("total")(*slots[-12:])
-
-    return function, rng.normal(size=leaves)
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -287,7 +262,7 @@ def test_nothing_flows_through_a_zero_even_from_infinity():
 
 def test_outputs_can_be_any_slots():
     w, x = Value(2.0), Value(3.0)
-    program = flatten([x, w, w * x, autodiff.constant(7.0), w * w], [x])
+    program, _ = flatten(x, w, w * x, autodiff.constant(7.0), w * w, inputs=[x])
     theta, inputs = np.array([2.0]), np.array([[3.0], [4.0]])
     for each in (program, lower(program)):
         assert NumpyRunner(each).values(theta, inputs).tolist() == [
