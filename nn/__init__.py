@@ -10,6 +10,7 @@ True
 """
 
 from nn.datasets import Dataset, circles, digits, iris, moons, spirals
+from nn.landscape import Descent, Landscape, descend, loss_landscape, principal_directions, random_directions
 from nn.layers import MLP, Layer, Neuron
 from nn.losses import (
     absolute_error,
@@ -22,11 +23,13 @@ from nn.losses import (
 )
 from nn.module import Module
 from nn.optimizers import SGD, Adam, Optimizer
-from nn.plots import plot_decision_boundary, plot_loss
+from nn.plots import plot_contour, plot_decision_boundary, plot_loss, plot_surface
 from nn.training import History, NonFiniteLossError, accuracy, fit
 
 __all__ = [
-    "MLP", "SGD", "Adam", "Dataset", "History", "Layer", "Module", "Neuron", "NonFiniteLossError", "Optimizer",
-    "absolute_error", "accuracy", "binary_cross_entropy", "circles", "digits", "fit", "hinge", "iris", "mean_over",
-    "moons", "plot_decision_boundary", "plot_loss", "softmax_cross_entropy", "spirals", "squared_error", "sum_over",
+    "MLP", "SGD", "Adam", "Dataset", "Descent", "History", "Landscape", "Layer", "Module", "Neuron",
+    "NonFiniteLossError", "Optimizer", "absolute_error", "accuracy", "binary_cross_entropy", "circles", "descend",
+    "digits", "fit", "hinge", "iris", "loss_landscape", "mean_over", "moons", "plot_contour",
+    "plot_decision_boundary", "plot_loss", "plot_surface", "principal_directions", "random_directions",
+    "softmax_cross_entropy", "spirals", "squared_error", "sum_over",
 ]  # fmt: skip

@@ -6,12 +6,14 @@ apart; classes also differ in their markers and lines in their dashes, so that a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nn.datasets import Dataset
+from nn.landscape import Array, Descent, Landscape
 from nn.losses import is_vector
 from nn.training import History
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+WAYS = ("#D55E00", "#000000", "#CC79A7", "#56B4E9")
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
 
 
@@ -122,6 +125,155 @@ def plot_decision_boundary(
     axis.set_aspect("equal")
     figure.legend(loc="outside lower center", ncols=3)
     return figure
+
+
+def plot_contour(
+    landscape: Landscape,
+    descents: Sequence[Descent] = (),
+    *,
+    title: str = "",
+    filled: bool = True,
+    log: bool = False,
+    floor: float = 1e-3,
+    levels: int = 16,
+) -> Figure:
+    """A landscape from above, with the ways that descents take over it.
+
+    Args:
+        landscape: what ``loss_landscape`` returned.
+        descents: of the same model; each is drawn where it stands on the plane.
+        title: of the picture.
+        filled: fill between the contour lines.
+        log: space the lines by the logarithm of the loss.
+        floor: what is lower is drawn as high as this, on a logarithmic scale.
+        levels: how many contour lines.
+
+    Returns:
+        A figure that no window holds.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        ValueError: no height is finite, or the floor is not positive.
+
+    >>> from nn import MLP, loss_landscape, squared_error
+    >>> mountain = loss_landscape(MLP(1, [1]), [[0.0], [1.0]], [1.0, 3.0], squared_error, resolution=5)
+    >>> plot_contour(mountain).axes[0].get_xlabel()
+    'layers.0.neurons.0.weights.0'
+    """
+    heights, ticks = _heights(landscape, log, floor)
+    figure = _figure(7.0, 5.8)
+    axis = figure.subplots()
+    draw = axis.contourf if filled else axis.contour
+    drawn = draw(landscape.xs, landscape.ys, heights, levels=levels, cmap="viridis")
+    if filled:
+        axis.contour(
+            landscape.xs, landscape.ys, heights, levels=drawn.levels, colors="white", linewidths=0.4, alpha=0.6
+        )
+    bar = figure.colorbar(drawn, label="loss" + (", logarithmic" if log else ""))
+    if log:
+        bar.set_ticks(list(ticks), labels=list(ticks.values()))
+    for place, descent in enumerate(descents):
+        _draw_way(axis, [*landscape.coordinates(descent.parameters).T], place, descent.name)
+    axis.set_xlim(landscape.xs[0], landscape.xs[-1])
+    axis.set_ylim(landscape.ys[0], landscape.ys[-1])
+    _name_axes(figure, axis, landscape, title, descents)
+    return figure
+
+
+def plot_surface(
+    landscape: Landscape,
+    descents: Sequence[Descent] = (),
+    *,
+    title: str = "",
+    log: bool = False,
+    floor: float = 1e-3,
+    elevation: float = 38.0,
+    azimuth: float = 60.0,
+) -> Figure:
+    """A landscape as a mountain in 3-D, its contour lines on the ground, and descents on both.
+
+    The ways on the surface are drawn a little above the mesh itself, so that it never hides them; where a way leaves
+    the plane they are not drawn.
+
+    Args:
+        landscape, descents, title, log, floor: as for :func:`plot_contour`.
+        elevation, azimuth: where it is looked at from, in degrees.
+
+    Returns:
+        A figure that no window holds.
+
+    Raises:
+        ImportError, ValueError: as :func:`plot_contour`.
+
+    >>> from nn import MLP, loss_landscape, squared_error
+    >>> mountain = loss_landscape(MLP(1, [1]), [[0.0], [1.0]], [1.0, 3.0], squared_error, resolution=5)
+    >>> plot_surface(mountain, title="A valley").axes[0].get_title()
+    'A valley'
+    """
+    heights, ticks = _heights(landscape, log, floor)
+    low, high = float(heights.min()), float(heights.max())
+    depth = (high - low or 1.0) * 0.6
+    figure = _figure(8.0, 6.4)
+    axis = figure.add_subplot(projection="3d", computed_zorder=False)
+    xs, ys = np.meshgrid(landscape.xs, landscape.ys)
+    axis.contour(xs, ys, heights, levels=16, cmap="viridis", offset=low - depth, linewidths=1.0, zorder=1)
+    rows, columns = heights.shape
+    axis.plot_surface(
+        xs, ys, heights, cmap="viridis", rcount=rows, ccount=columns, linewidth=0, antialiased=False, zorder=3
+    )
+    drawn = replace(landscape, heights=heights)
+    for place, descent in enumerate(descents):
+        points = landscape.coordinates(descent.parameters)
+        above = drawn.height_at(points) + 0.02 * (high - low)
+        ground = np.where(np.isfinite(above), low - depth, np.nan)
+        _draw_way(axis, [*points.T, ground], place, zorder=2)
+        _draw_way(axis, [*points.T, above], place, descent.name, zorder=4)
+    axis.set_zlim(low - depth, high)
+    if log:
+        axis.set_zticks(list(ticks), labels=list(ticks.values()))
+    else:
+        axis.set_zticks([tick for tick in axis.get_zticks() if low <= tick <= high])
+    axis.set_zlabel("loss" + (", logarithmic" if log else ""))
+    axis.view_init(elev=elevation, azim=azimuth)
+    axis.set_box_aspect((1, 1, 0.75), zoom=0.92)
+    _name_axes(figure, axis, landscape, title, descents)
+    return figure
+
+
+def _heights(landscape: Landscape, log: bool, floor: float) -> tuple[Array, dict[float, str]]:
+    """The heights to draw, and where powers of ten are among them if the scale is logarithmic."""
+    heights = landscape.heights
+    if not np.isfinite(heights).any():
+        raise ValueError("there is nothing to draw: no height of the landscape is finite")
+    heights = np.nan_to_num(
+        heights, nan=heights[np.isfinite(heights)].max(), posinf=heights[np.isfinite(heights)].max()
+    )
+    if not log:
+        return heights, {}
+    if not floor > 0:
+        raise ValueError(f"floor must be positive, not {floor}")
+    heights = np.log10(np.maximum(heights, floor))
+    exponents = range(int(np.floor(heights.min())), int(np.ceil(heights.max())) + 1)
+    numbers = [factor * 10.0**exponent for exponent in exponents for factor in (1, 2, 5)]
+    ticks = {float(np.log10(number)): f"{number:g}" for number in numbers}
+    return heights, {tick: name for tick, name in ticks.items() if heights.min() <= tick <= heights.max()}
+
+
+def _name_axes(figure: Figure, axis: Any, landscape: Landscape, title: str, descents: Sequence[Descent]) -> None:
+    axis.set_xlabel(landscape.axis_names[0])
+    axis.set_ylabel(landscape.axis_names[1])
+    kind = f"projection: {landscape.projection}" if landscape.projection else ""
+    axis.set_title("\n".join(filter(None, (title, kind))))
+    if descents:
+        figure.legend(loc="outside lower center", ncols=3)
+
+
+def _draw_way(axis: Any, points: Sequence[Array], place: int, name: str = "", **options: Any) -> None:
+    """A descent, with a white rim so that it is seen on light and dark ground, and a large marker where it ends."""
+    style = {"color": WAYS[place % len(WAYS)], "marker": MARKERS[place % len(MARKERS)], **options}
+    axis.plot(*points, color="white", linewidth=4.0, **options)
+    axis.plot(*points, **style, linestyle=("-", "--", ":", "-.")[place % 4], linewidth=2.0, markersize=3.5, label=name)
+    axis.plot(*(each[-1:] for each in points), **style, markersize=9.0, markeredgecolor="white")
 
 
 def _logits(prediction: Any) -> list[float]:

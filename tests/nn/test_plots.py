@@ -6,9 +6,37 @@ import sys
 import numpy as np
 import pytest
 
-from nn import MLP, Dataset, History, iris, moons, plot_decision_boundary, plot_loss
+from nn import (
+    MLP,
+    SGD,
+    Dataset,
+    History,
+    descend,
+    iris,
+    loss_landscape,
+    moons,
+    plot_contour,
+    plot_decision_boundary,
+    plot_loss,
+    plot_surface,
+    random_directions,
+    squared_error,
+)
 
 RUN = History([1.0, 0.5, 0.7], [0.5, 0.8, 0.7], [1.1, 0.6, 0.8], [0.4, 0.7, 0.6], "accuracy", 2, True)
+
+
+DATA = moons(8)
+
+
+def mountain(**options):
+    return loss_landscape(MLP(2, [1]), DATA.inputs, DATA.targets, squared_error, **{"resolution": 9} | options)
+
+
+def way(name="down"):
+    line = MLP(2, [1])
+    optimizer = SGD(line.parameters()[:2], 0.2)
+    return descend(line, DATA.inputs, DATA.targets, squared_error, optimizer=optimizer, steps=5, name=name)
 
 
 def legend(parent):
@@ -38,6 +66,55 @@ def test_more_than_two_classes_have_a_region_each():
     full = iris()
     data = Dataset("petals", full.inputs[:, 2:], full.targets, full.feature_names[2:], full.class_names)
     assert len(legend(plot_decision_boundary(MLP(2, [3]), data, resolution=5).legends[0])) == 4
+
+
+@pytest.mark.parametrize("plot", [plot_contour, plot_surface])
+@pytest.mark.parametrize("log", [False, True])
+def test_a_landscape_names_its_axes_its_height_and_every_way_on_it(plot, log, tmp_path):
+    figure = plot(mountain(), [way("first"), way("second")], title="A valley", log=log)
+    axis = figure.axes[0]
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("layers.0.neurons.0.weights.0", "layers.0.neurons.0.weights.1")
+    assert axis.get_title() == "A valley"
+    assert legend(figure.legends[0]) == ["first", "second"]
+    height = figure.axes[-1].get_ylabel() if plot is plot_contour else axis.get_zlabel()
+    assert height == "loss" + (", logarithmic" if log else "")
+    figure.savefig(tmp_path / "landscape.png")
+    assert (tmp_path / "landscape.png").stat().st_size
+
+
+def test_a_projection_is_called_one_on_its_picture():
+    line = MLP(2, [1])
+    flat = mountain(directions=random_directions(line), projection="random directions")
+    for plot in (plot_contour, plot_surface):
+        assert plot(flat, title="A net").axes[0].get_title() == "A net\nprojection: random directions"
+
+
+def test_the_way_is_drawn_above_the_mesh_it_is_taken_from_and_on_the_ground():
+    surface, descent = mountain(), way()
+    axis = plot_surface(surface, [descent]).axes[0]
+    lines = [np.array(line.get_data_3d()) for line in axis.lines if len(line.get_data_3d()[0]) == descent.steps + 1]
+    on_mesh = surface.height_at(surface.coordinates(descent.parameters))
+    above = [line[2] - on_mesh for line in lines]
+    ground = axis.get_zlim()[0]
+    assert sum(np.allclose(line[2], ground) for line in lines) == 2  # its rim and itself
+    assert sum(bool((offset > 0).all() and np.ptp(offset) < 1e-9) for offset in above) == 2
+
+
+def test_on_a_logarithmic_scale_nothing_is_lower_than_the_floor():
+    flat = mountain()
+    lowest = flat.heights.min()
+    figure = plot_contour(flat, log=True, floor=2 * lowest, filled=False)
+    assert figure.axes[0].collections[0].levels.min() >= np.log10(2 * lowest) - 1e-9
+    with pytest.raises(ValueError, match="floor must be positive"):
+        plot_contour(flat, log=True, floor=0.0)
+
+
+def test_a_landscape_without_a_finite_height_cannot_be_drawn():
+    from dataclasses import replace
+
+    empty = replace(mountain(), heights=np.full((9, 9), np.nan))
+    with pytest.raises(ValueError, match="no height of the landscape is finite"):
+        plot_surface(empty)
 
 
 def test_bad_input_is_refused():

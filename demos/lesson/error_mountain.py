@@ -1,0 +1,73 @@
+"""3. Error mountain (Fehlerberg): two weights span a plane, and the loss stands over it as a height.
+
+The demo evaluates the loss on a grid over w₁ and w₂, finds the lecture's settings on it, and draws the mountain from
+aside, from above, and as the terraces that rounded errors would make of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from demos.lesson import network
+from demos.lesson._common import options, write_pictures
+from demos.lesson.loss import SETTINGS, evaluate
+from nn import Landscape, absolute_error, loss_landscape, plot_contour, plot_surface
+from nn.losses import Loss
+
+REACH, RESOLUTION = 3.0, 61
+
+
+def mountain(loss: Loss = absolute_error) -> Landscape:
+    """The sum of the errors of the six flowers over w₁ and w₂; b, v and c are those of the lecture's settings."""
+    data = network.data()
+    return loss_landscape(
+        network.network(), data.inputs, data.targets, loss, weights=network.WEIGHT_NAMES[:2], reduce="sum",
+        x_range=(-REACH, REACH), y_range=(-REACH, REACH), resolution=RESOLUTION,
+    )  # fmt: skip
+
+
+def terraces(land: Landscape) -> Landscape:
+    """The same with every prediction rounded to a label first, as in the lecture's table: steps without a slope."""
+    data = network.data()
+    xs, ys = np.meshgrid(land.xs, land.ys)
+    plane = np.stack([xs.ravel(), ys.ravel()], axis=1)
+    predictions = network.predict_all(plane, network.FIRST.b, network.FIRST.v, data.inputs)
+    heights = np.abs(np.rint(predictions) - data.targets).sum(axis=1)
+    return replace(land, heights=heights.reshape(xs.shape), gradients=np.zeros_like(land.gradients))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    chosen = options(__doc__ or "", "error_mountain", arguments)
+    land = mountain()
+    print(f"{land!r}\n")
+    for name, setting in SETTINGS.items():
+        height = float(land.height_at(setting[:2]))
+        print(
+            f"{name}: w₁ = {setting.w1:5}, w₂ = {setting.w2:5}   height {height:.4f}, loss {evaluate(setting).loss:.4f}"
+        )
+    row, column = np.unravel_index(land.heights.argmin(), land.heights.shape)
+    print(f"\nThe lowest point of the grid is w₁ = {land.xs[column]:.1f}, w₂ = {land.ys[row]:.1f}: "
+          f"{land.heights[row, column]:.4f}")  # fmt: skip
+    steps = terraces(land)
+    flat = np.mean(
+        (steps.heights[:-1, :-1] == steps.heights[1:, :-1]) & (steps.heights[:-1, :-1] == steps.heights[:-1, 1:])
+    )
+    print(
+        f"With rounded errors the mountain has {len(np.unique(steps.heights))} terraces, and {flat:.0%} of it is flat:"
+    )
+    print("nothing there says which way is down, so the errors before rounding are descended.")
+    write_pictures(
+        chosen.out,
+        {
+            "error_mountain": lambda: plot_surface(land, title="The error mountain: Σ |observation − prediction|"),
+            "error_map": lambda: plot_contour(land, title="The error mountain from above"),
+            "terraces": lambda: plot_surface(steps, title="With rounded errors: terraces"),
+        },
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""4. Gradient descent (Gradientenabstieg): the fastest way into the valley, by the direction of the steepest descent.
+
+The demo measures the slope of the error mountain in many directions, shows that none is steeper than the gradient, and
+goes down with three optimizers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import cos, hypot, pi, sin
+from typing import Any
+
+import numpy as np
+
+from autodiff import Value, grad, jvp
+from demos.lesson import network
+from demos.lesson._common import figure, options, write_pictures
+from demos.lesson.error_mountain import mountain
+from demos.lesson.network import Setting
+from nn import SGD, Adam, Descent, Optimizer, absolute_error, descend, plot_contour, plot_surface, sum_over
+from nn.plots import COLOURS
+
+STEPS, LEARNING_RATE, MOMENTUM, ADAM_RATE = 60, 0.05, 0.8, 0.2
+OPTIMIZERS: dict[str, Callable[[list[Value]], Optimizer]] = {
+    "gradient descent": lambda weights: SGD(weights, LEARNING_RATE),
+    "with momentum": lambda weights: SGD(weights, LEARNING_RATE, momentum=MOMENTUM),
+    "Adam": lambda weights: Adam(weights, ADAM_RATE),
+}
+
+
+def loss(w1: Any, w2: Any) -> Any:
+    """The height of the mountain: the sum of the errors of the six flowers, as a function of two weights."""
+    data, model = network.data(), network.with_weights(network.network(), [w1, w2, *network.FIRST[2:]])
+    return sum_over(absolute_error, map(model, data.inputs), data.targets)
+
+
+def slopes(point: tuple[float, float], directions: int = 72) -> list[tuple[float, float]]:
+    """(angle, slope) in that many directions: each by forward differentiation, which knows nothing of the gradient."""
+    angles = [2 * pi * place / directions for place in range(directions)]
+    return [(angle, jvp(loss, point, (cos(angle), sin(angle)))[1]) for angle in angles]
+
+
+def descents(start: Setting = network.HILL, steps: int = STEPS) -> list[Descent]:
+    """The way of each optimizer from the same start; only w₁ and w₂ move."""
+    data, found = network.data(), []
+    for name, optimizer in OPTIMIZERS.items():
+        model = network.network(start)
+        weights = model.parameters()[:2]
+        found.append(
+            descend(model, data.inputs, data.targets, absolute_error, optimizer=optimizer(weights), steps=steps,
+                    reduce="sum", name=name)
+        )  # fmt: skip
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    chosen = options(__doc__ or "", "gradient_descent", arguments)
+    point = network.FIRST.w1, network.FIRST.w2
+    gradient = grad(loss, wrt=(0, 1))(*point)
+    length = hypot(*gradient)
+    print(f"At the lecture's 1st setting, w₁ = {point[0]}, w₂ = {point[1]}, the loss is {loss(*point):.4f}.")
+    print(f"Its gradient is ({gradient[0]:.4f}, {gradient[1]:.4f}), of length {length:.4f}.\n")
+    print("The slope in every direction, by forward differentiation:")
+    for angle, slope in slopes(point, 12):
+        bar = "█" * round(20 * abs(slope) / length)
+        print(f"  {angle * 180 / pi:4.0f}°  {slope:8.4f}  {bar if slope > 0 else '':20}|{bar if slope < 0 else ''}")
+    rose = slopes(point)
+    print(
+        f"The steepest of {len(rose)} is {max(slope for _, slope in rose):.4f}: none exceeds the gradient's length.\n"
+    )
+
+    ways = descents()
+    print(f"From w₁ = {network.HILL.w1}, w₂ = {network.HILL.w2}, {STEPS} steps:")
+    for way in ways:
+        data, model = network.data(), network.network(Setting(*way.parameters[-1]))
+        right = sum(network.label_of(model(x)) == label for x, label in zip(data.inputs, data.targets))
+        print(f"  {way.name:18} loss {way.losses[0]:7.4f} → {way.losses[-1]:.4f}, {right} of 6 flowers right")
+    land = mountain()
+    write_pictures(
+        chosen.out,
+        {
+            "descent": lambda: plot_surface(land, ways, title="Ways into the valley"),
+            "descent_map": lambda: plot_contour(land, ways, title="Ways into the valley, from above"),
+            "rose": lambda: draw_rose(rose, gradient),
+        },
+    )
+
+
+def draw_rose(rose: Sequence[tuple[float, float]], gradient: Sequence[float]) -> Any:
+    """The slope in every direction as a spoke, and the gradient as an arrow; the circle is its length."""
+    picture = figure(6.0, 6.0)
+    axis = picture.subplots(subplot_kw={"projection": "polar"})
+    angles, sizes = np.array(rose).T
+    for chosen, colour, name in ((sizes > 0, COLOURS[1], "uphill"), (sizes <= 0, COLOURS[0], "downhill")):
+        axis.bar(angles[chosen], np.abs(sizes[chosen]), width=0.05, color=colour, label=name)
+    length = hypot(*gradient)
+    axis.plot(np.linspace(0, 2 * pi, 200), np.full(200, length), color="0.3", linestyle="--", linewidth=1,
+              label="length of the gradient")  # fmt: skip
+    axis.annotate("", (np.arctan2(gradient[1], gradient[0]), length), (0, 0),
+                  arrowprops={"color": COLOURS[5], "width": 2.5, "headwidth": 11})  # fmt: skip
+    axis.set_xticks(np.linspace(0, 2 * pi, 8, endpoint=False))
+    axis.set_title("The slope in every direction, and the gradient")
+    picture.legend(loc="outside lower center", ncols=3)
+    return picture
+
+
+if __name__ == "__main__":
+    main()
