@@ -45,7 +45,7 @@ def html(trace: Trace, *, max_nodes: int | None = 300, live: bool | None = None)
         style, program = f"{style}\n{_asset('live.css')}", f"{program}\n{_asset('live.js')}\n{alive}"
     root = trace.root
     parts = {
-        "TITLE": escape(f"∂L, L = {one_line(root.name)}"),
+        "TITLE": escape(f"Backward pass of {one_line(root.name)}"),
         "POLICY": _policy(style, program),
         "STYLE": style,
         "GRAPH": _graph(trace, max_nodes),
