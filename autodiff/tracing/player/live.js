@@ -23,12 +23,16 @@ class Live {
 
   /** The list: the leaves of no module first, then those of each module below its name. */
   *rows() {
+    const element = (tag, more) => Object.assign(this.page.createElement(tag), more);
+    const columns = element("li", { className: "columns", ariaHidden: "true" });
+    columns.append(...["leaf", "number", "gradient"].map((textContent) => element("span", { textContent })));
+    yield columns;
     const sorted = this.leaves.toSorted((a, b) => a.module.localeCompare(b.module, "en", { numeric: true }));
     let module = "";
     for (const leaf of sorted) {
       if (leaf.module !== module) {
         module = leaf.module;
-        yield Object.assign(this.page.createElement("li"), { className: "module", textContent: module });
+        yield element("li", { className: "module", textContent: module });
       }
       yield leaf.row;
     }
