@@ -36,7 +36,7 @@ class Landscape:
     >>> line = MLP(1, [1])
     >>> mountain = loss_landscape(line, [[0.0], [1.0]], [1.0, 3.0], squared_error, resolution=5)
     >>> mountain
-    Landscape(5 × 5 points over 'layers.0.neurons.0.weights.0' and 'layers.0.neurons.0.bias', loss 0.5 … 26.5)
+    Landscape(5 × 5 points over 'layers.0.neurons.0.weights.0' and 'layers.0.neurons.0.bias', loss 0.125 … 48.5)
     >>> mountain.heights.shape, mountain.gradients.shape
     ((5, 5), (5, 5, 2))
     """
@@ -207,7 +207,7 @@ def descend(
     >>> line = MLP(1, [1])
     >>> descent = SGD(line.parameters(), learning_rate=0.5)
     >>> descend(line, [[0.0], [1.0]], [1.0, 3.0], squared_error, optimizer=descent, steps=2)
-    Descent('SGD': 2 steps, loss 6.5 → 0.4063)
+    Descent('SGD': 2 steps, loss 3.689 → 0.08136)
     """
     if steps < 1:
         raise ValueError(f"steps must be at least 1, not {steps}")
@@ -232,8 +232,8 @@ def descend(
         objective.move(start)
         for value, slope in zip(objective.values, gradients):
             value.grad = slope
-    parameters, losses, gradients = zip(*way)
-    return Descent(name or type(optimizer).__name__, np.array(parameters), np.array(losses), np.array(gradients))
+    parameters, losses, slopes = map(np.array, zip(*way))
+    return Descent(name or type(optimizer).__name__, parameters, losses, slopes)
 
 
 def random_directions(model: Module, rng: Seed = None) -> Array:
