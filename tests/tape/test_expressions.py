@@ -1,0 +1,136 @@
+"""Rows written as expressions: evaluated number by number, they have the bits of the row itself."""
+
+import math
+import operator
+from itertools import product
+
+import pytest
+
+from autodiff import OPERATIONS, Operation, Value, cos, exp, lookup, sqrt, where
+from autodiff.operations import DETACHED, Ieee
+from autodiff.tape.expressions import ARITHMETIC, COMPARISONS, MOST_BRANCHES, derivatives, primal, traced
+from tests.tape.programs import bits
+
+SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 1e-320, 1e300, -1e300, math.inf, -math.inf, math.nan]
+ELEMENTARY = {
+    "power", "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
+    "tanh", "erf", "erfc",
+}  # fmt: skip
+OWN = [
+    Operation("own_polynomial", lambda x: x**3 - 2 * x + 1 / x, lambda x, y: 3 * x * x - 2 - 1 / (x * x)),
+    Operation("own_with_math", lambda x: math.exp(x) * x, lambda x, y: math.exp(x) * (1 + x)),
+    Operation("own_with_rows", lambda x: exp(x) * sqrt(x), lambda x, y: y * (1 + 0.5 / x)),
+    Operation(
+        "own_with_branches",
+        lambda x, z: (x if x > z else -z) if z >= 0 and x != 1 else abs(x) + (x == z),
+        lambda x, z, y: 1.0 if x > z else 0.0 if not x else -1.0,
+        lambda x, z, y: max(x, z),
+    ),
+    Operation("own_constant", lambda x: 3, lambda x, y: 0),
+    Operation("own_variadic", lambda *xs: sum(xs), lambda xs, y: [y - x for x in xs], variadic=True),
+]
+ROWS = [*OPERATIONS.values(), DETACHED, *OWN]
+
+
+def arity_of(row):
+    return row.arity or 4
+
+
+def operand_rows(row):
+    """Numbers for the operands: on a grid in the domain, where the row is pinned, and special ones."""
+    arity = arity_of(row)
+    domain = row.domain * (arity if row.arity is None else 1)
+    grid = [[low + (high - low) * share for share in (0.05, 0.2, 0.5, 0.77, 1.0)] for low, high in domain]
+    inside = product(*grid) if arity <= 2 else zip(*grid)
+    special = product(SPECIAL, repeat=min(arity, 2))
+    return [*inside, *row.pinned, *(numbers + (0.5,) * (arity - len(numbers)) for numbers in special)]
+
+
+def evaluate(expression, operands, output=None):
+    """The number of an expression: arithmetic as IEEE 754 has it, and rows for what is elementary."""
+    kind = expression.kind
+    if kind == "operand":
+        return operands[int(expression.number)]
+    if kind == "number":
+        return Ieee(expression.number)
+    if kind == "output":
+        return output
+    if kind == "choose":
+        condition, if_true, otherwise = expression.parts
+        return evaluate(if_true if evaluate(condition, operands, output) else otherwise, operands, output)
+    parts = [evaluate(part, operands, output) for part in expression.parts]
+    if kind in COMPARISONS:
+        return getattr(operator, COMPARISONS[kind])(*map(float, parts))
+    return Ieee(next(row for row in ROWS if row.name == kind).evaluate([*map(float, parts)]))
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_a_primal_as_an_expression_has_the_bits_of_the_row(row):
+    expression = primal(row, arity_of(row))
+    if expression is None:
+        assert row.name in ELEMENTARY | {"own_with_math"}
+        return
+    for numbers in operand_rows(row):
+        assert bits(evaluate(expression, [*map(Ieee, numbers)])) == bits(row.evaluate(numbers)), numbers
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_the_local_derivatives_as_expressions_have_the_bits_of_the_row(row):
+    expressions = derivatives(row, arity_of(row))
+    assert len(expressions) == arity_of(row)
+    if None in expressions:
+        assert row.name == "own_with_math"
+        return
+    for numbers in operand_rows(row):
+        y = row.evaluate(numbers)
+        found = [evaluate(each, [*map(Ieee, numbers)], Ieee(y)) for each in expressions]
+        assert bits(found) == bits([*map(float, row.local_derivatives(numbers, y))]), numbers
+
+
+def test_what_every_backend_must_have_is_arithmetic_and_the_elementary_operations():
+    assert {name for name, row in OPERATIONS.items() if primal(row, arity_of(row)) is None} == ELEMENTARY
+    kinds = set()
+    stack = [
+        each for row in OPERATIONS.values() for each in (primal(row, arity_of(row)), *derivatives(row, arity_of(row)))
+    ]
+    while stack:
+        expression = stack.pop()
+        if expression is not None:
+            kinds.add(expression.kind)
+            stack += expression.parts
+    assert kinds <= ARITHMETIC | {*COMPARISONS} | ELEMENTARY | {"operand", "output", "number", "choose"}
+
+
+def test_a_branch_becomes_a_choice_of_both_ways():
+    assert str(traced(lambda x: x if x > 0 else 2 * x, 1)) == "choose(x0 > 0.0, x0, 2.0 * x0)"
+    assert str(traced(lambda x: where(x, x, 0.0), 1)) == "choose(x0 != 0.0, x0, 0.0)"
+    assert str(traced(lambda x: 1.0 if x else 0.0, 1)) == "choose(x0 != 0.0, 1.0, 0.0)"
+    assert str(traced(lambda x: cos(x) if x > 0 and x < 1 else x, 1)) == (
+        "choose(x0 > 0.0, choose(x0 < 1.0, cos(x0), x0), x0)"
+    )
+
+
+def test_the_same_condition_is_asked_once():
+    assert str(traced(lambda x: (1 if x > 0 else 2) + (3 if x > 0 else 4), 1)) == "choose(x0 > 0.0, 4.0, 6.0)"
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: math.exp(x),
+        lambda x: float(x),
+        lambda x: [1.0, 2.0][x],
+        lambda x: Value(1.0) * 2 if x > 0 else Value(2.0),
+        lambda x: sum(x * at if x > at else at for at in range(MOST_BRANCHES.bit_length() + 1)),
+    ],
+    ids=["math", "float", "index", "a Value", "too many branches"],
+)
+def test_what_cannot_be_written_out_is_elementary(function):
+    assert traced(function, 1) is None
+
+
+def test_an_expression_reads_as_a_formula():
+    lines = {name: str(primal(lookup(name), arity_of(lookup(name)))) for name in ("relu", "dot", "total")}
+    assert lines["relu"] == "choose(x0 <= 0.0, 0.0, x0)"
+    assert lines["total"] == "(((0.0 + x0) + x1) + x2) + x3"
+    assert lines["dot"] == "(0.0 + (x0 * x2)) + (x1 * x3)"
