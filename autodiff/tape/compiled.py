@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import update_wrapper
 from math import isfinite
 from typing import Any, NamedTuple, TypeVar
@@ -13,20 +12,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autodiff import derivatives
-from autodiff.graph import topological_order
-from autodiff.tape.diagnosis import NonFiniteResultError, explained
 from autodiff.tape.inputs import Batch, Structure, ValueGiven, argument_names
 from autodiff.tape.parameters import Parameters, ParametersFound
+from autodiff.tape.passes import Gradient, check_finite, check_scalar, gradient_of, values_of
 from autodiff.tape.program import Program
 from autodiff.tape.recording import is_recording
-from autodiff.tape.ways import Places, Way, Ways, at_numbers
+from autodiff.tape.ways import Way, Ways
 from autodiff.value import Value
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
 
-CHUNK = 16384
-"""So many observations at a time are put into a matrix: memory is bounded by this, not by the data."""
 PARAMETERS = "parameters"
 
 
@@ -110,19 +106,6 @@ class Programs(tuple[ProgramReport, ...]):
         return "\n".join(map(str, self)) or "nothing is compiled yet"
 
 
-class Gradient(NamedTuple):
-    """What a pass over a batch gives."""
-
-    values: Floats
-    """(observations,)"""
-    parameters: Floats
-    """(parameters,): of Σ weight · value."""
-    inputs: Floats | None
-    """(observations, inputs)"""
-    used: NDArray[np.bool_]
-    """(parameters,): which parameters the function used."""
-
-
 class Compiled:
     """A compiled function; :func:`compile` makes one.
 
@@ -156,9 +139,11 @@ class Compiled:
         self.max_branches = max_branches
         self.lock = threading.RLock()
         self._parameters = Parameters(function, parameters, self.lock)
-        self._structures: OrderedDict[Hashable, Ways] = OrderedDict()
+        self._structures: dict[Hashable, Ways] = {}
         self._by_shapes: dict[Hashable, Ways] = {}
-        self._last: Way | None = None
+        self._calls = 0
+        self.last: Way | None = None
+        """The way that was run last."""
 
     # ── What is run ──────────────────────────────────────────────────────────────────────────────
 
@@ -175,8 +160,8 @@ class Compiled:
             ways, leaves, count, is_batch = self._read(arguments, options)
         except ValueGiven:
             return self.function(*arguments, **options)
-        values, way = self._run(None, lambda theta: self._values(ways, leaves, count, theta))
-        return _shaped(way.result, values, is_batch)
+        values = self._run(None, lambda theta: values_of(ways, leaves, count, theta))
+        return _shaped(ways.result, values, is_batch)
 
     def value(self, *arguments: Any, reduce: str | None = None, **options: Any) -> Any:
         """The value of every observation, their ``"mean"`` or their ``"sum"``.
@@ -186,10 +171,10 @@ class Compiled:
         """
         _check_reduce(reduce, ("mean", "sum", None))
         ways, leaves, count, is_batch = self._read(arguments, options)
-        values, way = self._run(None, lambda theta: self._values(ways, leaves, count, theta))
-        _check_scalar(way)
+        values = self._run(None, lambda theta: values_of(ways, leaves, count, theta))
+        check_scalar(ways.result)
         if reduce is None:
-            return _shaped(way.result, values, is_batch)
+            return _shaped(ways.result, values, is_batch)
         total = float(np.add.reduce(values[:, 0]))
         return total / count if reduce == "mean" else total
 
@@ -233,6 +218,9 @@ class Compiled:
         >>> compile(lambda x: w * x * x).value_and_grad([1.0, 3.0], wrt=("parameters", 0))
         (10.0, (array([5.]), array([2., 6.])))
         """
+        if wrt == PARAMETERS:
+            value, gradient = self._reduced(arguments, options, reduce, at, False)
+            return value, gradient.parameters
         wanted = wrt if isinstance(wrt, tuple) else (wrt,)
         for each in wanted:
             if each != PARAMETERS and (type(each) is not int or not -len(arguments) <= each < len(arguments)):
@@ -240,10 +228,8 @@ class Compiled:
                     f"wrt must be 'parameters', a position among the {len(arguments)} arguments, or a tuple of them; "
                     f"not {wrt!r}"
                 )
-        wrt_inputs = wanted != (PARAMETERS,)
-        value, gradient = self._reduced(arguments, options, reduce, at, wrt_inputs)
-        if gradient.inputs is None:
-            return value, gradient.parameters
+        value, gradient = self._reduced(arguments, options, reduce, at, True)
+        assert gradient.inputs is not None
         ways, _, _, is_batch = self._read(arguments, options)
         parts = tuple(
             gradient.parameters
@@ -282,9 +268,9 @@ class Compiled:
         Raises:
             RuntimeError: nothing was run so far.
         """
-        if self._last is None:
+        if self.last is None:
             raise RuntimeError(f"{self.__name__} has no program yet: it is compiled in its first call")
-        return self._last.program
+        return self.last.program
 
     @property
     def programs(self) -> Programs:
@@ -312,22 +298,26 @@ class Compiled:
 
     def _read(self, arguments: Sequence[Any], options: dict[str, Any]) -> tuple[Ways, Sequence[Any], int, bool]:
         """The ways for these arguments, their leaves with the observations in front, how many, and if it is a batch."""
-        shapes: Hashable = None
-        if not options and all(map(_is_array, arguments)):
-            shapes = tuple(map(_shape, arguments))
-            ways = self._by_shapes.get(shapes)
-            if ways is not None:
-                count = len(arguments[0])
-                if count and [*map(len, arguments)].count(count) == len(arguments):
-                    return ways, arguments, count, True
+        shapes: list[Hashable] = []
+        count = 0
+        for array in () if options else arguments:  # the calls of a training loop, as fast as can be
+            if type(array) is not np.ndarray or not array.ndim or (count and len(array) != count):
+                break
+            count = len(array)
+            shapes += (array.shape[1:], array.dtype)
+        else:
+            known = self._by_shapes.get(tuple(shapes))
+            if known is not None and count:
+                known.called = self._calls = self._calls + 1
+                return known, arguments, count, True
         batch = Batch(arguments, self.ndim, argument_names(self.function, len(arguments)))
         ways = self._ways(batch.structure, options)
-        if shapes is not None and batch.is_batch and all(leaf is array for leaf, array in zip(batch.leaves, arguments)):
-            self._by_shapes[shapes] = ways
+        if batch.is_batch and not options and [*map(id, batch.leaves)] == [*map(id, arguments)]:
+            self._by_shapes[tuple(shapes)] = ways
         return ways, batch.leaves, batch.observations, batch.is_batch
 
     def _ways(self, structure: Structure, options: dict[str, Any]) -> Ways:
-        key = (structure, tuple(sorted(options.items())))
+        key = (structure, tuple((name, type(options[name]), options[name]) for name in sorted(options)))
         try:
             hash(key)
         except TypeError:
@@ -339,14 +329,14 @@ class Compiled:
             ways = self._structures.get(key)
             if ways is None:
                 self._parameters.known()
-                ways = self._structures[key] = Ways(self, structure, options)
-                while len(self._structures) > self.max_structures:
-                    _, forgotten = self._structures.popitem(last=False)
+                if len(self._structures) >= self.max_structures:
+                    oldest = min(self._structures, key=lambda known: self._structures[known].called)
+                    forgotten = self._structures.pop(oldest)
                     self._by_shapes = {
                         shapes: each for shapes, each in self._by_shapes.items() if each is not forgotten
                     }
-            else:
-                self._structures.move_to_end(key)
+                ways = self._structures[key] = Ways(self, structure, options)
+            ways.called = self._calls = self._calls + 1
         return ways
 
     def _run(self, at: ArrayLike | None, run: Callable[[Floats], T]) -> T:
@@ -361,34 +351,6 @@ class Compiled:
                         "pass parameters= to compile, or call it once before vector()"
                     ) from None
 
-    def _chunks(self, ways: Ways, leaves: Sequence[Any], count: int, theta: Floats) -> Iterator[_Part]:
-        for start in range(0, count, CHUNK):
-            stop = min(start + CHUNK, count)
-            inputs = ways.structure.matrix(leaves, start, stop)
-            for way, places in ways.split(theta, inputs, start):
-                if way is not None:
-                    self._last = way
-                yield _Part(way, inputs, start, places)
-
-    def _values(self, ways: Ways, leaves: Sequence[Any], count: int, theta: Floats) -> tuple[Floats, Way]:
-        """(observations, outputs), and a way for the structure of the results, which is the same for all."""
-        values: Floats | None = None
-        for part in self._chunks(ways, leaves, count, theta):
-            if part.way is not None:
-                found = part.way.runner.values(theta[: part.way.size], part.rows)
-                part.way.runs += len(found)
-            else:
-                found = np.array([self._eager_values(ways, row) for row in part.rows])
-            if values is None:
-                values = np.empty((count, found.shape[1]))
-            values[part.at] = found
-        assert values is not None  # a batch is never empty
-        return values, ways.ways[0]
-
-    def _eager_values(self, ways: Ways, row: Floats) -> list[float]:
-        result, _ = ways.call(row)
-        return [leaf.data if isinstance(leaf, Value) else leaf for leaf in derivatives._leaves(result)]
-
     def _reduced(
         self, arguments: Sequence[Any], options: dict[str, Any], reduce: str, at: ArrayLike | None, wrt_inputs: bool
     ) -> tuple[float, Gradient]:
@@ -398,143 +360,28 @@ class Compiled:
         weight = 1.0 / count if reduce == "mean" else 1.0
 
         def run(theta: Floats) -> tuple[float, Gradient]:
-            gradient = self._gradient(ways, leaves, count, theta, weight, wrt_inputs)
-            value = float(np.add.reduce(gradient.values))
+            gradient = gradient_of(ways, leaves, count, theta, weight, wrt_inputs)
+            value, is_finite = _summed(gradient)
             if reduce == "mean":
                 value /= count
-            # A square overflows before the number does: only then, every number is looked at.
-            if not (isfinite(value) and isfinite(gradient.parameters @ gradient.parameters)):
-                self._check_finite(ways, leaves, count, theta, gradient)
-            if gradient.inputs is not None and not np.isfinite(gradient.inputs).all():
-                self._check_finite(ways, leaves, count, theta, gradient)
+            if not is_finite:
+                check_finite(ways, leaves, count, theta, gradient)
             return value, gradient
 
         return self._run(at, run)
 
-    def _gradient(
-        self, ways: Ways, leaves: Sequence[Any], count: int, theta: Floats, weight: float, wrt_inputs: bool
-    ) -> Gradient:
-        whole: Gradient | None = None
-        for part in self._chunks(ways, leaves, count, theta):
-            if part.way is not None:
-                _check_scalar(part.way)
-                way, rows = part.way, part.rows
-                values, of_parameters, of_inputs = way.runner.gradient(theta[: way.size], rows, weight, wrt_inputs)
-                way.runs += len(rows)
-                if way.size == len(theta) and len(rows) == count:
-                    return Gradient(values, of_parameters, of_inputs, way.used)
-                found = Gradient(values, of_parameters, of_inputs, way.used)
-            else:
-                found = self._eager_gradient(ways, part.rows, theta, weight)
-            if whole is None:
-                inputs = np.empty((count, ways.structure.size)) if wrt_inputs else None
-                whole = Gradient(np.empty(count), np.zeros(len(theta)), inputs, np.zeros(len(theta), bool))
-            known = len(found.parameters)
-            whole.values[part.at] = found.values
-            whole.parameters[:known] += found.parameters
-            whole.used[:known] |= found.used
-            if whole.inputs is not None:
-                whole.inputs[part.at] = found.inputs
-        assert whole is not None  # a batch is never empty
-        return whole
 
-    def _eager_gradient(self, ways: Ways, rows: Floats, theta: Floats, weight: float) -> Gradient:
-        """The same by the engine itself, observation by observation."""
-        leaves = self._parameters.known()
-        values, of_inputs = np.empty(len(rows)), np.empty(rows.shape)
-        of_parameters, used = np.zeros(len(leaves)), np.zeros(len(leaves), bool)
-        for place, row in enumerate(rows):
-            with self.lock, at_numbers(leaves, theta):
-                root, inputs = ways.call(row)
-                if not isinstance(root, Value):
-                    raise TypeError(_not_scalar(root))
-                gradients = derivatives._gradients(root, [*leaves, *inputs], recorded=False)
-                values[place] = root.data
-            reached = set(topological_order(root))
-            used |= [leaf in reached for leaf in leaves]
-            of_parameters += np.multiply(weight, gradients[: len(leaves)])
-            of_inputs[place] = np.multiply(weight, gradients[len(leaves) :])
-        return Gradient(values, of_parameters, of_inputs, used)
-
-    def _check_finite(self, ways: Ways, leaves: Sequence[Any], count: int, theta: Floats, gradient: Gradient) -> None:
-        """Refuse a result that is not finite.
-
-        Raises:
-            NonFiniteResultError: it names the first observation at fault, and the node.
-        """
-        bad = np.flatnonzero(~np.isfinite(gradient.values))
-        if len(bad):
-            place = int(bad[0])
-        elif not np.isfinite(gradient.parameters).all():
-            place = self._first_bad_gradient(ways, leaves, count, theta)
-        elif gradient.inputs is not None and not np.isfinite(gradient.inputs).all():
-            place = int(np.flatnonzero(~np.isfinite(gradient.inputs).all(axis=1))[0])
-        elif isfinite(np.add.reduce(gradient.values)):
-            return
-        else:
-            raise NonFiniteResultError("the sum over the observations overflows, although every value is finite")
-        row = ways.structure.matrix(leaves, place, place + 1)[0]
-        with self.lock, at_numbers(self._parameters.known(), theta):
-            raise explained(lambda: ways.call(row), place)
-
-    def _first_bad_gradient(self, ways: Ways, leaves: Sequence[Any], count: int, theta: Floats) -> int:
-        """The first observation with a gradient that is not finite, by halving; the last one if only the sum is not."""
-        start, stop = 0, count
-        while stop - start > 1:
-            middle = (start + stop) // 2
-            half = [leaf[start:middle] for leaf in leaves]
-            found = self._gradient(ways, half, middle - start, theta, 1.0, False)
-            if np.isfinite(found.parameters).all():
-                start = middle
-            else:
-                stop = middle
-        return start
-
-
-class _Part(NamedTuple):
-    """Observations of a chunk that go one way."""
-
-    way: Way | None
-    inputs: Floats
-    start: int
-    places: Places
-
-    @property
-    def rows(self) -> Floats:
-        return self.inputs if self.places is None else self.inputs[self.places]
-
-    @property
-    def at(self) -> Any:
-        """Where the observations stand in the whole batch."""
-        if self.places is None:
-            return slice(self.start, self.start + len(self.inputs))
-        return self.places + self.start
-
-
-def _is_array(argument: Any) -> bool:
-    return type(argument) is np.ndarray
-
-
-def _shape(array: NDArray[Any]) -> Hashable:
-    return array.shape[1:] if array.ndim else None, array.dtype
+@np.errstate(over="ignore", invalid="ignore")
+def _summed(gradient: Gradient) -> tuple[float, bool]:
+    """The sum of the values; False if a number may not be finite: squares overflow before numbers do."""
+    value = float(np.add.reduce(gradient.values))
+    squares = gradient.parameters.dot(gradient.parameters)
+    return value, isfinite(value) and isfinite(squares) and gradient.inputs is None
 
 
 def _check_reduce(reduce: Any, allowed: tuple[str | None, ...]) -> None:
     if reduce not in allowed:
         raise ValueError(f"reduce must be {' or '.join(map(repr, allowed))}, not {reduce!r}")
-
-
-def _check_scalar(way: Way | None) -> None:
-    if way is not None and not way.is_scalar:
-        raise TypeError(_not_scalar(way.result))
-
-
-def _not_scalar(result: Any) -> str:
-    what = "a plain number" if isinstance(result, (int, float)) else f"a {type(result).__name__}"
-    return (
-        f"the function must return one scalar Value to have a value to reduce and a gradient, not {what}; "
-        "a call of it gives results of any structure"
-    )
 
 
 def _shaped(result: Any, values: Floats, is_batch: bool) -> Any:

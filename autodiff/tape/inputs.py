@@ -63,12 +63,15 @@ class Structure:
         return tuple(leaf for tree in self.arguments for leaf in _leaves(tree))
 
     @cached_property
-    def columns(self) -> tuple[slice, ...]:
-        """Which columns of the matrix are those of each leaf."""
+    def _columns(self) -> list[tuple[Any, bool]]:
+        """For each leaf the columns of the matrix, and whether it has that shape already."""
         ends = np.cumsum([0, *(leaf.size for leaf in self.leaves)]).tolist()
-        return tuple(map(slice, ends, ends[1:]))
+        return [
+            ((slice(None), slice(start, end) if leaf.shape else start), len(leaf.shape) < 2)
+            for leaf, start, end in zip(self.leaves, ends, ends[1:])
+        ]
 
-    @property
+    @cached_property
     def size(self) -> int:
         """How many numbers an observation has."""
         return sum(leaf.size for leaf in self.leaves)
@@ -80,13 +83,11 @@ class Structure:
 
     def matrix(self, leaves: Sequence[Any], start: int, stop: int) -> Floats:
         """(stop - start, size): the numbers of the observations from ``start`` to before ``stop``."""
-        matrix = np.empty((stop - start, self.size))
-        for array, leaf, columns in zip(leaves, self.leaves, self.columns):
-            part = array[start:stop]
-            if leaf.shape:
-                matrix[:, columns] = part.reshape(stop - start, leaf.size)
-            else:
-                matrix[:, columns.start] = part
+        count = stop - start
+        matrix = np.empty((count, self.size))
+        for array, (columns, is_flat) in zip(leaves, self._columns):
+            part = array if len(array) == count else array[start:stop]
+            matrix[columns] = part if is_flat else part.reshape(count, -1)
         return matrix
 
     def observation(self, numbers: Iterator[Any]) -> tuple[Any, ...]:
@@ -170,32 +171,36 @@ def _is_nested_numbers(tree: Any) -> bool:
 
 
 def _array_of_list(tree: Any, name: str) -> tuple[NDArray[Any], tuple[type, ...]]:
+    """The numbers of a nested list, and the types of its levels; every part must have the shape of the first one."""
     containers: list[type] = []
+    shape: list[int] = []
     first = tree
     while isinstance(first, (list, tuple)):
         containers.append(type(first))
+        shape.append(len(first))
         if not first:
             break
         first = first[0]
     try:
         array = np.asarray(tree)
-    except ValueError:  # NumPy's message for a ragged list
-        raise ValueError(_ragged(tree, name)) from None
-    if array.dtype.kind not in NUMERIC or array.ndim != len(containers):
-        array = np.array([*_numbers(tree, name, len(containers))]).reshape(_dimensions(tree, len(containers)))
+    except (ValueError, TypeError):  # ragged: the walk below says where
+        array = np.empty(0, object)
+    if array.dtype.kind not in NUMERIC or array.shape != tuple(shape):
+        array = np.array([*_numbers(tree, name, shape)]).reshape(shape)
     return array, tuple(containers)
 
 
-def _numbers(tree: Any, name: str, depth: int) -> Iterator[float]:
-    if depth:
-        if not isinstance(tree, (list, tuple)):
-            raise ValueError(f"{name} is ragged: there is a number where its first part has a list")
-        for at, part in enumerate(tree):
-            yield from _numbers(part, f"{name}[{at}]", depth - 1)
-    elif isinstance(tree, (list, tuple)):
-        raise ValueError(f"{name} is ragged: there is a list where its first part has a number")
-    else:
+def _numbers(tree: Any, name: str, shape: Sequence[int]) -> Iterator[float]:
+    if not shape:
+        if isinstance(tree, (list, tuple)):
+            raise ValueError(f"ragged numbers: {name} is a {type(tree).__name__}, where the first part has a number")
         yield _number(tree, name)
+    elif not isinstance(tree, (list, tuple)) or len(tree) != shape[0]:
+        given = f"the length {len(tree)}" if isinstance(tree, (list, tuple)) else "no length"
+        raise ValueError(f"ragged numbers: {name} has {given}, where the first part has the length {shape[0]}")
+    else:
+        for at, part in enumerate(tree):
+            yield from _numbers(part, f"{name}[{at}]", shape[1:])
 
 
 def _number(thing: Any, name: str) -> float:
@@ -205,18 +210,6 @@ def _number(thing: Any, name: str) -> float:
         return as_float(thing)
     except TypeError as error:
         raise TypeError(f"{name}: {error}; what is no number is passed by keyword, as a static option") from None
-
-
-def _dimensions(tree: Any, depth: int) -> tuple[int, ...]:
-    return (len(tree), *_dimensions(tree[0], depth - 1)) if depth > 1 and len(tree) else (len(tree),) * (depth > 0)
-
-
-def _ragged(tree: Any, name: str) -> str:
-    for at, part in enumerate(tree):
-        if not isinstance(part, (list, tuple)) or len(part) != len(tree[0]):
-            given = len(part) if isinstance(part, (list, tuple)) else "no list"
-            return f"{name} is ragged: {name}[0] has the length {len(tree[0])}, {name}[{at}] {given}"
-    return f"{name} is ragged: its parts differ in length"
 
 
 def _array(thing: Any, name: str) -> NDArray[Any]:

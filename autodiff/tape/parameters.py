@@ -5,8 +5,9 @@ from __future__ import annotations
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
-from types import FunctionType, MethodType
+from dis import get_instructions
+from functools import lru_cache, partial
+from types import CodeType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ Floats = NDArray[np.float64]
 
 OFTEN = 16
 """So many calls look for parameters that were replaced; of the later ones, one in ``RARELY`` does."""
-RARELY = 64
+RARELY = 256
 
 
 class ParametersFound(Exception):  # noqa: N818 - a signal: what ran with fewer of them runs again
@@ -121,14 +122,14 @@ class Parameters:
         for leaf, number in zip(self.leaves, numbers.tolist()):
             leaf.data = number
 
-    def add_gradient(self, gradient: Floats, used: NDArray[np.bool_]) -> None:
-        """Add to every leaf's gradient, as ``Value.backward()`` does; None stands for 0."""
+    def add_gradient(self, gradient: Floats, used: NDArray[np.bool_] | None) -> None:
+        """Add to the gradients of the leaves, or of those that are used, as ``Value.backward()`` does."""
         leaves = self.leaves
-        if not used.all():
+        if used is not None and not used.all():
             places = np.flatnonzero(used)
             leaves, gradient = [leaves[place] for place in places.tolist()], gradient[places]
         for leaf, contribution in zip(leaves, gradient.tolist()):
-            leaf.grad = (leaf.grad or 0.0) + contribution
+            leaf.grad = (leaf.grad or 0.0) + contribution  # None, as in PyTorch, stands for 0
 
     def name(self, place: int) -> str:
         """The label of a parameter, else its place."""
@@ -209,19 +210,27 @@ def _references(thing: Any) -> Iterable[Any]:
 
 
 def _references_of_function(function: FunctionType) -> Iterator[Any]:
-    for cell in function.__closure__ or ():
-        try:
-            yield cell.cell_contents
-        except ValueError:  # a variable that is not assigned yet
-            continue
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+    for name in _names(function.__code__):
+        if name in cells:
+            try:
+                yield cells[name].cell_contents
+            except ValueError:  # a variable that is not assigned yet
+                continue
+        else:
+            thing = function.__globals__.get(name)
+            if not isinstance(thing, FunctionType) or thing.__globals__ is function.__globals__:
+                yield thing
     yield from function.__defaults__ or ()
-    names = list(function.__code__.co_names)
-    for inner in function.__code__.co_consts:  # functions inside, such as comprehensions
-        names += getattr(inner, "co_names", ())
-    for name in dict.fromkeys(names):
-        thing = function.__globals__.get(name)
-        if not isinstance(thing, FunctionType) or thing.__globals__ is function.__globals__:
-            yield thing
+
+
+@lru_cache(maxsize=1024)
+def _names(code: CodeType) -> tuple[str, ...]:
+    """The names that code reads, in the order in which it does; also those of the functions in it."""
+    inner = [part for part in code.co_consts if isinstance(part, CodeType)]
+    read = [each.argval for each in get_instructions(code) if each.opname.startswith("LOAD_")]
+    names = [name for name in read if isinstance(name, str)]
+    return tuple(dict.fromkeys([*names, *(name for part in inner for name in _names(part))]))
 
 
 def _listed(leaves: Sequence[Value]) -> str:

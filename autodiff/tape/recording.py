@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import wraps
-from math import isfinite
+from math import inf, isfinite
 from typing import Any, NamedTuple
 
 from autodiff import derivatives
@@ -73,6 +73,17 @@ class Session:
         self.comparisons: list[Comparison] = []
         self.fresh: set[Value] = set()
         """Leaves that were made inside: constants of the program."""
+        self._numbers: dict[str, Value] = {}
+
+    def compared(self, sign: str, left: Value, right: Any, holds: bool) -> None:
+        """Note a comparison with a ``Value`` or number."""
+        if not isinstance(right, Value):
+            try:
+                number = constant(right)
+            except OverflowError:  # an integer beyond every float
+                number = constant(inf if right > 0 else -inf)
+            right = self._numbers.setdefault(repr(number._data), number)
+        self.comparisons.append(Comparison(sign, left, right, holds))
 
     def is_fixed(self, node: Value) -> bool:
         """Whether the node depends on nothing that comes from outside."""
@@ -267,19 +278,12 @@ def _comparing(sign: str) -> Callable[[Any], Any]:
             holds = original(self, other)
             session = _session.get()
             if session is not None and holds is not NotImplemented:
-                session.comparisons.append(Comparison(sign, self, _side(other), holds))
+                session.compared(sign, self, other, holds)
             return holds
 
         return compare
 
     return wrap
-
-
-def _side(other: Any) -> Value:
-    try:
-        return other if isinstance(other, Value) else constant(other)
-    except OverflowError:  # an integer beyond every float
-        return constant(float("inf") if other > 0 else float("-inf"))
 
 
 def _truth(original: Callable[[Value], bool]) -> Callable[[Value], bool]:
@@ -288,7 +292,7 @@ def _truth(original: Callable[[Value], bool]) -> Callable[[Value], bool]:
         holds = original(self)
         session = _session.get()
         if session is not None:
-            session.comparisons.append(Comparison("!=", self, constant(0.0), holds))
+            session.compared("!=", self, 0.0, holds)
         return holds
 
     return truth

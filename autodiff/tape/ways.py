@@ -41,11 +41,17 @@ class Way:
         """How many of the compiled function's parameters, from the first, the program knows."""
         used = np.zeros(program.slots, bool)
         used[program.operands] = used[program.outputs] = True
-        self.used = used[program.first_parameter : program.first_input]
-        """(size,): the parameters that the function used at all."""
+        used = used[program.first_parameter : program.first_input]
+        self.used = None if used.all() else used
+        """(size,): the parameters that the function used; None for all of them."""
         self.indices = _indices(program)
         self.guards = GuardCheck(program, backend) if program.guards else None
         self.runner: Runner = prepare(lower(only(program, program.outputs.tolist())), backend)
+
+    @cached_property
+    def is_only(self) -> bool:
+        """Whether every observation goes this way, and has a gradient."""
+        return self.guards is None and not self.indices and self.is_scalar
 
     def hold(self, theta: Floats, rows: Floats) -> NDArray[np.bool_] | None:
         """(observations,): for which observations the program is right; None for all of them."""
@@ -77,6 +83,7 @@ class Owner(Protocol):
     backend: str | None
     max_branches: int
     lock: threading.RLock
+    last: Way | None
 
     def known(self) -> list[Value]:
         """The parameters that are known."""
@@ -94,7 +101,14 @@ class Ways:
         self.options = dict(options)
         self.names = structure.names(owner.function)
         self.ways: tuple[Way, ...] = ()
+        self.called = 0
+        """The number of the last call that needed them."""
         self.warned = False
+
+    @property
+    def result(self) -> Any:
+        """The structure of the results, which is that of every way."""
+        return self.ways[0].result
 
     def split(self, theta: Floats, inputs: Floats, first: int) -> Iterator[tuple[Way | None, Places]]:
         """The observations by the way that they go; None for those that must run eagerly, since there are too many.
@@ -133,7 +147,8 @@ class Ways:
                     _check_same(recording, self.record(theta, row))
             except Exception as error:
                 error.add_note(
-                    f"  at observation {observation}, while {self.owner.__name__} was compiled for ({self.described()})"
+                    f"  at observation {observation}, while {self.owner.__name__} was compiled for "
+                    f"({self.described()}); ndim= states how many dimensions the arguments of one observation have"
                 )
                 raise
             for way in self.ways:

@@ -1,0 +1,212 @@
+"""Passes over a batch: chunk by chunk, and in each the observations by the way that they go through the function."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff import derivatives
+from autodiff.graph import topological_order
+from autodiff.tape.diagnosis import NonFiniteResultError, explained
+from autodiff.tape.ways import Places, Way, Ways, at_numbers
+from autodiff.value import Value
+
+Floats = NDArray[np.float64]
+
+CHUNK = 16384
+"""So many observations at a time are put into a matrix: memory is bounded by this, not by the data."""
+
+
+class Gradient(NamedTuple):
+    """What a pass forward and backward gives."""
+
+    values: Floats
+    """(observations,)"""
+    parameters: Floats
+    """(parameters,): of Σ weight · value."""
+    inputs: Floats | None
+    """(observations, inputs)"""
+    used: NDArray[np.bool_] | None
+    """(parameters,): which parameters the function used; None for all of them."""
+
+
+class _Part(NamedTuple):
+    """Observations of a chunk that go one way; None is the eager one."""
+
+    way: Way | None
+    inputs: Floats
+    start: int
+    places: Places
+
+    @property
+    def rows(self) -> Floats:
+        return self.inputs if self.places is None else self.inputs[self.places]
+
+    @property
+    def at(self) -> Any:
+        """Where the observations stand in the whole batch."""
+        if self.places is None:
+            return slice(self.start, self.start + len(self.inputs))
+        return self.places + self.start
+
+
+def _parts(ways: Ways, leaves: Sequence[Any], count: int, theta: Floats) -> Iterator[_Part]:
+    for start in range(0, count, CHUNK):
+        inputs = ways.structure.matrix(leaves, start, min(start + CHUNK, count))
+        for way, places in ways.split(theta, inputs, start):
+            part = _Part(way, inputs, start, places)
+            if way is not None:
+                way.runs += len(part.rows)
+                ways.owner.last = way
+            yield part
+
+
+def values_of(ways: Ways, leaves: Sequence[Any], count: int, theta: Floats) -> Floats:
+    """(observations, outputs): the results of every observation.
+
+    Args:
+        ways: the programs for the structure of the arguments.
+        leaves: the arrays of the arguments, with the observations in front.
+        count: how many observations there are.
+        theta: (parameters,) the numbers of the parameters.
+    """
+    values: Floats | None = None
+    for part in _parts(ways, leaves, count, theta):
+        if part.way is not None:
+            found = part.way.runner.values(theta[: part.way.size], part.rows)
+        else:
+            found = np.array([_eager_values(ways, theta, row) for row in part.rows])
+        if values is None:
+            values = np.empty((count, found.shape[1]))
+        values[part.at] = found
+    assert values is not None  # a batch is never empty
+    return values
+
+
+def gradient_of(
+    ways: Ways, leaves: Sequence[Any], count: int, theta: Floats, weight: float, wrt_inputs: bool
+) -> Gradient:
+    """The values of a function of one result, and the gradient of their sum; arguments as of :func:`values_of`.
+
+    Args:
+        ways, leaves, count, theta: as of :func:`values_of`.
+        weight: how much every observation counts.
+        wrt_inputs: compute the gradients of the inputs too.
+
+    Raises:
+        TypeError: the function does not return one scalar. A plain number, to which no gradient flows, is one as long
+            as there is a ``Value`` for another observation.
+    """
+    if count <= CHUNK and len(ways.ways) == 1 and ways.ways[0].is_only:  # nothing to check, nothing to add up
+        way = ways.owner.last = ways.ways[0]
+        way.runs += count
+        return _way_gradient(way, theta, ways.structure.matrix(leaves, 0, count), weight, wrt_inputs)
+    values = np.empty(count)
+    of_parameters, used = np.zeros(len(theta)), np.zeros(len(theta), bool)
+    of_inputs = np.empty((count, ways.structure.size)) if wrt_inputs else None
+    for part in _parts(ways, leaves, count, theta):
+        if part.way is None:
+            found = _eager_gradient(ways, part.rows, theta, weight)
+        else:
+            check_scalar(part.way.result)
+            found = _way_gradient(part.way, theta, part.rows, weight, wrt_inputs)
+        values[part.at] = found.values
+        of_parameters[: len(found.parameters)] += found.parameters
+        used[: len(found.parameters)] |= True if found.used is None else found.used
+        if of_inputs is not None:
+            of_inputs[part.at] = found.inputs
+    if not any(way.is_scalar for way in ways.ways):
+        raise TypeError(_not_scalar(0.0))
+    return Gradient(values, of_parameters, of_inputs, used)
+
+
+def _way_gradient(way: Way, theta: Floats, rows: Floats, weight: float, wrt_inputs: bool) -> Gradient:
+    if len(theta) > way.size:
+        theta = theta[: way.size]
+    values, of_parameters, of_inputs = way.runner.gradient(theta, rows, weight, wrt_inputs)
+    return Gradient(values, of_parameters, of_inputs, way.used)
+
+
+def check_scalar(result: Any) -> None:
+    """Refuse a structure of results: only a scalar has a gradient.
+
+    Raises:
+        TypeError: it is one.
+    """
+    if not isinstance(result, int):
+        raise TypeError(_not_scalar(result))
+
+
+def _not_scalar(result: Any) -> str:
+    what = "a plain number" if isinstance(result, float) else f"a {type(result).__name__}"
+    return (
+        f"the function must return one scalar Value to have a value to reduce and a gradient, not {what}; "
+        "a call of it gives results of any structure"
+    )
+
+
+def check_finite(ways: Ways, leaves: Sequence[Any], count: int, theta: Floats, gradient: Gradient) -> None:
+    """Refuse a result that is not finite.
+
+    Raises:
+        NonFiniteResultError: it names the first observation at fault, and the node.
+    """
+    bad_values = ~np.isfinite(gradient.values)
+    bad_inputs = None if gradient.inputs is None else ~np.isfinite(gradient.inputs).all(axis=1)
+    if bad_values.any():
+        place = int(bad_values.argmax())
+    elif bad_inputs is not None and bad_inputs.any():
+        place = int(bad_inputs.argmax())
+    elif not np.isfinite(gradient.parameters).all():
+        place = _first_bad_gradient(ways, leaves, count, theta)
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):
+            if not np.isfinite(np.add.reduce(gradient.values)):
+                raise NonFiniteResultError("the sum over the observations overflows, although every value is finite")
+        return
+    row = ways.structure.matrix(leaves, place, place + 1)[0]
+    with ways.owner.lock, at_numbers(ways.owner.known(), theta):
+        raise explained(lambda: ways.call(row), place)
+
+
+def _first_bad_gradient(ways: Ways, leaves: Sequence[Any], count: int, theta: Floats) -> int:
+    """The first observation with a gradient that is not finite, by halving; the last one if only the sum is not."""
+    start, stop = 0, count
+    while stop - start > 1:
+        middle = (start + stop) // 2
+        half = [leaf[start:middle] for leaf in leaves]
+        found = gradient_of(ways, half, middle - start, theta, 1.0, False)
+        if np.isfinite(found.parameters).all():
+            start = middle
+        else:
+            stop = middle
+    return start
+
+
+# ── By the engine itself, where there are too many ways ──────────────────────────────────────────
+
+
+def _eager_values(ways: Ways, theta: Floats, row: Floats) -> list[float]:
+    with ways.owner.lock, at_numbers(ways.owner.known(), theta):
+        result, _ = ways.call(row)
+        return [leaf.data if isinstance(leaf, Value) else leaf for leaf in derivatives._leaves(result)]
+
+
+def _eager_gradient(ways: Ways, rows: Floats, theta: Floats, weight: float) -> Gradient:
+    leaves = ways.owner.known()
+    values, of_inputs = np.empty(len(rows)), np.zeros(rows.shape)
+    of_parameters, used = np.zeros(len(leaves)), np.zeros(len(leaves), bool)
+    for place, row in enumerate(rows):
+        with ways.owner.lock, at_numbers(leaves, theta):
+            root, inputs = ways.call(row)
+            values[place] = root.data if isinstance(root, Value) else root
+            if isinstance(root, Value):
+                gradients = derivatives._gradients(root, [*leaves, *inputs], recorded=False)
+                reached = set(topological_order(root))
+                used |= [leaf in reached for leaf in leaves]
+                of_parameters += np.multiply(weight, gradients[: len(leaves)])
+                of_inputs[place] = np.multiply(weight, gradients[len(leaves) :])
+    return Gradient(values, of_parameters, of_inputs, used)

@@ -1,0 +1,80 @@
+"""A result that is not finite is traced back to its observation, its node and the user's line."""
+
+import math
+
+import numpy as np
+import pytest
+
+from autodiff import Value, compile, log
+from autodiff.tape import NonFiniteResultError
+
+
+def test_the_first_bad_observation_and_node_are_named_with_the_line():
+    w = Value(1.0, label="w")
+
+    def f(x):
+        scaled = w * x
+        return log(scaled) + 1  # here
+
+    with pytest.raises(NonFiniteResultError) as caught:
+        compile(f).backward([1.0, 2.0, -3.0, -4.0])
+    error = caught.value
+    assert (error.observation, error.node.op, error.node.data) == (2, log, pytest.approx(math.nan, nan_ok=True))
+    assert "observation 2 is nan" in str(error)
+    assert "'log' (v2 = -3.0)" in str(error)
+    assert f"in {__file__}, line" in str(error)
+    assert "# here" in str(error)
+    assert w.grad == 0.0
+    assert "not computed" in repr(w.grad)
+
+
+def test_a_gradient_that_is_not_finite_is_found_by_its_observation():
+    w = Value(0.0, label="w")
+    f = compile(lambda x: (w * x).sqrt())
+    x = np.ones(37)
+    with pytest.raises(
+        NonFiniteResultError, match=r"gradient of observation 0.*∂L/∂v2 \+= ∂v3/∂v2 · ∂L/∂v3 = inf × 1\.0"
+    ):
+        f.backward(x)
+    g = compile(lambda x, y: x * x if y > 0 else x.sqrt() * y)
+    y = np.ones(37)
+    y[23], x[23] = -1.0, 0.0
+    with pytest.raises(NonFiniteResultError, match="gradient of observation 23") as caught:
+        g.value_and_grad(x, y, wrt=0)
+    assert caught.value.observation == 23
+    assert w.grad == 0.0
+
+
+def test_the_parameters_asked_for_are_those_that_are_diagnosed():
+    w = Value(1.0)
+    f = compile(lambda x: log(w * x))
+    assert f.value_and_grad([1.0], at=[2.0])[0] == math.log(2.0)
+    with pytest.raises(NonFiniteResultError, match=r"= -2\.0"):
+        f.value_and_grad([1.0], at=[-2.0])
+    with pytest.raises(NonFiniteResultError, match="nan"):
+        f.value_and_grad([1.0], at=[math.nan])
+    assert w.data == 1.0
+
+
+def test_a_sum_that_overflows_is_said_to_be_one():
+    with pytest.raises(NonFiniteResultError, match="sum over the observations overflows"):
+        compile(lambda x: x * 1.0).value_and_grad([1e308, 1e308], reduce="sum")
+    w = Value(1.0)
+    with pytest.raises(NonFiniteResultError, match="sum"):
+        compile(lambda x, y: w * x - w.detach() * x).value_and_grad([1e308, 1e308], [1.0, 1.0], reduce="sum")
+
+
+def test_values_alone_may_be_what_they_are():
+    f = compile(lambda x: log(x))
+    assert f([0.0, -1.0, 1.0]).tolist() == pytest.approx([-math.inf, math.nan, 0.0], nan_ok=True)
+    assert math.isnan(f.value([0.0, -1.0], reduce="sum"))
+
+
+def test_large_gradients_that_are_finite_pass():
+    w = Value(1.0)
+    assert compile(lambda x: w * x).value_and_grad([1e200])[1].tolist() == [1e200]
+
+
+def test_nan_that_reaches_nothing_passes():
+    w = Value(1.0)
+    assert compile(lambda x: w * x[0]).backward([[1.0, math.nan]]) == 1.0
