@@ -72,7 +72,7 @@ def print_backward_pass(error: Value) -> None:
           f"{'contribution':>12}   {'∂error/∂operand':>15}")  # fmt: skip
     for number, step in enumerate(error.backward_steps(), start=1):
         node = f"{step.node_name} {step.node.op.symbol}" if step.node_name != step.node.op.name else step.node_name
-        print(f"{number:4} {node:>12}  {step.parent_name:28} {step.local:14.4f} · {step.upstream:12.4f} = "
+        print(f"{number:4} {node:>12}  {step.parent_name:28} {step.local:14.4f} × {step.upstream:12.4f} = "
               f"{step.contribution:12.4f} → {step.after:15.4f}")  # fmt: skip
     print()
 

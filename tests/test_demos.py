@@ -65,7 +65,7 @@ def test_a_file_in_the_place_of_the_folder_is_left_alone(tmp_path):
 def test_the_main_job_shows_the_chain_rule_in_numbers_and_the_error_falling(tmp_path, capsys):
     run("backpropagation", "--out", str(tmp_path))
     text = capsys.readouterr().out
-    steps = re.findall(r"(-?[\d.]+) · +(-?[\d.]+) = +(-?[\d.]+) →", text)
+    steps = re.findall(r"(-?[\d.]+) × +(-?[\d.]+) = +(-?[\d.]+) →", text)
     assert len(steps) == 24
     for local, upstream, contribution in steps:
         assert float(local) * float(upstream) == pytest.approx(float(contribution), abs=6e-4)  # printed to 4 digits
