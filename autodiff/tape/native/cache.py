@@ -29,13 +29,13 @@ def folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "autodiff"
 
 
-def kernel_module(text: str) -> ModuleType:
+def module_of(text: str) -> ModuleType:
     """The text as a module, whose machine code is kept on disk if the folder can be written."""
     parts = [text, *(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py")))]
-    name = f"autodiff_kernel_{sha256(chr(0).join([*parts, numba.__version__]).encode()).hexdigest()[:20]}"
+    name = f"autodiff_native_{sha256(chr(0).join([*parts, numba.__version__]).encode()).hexdigest()[:20]}"
     with _lock:
         if name not in sys.modules:
-            sys.modules[name] = _on_disk(name, text) or _in_memory(name, text)
+            return _on_disk(name, text) or _in_memory(name, text)
         return sys.modules[name]
 
 
@@ -53,9 +53,10 @@ def _on_disk(name: str, text: str) -> ModuleType | None:
             os.replace(new.name, path)  # at once: another process may be waiting for it
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
+        module = sys.modules[name] = importlib.util.module_from_spec(spec)  # numba looks functions' globals up there
         spec.loader.exec_module(module)
     except (OSError, RuntimeError):  # numba: there is no place to keep machine code
+        sys.modules.pop(name, None)
         return None
     return module
 
@@ -65,6 +66,6 @@ def _in_memory(name: str, text: str) -> ModuleType:
     module = ModuleType(name)
     filename = f"<{name}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    sys.modules[name] = module  # numba looks a function's globals up there
-    exec(compile(text.replace("@entry", "@compiled"), filename, "exec"), module.__dict__)
+    sys.modules[name] = module
+    exec(compile(text.replace("@entry", "@compiled").replace("@operation", "@operation_in_memory"), filename, "exec"), module.__dict__)
     return module

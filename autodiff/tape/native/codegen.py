@@ -1,70 +1,70 @@
-"""The source text of a kernel: the interpreter, with a branch for each operation, made from its row."""
+"""The source text of an operation's code, made from its row."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 from autodiff.operations import BUILT_IN, Operation
 from autodiff.tape.expressions import COMPARISONS, Expression, derivatives, primal
-from autodiff.tape.native.layout import FIRST_ROW
 
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", **{sign: sign for sign in COMPARISONS}}
 PREFIXES = {"negative": "-", "positive": "+"}
-INTERPRETER = Path(__file__).with_name("interpreter.py")
-PRIMALS = "        # a branch for each operation: its primal\n"
-DERIVATIVES = "        # a branch for each operation: its local derivatives\n"
+HEAD = '''"""The code of the operation {name}."""
+
+import math
+
+from autodiff.tape.native.machine import flow, operation
+'''
 
 
 class NotCompilable(TypeError):  # noqa: N818 - named for what it says of an operation
     """An operation is written with something that has no machine code."""
 
 
-def kernel_source(operations: Sequence[Operation]) -> str:
-    """The text of a kernel whose operations have the numbers from ``FIRST_ROW`` on, in this order."""
-    forward, backward = [], []
-    for opcode, row in enumerate(operations, FIRST_ROW):
-        forward.append(f"        elif op == {opcode}:  # {row.name}\n{_forward(row)}")
-        backward.append(f"        elif op == {opcode}:  # {row.name}\n{_backward(row)}")
-    text = INTERPRETER.read_text(encoding="utf-8")
-    return text.replace(PRIMALS, "".join(forward)).replace(DERIVATIVES, "".join(backward))
+def source(row: Operation) -> str:
+    """The text of a module with the code of an operation, ``forward`` and ``backward``.
 
-
-def _arity(row: Operation) -> int:
+    Raises:
+        NotCompilable: it takes any number of operands, or calls something that has no machine code.
+    """
     if row.arity is None:
-        raise NotCompilable(f"{row.name!r} takes any number of operands")
-    return row.arity
+        raise NotCompilable(f"the operation {row.name!r} takes any number of operands")
+    rows = [f"a{at} = record[{2 + 2 * at}] * stride" for at in range(row.arity)]
+    head = ["out = record[1] * stride", *rows]
+    names = range(row.arity)
+    value = _written(primal(row, row.arity) or _called(row, row.arity))
+    forward = _loop([f"x{at} = v[a{at}{{i}}]" for at in names], f"v[out{{i}}] = {value}")
+    backward = []
+    for at, rule in enumerate(derivatives(row, row.arity)):
+        local = _written(rule or _called(row, row.arity, f"derivative{at}"))
+        product = "upstream" if local == "1.0" else f"flow({local}, upstream)"
+        loop = _loop(
+            [*(f"x{place} = v[a{place}{{i}}]" for place in names), "y, upstream = v[out{i}], g[out{i}]"],
+            f"g[d{{i}}] += {product}",
+        )
+        backward += [f"d = record[{3 + 2 * at}] * stride", "if d:", *(f"    {line}" for line in loop)]
+    return HEAD.format(name=row.name) + _function("forward", head + forward) + _function("backward", head + backward)
 
 
-def _forward(row: Operation) -> str:
-    arity = _arity(row)
-    rows = "".join(f"            a{at} = code[p + {2 + 2 * at}]\n" for at in range(arity))
-    numbers = "".join(f"                x{at} = v[a{at}, i]\n" for at in range(arity))
-    value = _written(primal(row, arity) or _called(row, arity))
-    return f"{rows}            for i in range(count(lanes)):\n{numbers}                v[out, i] = {value}\n"
+def _loop(numbers: Sequence[str], action: str) -> list[str]:
+    """The action for one lane, or for many: the same lines twice, since a loop of one costs more than its action."""
+    lines = [*numbers, action]
+    return [
+        "if lanes == 1:",
+        *(f"    {line.format(i='')}" for line in lines),
+        "else:",
+        "    for i in range(lanes):",
+        *(f"        {line.format(i=' + i')}" for line in lines),
+    ]
 
 
-def _backward(row: Operation) -> str:
-    arity = _arity(row)
-    lines = [f"            a{at} = code[p + {2 + 2 * at}]\n" for at in range(arity)]
-    for at, rule in enumerate(derivatives(row, arity)):
-        if rule is None:
-            raise NotCompilable(f"derivative {at} of {row.name!r} cannot be written out")
-        local = _written(rule)
-        product = "upstream" if rule == Expression("number", (), 1.0) else f"kernels.flow({local}, upstream)"
-        lines += [
-            f"            d = code[p + {3 + 2 * at}]\n",
-            "            if d:\n",
-            "                for i in range(count(lanes)):\n",
-            *(f"                    x{place} = v[a{place}, i]\n" for place in range(arity)),
-            "                    y, upstream = v[out, i], g[out, i]\n",
-            f"                    g[d, i] += {product}\n",
-        ]
-    return "".join(lines)
+def _function(name: str, lines: Sequence[str]) -> str:
+    body = "\n".join(f"    {line}" for line in lines)
+    return f"\n\n@operation\ndef {name}(record, s, sg, v, g, stride, lanes):\n{body}\n"
 
 
-def _called(row: Operation, arity: int) -> Expression:
+def _called(row: Operation, arity: int, part: str = "") -> Expression:
     return Expression(row.name, tuple(Expression("operand", (), at) for at in range(arity)))
 
 

@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autodiff.operations import SELECT, dot, total
-from autodiff.tape.native.cache import kernel_module
-from autodiff.tape.native.codegen import kernel_source
-from autodiff.tape.native.layout import FIRST_ROW, MAIN, ROWS, lay_out
+from functools import cache
+from pathlib import Path
+
+from autodiff.operations import SELECT, Operation, dot, total
+from autodiff.tape.native.cache import module_of
+from autodiff.tape.native.codegen import source
+from autodiff.tape.native.layout import FIRST_ROW, MAIN, ROWS, SCALARS, SHARED, lay_out
 from autodiff.tape.program import Program
 
 Floats = NDArray[np.float64]
@@ -38,16 +41,20 @@ class NativeRunner:
         self.program = program
         self.threads = threads
         rows = [op for op in program.operations if op not in (dot, total, SELECT)]
-        operations = sorted(rows, key=lambda op: op.name)
-        self.kernel = kernel_module(kernel_source(operations))
-        self.opcodes = {op: opcode for opcode, op in enumerate(operations, FIRST_ROW)}
+        self.opcodes = {op: opcode for opcode, op in enumerate(rows, FIRST_ROW)}
+        self.table = np.array([*written_by_hand(), *map(addresses, rows)], np.int64).ravel()
+        self.interpreter = module_of(text_of("interpreter"))
         self.code = lay_out(program, self.opcodes, wrt_inputs=False)
         self._code_wrt_inputs: NDArray[np.uint32] | None = None
 
     def values(self, parameters: Floats, inputs: Floats) -> Floats:
         results = np.empty((len(inputs), len(self.program.outputs)))
         inputs = np.ascontiguousarray(inputs, np.float64)
-        self.kernel.values(self.code, self.program.constants, parameters, inputs, self._block(len(inputs)), results)
+        lanes = self._lanes(len(inputs))
+        work = self._work(self.code, lanes)
+        self.interpreter.values(
+            self.code, self.table, self.program.constants, parameters, inputs, lanes, work, results
+        )  # fmt: skip
         return results
 
     def gradient(
@@ -62,16 +69,52 @@ class NativeRunner:
         weights = np.array(weight, np.float64, ndmin=1)
         results, gradient = np.empty(len(inputs)), np.empty(len(parameters))
         input_gradient = np.zeros(inputs.shape) if wrt_inputs else NO_GRADIENT
-        for careful in (False, True):
-            self.kernel.gradient(
-                code, self.program.constants, parameters, inputs, NO_ORDER, 0, len(inputs), weights,
-                self._block(len(inputs)), careful, results, gradient, input_gradient,
-            )  # fmt: skip
-            if np.isfinite(gradient).all() and np.isfinite(input_gradient).all():
-                break
+        lanes = self._lanes(len(inputs))
+        self.interpreter.gradient(
+            code, self.table, self.program.constants, parameters, inputs, NO_ORDER, weights, lanes,
+            self._work(code, lanes), results, gradient, input_gradient,
+        )  # fmt: skip
         return results, gradient, input_gradient if wrt_inputs else None
 
-    def _block(self, observations: int) -> int:
+    def _lanes(self, observations: int) -> int:
         """How many observations are run side by side."""
+        if observations <= 1:
+            return 1
         blocks = -(-observations // 128)
         return -(-observations // (max(blocks, 1) * LANES)) * LANES
+
+    def _work(self, code: NDArray[np.uint32], lanes: int) -> Floats:
+        """Room for the scalars, the rows, and their adjoints."""
+        stride = int(self.interpreter.stride_of(lanes))
+        size = 2 * int(code[SCALARS]) + 2 * int(code[SHARED + ROWS]) + 2 * stride * int(code[MAIN + ROWS])
+        room = np.empty(size + 8)
+        return room[-room.ctypes.data // 8 % 8 :]
+
+
+def text_of(name: str) -> str:
+    """The text of a module of this folder."""
+    return Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+
+
+Addresses = tuple[int, int, int]
+"""Where the code of an operation is: forward, backward, and backward where nothing flows through a zero."""
+
+
+@cache
+def addresses(op: Operation) -> Addresses:
+    """Where the code of an operation of the table is."""
+    module = module_of(source(op))
+    return module.forward, module.backward, module.backward
+
+
+@cache
+def written_by_hand() -> tuple[Addresses, ...]:
+    """Where the code of the other operations is, in the order of their numbers."""
+    layer, sums, selection = map(module_of, map(text_of, ("layer", "sums", "selection")))
+    return (
+        (layer.forward, layer.backward, layer.careful),
+        (sums.dot_forward, sums.dot_backward, sums.dot_careful),
+        (sums.total_forward, sums.total_backward, sums.total_backward),
+        (selection.row_forward, selection.row_backward, selection.row_backward),
+        (selection.scalar_forward, selection.scalar_backward, selection.scalar_backward),
+    )

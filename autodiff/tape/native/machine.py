@@ -1,0 +1,333 @@
+"""What the kernels need and Python has no word for: pointers, calls by address, and vectors of eight numbers.
+
+A vector's operations are those of IEEE 754 on each of its numbers, without fused multiplication and addition, so that
+every machine gives the same bits. Where a processor's registers are shorter, the compiler takes several of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+try:
+    from numba import cfunc, njit, types
+    from numba.core.extending import intrinsic, models, register_model
+except ImportError as error:
+    raise ImportError("the native backend needs numba: pip install numba") from error
+from llvmlite import ir
+
+Function = Callable[..., Any]
+OPTIONS = {"nogil": True, "error_model": "numpy"}
+WIDTH = 8
+"""How many numbers a vector holds."""
+FLOATS, INTEGERS = types.CPointer(types.float64), types.CPointer(types.uint32)
+CODE = types.void(INTEGERS, FLOATS, FLOATS, FLOATS, FLOATS, types.intp, types.intp)
+"""The signature of the code of an operation: its record, the scalars and their adjoints, the rows and their adjoints,
+the distance of two rows, and the number of lanes."""
+
+
+def compiled(function: Function) -> Function:
+    """The function as a part of others: it is compiled together with each of them."""
+    return njit(inline="always", **OPTIONS)(function)  # type: ignore[no-any-return]
+
+
+def entry(function: Function) -> Function:
+    """The function as machine code that is kept on disk beside its source."""
+    return njit(cache=True, **OPTIONS)(function)  # type: ignore[no-any-return]
+
+
+def operation(function: Function) -> int:
+    """The address of the code of an operation, which is kept on disk beside its source."""
+    return cfunc(CODE, cache=True, error_model="numpy")(function).address  # type: ignore[no-any-return]
+
+
+def operation_in_memory(function: Function) -> int:
+    """The address of the code of an operation."""
+    return cfunc(CODE, error_model="numpy")(function).address  # type: ignore[no-any-return]
+
+
+class Vector(types.Type):  # type: ignore[misc]  # numba has no types
+    """The type of a vector, for numba."""
+
+
+vector = Vector("vector")
+_DOUBLE, _LANES, _INT = ir.DoubleType(), ir.VectorType(ir.DoubleType(), WIDTH), ir.IntType(32)
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, _LANES)
+
+
+Typing = tuple[Any, Function]
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def address(context: Any, array: Any) -> Typing:
+    """Where an array's numbers are; the caller keeps the array alive."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return target.make_array(signature.args[0])(target, builder, arguments[0]).data
+
+    return types.CPointer(array.dtype)(array), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def beyond(context: Any, pointer: Any, places: Any) -> Typing:
+    """The pointer so many places further."""
+    return pointer(pointer, types.intp), lambda target, builder, signature, arguments: builder.gep(
+        arguments[0], [arguments[1]]
+    )
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def take(context: Any, code: Any, place: Any) -> Typing:
+    """An integer of the code, as one that can be computed with."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.zext(builder.load(builder.gep(arguments[0], [arguments[1]])), arguments[1].type)
+
+    return types.intp(INTEGERS, types.intp), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def call(context: Any, place: Any, record: Any, s: Any, sg: Any, v: Any, g: Any, stride: Any, lanes: Any) -> Typing:
+    """Call the code of an operation, at that address."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments[1:]])
+        builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
+        return target.get_dummy_value()
+
+    return types.void(types.intp, *CODE.args), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load(context: Any, pointer: Any, place: Any) -> Typing:
+    """Eight numbers side by side."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(_places(builder, *arguments), align=8)
+
+    return vector(FLOATS, types.intp), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store(context: Any, pointer: Any, place: Any, numbers: Any) -> Typing:
+    """Put eight numbers side by side."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        builder.store(arguments[2], _places(builder, *arguments[:2]), align=8)
+        return target.get_dummy_value()
+
+    return types.void(FLOATS, types.intp, vector), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def spread(context: Any, number: Any) -> Typing:
+    """One number, eight times."""
+
+    return vector(types.float64), lambda target, builder, signature, arguments: _spread(builder, *arguments)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def gather(context: Any, pointer: Any, code: Any, place: Any) -> Typing:
+    """Eight numbers from the places that the code names."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        numbers = ir.Constant(_LANES, ir.Undefined)
+        for lane, place in enumerate(_eight(builder, *arguments)):
+            numbers = builder.insert_element(numbers, builder.load(place), _INT(lane))
+        return numbers
+
+    return vector(FLOATS, INTEGERS, types.intp), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def scatter(context: Any, pointer: Any, code: Any, place: Any, numbers: Any) -> Typing:
+    """Put eight numbers in the places that the code names."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        for lane, place in enumerate(_eight(builder, *arguments[:3])):
+            builder.store(builder.extract_element(arguments[3], _INT(lane)), place)
+        return target.get_dummy_value()
+
+    return types.void(FLOATS, INTEGERS, types.intp, vector), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def plus(context: Any, left: Any, right: Any) -> Typing:
+    """The sum of two vectors."""
+    return vector(vector, vector), lambda target, builder, signature, arguments: builder.fadd(*arguments)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def plus_product(context: Any, summand: Any, left: Any, right: Any) -> Typing:
+    """summand + left · right, rounded twice."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.fadd(arguments[0], builder.fmul(*arguments[1:]))
+
+    return vector(vector, vector, vector), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def sum_of(context: Any, numbers: Any) -> Typing:
+    """The sum of a vector's numbers, as :func:`sums` takes it."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        parts = [builder.extract_element(arguments[0], _INT(lane)) for lane in range(WIDTH)]
+        while len(parts) > 1:
+            parts = [builder.fadd(*parts[at : at + 2]) for at in range(0, len(parts), 2)]
+        return parts[0]
+
+    return types.float64(vector), build
+
+
+# ── Tiles: eight vectors, or eight numbers, that stay in registers while a loop runs ─────────────
+
+
+TILE, EIGHT, EIGHT_PLACES = (types.UniTuple(kind, WIDTH) for kind in (vector, types.float64, types.intp))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def places(context: Any, code: Any, place: Any, stride: Any) -> Typing:
+    """Eight integers of the code, each times the stride."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer, place, stride = arguments
+        found = []
+        for at in range(WIDTH):
+            index = builder.load(builder.gep(pointer, [builder.add(place, place.type(at))]))
+            found.append(builder.mul(builder.zext(index, place.type), stride))
+        return target.make_tuple(builder, EIGHT_PLACES, found)
+
+    return EIGHT_PLACES(INTEGERS, types.intp, types.intp), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def numbers(context: Any, pointer: Any, places: Any, further: Any) -> Typing:
+    """The eight numbers that stand so much further than the places."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        found = [builder.load(place) for place in _further(builder, *arguments)]
+        return target.make_tuple(builder, EIGHT, found)
+
+    return EIGHT(FLOATS, EIGHT_PLACES, types.intp), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def put_numbers(context: Any, pointer: Any, places: Any, further: Any, tile: Any) -> Typing:
+    """Put eight numbers where they stand so much further than the places."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        for at, place in enumerate(_further(builder, *arguments[:3])):
+            builder.store(builder.extract_value(arguments[3], at), place)
+        return target.get_dummy_value()
+
+    return types.void(FLOATS, EIGHT_PLACES, types.intp, EIGHT), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def loads(context: Any, pointer: Any, places: Any, further: Any) -> Typing:
+    """The eight vectors that stand so much further than the places."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        found = [
+            builder.load(builder.bitcast(place, _LANES.as_pointer()), align=8)
+            for place in _further(builder, *arguments)
+        ]
+        return target.make_tuple(builder, TILE, found)
+
+    return TILE(FLOATS, EIGHT_PLACES, types.intp), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def stores(context: Any, pointer: Any, places: Any, further: Any, tile: Any) -> Typing:
+    """Put eight vectors where they stand so much further than the places."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        for at, place in enumerate(_further(builder, *arguments[:3])):
+            vector_place = builder.bitcast(place, _LANES.as_pointer())
+            builder.store(builder.extract_value(arguments[3], at), vector_place, align=8)
+        return target.get_dummy_value()
+
+    return types.void(FLOATS, EIGHT_PLACES, types.intp, TILE), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def spreads(context: Any, numbers: Any) -> Typing:
+    """Eight numbers, each as a vector."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        found = [_spread(builder, builder.extract_value(arguments[0], at)) for at in range(WIDTH)]
+        return target.make_tuple(builder, TILE, found)
+
+    return TILE(EIGHT), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def plus_products(context: Any, tile: Any, left: Any, right: Any) -> Typing:
+    """For each of eight: summand + left · right, where the right factor is the same for all."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        found = []
+        for at in range(WIDTH):
+            summand, factor = (builder.extract_value(argument, at) for argument in arguments[:2])
+            found.append(builder.fadd(summand, builder.fmul(factor, arguments[2])))
+        return target.make_tuple(builder, tile, found)
+
+    return tile(tile, tile, tile.dtype), build
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def sums(context: Any, tile: Any) -> Typing:
+    """The sum of each of eight vectors, as a vector: a tree of sums of neighbours."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        rows = [builder.extract_value(arguments[0], at) for at in range(WIDTH)]
+        half = 1
+        while len(rows) > 1:
+            # Of two vectors with partial sums of `half` rows each, one with those of twice as many.
+            even = [at if not at & half else at - half + WIDTH for at in range(WIDTH)]
+            odd = [at + half if not at & half else at + WIDTH for at in range(WIDTH)]
+            masks = [ir.Constant(ir.VectorType(_INT, WIDTH), lanes) for lanes in (even, odd)]
+            rows = [
+                builder.fadd(*(builder.shuffle_vector(rows[at], rows[at + 1], mask) for mask in masks))
+                for at in range(0, len(rows), 2)
+            ]
+            half *= 2
+        return rows[0]
+
+    return vector(TILE), build
+
+
+def _places(builder: Any, pointer: Any, place: Any) -> Any:
+    return builder.bitcast(builder.gep(pointer, [place]), _LANES.as_pointer())
+
+
+def _further(builder: Any, pointer: Any, places: Any, further: Any) -> Any:
+    for at in range(WIDTH):
+        yield builder.gep(pointer, [builder.add(builder.extract_value(places, at), further)])
+
+
+def _spread(builder: Any, number: Any) -> Any:
+    one = builder.insert_element(ir.Constant(_LANES, ir.Undefined), number, _INT(0))
+    return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(_INT, WIDTH), [0] * WIDTH))
+
+
+def _eight(builder: Any, pointer: Any, code: Any, place: Any) -> Any:
+    for lane in range(WIDTH):
+        index = builder.load(builder.gep(code, [builder.add(place, place.type(lane))]))
+        yield builder.gep(pointer, [builder.zext(index, place.type)])
+
+
+EIGHT_ZEROS = (0.0,) * WIDTH
+IN_A_ROW = tuple(range(WIDTH))
+
+
+@compiled
+def flow(local: float, upstream: float) -> float:
+    """The product of the chain rule: nothing flows through a zero."""
+    return 0.0 if (local == 0.0) | (upstream == 0.0) else local * upstream
