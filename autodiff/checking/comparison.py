@@ -124,7 +124,7 @@ def _judged(name: str, engine: float, estimate: Estimate, x: float, absolute_adj
 def absolute_adjoints(order: Sequence[Value]) -> dict[Value, float]:
     """A backward pass over the absolute local derivatives: how much each gradient is made of before cancellation.
 
-    A local derivative below the least normal float counts as that one: so a rounding of it is what underflow may cost.
+    Nothing is less than the least normal float, of which a rounding is what underflow may cost.
 
     >>> from autodiff import topological_order
     >>> x = Value(2.0)
@@ -134,8 +134,9 @@ def absolute_adjoints(order: Sequence[Value]) -> dict[Value, float]:
     adjoint = dict.fromkeys(order, 0.0)
     adjoint[order[-1]] = 1.0
     for out in reversed(order):
-        if out.parents and adjoint[out]:
+        upstream = adjoint[out]
+        if out.parents and upstream:
             for parent, local in zip(out.parents, local_derivatives(out)):
-                if local or adjoint[out] < math.inf:  # nothing flows through a zero, infinite or not
-                    adjoint[parent] += max(abs(local), UNDERFLOW) * adjoint[out]
+                if local or upstream < math.inf:  # nothing flows through a zero, infinite or not
+                    adjoint[parent] += max(abs(local) * upstream, UNDERFLOW * max(upstream, 1.0))
     return adjoint

@@ -68,8 +68,9 @@ def gradient_noise(derivative: Callable[[float], Value], x: float, step: float) 
             oscillation whose amplitude is below their rounding, as of ``1e9 + sin(1e9 * x)``.
     """
     here = derivative(x)
-    amid = (derivative(x + step).data + derivative(x - step).data) / 2
-    return recorded_noise(topological_order(here)) + abs(amid - here.data)
+    distances = [step * 1.5**i for i in range(4)]  # at a single one, a fast oscillation may be where it is here
+    amid = [(derivative(x + distance).data + derivative(x - distance).data) / 2 for distance in distances]
+    return recorded_noise(topological_order(here)) + max(abs(number - here.data) for number in amid)
 
 
 def jitter(f: Callable[[float], float], x: float) -> float:
