@@ -176,7 +176,7 @@ def test_picture_equation_table_and_list_follow_at_once(visit: Callable[..., Bro
     for step, (_, _, *numbers) in zip(passed, rows, strict=True):
         assert numbers == [number(x) for x in (step.local, step.upstream, step.contribution, step.after)]
     gradients = {node.name: node.gradient for node in passed.nodes}
-    assert browser.texts("#leaves output") == [minus(short(gradients[name])) for name in "wxb"]
+    assert browser.texts("#leaves .swatch") == [minus(short(gradients[name])) for name in "wxb"]
     assert browser.text("#spoken") == f"L is {number(root.data)}, the gradient of x is {number(gradients['x'])}."
     assert browser.run("return player.taken") == 7  # the reader stays where they are
 

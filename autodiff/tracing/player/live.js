@@ -2,7 +2,7 @@
  * The leaves of the graph, whose numbers the reader changes: by typing, with the arrow keys, or by dragging to and fro.
  * The program runs anew at every change, and the player shows its pass.
  *
- * `program` is what `autodiff.tape.javascript` writes, and `slots` the slot of each node; the leaves are its parameters.
+ * `program` is what `autodiff.tape.javascript` writes, with the leaves for parameters, and `slots` has each node's slot.
  */
 class Live {
   constructor(page, player, program, slots) {
@@ -131,6 +131,7 @@ class Live {
       if (leaf) this.drag = { leaf, start: leaf.number, x: event.clientX, steps: 0, begun: false };
     });
     area.addEventListener("pointermove", (event) => {
+      if (!event.buttons) this.release(); // it was let go elsewhere
       const { drag } = this;
       if (!drag) return;
       if (!drag.begun) {
@@ -163,8 +164,8 @@ class Leaf {
     this.row = element("li");
     this.input = element("input", { id, type: "text", autocomplete: "off", spellcheck: false });
     this.input.setAttribute("role", "spinbutton");
-    this.gradient = element("output");
-    this.gradient.setAttribute("for", id);
+    this.gradient = element("span", { id: `${id}-gradient` });
+    this.input.setAttribute("aria-describedby", this.gradient.id);
     this.input.setAttribute("aria-label", node.name);
     const label = element("label", { htmlFor: id, title: node.name, textContent: shortened(own) });
     this.row.append(label, this.input, this.gradient);
@@ -183,6 +184,7 @@ class Leaf {
     this.changed = !Object.is(this.number, recorded.data);
     if (!Object.is(parsed(this.input.value), this.number)) this.write();
     this.input.setAttribute("aria-valuenow", this.number);
+    this.input.setAttribute("aria-valuetext", number(this.number));
     const { gradient } = model.nodes[this.place];
     this.row.className = this.changed ? "changed" : "";
     this.gradient.className = `swatch grad-${level(gradient, model.scale)}`;
@@ -200,7 +202,10 @@ function parsed(text) {
 }
 
 /** All digits of a number, as Python names what is none. */
-const exact = (value) => (Number.isFinite(value) ? (Object.is(value, -0) ? "−0" : String(value)) : general(value, 6)).replace("-", "−");
+function exact(value) {
+  if (!Number.isFinite(value) || value === 0) return general(value, 6);
+  return String(value).replace("-", "−");
+}
 
 /** The number so many small steps further: a hundredth for numbers about 1, more for greater and less for tiny ones. */
 function moved(start, steps) {

@@ -39,6 +39,7 @@ class Player {
     this.taken = taken;
     this.show();
     this.sight.settle();
+    this.markRow(this.step); // which scrolls, when the rows have their size
     this.view?.reveal(this.find("stage"), this.step, this.page);
     this.remember(this.step);
     if (this.taken === this.model.steps.length) this.pause();
@@ -57,7 +58,6 @@ class Player {
     const states = model.at(this.taken);
     this.view?.show(model, states, this.taken, step);
     this.tell(step, states);
-    this.markRow(step);
     const [slider, atEnd] = [this.find("slider"), this.taken === model.steps.length];
     slider.value = this.taken;
     slider.setAttribute("aria-valuetext", step ? `step ${step.place}, ${line(step)}` : "start");
