@@ -56,6 +56,17 @@ FORMULAS = {  # the value and its derivative
     "relu": (lambda x: max(x, mp.mpf(0)), lambda x: mp.mpf(x > 0)),
     "absolute": (abs, mp.sign),
 }
+SEVERAL = {  # the value and its derivatives, of mpmath's numbers or NumPy's
+    "add": lambda a, b, log: (a + b, 1, 1),
+    "subtract": lambda a, b, log: (a - b, 1, -1),
+    "multiply": lambda a, b, log: (a * b, b, a),
+    "divide": lambda a, b, log: (a / b, 1 / b, -a / b / b),
+    "power": lambda x, n, log: (x**n, n * x ** (n - 1), x**n * log(x)),
+    "leaky_relu": lambda x, slope, log: (slope * x, slope, x) if x <= 0 else (x, 1, 0),
+    "maximum": lambda a, b, log: (max(a, b), (a > b) + (a == b) / 2, (a < b) + (a == b) / 2),
+    "minimum": lambda a, b, log: (min(a, b), (a < b) + (a == b) / 2, (a > b) + (a == b) / 2),
+    "where": lambda condition, a, b, log: (a, 0, 1, 0) if condition else (b, 0, 0, 1),
+}
 TINY = [5e-324, 1e-310, 1e-200, 1e-20, 1e-8]
 LARGE = [30.0, 700.0, 800.0, 1e5, 1e17, 1e200]
 PLACES = [sign * x for x in TINY + LARGE for sign in (1, -1)] + [0.9999999, -0.9999999]
@@ -63,6 +74,8 @@ FARTHEST = {"erf": 1e5, "erfc": 1e5, "gelu": 1e5, "sin": 1e17, "cos": 1e17, "tan
 """Beyond this the references take minutes."""
 SATURATED = {("tanh", 30.0), ("tanh", -30.0)}
 """(1 - y) * (1 + y) is 0 where y is rounded to 1, the derivative 1e-26; by the chain rule of outputs, as documented."""
+SMALLEST_POLE = 1 / 1.7e308
+"""Of x ** n with n < 1: below this x ** (n - 1) may overflow, where n times it may be finite."""
 SPECIAL = [0.0, -0.0, math.inf, -math.inf, math.nan]
 ROWS = [row for name, row in OPERATIONS.items() if name in BUILT_IN and row.arity is not None]
 NUMPY_ROWS = [row for row in ROWS if hasattr(np, row.ufunc) and row.name != "where"]
@@ -73,14 +86,24 @@ def close(given, expected):
     return given == expected or small or abs(given - expected) <= TOLERANCE * abs(expected)
 
 
-def reference(formula, x):
-    """The reference as a float; None where it is no real number."""
+def reference(formula, *operands):
+    """The reference as a float, or a tuple of them; None where it is no real number."""
     with mp.workdps(DIGITS):
         try:
-            number = formula(mp.mpf(x))
+            numbers = formula(*map(mp.mpf, operands))
         except (ZeroDivisionError, ValueError):
             return None
-        return None if isinstance(number, mp.mpc) else float(number)
+        if isinstance(numbers, tuple):
+            return tuple(None if isinstance(number, mp.mpc) else float(number) for number in numbers)
+        return None if isinstance(numbers, mp.mpc) else float(numbers)
+
+
+def differentiated(row, operands):
+    """The value of a row and its derivatives."""
+    nodes = [*map(Value, operands)]
+    result = row(*nodes)
+    result.backward()
+    return result.data, *[node.grad for node in nodes]
 
 
 def test_every_row_of_one_operand_has_formulas():
@@ -95,12 +118,44 @@ def test_value_and_derivative_keep_their_digits_at_tiny_and_huge_numbers(name):
         value, derivative = (reference(formula, x) for formula in FORMULAS[name])
         if value is None or derivative is None:
             continue
-        node = Value(x)
-        result = OPERATIONS[name](node)
-        result.backward()
-        assert close(result.data, value), (x, result.data, value)
+        data, gradient = differentiated(OPERATIONS[name], [x])
+        assert close(data, value), (x, data, value)
         if (name, x) not in SATURATED:
-            assert close(node.grad, derivative), (x, node.grad, derivative)
+            assert close(gradient, derivative), (x, gradient, derivative)
+
+
+def test_every_row_of_several_operands_has_formulas():
+    assert {row.name for row in ROWS if row.arity > 1} == set(SEVERAL)
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_tiny_and_huge_operands_keep_their_digits(name):
+    row = OPERATIONS[name]
+    for operands in itertools.product(PLACES if row.arity == 2 else [0.0, *TINY, *LARGE], repeat=row.arity):
+        expected = reference(lambda *xs: SEVERAL[name](*xs, mp.log), *operands)
+        if name == "power" and abs(operands[0]) < SMALLEST_POLE and operands[1] < 1:
+            continue
+        for given, number in zip(differentiated(row, operands), expected or ()):
+            assert number is None or close(given, number), (operands, given, number)
+
+
+@pytest.mark.parametrize("name", SEVERAL)
+def test_derivatives_at_zeros_infinities_and_nan_are_those_of_ieee_arithmetic(name):
+    row = OPERATIONS[name]
+    for operands in itertools.product([*SPECIAL, 1.0, -2.5], repeat=row.arity):
+        with np.errstate(all="ignore"):
+            _, *expected = SEVERAL[name](*map(np.float64, operands), np.log)
+        _, *given = differentiated(row, operands)
+        for ours, number in zip(given, map(float, expected)):
+            same = ours == number or (math.isnan(ours) and math.isnan(number))
+            assert same or convention(name, operands, ours), (operands, ours, number)
+
+
+def convention(name, operands, derivative):
+    """Where the formula is 0·∞ or compares nan, and the row says something else."""
+    if name == "power":
+        return derivative == 0 and (operands[0] == 0 or operands[1] == 0)
+    return name in ("maximum", "minimum") and any(map(math.isnan, operands)) and math.isnan(derivative)
 
 
 @pytest.mark.parametrize("row", NUMPY_ROWS, ids=str)

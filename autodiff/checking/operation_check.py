@@ -58,7 +58,8 @@ def check_operation(
     Args:
         op: a row of the table, or any function of ``Value``s.
         reference: the same function of floats from elsewhere, such as ``math`` or mpmath: it checks the value.
-        domain: an interval for each operand; by default that of the row.
+        domain: an interval for each operand; by default that of the row. A variadic row is tested with as many
+            operands as there are intervals, by default four.
         points: how many points to draw.
         seed: of the points.
         backward: the backward pass to be checked.

@@ -34,6 +34,13 @@ def test_every_row_of_the_table_is_right(name):
         assert report.verdicts == {"pass": report.verdicts["pass"], "fail": 0, "kink": 0, "inconclusive": 0}
 
 
+@pytest.mark.parametrize(("name", "count"), [("total", 1), ("total", 2), ("total", 5), ("dot", 2), ("dot", 6)])
+def test_variadic_rows_are_right_with_any_number_of_operands(name, count):
+    report = check_operation(lookup(name), domain=[(-10, 10)] * count)
+    assert report.verdicts["pass"] >= 20 * count
+    assert report.verdicts["fail"] == report.verdicts["inconclusive"] == 0
+
+
 WRONG = [
     ("sign flipped", math.sin, lambda x, y: -lookup("cos")(x)),
     ("scaled by its output", lambda x: max(x, 0.0), lambda x, y: y),

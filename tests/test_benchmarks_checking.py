@@ -1,0 +1,77 @@
+"""The benchmark of the checkers: it runs, prints its tables, and every checker in it knows right from wrong."""
+
+import importlib.util
+import re
+
+import pytest
+
+pytest.importorskip("hypothesis", reason="hypothesis is not installed (pip install hypothesis)")
+
+from autodiff import lookup  # only where it is installed
+from autodiff.checking.faults import FAULTS
+from autodiff.checking.graphs import Graph, Step
+from benchmarks import checkers
+from benchmarks.checking import main, shares, smallest_caught
+
+SMOOTH = Graph((0.5, -2.0), (Step(lookup("multiply"), (0, 1)), Step(lookup("tanh"), (2,)), Step(lookup("exp"), (3,))))
+PEERS = [pytest.param(make, id=package) for package, (_, make) in checkers.PEERS.items()]
+
+
+def made(make):
+    """The checker; the test is skipped where its package is not installed."""
+    package = next(package for package, (_, made) in checkers.PEERS.items() if made is make)
+    pytest.importorskip(package, reason=f"{package} is not installed (pip install {package})")
+    return make()
+
+
+@pytest.fixture
+def nothing_installed(monkeypatch):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in checkers.PEERS else find(name))
+
+
+def test_a_case_gives_the_derivative_of_each_input():
+    first, second = checkers.cases([SMOOTH])
+    assert (first.x, second.x) == SMOOTH.inputs
+    assert first.derivative() * first.x == pytest.approx(second.derivative() * second.x)
+    assert first.derivative() == first.derivative()
+
+
+@pytest.mark.parametrize("check", [checkers.ladder, *checkers.RECIPES.values()])
+def test_the_ladder_and_the_recipes_know_right_from_wrong(check):
+    for case in checkers.cases([SMOOTH]):
+        assert [check(case, factor) for factor in (1.0, 2.0, -1.0, 0.0)] == ["pass", "fail", "fail", "fail"]
+
+
+@pytest.mark.parametrize("make", PEERS)
+def test_the_checkers_of_others_know_right_from_wrong(make):
+    check = made(make)
+    for case in checkers.cases([SMOOTH]):
+        assert [check(case, factor) for factor in (1.0, 2.0, -1.0, 0.0)] == ["pass", "fail", "fail", "fail"]
+
+
+def test_shares_and_the_smallest_error_are_those_of_the_verdicts():
+    cases = checkers.cases([SMOOTH])
+    assert shares(lambda case, factor: "fail" if case.position else "kink", cases)[:2] == (50.0, 50.0)
+    assert smallest_caught(lambda case, factor: "fail" if factor > 1.0005 else "pass", cases) == pytest.approx(1e-3)
+    assert smallest_caught(lambda case, factor: "pass", cases) == float("inf")
+
+
+def test_the_tables_are_printed_and_absent_packages_are_named(capsys, nothing_installed):
+    main(["--seeds", "1", "--graphs", "12"])
+    printed = capsys.readouterr()
+    for package in checkers.PEERS:
+        assert f"{package} is not installed (pip install {package}): going on without it" in printed.err
+    for name in (checkers.OURS, *checkers.RECIPES):
+        assert re.search(rf"^{re.escape(name)} +0\.00 ", printed.out, re.MULTILINE), printed.out
+    for fault in FAULTS:
+        assert re.search(rf"^{re.escape(fault.name)} +[01]$", printed.out, re.MULTILINE), printed.out
+    assert re.search(r"^nothing planted +0$", printed.out, re.MULTILINE)
+    assert re.search(r"^found, of 23 +\d+$", printed.out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("option", ["--seeds", "--graphs"])
+def test_options_out_of_range_are_refused(option, capsys):
+    with pytest.raises(SystemExit):
+        main([option, "0"])
+    assert f"{option} must be at least 1" in capsys.readouterr().err
