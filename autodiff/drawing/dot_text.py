@@ -27,7 +27,7 @@ CLUSTER_FILLS = ("#f6f7f9", "#eceff3", "#e2e6ec")
 
 
 def draw(
-    value: Value,
+    value: Value | Any,
     *,
     fold: str | Iterable[str] | None = None,
     constants: bool = True,
@@ -50,7 +50,8 @@ def draw(
     ``not-computed`` and, on clusters, ``module``.
 
     Args:
-        value: the root, a scalar.
+        value: the root, a scalar; or what offers a graph without numbers as ``__autodiff_graph__()``, as the program of
+            a compiled function does: then only names and operations are shown.
         fold: "neuron" or "layer" draws each of them as one node; also another kind of module, the path of one, such
             as "layers.0", or several of these. Modules are known by the labels of their parameters.
         constants: False hides them.
@@ -59,14 +60,14 @@ def draw(
         depth: draw only the nodes at most that many steps from the root.
         clusters: frame neurons and layers.
         direction: "right" or "down", the way from the operands to the root.
-        legend: explain colours and edges below the graph.
+        legend: explain colours and edges below the graph, if it has numbers.
         max_nodes: the greatest number of nodes to draw; None for no limit.
         prefix: put before all ids of the SVG, so that several figures can be on one page.
         moment: of a backward pass, see :meth:`autodiff.tracing.Trace.draw`: the edge ``active`` is marked, what is not
             final is dashed, and all pictures of the pass have one layout.
 
     Raises:
-        TypeError: the value is not a ``Value``.
+        TypeError: the value is not a ``Value``, and offers no graph.
         ValueError: an option is none of those allowed, or there are more than ``max_nodes`` nodes to draw.
         RuntimeError: a leaf's data was changed since the forward pass.
 
@@ -76,6 +77,9 @@ def draw(
     >>> print(draw(loss).source.count("->"))
     2
     """
+    drawn = value
+    if hasattr(type(value), "__autodiff_graph__"):
+        value = value.__autodiff_graph__()
     if not isinstance(value, Value):
         raise TypeError(f"draw needs a Value, not {type(value).__name__} {value!r:.60}")
     _choice("direction", direction, tuple(DIRECTIONS))
@@ -90,7 +94,11 @@ def draw(
         value, fold=fold, constants=constants, merge=merge, depth=depth, clusters=clusters, max_nodes=max_nodes,
         taken=None if moment is None else moment.taken,
     )  # fmt: skip
-    return _digraph(value, picture, direction, legend, prefix, moment)
+    if drawn is not value:
+        for arrow in picture.arrows:
+            arrow.local = None
+        legend = False  # it explains numbers
+    return _digraph(drawn, picture, direction, legend, prefix, moment)
 
 
 def _choice(option: str, given: object, allowed: tuple[object, ...]) -> None:
@@ -103,7 +111,7 @@ def _number(option: str, given: object, least: int) -> None:
         raise ValueError(f"{option} must be an int from {least} on, or None, not {given!r}")
 
 
-def _digraph(root: Value, picture: Scene, direction: str, legend: bool, prefix: str, moment: Moment | None) -> Drawing:
+def _digraph(root: Any, picture: Scene, direction: str, legend: bool, prefix: str, moment: Moment | None) -> Drawing:
     gradients = [node.grad for box in picture.boxes for node in box.nodes if node.grad is not NOT_COMPUTED]
     gradients += [arrow.contribution for arrow in picture.arrows if arrow.contribution is not None]
     colours = scale(gradients) if moment is None else moment.scale
@@ -120,7 +128,7 @@ def _digraph(root: Value, picture: Scene, direction: str, legend: bool, prefix: 
     for box in picture.boxes:
         members.setdefault(box.path, []).append(box)
     active = _active_boxes(picture, moment)
-    _add_clusters(graph, members, colours, prefix, moment, active)
+    _add_clusters(graph, members, colours, prefix, moment, active, numbers=isinstance(root, Value))
     for arrow in picture.arrows:
         _add_arrow(graph, arrow, colours, prefix, moment)
     return graph
@@ -135,7 +143,13 @@ def _active_boxes(picture: Scene, moment: Moment | None) -> set[str]:
 
 
 def _add_clusters(
-    graph: Any, members: dict[Path, list[Box]], colours: Scale, prefix: str, moment: Moment | None, active: set[str]
+    graph: Any,
+    members: dict[Path, list[Box]],
+    colours: Scale,
+    prefix: str,
+    moment: Moment | None,
+    active: set[str],
+    numbers: bool,
 ) -> None:
     """Boxes, each inside the frames of its path: one frame below another, innermost first."""
     paths = sorted({path[:depth] for path in members for depth in range(1, len(path) + 1)}, key=_natural)
@@ -147,7 +161,7 @@ def _add_clusters(
                    labeljust="l", labelloc="t", margin="7", tooltip=".".join(path), **{"class": "module"})  # fmt: skip
     for path, boxes in members.items():
         for box in boxes:
-            _add_box(frames[path], box, colours, prefix, moment, box.id in active)
+            _add_box(frames[path], box, colours, prefix, moment, box.id in active, numbers)
     for path in sorted(paths, key=len, reverse=True):  # stable: siblings stay in their natural order
         frames[path[:-1]].subgraph(frames[path])
 
@@ -157,7 +171,9 @@ def _natural(path: Path) -> list[list[object]]:
     return [[int(part) if part.isdecimal() else part for part in re.split(r"\.", step)] for step in path]
 
 
-def _add_box(graph: Any, box: Box, colours: Scale, prefix: str, moment: Moment | None, active: bool) -> None:
+def _add_box(
+    graph: Any, box: Box, colours: Scale, prefix: str, moment: Moment | None, active: bool, numbers: bool
+) -> None:
     gradients = [node.grad for node in box.nodes if node.grad is not NOT_COMPUTED]
     computed = bool(gradients) and box.kind != "constant"
     level = max(map(colours.level, gradients)) if computed else 0
@@ -168,7 +184,7 @@ def _add_box(graph: Any, box: Box, colours: Scale, prefix: str, moment: Moment |
     room = 0 if moment is None else ROOM if len(box.nodes) == 1 else 2 * ROOM
     node = box.nodes[0]
     data = span([node.data for node in box.nodes])
-    tooltip = [f"data {node.data!r}"]
+    tooltip = [f"data {node.data!r}"] if numbers or box.kind == "constant" else []
     name = html(_short_name(box))
     times = f" ×{box.repeats}" if box.repeats > 1 else ""
     if box.kind == "constant":
@@ -184,13 +200,15 @@ def _add_box(graph: Any, box: Box, colours: Scale, prefix: str, moment: Moment |
         gradient = span(gradients) if computed else f'<font color="{quiet}"><i>not computed</i></font>'
         if computed and not final:
             gradient += " + …"
-        tooltip += [f"gradient {node.grad!r}" if computed else "gradient not computed"]
+        if numbers:
+            tooltip += [f"gradient {node.grad!r}" if computed else "gradient not computed"]
         rows = [_row(left, right)]
         rows += [f'<tr><td colspan="2" align="left"><font color="{quiet}">{size}</font></td></tr>'] if size else []
-        rows += [
-            _row(f'<font color="{quiet}">{word}</font>', number, room)
-            for word, number in (("data", data), ("grad", gradient))
-        ]
+        if numbers:
+            rows += [
+                _row(f'<font color="{quiet}">{word}</font>', number, room)
+                for word, number in (("data", data), ("grad", gradient))
+            ]
         if box.hidden_operands:
             more = f"… {box.hidden_operands} operand{'s' * (box.hidden_operands > 1)} not drawn"
             rows += [f'<tr><td colspan="2" align="left"><font color="{quiet}"><i>{_padded(more)}</i></font></td></tr>']
@@ -200,9 +218,9 @@ def _add_box(graph: Any, box: Box, colours: Scale, prefix: str, moment: Moment |
     extra = {"constant": {"color": "#f1f3f4"}, "variable": {"penwidth": "1.6", "color": "#575c61"}}.get(box.kind, {})
     if box.kind == "folded":
         extra = {"peripheries": "2"}
-    if not final and box.kind not in ("constant", "folded"):
+    if numbers and not final and box.kind not in ("constant", "folded"):
         extra = {**extra, "style": "rounded,filled,dashed"}
-    if any(node.grad != node.grad for node in box.nodes) or data == "nan":
+    if numbers and (any(node.grad != node.grad for node in box.nodes) or data == "nan"):
         extra = {**extra, "color": "#b00020", "penwidth": "2"}
     if active:
         extra = {**extra, "color": ACTIVE, "penwidth": "3"}
@@ -211,7 +229,7 @@ def _add_box(graph: Any, box: Box, colours: Scale, prefix: str, moment: Moment |
         classes.append("final")
     if node.source:  # Graphviz puts names for \N and the like into a tooltip twice: so \ is doubled twice
         tooltip += [html(one_line(f"{node.source}  {node.source.text}")).replace("\\", r"\\")]
-    extra |= {"class": " ".join(filter(None, classes)), "tooltip": r"\n".join(tooltip)}
+    extra |= {"class": " ".join(filter(None, classes)), "tooltip": r"\n".join(tooltip) or " "}
     graph.node(box.id, label=f"<{label}>", id=f"{prefix}{box.id}", fillcolor=fill, fontcolor=ink, **extra)
 
 

@@ -28,13 +28,13 @@ def render(
     Where there is no dot, a tree of plain text is written instead, to the same path with the suffix ``.txt``.
 
     Args:
-        value: the root, or a ``graphviz.Digraph``, such as ``draw`` returns.
+        value: the root, or whatever else ``draw`` takes, or a ``graphviz.Digraph``, such as ``draw`` returns.
         path: ends in ``.svg`` or ``.png``; ``.dot`` and ``.gv`` are DOT text; ``.pdf`` needs a dot of the system.
         dot: the program to use, see :func:`find_dot`.
         **options: those of :func:`draw`, if the value is not a ``Digraph``.
 
     Raises:
-        TypeError: the value is neither a ``Value`` nor a ``Digraph``, or options come with a ``Digraph``.
+        TypeError: the value is neither a ``Digraph`` nor what ``draw`` takes, or options come with a ``Digraph``.
         ValueError: the suffix is none of these, or as for ``draw``.
         RuntimeError: the dot failed, or as for ``draw``.
 
@@ -60,6 +60,6 @@ def render(
         path.write_bytes(run_dot(program, picture.source, suffix[1:]))
         return path
     path = path.with_suffix(".txt")
-    text = picture.source if root is None else tree(root)
+    text = picture.source if root is None else tree(root) if isinstance(root, Value) else str(root)
     path.write_text(f"There is no dot on this machine; {HINT}\n\n{text}\n", encoding="utf-8")
     return path

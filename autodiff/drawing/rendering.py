@@ -7,12 +7,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import graphviz
-
-if TYPE_CHECKING:
-    from autodiff.value import Value
 
 SETTING = "AUTODIFF_DOT"
 HINT = 'for pictures, install Graphviz or: pip install "graphviz-pure<0.3"'
@@ -74,10 +71,10 @@ def run_dot(dot: str, source: str, suffix: str) -> bytes:
 class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no types
     """A ``graphviz.Digraph`` that a notebook shows with whatever dot there is."""
 
-    def __init__(self, *arguments: Any, root: Value | None = None, **options: Any) -> None:
+    def __init__(self, *arguments: Any, root: Any = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.root = root
-        """What was drawn, for the text tree where there is no dot."""
+        """What was drawn, for the text where there is no dot."""
 
     def copy(self) -> Any:
         """A copy, of the same root."""

@@ -6,6 +6,7 @@ the result of each instruction, so that an instruction's operands always stand b
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,7 +14,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.operations import DETACHED, Operation
+from autodiff.operations import DETACHED, Operation, dot
+from autodiff.value import Value, constant
+
+OUTPUTS = Operation("outputs")
+"""In a picture, what several outputs lead to."""
+FEW = 4
+"""So many names stand on a line; of more, the first two and the last one."""
 
 
 class Instruction(NamedTuple):
@@ -133,31 +140,56 @@ class Program:
                 reached[slot] = True
         return np.array(reached, bool)
 
+    def __autodiff_graph__(self) -> Value:
+        """The program as a recorded graph without numbers, for pictures; several outputs lead to one more node."""
+        nodes = [constant(number) for number in self.constants.tolist()]
+        nodes += [Value(math.nan, name) for name in (*self.parameters, *self.inputs)]
+        for slot, (op, operands) in enumerate(self, self.first_result):
+            nodes.append(_node(op, [nodes[operand] for operand in operands], self.name(slot)))
+        outputs = [nodes[slot] for slot in self.outputs]
+        return outputs[0] if len(outputs) == 1 else _node(OUTPUTS, outputs, "outputs")
+
     def __str__(self) -> str:
         lines = [
-            f"parameters  {', '.join(self.parameters)}",
-            f"inputs      {', '.join(self.inputs)}",
+            f"parameters  {_listed(self.parameters)}",
+            f"inputs      {_listed(self.inputs)}",
             *(f"  {self.name(slot)} = {self._written(each)}" for slot, each in enumerate(self, self.first_result)),
             *(
                 f"guard       {self.name(left)} {comparison} {self.name(right)} is {holds}"
                 for comparison, left, right, holds in self.guards
             ),
-            f"outputs     {', '.join(self.name(slot) for slot in self.outputs)}",
+            f"outputs     {_listed([*map(self.name, self.outputs)])}",
         ]
         return "\n".join(line.rstrip() for line in lines)
 
     def _written(self, instruction: Instruction) -> str:
         op, operands = instruction
         names = [self.name(slot) for slot in operands]
-        if len(names) == 2 and not op.symbol.isidentifier() and op.arity == 2:
+        if op.arity == 2 and not op.symbol.isidentifier():
             return f"{names[0]} {op.symbol} {names[1]}"
-        return f"{op.name}({', '.join(names)})"
+        if op is dot:
+            return f"dot([{_listed(names[: len(names) // 2])}], [{_listed(names[len(names) // 2 :])}])"
+        return f"{op.name}({_listed(names) if op.arity is None else ', '.join(names)})"
 
     def __repr__(self) -> str:
         return (
             f"<program of {len(self)} instructions, {len(self.parameters)} parameters, {len(self.inputs)} inputs, "
             f"{len(self.outputs)} outputs>"
         )
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The names; of many, the first ones, the last one and how many they are."""
+    if len(names) <= FEW:
+        return ", ".join(names)
+    return f"{', '.join(names[: FEW - 2])}, …, {names[-1]} ({len(names)})"
+
+
+def _node(op: Operation, operands: Sequence[Value], label: str) -> Value:
+    """A node that was not computed."""
+    node = Value(math.nan, label)
+    node.op, node.parents = op, tuple(operands)
+    return node
 
 
 def assemble(

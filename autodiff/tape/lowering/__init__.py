@@ -37,7 +37,7 @@ def lower(program: Program, passes: Sequence[Pass] = PASSES) -> Program:
     >>> print(lower(assemble([0.0], ["w", "v"], ["x", "y"], recorded, [9])))
     parameters  w, v
     inputs      x, y
-      v5 = dot(w, v, x, y)
+      v5 = dot([w, v], [x, y])
       v6 = v5 + 1.0
     outputs     v6
     """
