@@ -59,7 +59,8 @@ const variadic = {
 function runner(data, rows) {
   const { slots, firstParameter, firstInput, firstResult, constants, names, outputs, opcodes, starts, operands } = data;
   const row = (slot) => rows[opcodes[slot - firstResult]];
-  const operandsOf = (slot) => operands.slice(starts[slot - firstResult], starts[slot - firstResult + 1]);
+  const operandLists = opcodes.map((_, place) => operands.slice(starts[place], starts[place + 1]));
+  const operandsOf = (slot) => operandLists[slot - firstResult];
   const flowsTo = (slot) => slot >= firstParameter && (slot < firstResult || Boolean(row(slot).locals));
 
   function forward(parameters, inputs = []) {
