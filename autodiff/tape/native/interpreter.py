@@ -116,9 +116,27 @@ def read(code: Any, inputs: Any, order: Any, first: int, last: int, v: Any, stri
 
 
 @compiled
+def lanes_of(observations: int, most: int) -> int:
+    """How many observations are run side by side: as many in every block, up to a multiple of 8."""
+    if observations <= 1:
+        return 1
+    blocks = -(-observations // most)
+    return -(-observations // (8 * blocks)) * 8
+
+
+@compiled
 def stride_of(lanes: int) -> int:
     """The distance of two rows: an odd number of cache lines, so that rows do not get in each other's way."""
     return lanes if lanes == 1 else (lanes // 8 | 1) * 8
+
+
+@compiled
+def is_finite(numbers: Any, first: int, last: int) -> bool:
+    """Whether all of these numbers are."""
+    total = 0.0
+    for at in range(first, last):
+        total += numbers[at] * 0.0
+    return total == 0.0  # type: ignore[no-any-return]
 
 
 @compiled
@@ -160,17 +178,15 @@ def gradient_of(
                     finite &= np.isfinite(adjoint)
     add_up_adjoints(code, MAIN, sg, g, stride, lanes)
     give_back(code, table, s, sg, v0, g0, gradient, how)
-    for at in range(len(gradient)):
-        finite &= np.isfinite(gradient[at])
-    return finite
+    return finite and is_finite(gradient, 0, len(gradient))
 
 
 @entry
 def values(
-    code_array: Any, table: Any, constants: Any, parameters: Any, inputs: Any, lanes: int, work: Any, results: Any
+    code_array: Any, table: Any, constants: Any, parameters: Any, inputs: Any, most: int, work: Any, results: Any
 ) -> None:
     """All outputs (observations, outputs)."""
-    code = address(code_array)
+    code, lanes = address(code_array), lanes_of(len(inputs), most)
     stride, scalars = stride_of(lanes), take(code, SCALARS)
     v = address(work)
     s = beyond(v, take(code, MAIN + ROWS) * stride)
@@ -189,7 +205,7 @@ def values(
 
 @entry
 def gradient(
-    code: Any, table: Any, constants: Any, parameters: Any, inputs: Any, order: Any, weights: Any, lanes: int,
+    code: Any, table: Any, constants: Any, parameters: Any, inputs: Any, order: Any, weights: Any, most: int,
     work: Any, results: Any, gradient: Any, input_gradient: Any,
 ) -> None:  # fmt: skip
     """Values (observations,), gradients of the parameters and, if there is room, of the inputs.
@@ -198,7 +214,60 @@ def gradient(
     """
     for how in range(1, 3):
         if gradient_of(
-            address(code), table, constants, parameters, inputs, order, 0, len(inputs), weights, lanes, how, work,
-            results, gradient, input_gradient,
+            address(code), table, constants, parameters, inputs, order, 0, len(inputs), weights,
+            lanes_of(len(inputs), most), how, work, results, gradient, input_gradient,
         ):  # fmt: skip
             break
+
+
+@entry
+def descend(
+    code_array: Any, table: Any, constants: Any, rule_array: Any, rule_table: Any, rule_constants: Any,
+    parameters: Any, state: Any, inputs: Any, order: Any, starts: Any, rates: Any, first_step: int, most: int,
+    work: Any, errors: Any, gradient: Any,
+) -> int:  # fmt: skip
+    """Steps, each with the mean gradient of a batch, until one is not finite; how many were taken.
+
+    The rule is a program too, whose observations are the parameters.
+    """
+    code, rule = address(code_array), address(rule_array)
+    weights, hyper, nothing = np.ones(1), np.empty(2), np.empty((0, 0))
+    outputs, pairs = take(rule, MAIN + STORES), take(rule, MAIN + INPUTS)
+    lanes = lanes_of(len(parameters), most)
+    stride = stride_of(lanes)
+    for step in range(len(rates)):
+        first, last = starts[step], starts[step + 1]
+        for how in range(1, 3):
+            if gradient_of(
+                code, table, constants, parameters, inputs, order, first, last, weights, lanes_of(last - first, most),
+                how, work, errors, gradient, nothing,
+            ):  # fmt: skip
+                break
+        if not (is_finite(errors, first, last) and is_finite(gradient, 0, len(gradient))):
+            return step
+        hyper[0], hyper[1] = rates[step], first_step + step
+        v = address(work)
+        s = beyond(v, take(rule, MAIN + ROWS) * stride)
+        share(rule, rule_table, rule_constants, hyper, s, beyond(s, take(rule, SCALARS)))
+        spread_scalars(rule, MAIN, s, v, stride, lanes)
+        for start in range(0, len(parameters), lanes):
+            end = min(lanes, len(parameters) - start)
+            for pair in range(pairs, pairs + 2 * take(rule, MAIN + INPUTS + 1), 2):
+                row, source = take(rule, pair) * stride, take(rule, pair + 1)
+                if source:
+                    for i in range(end):
+                        v[row + i] = state[source - 1, start + i]
+                else:
+                    for i in range(end):
+                        v[row + i] = gradient[start + i] / (last - first)
+                for i in range(end, lanes):
+                    v[row + i] = v[row]
+            run(rule, rule_table, MAIN + FORWARD, 0, s, s, v, v, stride, lanes)
+            row = take(rule, outputs) * stride
+            for i in range(end):
+                parameters[start + i] += v[row + i]
+            for place in range(len(state)):
+                row = take(rule, outputs + 1 + place) * stride
+                for i in range(end):
+                    state[place, start + i] = v[row + i]
+    return len(rates)

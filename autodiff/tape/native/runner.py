@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from functools import cache
-from pathlib import Path
-
 from autodiff.operations import SELECT, Operation, dot, total
 from autodiff.tape.native.cache import module_of
 from autodiff.tape.native.codegen import source
 from autodiff.tape.native.layout import FIRST_ROW, MAIN, ROWS, SCALARS, SHARED, lay_out
+from autodiff.tape.native.rules import rule_program
 from autodiff.tape.program import Program
 
 Floats = NDArray[np.float64]
+Rule = Callable[..., Sequence[Any]]
 
-LANES = 8
-"""The width of a block is a multiple of this."""
-NO_ORDER = np.empty(0, np.int64)
-NO_GRADIENT = np.empty((0, 0))
-ONE = np.ones(1)
+CHUNK, MOST_CHUNKS = 2048, 16
+"""The observations are run in so many chunks of at least that size, whose gradients are added up in their order."""
+NO_ORDER, NO_GRADIENT = np.empty(0, np.int64), np.empty((0, 0))
 
 
 class NativeRunner:
@@ -31,64 +33,134 @@ class NativeRunner:
 
     Args:
         program: what to run.
-        threads: over how many threads the observations are spread; the bits are the same whatever the number.
+        threads: how many threads the observations are spread over; the bits do not depend on it.
 
     Raises:
         NotCompilable: an operation cannot be written as machine code.
     """
 
     def __init__(self, program: Program, threads: int = 1) -> None:
+        if threads < 1:
+            raise ValueError(f"threads must be at least 1, not {threads}")
         self.program = program
         self.threads = threads
-        rows = [op for op in program.operations if op not in (dot, total, SELECT)]
-        self.opcodes = {op: opcode for opcode, op in enumerate(rows, FIRST_ROW)}
-        self.table = np.array([*written_by_hand(), *map(addresses, rows)], np.int64).ravel()
         self.interpreter = module_of(text_of("interpreter"))
-        self.code = lay_out(program, self.opcodes, wrt_inputs=False)
-        self._code_wrt_inputs: NDArray[np.uint32] | None = None
+        self.parts = _Parts(program)
+        self._rules: dict[tuple[Rule, int], _Parts] = {}
+        self._rooms: list[Floats] = []
 
     def values(self, parameters: Floats, inputs: Floats) -> Floats:
+        code, table, constants = self.parts.arrays(False)
         results = np.empty((len(inputs), len(self.program.outputs)))
-        inputs = np.ascontiguousarray(inputs, np.float64)
-        lanes = self._lanes(len(inputs))
-        work = self._work(self.code, lanes)
-        self.interpreter.values(
-            self.code, self.table, self.program.constants, parameters, inputs, lanes, work, results
-        )  # fmt: skip
+
+        def run(first: int, last: int) -> None:
+            with self._room(self.parts, last - first) as room:
+                chunk = np.ascontiguousarray(inputs[first:last], np.float64)
+                self.interpreter.values(
+                    code, table, constants, parameters, chunk, self.parts.most, room, results[first:last]
+                )  # fmt: skip
+
+        self._over_chunks(run, len(inputs))
         return results
 
     def gradient(
         self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
     ) -> tuple[Floats, Floats, Floats | None]:
-        code = self.code
-        if wrt_inputs:
-            if self._code_wrt_inputs is None:
-                self._code_wrt_inputs = lay_out(self.program, self.opcodes, wrt_inputs=True)
-            code = self._code_wrt_inputs
-        inputs = np.ascontiguousarray(inputs, np.float64)
+        code, table, constants = self.parts.arrays(wrt_inputs)
         weights = np.array(weight, np.float64, ndmin=1)
-        results, gradient = np.empty(len(inputs)), np.empty(len(parameters))
+        results = np.empty(len(inputs))
         input_gradient = np.zeros(inputs.shape) if wrt_inputs else NO_GRADIENT
-        lanes = self._lanes(len(inputs))
-        self.interpreter.gradient(
-            code, self.table, self.program.constants, parameters, inputs, NO_ORDER, weights, lanes,
-            self._work(code, lanes), results, gradient, input_gradient,
-        )  # fmt: skip
+
+        def run(first: int, last: int) -> Floats:
+            gradient = np.empty(len(parameters))
+            with self._room(self.parts, last - first) as room:
+                self.interpreter.gradient(
+                    code, table, constants, parameters, np.ascontiguousarray(inputs[first:last], np.float64), NO_ORDER,
+                    weights[first:last] if len(weights) > 1 else weights, self.parts.most, room, results[first:last],
+                    gradient, input_gradient[first:last],
+                )  # fmt: skip
+            return gradient
+
+        gradient, *others = self._over_chunks(run, len(inputs))
+        for each in others:
+            gradient += each
         return results, gradient, input_gradient if wrt_inputs else None
 
-    def _lanes(self, observations: int) -> int:
-        """How many observations are run side by side."""
-        if observations <= 1:
-            return 1
-        blocks = -(-observations // 128)
-        return -(-observations // (max(blocks, 1) * LANES)) * LANES
+    def descend(
+        self,
+        parameters: Floats,
+        state: Floats,
+        inputs: Floats,
+        order: NDArray[np.int64],
+        starts: NDArray[np.int64],
+        rates: Floats,
+        first_step: int,
+        rule: Rule,
+    ) -> tuple[Floats, int]:
+        key = (rule, len(state))
+        if key not in self._rules:
+            self._rules[key] = _Parts(rule_program(*key))
+        update = self._rules[key]
+        errors = np.full(len(order), np.nan)
+        most = min(self.parts.most, update.most)
+        with self._room(self.parts, int(np.diff(starts).max(initial=1)), update, len(parameters)) as room:
+            steps = self.interpreter.descend(
+                *self.parts.arrays(False), *update.arrays(False), parameters, state,
+                np.ascontiguousarray(inputs, np.float64), np.ascontiguousarray(order, np.int64),
+                np.ascontiguousarray(starts, np.int64), np.ascontiguousarray(rates, np.float64), first_step, most, room,
+                errors, np.empty(len(parameters)),
+            )  # fmt: skip
+        return errors, int(steps)
 
-    def _work(self, code: NDArray[np.uint32], lanes: int) -> Floats:
-        """Room for the scalars, the rows, and their adjoints."""
-        stride = int(self.interpreter.stride_of(lanes))
-        size = 2 * int(code[SCALARS]) + 2 * int(code[SHARED + ROWS]) + 2 * stride * int(code[MAIN + ROWS])
-        room = np.empty(size + 8)
-        return room[-room.ctypes.data // 8 % 8 :]
+    def _over_chunks(self, run: Callable[[int, int], Any], observations: int) -> list[Any]:
+        """Run on each chunk; how they are cut depends on the number of observations alone."""
+        chunks = min(max(observations // CHUNK, 1), MOST_CHUNKS)
+        if chunks == 1:
+            return [run(0, observations)]
+        bounds = [observations * chunk // chunks for chunk in range(chunks + 1)]
+        if self.threads == 1:
+            return [run(first, last) for first, last in pairwise(bounds)]
+        with ThreadPoolExecutor(self.threads) as pool:
+            return list(pool.map(run, bounds[:-1], bounds[1:]))
+
+    @contextmanager
+    def _room(self, *parts_and_observations: Any) -> Iterator[Floats]:
+        """Room to work in, of this thread alone while it is used."""
+        size = max(map(_Parts.room, parts_and_observations[::2], parts_and_observations[1::2]))
+        room = self._rooms.pop() if self._rooms else NO_GRADIENT[0:0].ravel()
+        if len(room) < size:
+            room = np.empty(size + 8)
+            room = room[-room.ctypes.data // 8 % 8 :]  # where a cache line begins
+        try:
+            yield room
+        finally:
+            self._rooms.append(room)
+
+
+class _Parts:
+    """What machine code reads of a program."""
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        rows = [op for op in program.operations if op not in (dot, total, SELECT)]
+        self.opcodes = {op: opcode for opcode, op in enumerate(rows, FIRST_ROW)}
+        self.table = np.array([*written_by_hand(), *map(addresses, rows)], np.int64).ravel()
+        self.codes = {False: lay_out(program, self.opcodes, wrt_inputs=False)}
+        self.most = 128
+
+    def arrays(self, wrt_inputs: bool) -> tuple[NDArray[np.uint32], NDArray[np.int64], Floats]:
+        """The code, the addresses that it refers to, and the constants."""
+        if wrt_inputs and True not in self.codes:
+            self.codes[True] = lay_out(self.program, self.opcodes, wrt_inputs=True)
+        return self.codes[wrt_inputs], self.table, self.program.constants
+
+    def room(self, observations: int) -> int:
+        """How many numbers a run needs room for."""
+        lanes = min(observations, self.most)
+        return max(
+            2 * int(code[SCALARS]) + 2 * int(code[SHARED + ROWS]) + 2 * int(code[MAIN + ROWS]) * (lanes + 16)
+            for code in self.codes.values()
+        )
 
 
 def text_of(name: str) -> str:
