@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from autodiff import absolute, log_sum_exp, mean, relu, softplus, total
+from autodiff import Value, absolute, log_sum_exp, mean, relu, select, softplus, total
 
 Loss: TypeAlias = Callable[[Any, Any], Any]
 """A function ``(prediction, target) -> scalar`` of one observation."""
@@ -63,7 +63,7 @@ def hinge(score: Any, label: Any) -> Any:
     (0.75, 1.25, 0.0)
     """
     _check_scalar(score, "score")
-    if label not in (-1, 1):
+    if abs(label) != 1:
         raise ValueError(f"a label of the hinge loss must be -1 or 1, not {label} (for 0 and 1, pass 2 * label - 1)")
     return relu(1 - label * score)
 
@@ -106,6 +106,8 @@ def softmax_cross_entropy(logits: Sequence[Any], label: int) -> Any:
     >>> f"{softmax_cross_entropy([0.0, 0.0], 1):.4f} {softmax_cross_entropy([1000.0, 0.0], 1):.1f}"
     '0.6931 1000.0'
     """
+    if isinstance(label, Value):  # the label is an input of a compiled function
+        return log_sum_exp(logits) - select(logits, label)
     try:
         index = operator.index(label)
     except TypeError:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import inf, isfinite, sqrt
-from typing import TypeAlias
+from math import inf, isfinite
+from typing import Any, TypeAlias
 
-from autodiff import Value
+from autodiff import Value, sqrt
 
 Rate: TypeAlias = float | Callable[[int], float]
 """A learning rate: a number, or a schedule, a function of the number of steps taken so far."""
 
 
 class Optimizer:
-    """What all optimizers share; a subclass says in ``moves`` how far each parameter goes.
+    """What all optimizers share; a subclass says in ``rule`` how far a parameter goes, by its gradient and what is
+    remembered of it.
+
+    From the rule derive the step of Python floats and, in a compiled descent, that of machine code. An optimizer whose
+    moves depend on several parameters at once says them in ``moves``.
 
     Args:
         parameters: the leaf ``Value``s to move.
@@ -23,6 +27,9 @@ class Optimizer:
         TypeError: a parameter is not a leaf ``Value``.
         ValueError: there are no parameters, one is listed twice, or the learning rate is not positive.
     """
+
+    states = 0
+    """How many numbers the rule remembers of each parameter; they begin as 0."""
 
     def __init__(self, parameters: Iterable[Value], learning_rate: Rate) -> None:
         self.parameters = list(parameters)
@@ -37,6 +44,8 @@ class Optimizer:
             _check("learning_rate", learning_rate, learning_rate > 0, "positive")
         self.learning_rate = learning_rate
         self.steps = 0
+        self.state = [[0.0] * len(self.parameters) for _ in range(self.states)]
+        """(states, parameters): what is remembered of each parameter."""
 
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
@@ -57,15 +66,45 @@ class Optimizer:
                 raise FloatingPointError(
                     f"the gradient of the parameter {value.label or place!r} is {value.grad}: no parameter was changed"
                 )
-        rate = self.learning_rate(self.steps) if callable(self.learning_rate) else self.learning_rate
-        _check("learning_rate", rate, rate >= 0, f"at least 0 (it was asked for at step {self.steps})")
+        rate = self.rate(self.steps)
         self.steps += 1
         for value, move in zip(self.parameters, self.moves(rate)):
             value.data += move
 
+    def rate(self, step: int) -> float:
+        """The learning rate of a step, counted from 0.
+
+        Raises:
+            ValueError: the schedule gave a rate that is negative or not finite.
+        """
+        rate = self.learning_rate(step) if callable(self.learning_rate) else self.learning_rate
+        _check("learning_rate", rate, rate >= 0, f"at least 0 (it was asked for at step {step})")
+        return rate
+
     def moves(self, rate: float) -> list[float]:
         """What is added to each parameter in this step, whose number is ``self.steps``, counted from 1."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how parameters move: write its moves()")
+        moves = []
+        for place, value in enumerate(self.parameters):
+            move, *state = self.rule(value.grad, rate, self.steps, *(row[place] for row in self.state))
+            moves.append(move)
+            for row, number in zip(self.state, state):
+                row[place] = number
+        return moves
+
+    def rule(self, gradient: Any, rate: Any, step: Any, *state: Any) -> tuple[Any, ...]:
+        """The move of one parameter, and what is remembered of it: ``(move, *state)``.
+
+        Write it with arithmetic and the functions of ``autodiff``: it is run on floats, and compiled.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say how parameters move: write its rule() or moves()"
+        )
+
+    @property
+    def has_rule(self) -> bool:
+        """Whether its steps are those of its rule, so that they can be compiled."""
+        kind = type(self)
+        return kind.rule is not Optimizer.rule and (kind.step, kind.moves) == (Optimizer.step, Optimizer.moves)
 
 
 class SGD(Optimizer):
@@ -92,17 +131,16 @@ class SGD(Optimizer):
     0.375
     """
 
+    states = 1  # the velocity
+
     def __init__(self, parameters: Iterable[Value], learning_rate: Rate = 0.01, momentum: float = 0.0) -> None:
         super().__init__(parameters, learning_rate)
         _check("momentum", momentum, 0 <= momentum < 1, "at least 0 and below 1")
         self.momentum = momentum
-        self.velocities = [0.0] * len(self.parameters)
 
-    def moves(self, rate: float) -> list[float]:
-        self.velocities = [
-            self.momentum * velocity + value.grad for velocity, value in zip(self.velocities, self.parameters)
-        ]
-        return [-rate * velocity for velocity in self.velocities]
+    def rule(self, gradient: Any, rate: Any, step: Any, velocity: Any) -> tuple[Any, ...]:
+        velocity = self.momentum * velocity + gradient
+        return -rate * velocity, velocity
 
 
 class Adam(Optimizer):
@@ -127,6 +165,8 @@ class Adam(Optimizer):
     2.500000
     """
 
+    states = 2  # the moments
+
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -140,18 +180,12 @@ class Adam(Optimizer):
         _check("beta2", beta2, 0 <= beta2 < 1, "at least 0 and below 1")
         _check("epsilon", epsilon, epsilon > 0, "positive")
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-        self.first_moments = [0.0] * len(self.parameters)
-        self.second_moments = [0.0] * len(self.parameters)
 
-    def moves(self, rate: float) -> list[float]:
-        moves = []
-        bias1, bias2 = 1 - self.beta1**self.steps, 1 - self.beta2**self.steps
-        for place, value in enumerate(self.parameters):
-            first = self.beta1 * self.first_moments[place] + (1 - self.beta1) * value.grad
-            second = self.beta2 * self.second_moments[place] + (1 - self.beta2) * value.grad * value.grad
-            self.first_moments[place], self.second_moments[place] = first, second
-            moves.append(-rate * (first / bias1) / (sqrt(second / bias2) + self.epsilon))
-        return moves
+    def rule(self, gradient: Any, rate: Any, step: Any, first: Any, second: Any) -> tuple[Any, ...]:
+        first = self.beta1 * first + (1 - self.beta1) * gradient
+        second = self.beta2 * second + (1 - self.beta2) * gradient * gradient
+        bias1, bias2 = 1 - self.beta1**step, 1 - self.beta2**step
+        return -rate * (first / bias1) / (sqrt(second / bias2) + self.epsilon), first, second
 
 
 def _check(name: str, number: float, allowed: bool, range_: str) -> None:

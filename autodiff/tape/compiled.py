@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from math import isfinite
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autodiff import derivatives
+from autodiff.tape.descent import Descent, Rule
 from autodiff.tape.inputs import Batch, Structure, ValueGiven, argument_names
 from autodiff.tape.parameters import Parameters, ParametersFound
-from autodiff.tape.passes import Gradient, check_finite, check_scalar, gradient_of, values_of
+from autodiff.tape.passes import Gradient, Rows, check_finite, check_scalar, gradient_of, values_of
 from autodiff.tape.program import Program
 from autodiff.tape.recording import is_recording
 from autodiff.tape.ways import Way, Ways
@@ -157,10 +158,10 @@ class Compiled:
         if is_recording():
             return self.function(*arguments, **options)
         try:
-            ways, leaves, count, is_batch = self._read(arguments, options)
+            ways, rows, count, is_batch = self._read(arguments, options)
         except ValueGiven:
             return self.function(*arguments, **options)
-        values = self._run(None, lambda theta: values_of(ways, leaves, count, theta))
+        values = self._run(None, lambda theta: values_of(ways, rows, count, theta))
         return _shaped(ways.result, values, is_batch)
 
     def value(self, *arguments: Any, reduce: str | None = None, **options: Any) -> Any:
@@ -170,8 +171,8 @@ class Compiled:
             TypeError, ValueError: as a call; also if the function does not return one scalar.
         """
         _check_reduce(reduce, ("mean", "sum", None))
-        ways, leaves, count, is_batch = self._read(arguments, options)
-        values = self._run(None, lambda theta: values_of(ways, leaves, count, theta))
+        ways, rows, count, is_batch = self._read(arguments, options)
+        values = self._run(None, lambda theta: values_of(ways, rows, count, theta))
         check_scalar(ways.result)
         if reduce is None:
             return _shaped(ways.result, values, is_batch)
@@ -192,16 +193,16 @@ class Compiled:
     def value_and_grad(
         self,
         *arguments: Any,
-        reduce: str = "mean",
+        reduce: str | None = "mean",
         wrt: str | int | tuple[str | int, ...] = PARAMETERS,
         at: ArrayLike | None = None,
         **options: Any,
-    ) -> tuple[float, Any]:
+    ) -> tuple[Any, Any]:
         """The mean or sum of the values, and its gradient. Nothing is changed.
 
         Args:
             *arguments: one observation or a batch.
-            reduce: ``"mean"`` or ``"sum"``.
+            reduce: ``"mean"`` or ``"sum"``; or None for every observation's own, of arguments only.
             wrt: ``"parameters"``, the position of an argument, or a tuple of those.
             at: (parameters,) numbers to use for the parameters, in place of theirs.
             **options: static options of the function.
@@ -228,7 +229,9 @@ class Compiled:
                     f"wrt must be 'parameters', a position among the {len(arguments)} arguments, or a tuple of them; "
                     f"not {wrt!r}"
                 )
-        value, gradient = self._reduced(arguments, options, reduce, at, True)
+        if reduce is None and PARAMETERS in wanted:
+            raise ValueError("the gradient of parameters is reduced: reduce must be 'mean' or 'sum', not None")
+        value, gradient = self._reduced(arguments, options, reduce or "sum", at, True)
         assert gradient.inputs is not None
         ways, _, _, is_batch = self._read(arguments, options)
         parts = tuple(
@@ -237,7 +240,33 @@ class Compiled:
             else ways.structure.gradients(int(each) % len(arguments), gradient.inputs, is_batch)
             for each in wanted
         )
+        if reduce is None and is_batch:
+            return gradient.values, parts if isinstance(wrt, tuple) else parts[0]
         return value, parts if isinstance(wrt, tuple) else parts[0]
+
+    def descent(self, *arguments: Any, rule: Rule, state: ArrayLike = (), steps: int = 0, **options: Any) -> Descent:
+        """The steps of an optimizer over a batch, ready to run for whole epochs: see :class:`Descent`.
+
+        Args:
+            *arguments: the data set, a batch.
+            rule: a function of numbers, ``(gradient, rate, step, *state) -> (move, *state)``, where ``step`` counts
+                from 1; written with arithmetic and operations of autodiff.
+            state: (states, parameters) what the rule remembers of each parameter.
+            steps: how many steps were taken so far.
+            **options: static options of the function.
+
+        Raises:
+            TypeError, ValueError: as a call.
+
+        >>> w = Value(0.0)
+        >>> error = compile(lambda x, y: (w * x - y) ** 2)
+        >>> descent = error.descent([1.0, 2.0], [3.0, 6.0], rule=lambda gradient, rate, step: (-rate * gradient,))
+        >>> errors, steps = descent.run(order=[0, 1, 1, 0], starts=[0, 2, 4], rates=[0.1, 0.1])
+        >>> errors, steps, descent.parameters
+        (array([ 9.  , 36.  ,  9.  ,  2.25]), 2, array([2.25]))
+        """
+        ways, rows, count, _ = self._read(arguments, options)
+        return self._run(None, lambda theta: Descent(ways, rows(0, count), theta, rule, state, steps))
 
     # ── Parameters and programs ──────────────────────────────────────────────────────────────────
 
@@ -296,8 +325,8 @@ class Compiled:
 
     # ── Runs ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _read(self, arguments: Sequence[Any], options: dict[str, Any]) -> tuple[Ways, Sequence[Any], int, bool]:
-        """The ways for these arguments, their leaves with the observations in front, how many, and if it is a batch."""
+    def _read(self, arguments: Sequence[Any], options: dict[str, Any]) -> tuple[Ways, Rows, int, bool]:
+        """The ways for these arguments, the rows of their observations, how many there are, and if it is a batch."""
         shapes: list[Hashable] = []
         count = 0
         for array in () if options else arguments:  # the calls of a training loop, as fast as can be
@@ -309,12 +338,12 @@ class Compiled:
             known = self._by_shapes.get(tuple(shapes))
             if known is not None and count:
                 known.called = self._calls = self._calls + 1
-                return known, arguments, count, True
+                return known, partial(known.structure.matrix, arguments), count, True
         batch = Batch(arguments, self.ndim, argument_names(self.function, len(arguments)))
         ways = self._ways(batch.structure, options)
         if batch.is_batch and not options and [*map(id, batch.leaves)] == [*map(id, arguments)]:
             self._by_shapes[tuple(shapes)] = ways
-        return ways, batch.leaves, batch.observations, batch.is_batch
+        return ways, partial(batch.structure.matrix, batch.leaves), batch.observations, batch.is_batch
 
     def _ways(self, structure: Structure, options: dict[str, Any]) -> Ways:
         key = (structure, tuple((name, type(options[name]), options[name]) for name in sorted(options)))
@@ -352,20 +381,25 @@ class Compiled:
                     ) from None
 
     def _reduced(
-        self, arguments: Sequence[Any], options: dict[str, Any], reduce: str, at: ArrayLike | None, wrt_inputs: bool
+        self,
+        arguments: Sequence[Any],
+        options: dict[str, Any],
+        reduce: str | None,
+        at: ArrayLike | None,
+        wrt_inputs: bool,
     ) -> tuple[float, Gradient]:
         """The reduced value and its gradients, all of them finite."""
         _check_reduce(reduce, ("mean", "sum"))
-        ways, leaves, count, _ = self._read(arguments, options)
+        ways, rows, count, _ = self._read(arguments, options)
         weight = 1.0 / count if reduce == "mean" else 1.0
 
         def run(theta: Floats) -> tuple[float, Gradient]:
-            gradient = gradient_of(ways, leaves, count, theta, weight, wrt_inputs)
+            gradient = gradient_of(ways, rows, count, theta, weight, wrt_inputs)
             value, is_finite = _summed(gradient)
             if reduce == "mean":
                 value /= count
             if not is_finite:
-                check_finite(ways, leaves, count, theta, gradient)
+                check_finite(ways, rows, count, theta, gradient)
             return value, gradient
 
         return self._run(at, run)

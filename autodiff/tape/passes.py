@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,9 +16,15 @@ from autodiff.tape.ways import Places, Way, Ways, at_numbers
 from autodiff.value import Value
 
 Floats = NDArray[np.float64]
+Rows = Callable[[int, int], Floats]
 
 CHUNK = 16384
 """So many observations at a time are put into a matrix: memory is bounded by this, not by the data."""
+
+
+def rows_of(inputs: Floats) -> Rows:
+    """The rows of a matrix that is there already."""
+    return lambda start, stop: inputs[start:stop]
 
 
 class Gradient(NamedTuple):
@@ -53,9 +60,9 @@ class _Part(NamedTuple):
         return self.places + self.start
 
 
-def _parts(ways: Ways, leaves: Sequence[Any], count: int, theta: Floats) -> Iterator[_Part]:
+def _parts(ways: Ways, rows: Rows, count: int, theta: Floats) -> Iterator[_Part]:
     for start in range(0, count, CHUNK):
-        inputs = ways.structure.matrix(leaves, start, min(start + CHUNK, count))
+        inputs = rows(start, min(start + CHUNK, count))
         for way, places in ways.split(theta, inputs, start):
             part = _Part(way, inputs, start, places)
             if way is not None:
@@ -64,17 +71,17 @@ def _parts(ways: Ways, leaves: Sequence[Any], count: int, theta: Floats) -> Iter
             yield part
 
 
-def values_of(ways: Ways, leaves: Sequence[Any], count: int, theta: Floats) -> Floats:
+def values_of(ways: Ways, rows: Rows, count: int, theta: Floats) -> Floats:
     """(observations, outputs): the results of every observation.
 
     Args:
         ways: the programs for the structure of the arguments.
-        leaves: the arrays of the arguments, with the observations in front.
+        rows: gives the inputs, (observations, inputs), of the observations from a first one to before a last one.
         count: how many observations there are.
         theta: (parameters,) the numbers of the parameters.
     """
     values: Floats | None = None
-    for part in _parts(ways, leaves, count, theta):
+    for part in _parts(ways, rows, count, theta):
         if part.way is not None:
             found = part.way.runner.values(theta[: part.way.size], part.rows)
         else:
@@ -86,13 +93,11 @@ def values_of(ways: Ways, leaves: Sequence[Any], count: int, theta: Floats) -> F
     return values
 
 
-def gradient_of(
-    ways: Ways, leaves: Sequence[Any], count: int, theta: Floats, weight: float, wrt_inputs: bool
-) -> Gradient:
+def gradient_of(ways: Ways, rows: Rows, count: int, theta: Floats, weight: float, wrt_inputs: bool) -> Gradient:
     """The values of a function of one result, and the gradient of their sum; arguments as of :func:`values_of`.
 
     Args:
-        ways, leaves, count, theta: as of :func:`values_of`.
+        ways, rows, count, theta: as of :func:`values_of`.
         weight: how much every observation counts.
         wrt_inputs: compute the gradients of the inputs too.
 
@@ -103,11 +108,11 @@ def gradient_of(
     if count <= CHUNK and len(ways.ways) == 1 and ways.ways[0].is_only:  # nothing to check, nothing to add up
         way = ways.owner.last = ways.ways[0]
         way.runs += count
-        return _way_gradient(way, theta, ways.structure.matrix(leaves, 0, count), weight, wrt_inputs)
+        return _way_gradient(way, theta, rows(0, count), weight, wrt_inputs)
     values = np.empty(count)
     of_parameters, used = np.zeros(len(theta)), np.zeros(len(theta), bool)
     of_inputs = np.empty((count, ways.structure.size)) if wrt_inputs else None
-    for part in _parts(ways, leaves, count, theta):
+    for part in _parts(ways, rows, count, theta):
         if part.way is None:
             found = _eager_gradient(ways, part.rows, theta, weight)
         else:
@@ -148,7 +153,7 @@ def _not_scalar(result: Any) -> str:
     )
 
 
-def check_finite(ways: Ways, leaves: Sequence[Any], count: int, theta: Floats, gradient: Gradient) -> None:
+def check_finite(ways: Ways, rows: Rows, count: int, theta: Floats, gradient: Gradient) -> None:
     """Refuse a result that is not finite.
 
     Raises:
@@ -161,29 +166,33 @@ def check_finite(ways: Ways, leaves: Sequence[Any], count: int, theta: Floats, g
     elif bad_inputs is not None and bad_inputs.any():
         place = int(bad_inputs.argmax())
     elif not np.isfinite(gradient.parameters).all():
-        place = _first_bad_gradient(ways, leaves, count, theta)
+        place = _first_bad_gradient(ways, rows, count, theta)
     else:
         with np.errstate(over="ignore", invalid="ignore"):
             if not np.isfinite(np.add.reduce(gradient.values)):
                 raise NonFiniteResultError("the sum over the observations overflows, although every value is finite")
         return
-    row = ways.structure.matrix(leaves, place, place + 1)[0]
+    row = rows(place, place + 1)[0]
     with ways.owner.lock, at_numbers(ways.owner.known(), theta):
         raise explained(lambda: ways.call(row), place)
 
 
-def _first_bad_gradient(ways: Ways, leaves: Sequence[Any], count: int, theta: Floats) -> int:
+def _first_bad_gradient(ways: Ways, rows: Rows, count: int, theta: Floats) -> int:
     """The first observation with a gradient that is not finite, by halving; the last one if only the sum is not."""
     start, stop = 0, count
     while stop - start > 1:
         middle = (start + stop) // 2
-        half = [leaf[start:middle] for leaf in leaves]
+        half = partial(_from, rows, start)
         found = gradient_of(ways, half, middle - start, theta, 1.0, False)
         if np.isfinite(found.parameters).all():
             start = middle
         else:
             stop = middle
     return start
+
+
+def _from(rows: Rows, offset: int, start: int, stop: int) -> Floats:
+    return rows(offset + start, offset + stop)
 
 
 # ── By the engine itself, where there are too many ways ──────────────────────────────────────────

@@ -1,0 +1,102 @@
+"""Descents: the steps of an optimizer for whole epochs, inside compiled code where every observation goes one way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from autodiff.tape.numpy_backend import rule_function
+from autodiff.tape.passes import check_scalar, gradient_of, rows_of
+from autodiff.tape.ways import Ways
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Rule = Callable[..., Sequence[Any]]
+
+
+class Descent:
+    """A data set, the parameters and what the optimizer remembers, as arrays; :meth:`Compiled.descent` makes one.
+
+    No ``Value`` is touched: ``error.assign(descent.parameters)`` gives the numbers to the parameters.
+    """
+
+    def __init__(
+        self,
+        ways: Ways,
+        inputs: Floats,
+        parameters: Floats,
+        rule: Rule,
+        state: ArrayLike,
+        steps: int,
+    ) -> None:
+        if not ways.ways:  # what it is run for first says which parameters there are
+            gradient_of(ways, rows_of(inputs), 1, parameters, 1.0, False)
+        self._ways = ways
+        self._inputs = inputs
+        self._rule = rule
+        self.parameters = parameters.copy()
+        """(parameters,): their numbers."""
+        self.state = np.array(state, np.float64).reshape(-1, len(parameters))
+        """(states, parameters): what the rule remembers of each."""
+        self.steps = steps
+        """How many steps were taken so far."""
+
+    def run(self, order: ArrayLike, starts: ArrayLike, rates: ArrayLike) -> tuple[Floats, int]:
+        """Take a step for each batch; stop before the first whose errors or gradient are not finite.
+
+        Args:
+            order: places of observations, batch after batch.
+            starts: (batches + 1,) where each batch begins in ``order``, and where the last one ends.
+            rates: (batches,) the learning rate of each step.
+
+        Returns:
+            The error of each observation of ``order`` as it was when its batch was run (nan for batches that were not),
+            and how many steps were taken.
+
+        Raises:
+            TypeError: the function does not return one scalar, or the rule is no formula.
+            ValueError: an index is out of range, or the function refuses an observation.
+        """
+        order, starts = np.ascontiguousarray(order, np.int64), np.ascontiguousarray(starts, np.int64)
+        rates = np.ascontiguousarray(rates, np.float64)
+        if self._goes_one_way():
+            way = self._ways.ways[0]
+            self._ways.owner.last = way
+            errors, done = way.runner.descend(
+                self.parameters, self.state, self._inputs, order, starts, rates, self.steps + 1, self._rule
+            )
+            way.runs += int(starts[done])
+        else:
+            errors, done = self._step_by_step(order, starts, rates)
+        self.steps += done
+        return errors, done
+
+    def _goes_one_way(self) -> bool:
+        """Whether every observation goes the same way, whatever the parameters will be."""
+        ways = self._ways
+        way = ways.ways[0]
+        check_scalar(way.result)
+        if len(ways.ways) > 1 or not way.is_scalar or way.size != len(self.parameters):
+            return False
+        if way.guards is not None and way.guards.depends_on_parameters:
+            return False
+        return way.hold(self.parameters, self._inputs) is None
+
+    def _step_by_step(self, order: Integers, starts: Integers, rates: Floats) -> tuple[Floats, int]:
+        update = rule_function(self._rule, len(self.state))
+        errors = np.full(len(order), np.nan)
+        for step, rate in enumerate(rates.tolist()):
+            batch = order[starts[step] : starts[step + 1]]
+            rows = rows_of(self._inputs[batch])
+            found = gradient_of(self._ways, rows, len(batch), self.parameters, 1 / len(batch), False)
+            errors[starts[step] : starts[step + 1]] = found.values
+            if not (np.isfinite(found.values).all() and np.isfinite(found.parameters).all()):
+                return errors, step
+            move, *state = update(found.parameters, rate, float(self.steps + step + 1), *self.state, None)
+            self.parameters += move
+            for old, new in zip(self.state, state):
+                old[:] = new
+        return errors, len(rates)
