@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autodiff.tape.numpy_backend import NumpyRunner
@@ -78,8 +80,14 @@ class Runner(Protocol):
         """
 
 
-BACKENDS: dict[str, Callable[[Program], Runner]] = {"numpy": NumpyRunner}
-"""What makes a program ready, by the name of the backend."""
+def _native(program: Program) -> Runner:
+    from autodiff.tape.native import NativeRunner
+
+    return NativeRunner(program)
+
+
+BACKENDS: dict[str, Callable[[Program], Runner]] = {"native": _native, "numpy": NumpyRunner}
+"""What makes a program ready, by the name of the backend; the fastest first."""
 
 
 def prepare(program: Program, backend: str | None = None) -> Runner:
@@ -87,10 +95,13 @@ def prepare(program: Program, backend: str | None = None) -> Runner:
 
     Args:
         program: what to run.
-        backend: a name of ``BACKENDS``; None for the fastest that is installed.
+        backend: a name of ``BACKENDS``; None for the native one if numba is installed and can compile every operation,
+            else NumPy.
 
     Raises:
         ValueError: there is no backend of that name.
+        ImportError: the native backend was asked for, and numba is not installed.
+        NotCompilable: the native backend was asked for, and an operation cannot be written as machine code.
 
     >>> import numpy as np
     >>> from autodiff import lookup
@@ -101,7 +112,20 @@ def prepare(program: Program, backend: str | None = None) -> Runner:
     (array([3., 6.]), array([3.]), None)
     """
     if backend is None:
-        backend = "numpy"
+        return _fastest(program)
     if backend not in BACKENDS:
         raise ValueError(f"unknown backend {backend!r} (must be one of {', '.join(map(repr, BACKENDS))}, or None)")
     return BACKENDS[backend](program)
+
+
+def _fastest(program: Program) -> Runner:
+    """What runs the program, of what is installed. An operation without machine code is no error here, but is said."""
+    if find_spec("numba") is None:
+        return NumpyRunner(program)
+    from autodiff.tape.native import NativeRunner, NotCompilable
+
+    try:
+        return NativeRunner(program)
+    except NotCompilable as reason:
+        warnings.warn(f"the NumPy backend runs this program: {reason}", RuntimeWarning, stacklevel=3)
+        return NumpyRunner(program)

@@ -8,11 +8,14 @@ import os
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 
 import numba
+
+from autodiff.tape.native.machine import called
 
 FOLDER = Path(__file__).parent
 
@@ -31,11 +34,11 @@ def folder() -> Path:
 
 def module_of(text: str) -> ModuleType:
     """The text as a module, whose machine code is kept on disk if the folder can be written."""
-    parts = [text, *(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py")))]
-    name = f"autodiff_native_{sha256(chr(0).join([*parts, numba.__version__]).encode()).hexdigest()[:20]}"
+    parts = [text, *(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py"))), numba.__version__]
+    name = f"autodiff_native_{sha256(chr(0).join(parts).encode()).hexdigest()[:20]}"
     with _lock:
         if name not in sys.modules:
-            return _on_disk(name, text) or _in_memory(name, text)
+            return _on_disk(name, text) or in_memory(name, text)
         return sys.modules[name]
 
 
@@ -61,11 +64,17 @@ def _on_disk(name: str, text: str) -> ModuleType | None:
     return module
 
 
-def _in_memory(name: str, text: str) -> ModuleType:
-    """The module without a file: its machine code lives as long as the process."""
-    module = ModuleType(name)
+def in_memory(name: str, text: str, helpers: Mapping[str, Callable[..., float]] | None = None) -> ModuleType:
+    """The text as a module without a file: its machine code lives as long as the process.
+
+    Args:
+        name: its name.
+        text: its text.
+        helpers: functions of numbers that the text calls.
+    """
+    module = sys.modules[name] = ModuleType(name)
+    module.__dict__.update({each: called(function) for each, function in (helpers or {}).items()})
     filename = f"<{name}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
-    sys.modules[name] = module
-    exec(compile(text.replace("@entry", "@compiled").replace("@operation", "@operation_in_memory"), filename, "exec"), module.__dict__)
+    exec(compile(text, filename, "exec"), module.__dict__)
     return module

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from autodiff.operations import BUILT_IN, Operation
+from autodiff.operations import BUILT_IN, Operation, lookup
 from autodiff.tape.expressions import COMPARISONS, Expression, derivatives, primal
 
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", **{sign: sign for sign in COMPARISONS}}
@@ -22,29 +23,43 @@ class NotCompilable(TypeError):  # noqa: N818 - named for what it says of an ope
     """An operation is written with something that has no machine code."""
 
 
-def source(row: Operation) -> str:
-    """The text of a module with the code of an operation, ``forward`` and ``backward``.
+class Source(NamedTuple):
+    """A module with the code of an operation, ``forward`` and ``backward``."""
+
+    text: str
+    helpers: dict[str, Callable[..., float]]
+    """Functions of numbers that the text calls: those of a user's row that cannot be written out."""
+
+
+def source(row: Operation) -> Source:
+    """The module of an operation.
 
     Raises:
-        NotCompilable: it takes any number of operands, or calls something that has no machine code.
+        NotCompilable: it takes any number of operands.
     """
+    helpers: dict[str, Callable[..., float]] = {}
     if row.arity is None:
         raise NotCompilable(f"the operation {row.name!r} takes any number of operands")
     rows = [f"a{at} = record[{2 + 2 * at}] * stride" for at in range(row.arity)]
     head = ["out = record[1] * stride", *rows]
     names = range(row.arity)
-    value = _written(primal(row, row.arity) or _called(row, row.arity))
+    value = _written(primal(row, row.arity) or _called(row, row.arity), helpers)
     forward = _loop([f"x{at} = v[a{at}{{i}}]" for at in names], f"v[out{{i}}] = {value}")
     backward = []
     for at, rule in enumerate(derivatives(row, row.arity)):
-        local = _written(rule or _called(row, row.arity, f"derivative{at}"))
+        if rule is None:
+            local = f"derivative{at}({', '.join(f'x{place}' for place in names)}, y)"
+            helpers[f"derivative{at}"] = row.derivatives[at]
+        else:
+            local = _written(rule, helpers)
         product = "upstream" if local == "1.0" else f"flow({local}, upstream)"
         loop = _loop(
             [*(f"x{place} = v[a{place}{{i}}]" for place in names), "y, upstream = v[out{i}], g[out{i}]"],
             f"g[d{{i}}] += {product}",
         )
         backward += [f"d = record[{3 + 2 * at}] * stride", "if d:", *(f"    {line}" for line in loop)]
-    return HEAD.format(name=row.name) + _function("forward", head + forward) + _function("backward", head + backward)
+    functions = _function("forward", head + forward) + _function("backward", head + backward)
+    return Source(HEAD.format(name=row.name) + functions, helpers)
 
 
 def _loop(numbers: Sequence[str], action: str) -> list[str]:
@@ -64,12 +79,12 @@ def _function(name: str, lines: Sequence[str]) -> str:
     return f"\n\n@operation\ndef {name}(record, s, sg, v, g, stride, lanes):\n{body}\n"
 
 
-def _called(row: Operation, arity: int, part: str = "") -> Expression:
+def _called(row: Operation, arity: int) -> Expression:
     return Expression(row.name, tuple(Expression("operand", (), at) for at in range(arity)))
 
 
-def _written(expression: Expression) -> str:
-    """An expression as Python text."""
+def _written(expression: Expression, helpers: dict[str, Callable[..., float]]) -> str:
+    """An expression as Python text; the primals that it has to call are noted as helpers."""
     kind, parts = expression.kind, expression.parts
     if kind == "operand":
         return f"x{expression.number:.0f}"
@@ -77,7 +92,7 @@ def _written(expression: Expression) -> str:
         return "y"
     if kind == "number":
         return _number(expression.number)
-    texts = [_written(part) for part in parts]
+    texts = [_written(part, helpers) for part in parts]
     if kind == "choose":
         return f"({texts[1]} if {texts[0]} else {texts[2]})"
     if kind in SIGNS:
@@ -90,7 +105,8 @@ def _written(expression: Expression) -> str:
         return f"math.pow({texts[0]}, {texts[1]} * s[0])"
     if kind in BUILT_IN:
         return f"math.{kind}({', '.join(texts)})"
-    raise NotCompilable(f"{kind!r} calls what cannot be written out")
+    helpers[f"primal_{kind}"] = lookup(kind).primal
+    return f"primal_{kind}({', '.join(texts)})"
 
 
 def _number(number: float) -> str:

@@ -31,19 +31,24 @@ def compiled(function: Function) -> Function:
     return njit(inline="always", **OPTIONS)(function)  # type: ignore[no-any-return]
 
 
+def called(function: Function) -> Function:
+    """The function as machine code that others call."""
+    return njit(**OPTIONS)(function)  # type: ignore[no-any-return]
+
+
 def entry(function: Function) -> Function:
-    """The function as machine code that is kept on disk beside its source."""
-    return njit(cache=True, **OPTIONS)(function)  # type: ignore[no-any-return]
+    """The function as machine code to be called from Python."""
+    return njit(cache=_has_file(function), **OPTIONS)(function)  # type: ignore[no-any-return]
 
 
 def operation(function: Function) -> int:
-    """The address of the code of an operation, which is kept on disk beside its source."""
-    return cfunc(CODE, cache=True, error_model="numpy")(function).address  # type: ignore[no-any-return]
-
-
-def operation_in_memory(function: Function) -> int:
     """The address of the code of an operation."""
-    return cfunc(CODE, error_model="numpy")(function).address  # type: ignore[no-any-return]
+    return cfunc(CODE, cache=_has_file(function), error_model="numpy")(function).address  # type: ignore[no-any-return]
+
+
+def _has_file(function: Function) -> bool:
+    """Whether machine code can be kept on disk, beside the source."""
+    return not function.__code__.co_filename.startswith("<")
 
 
 class Vector(types.Type):  # type: ignore[misc]  # numba has no types

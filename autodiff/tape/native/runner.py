@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autodiff.operations import SELECT, Operation, dot, total
-from autodiff.tape.native.cache import module_of
-from autodiff.tape.native.codegen import source
+from autodiff.tape.native.cache import in_memory, module_of
+from autodiff.tape.native.codegen import NotCompilable, source
 from autodiff.tape.native.layout import FIRST_ROW, MAIN, ROWS, SCALARS, SHARED, lay_out
 from autodiff.tape.native.rules import rule_program
 from autodiff.tape.program import Program
@@ -174,8 +174,20 @@ Addresses = tuple[int, int, int]
 
 @cache
 def addresses(op: Operation) -> Addresses:
-    """Where the code of an operation of the table is."""
-    module = module_of(source(op))
+    """Where the code of an operation of the table is.
+
+    Raises:
+        NotCompilable: it cannot be written as machine code.
+    """
+    text, helpers = source(op)
+    if not helpers:
+        module = module_of(text)
+    else:
+        try:
+            module = in_memory(f"autodiff_native_{op.name}_{id(op)}", text, helpers)
+        except Exception as error:  # numba raises whatever its compiler trips over
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise NotCompilable(f"numba cannot compile the operation {op.name!r}: {reason}") from error
     return module.forward, module.backward, module.backward
 
 
