@@ -94,7 +94,11 @@ class Graph:
         return "\n".join([*head, call, *lines, f"    return {names[-1]}", "", f"point = {self.inputs!r}"])
 
     def __repr__(self) -> str:
-        return f"<graph of {len(self.steps)} operations>\n{self}\n"
+        return f"# a graph, {len(self.steps)} operation{'s' * (len(self.steps) != 1)}\n{self}\n"
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """What hypothesis shows of a failing example, and IPython: the code, not the fields."""
+        printer.text(repr(self))
 
 
 def recorded(root: Value, inputs: Sequence[Value]) -> Graph:

@@ -154,7 +154,7 @@ def _in_context(
             return wrap(op(*xs), xs[0])
 
         try:
-            compared += checked(f, point, backward=backward, allow_unused=True).comparisons
+            compared += checked(f, point, order=2, backward=backward, allow_unused=True).comparisons
         except GradientMismatch as mismatch:
             compared += mismatch.comparisons
             wrong = next(c for c in mismatch.comparisons if c.verdict == "fail")
@@ -167,6 +167,9 @@ def _propagation(f: Callable[..., Any], point: tuple[float, ...], wrong: Compari
     """What is wrong where all rules are right: how gradients are passed on and added up."""
     if wrong.note:
         return wrong.note
+    if ", " in wrong.name:
+        what = fault(wrong.engine, wrong.estimate.value, _number(f(*map(Value, point))), point)
+        return f"the second derivative by operands {wrong.name}: {what}"
     nodes = [*map(Value, point)]
     root = f(*nodes)
     order = topological_order(root)

@@ -112,7 +112,12 @@ def graphs(
     least = [max(min_size, max_size * part // 4) for part in range(4)]  # a list is mostly not much longer than it must
     tape = st.one_of([st.lists(instruction, min_size=size, max_size=max_size, unique=True) for size in least])
     inputs = st.lists(number, min_size=1, max_size=max_inputs, unique=True)
-    return st.builds(assemble, inputs, tape, st.just(wild))
+
+    @st.composite
+    def graph(draw: st.DrawFn) -> Graph:  # of st.builds() hypothesis would show the call, not the graph
+        return assemble(draw(inputs), draw(tape), wild)
+
+    return graph()
 
 
 def expressions(**options: Any) -> st.SearchStrategy[Callable[..., Any]]:

@@ -77,6 +77,15 @@ def test_a_fault_of_the_propagation_is_named(fault, backward):
         check_operation(lookup("multiply"), backward=backward)
 
 
+def test_a_wrong_second_derivative_of_a_function_is_named():
+    def cut(x: Value) -> Value:
+        return half_cube(x)
+
+    half_cube = operation("planted_cube", lambda x: x**3, lambda x, y: 3 * getattr(x, "data", x) * x, replace=True)
+    with pytest.raises(OperationFault, match=r"in op\(x\): the second derivative by operands 0, 0: factor ½"):
+        check_operation(cut, domain=[(1, 2)])
+
+
 def test_a_function_of_values_is_checked_over_a_given_domain():
     def softsign(x: Value) -> Value:
         return x / (1 + abs(x))
