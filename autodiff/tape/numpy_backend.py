@@ -7,7 +7,6 @@ like differ from ``math``'s in the last places. Sums over observations are taken
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from autodiff.tape.expressions import traced
 from autodiff.tape.numpy_functions import Floats, array_function
 from autodiff.tape.numpy_memory import Memory
-from autodiff.tape.numpy_steps import Plan, Times
+from autodiff.tape.numpy_plan import Plan
+from autodiff.tape.numpy_steps import Times
 from autodiff.tape.program import Program
 
 BLOCK = 2**18
@@ -28,48 +28,48 @@ class NumpyRunner:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self._plans: dict[bool, Plan] = {}
 
-    @cached_property
-    def _plan(self) -> Plan:
-        return Plan(self.program, range(self.program.first_parameter, self.program.first_input))
-
-    @cached_property
-    def _plan_with_inputs(self) -> Plan:
-        return Plan(self.program, range(self.program.first_parameter, self.program.first_result))
+    def _plan(self, wrt_inputs: bool) -> Plan:
+        if wrt_inputs not in self._plans:
+            end = self.program.first_result if wrt_inputs else self.program.first_input
+            self._plans[wrt_inputs] = Plan(self.program, range(self.program.first_parameter, end))
+        return self._plans[wrt_inputs]
 
     def values(self, parameters: Floats, inputs: Floats) -> Floats:
+        plan = self._plan(wrt_inputs=False)
         results = np.empty((len(inputs), len(self.program.outputs)))
         with np.errstate(all="ignore"):
-            for part, memory in self._blocks(self._plan, parameters, inputs):
+            for part, memory in self._blocks(plan, parameters, inputs):
                 for column, slot in enumerate(self.program.outputs):
-                    results[part, column] = self._plan.numbers(memory, slot)
+                    results[part, column] = plan.numbers(memory, slot)
         return results
 
     def gradient(
         self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
     ) -> tuple[Floats, Floats, Floats | None]:
-        plan = self._plan_with_inputs if wrt_inputs else self._plan
         weights = np.broadcast_to(np.asarray(weight, np.float64), len(inputs))
         with np.errstate(all="ignore"):
-            found = self._gradient(plan, parameters, inputs, weights, np.multiply)
+            found = self._gradient(parameters, inputs, weights, wrt_inputs, np.multiply)
             if not all(each is None or np.isfinite(each).all() for each in found[1:]):
                 # Nothing flows through a zero: only where something is not finite does that need care.
-                found = self._gradient(plan, parameters, inputs, weights, _times)
-        return found if wrt_inputs else (*found[:2], None)
+                found = self._gradient(parameters, inputs, weights, wrt_inputs, _times)
+        return found
 
     def _gradient(
-        self, plan: Plan, parameters: Floats, inputs: Floats, weights: Floats, times: Times
-    ) -> tuple[Floats, Floats, Floats]:
-        program = self.program
+        self, parameters: Floats, inputs: Floats, weights: Floats, wrt_inputs: bool, times: Times
+    ) -> tuple[Floats, Floats, Floats | None]:
+        program, plan = self.program, self._plan(wrt_inputs)
         values = np.empty(len(inputs))
         adjoint = np.zeros((plan.layout.commons, 1))
-        slopes = np.zeros(inputs.shape)
+        slopes = np.zeros(inputs.shape) if wrt_inputs else None
         memory = None
         for part, memory in self._blocks(plan, parameters, inputs, adjoint):
             values[part] = plan.numbers(memory, program.outputs[0])
             plan.seed(memory, program.outputs[0], weights[part])
             plan.backward(memory, times)
-            slopes[part] = memory.adjoint[: len(program.inputs)].T
+            if slopes is not None:
+                slopes[part] = memory.adjoint[: len(program.inputs)].T
         if memory is not None:
             plan.backward_shared(memory, times)
         return values, adjoint[program.first_parameter : program.first_input, 0].copy(), slopes
@@ -94,7 +94,7 @@ class NumpyRunner:
             if not (np.isfinite(values).all() and np.isfinite(gradient).all()):
                 return errors, step
             with np.errstate(all="ignore"):
-                move, *new = update(gradient / len(values), rate, float(first_step + step), *state, None)
+                move, *new = update(gradient / len(values), rate, float(first_step + step), *state)
             parameters += move
             for old, row in zip(state, new):
                 old[:] = row

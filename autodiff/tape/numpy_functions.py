@@ -18,19 +18,19 @@ SIGNS = {"negative": "-", "positive": "+"}
 
 
 def array_function(expressions: Sequence[Expression], arity: int) -> Callable[..., tuple[Any, ...]]:
-    """The function of ``arity`` operands and the output, all arrays, that gives the value of each expression.
+    """The function of ``arity`` operands and, after them, the output, all arrays, that gives each expression's value.
 
     What an expression has twice is computed once. Both sides of a choice are computed, and then one is taken for each
     element, so the function wants to be called with floating-point warnings silenced.
 
     >>> from autodiff import lookup
     >>> sigmoid = array_function([primal(lookup("sigmoid"), 1)], 1)
-    >>> sigmoid(np.array([0.0, -4.0]), None)
+    >>> sigmoid(np.array([0.0, -4.0]))
     (array([0.5       , 0.01798621]),)
     """
     text = _Text()
     results = [text.name(expression) for expression in expressions]
-    head = ", ".join([*(f"x{place}" for place in range(arity)), "y"])
+    head = ", ".join([*(f"x{place}" for place in range(arity)), "y=None"])
     source = "\n    ".join(
         [f"def function({head}):", *text.lines, f"return ({''.join(f'{each}, ' for each in results)})"]
     )
@@ -99,7 +99,7 @@ def primal_function(row: Operation, arity: int) -> Callable[..., Any]:
     if expression is None:
         return elementary(row, arity)
     function = array_function([expression], arity)
-    return lambda *operands: function(*operands, None)[0]
+    return lambda *operands: function(*operands)[0]
 
 
 @cache
