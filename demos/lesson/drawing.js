@@ -11,8 +11,6 @@ function number(value, decimals = 2) {
   return /^-?[0.,]+$/.test(text) ? text.replace("-", "") : text.replace("-", "−");
 }
 
-const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
-
 /** A colour of the style sheet as the canvas wants it, in the present theme. */
 function colour(name) {
   const probe = (colour.probe ??= document.body.appendChild(Object.assign(document.createElement("i"), { hidden: true })));

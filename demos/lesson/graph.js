@@ -1,6 +1,6 @@
 // The graph of one error and its backward pass, edge by edge: all numbers by the program, in the order of the engine.
 
-const NODE = { width: 96, height: 64, column: 122, row: 80 };
+const NODE = { width: 98, height: 64, column: 128, row: 80 };
 
 class Graph {
   constructor(picture) {
@@ -36,9 +36,7 @@ class Graph {
     const curves = edges.map(([node, operand, position]) => {
       const [[fromX, fromY], [toX, toY]] = [centre(operand), centre(node)];
       const [x1, x2] = [fromX + NODE.width / 2, toX - NODE.width / 2];
-      const below = places[operand][0] >= places[node][0];
-      const d = below ? `M${fromX} ${fromY - Math.sign(fromY - toY) * NODE.height / 2} L${toX} ${toY + Math.sign(fromY - toY) * NODE.height / 2}`
-        : `M${x1} ${fromY} C${x1 + 24} ${fromY} ${x2 - 24} ${toY} ${x2} ${toY}`;
+      const d = `M${x1} ${fromY} C${x1 + 24} ${fromY} ${x2 - 24} ${toY} ${x2} ${toY}`;
       const isActive = active && active.node === node && active.position === position;
       const state = isActive ? "active" : done.has(`${node} ${position}`) ? "done" : "";
       return svg("path", { class: `edge ${state}`, d });
@@ -59,19 +57,18 @@ class Graph {
     const columns = Math.max(...slots.map((slot) => places[slot][0])) + 1;
     const rows = Math.max(...slots.map((slot) => places[slot][1])) + 1;
     this.picture.setAttribute("viewBox", `0 0 ${columns * NODE.column + 12} ${rows * NODE.row + 12}`);
-    this.picture.replaceChildren(...curves, ...boxes, ...(active ? this.label(active, centre) : []));
+    this.picture.replaceChildren(...curves, ...boxes, ...(active ? [this.label(active, centre)] : []));
     this.follow(active ? places[active.operand][0] / columns : this.taken ? null : 1);
   }
 
-  /** The local derivative on the edge of a step, with the way that the error takes. */
+  /** The local derivative, beside the edge of the step: over the line, or at the corner that the edge comes to. */
   label({ node, operand, local }, centre) {
-    const [[x1, y1], [x2, y2]] = [centre(node), centre(operand)];
-    const x = (x1 + x2) / 2;
-    const level = Math.abs(y1 - y2) < NODE.height / 2;
-    const y = level ? y1 - NODE.height / 2 - 8 : (y1 + y2) / 2 + (y2 < y1 ? -6 : 14);
-    return [
-      svg("text", { class: "local", x: level ? x : x + (x2 < x1 ? -4 : 34), y }, `× ${number(local, 3)}`),
-    ];
+    const [[x, y], [fromX, fromY]] = [centre(node), centre(operand)];
+    const level = Math.abs(y - fromY) < NODE.height / 4;
+    const place = level
+      ? { x: (x + fromX) / 2, y: y - NODE.height / 2 - 8 }
+      : { x: x - NODE.width / 2 + 34, y: y + Math.sign(fromY - y) * (NODE.height / 2 + 12) + 5 };
+    return svg("text", { class: "local", ...place }, `× ${number(local, 3)}`);
   }
 
   /** Where the graph is wider than its frame: keep the step in sight. */

@@ -37,7 +37,7 @@ class View {
     const { context, width, height, size, font } = prepared(this.canvas);
     const [cos, sin, tilt, lift] = [Math.cos(this.azimuth), Math.sin(this.azimuth), Math.sin(this.elevation), Math.cos(this.elevation)];
     const [ground, peak] = [-0.6, 1.05];
-    const scale = Math.min(width / 2.95, height / (2.95 * tilt + (peak - ground) * lift));
+    const scale = Math.min(width / 2.95, height / (3.05 * tilt + (peak - ground) * lift));
     const middle = [width / 2, height * 0.5 + (scale * lift * (ground + peak)) / 2];
     /** Plane coordinates and a height from 0 to 1, or the ground's, on the screen. */
     const screen = (x, y, z) => {
@@ -132,7 +132,7 @@ class View {
       context.fillText(number(tick, 0), ...screen(edgeY + outY * 0.4, tick, ground));
     }
     context.textAlign = "left";
-    context.fillText(`${heightName}: ${number(land.lowest)} … ${number(land.highest)}`, size * 0.6, size);
+    context.fillText(`${heightName}: ${number(land.lowest)} … ${number(land.highest)}`, size * 0.6, height - size * 0.8);
   }
 }
 

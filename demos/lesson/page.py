@@ -9,14 +9,14 @@ from html import escape
 from importlib.resources import files
 from typing import Any
 
-from autodiff import Value, sqrt
+from autodiff import Value
 from autodiff.tape.flatten import flatten
 from autodiff.tape.javascript import embedded, javascript
 from autodiff.tape.program import Program
 from demos.lesson import network
 from demos.lesson.error_mountain import REACH, mountain
 from demos.lesson.gradient_descent import LEARNING_RATE, MOMENTUM
-from nn import absolute_error, squared_error
+from nn import SGD, Adam, absolute_error, squared_error
 
 SCRIPTS = ("engine.js", "drawing.js", "mountain.js", "plots.js", "figures.js", "graph.js", "page.js")
 KINDS = {"absolute": absolute_error, "squared": squared_error}
@@ -129,31 +129,17 @@ def lesson(language: str, texts: dict[str, str], graph: dict[str, Any]) -> dict[
 
 def optimizer_programs() -> dict[str, Program]:
     """The rule of each optimizer as a program: (gradient, rate, number of the step, *state) -> (move, *state)."""
-    states = {"sgd": 0, "momentum": 1, "adam": 2}
-    rules: dict[str, Callable[..., tuple[Any, ...]]] = {"sgd": sgd, "momentum": momentum, "adam": adam}
+    weight = [Value(0.0)]
+    optimizers = {
+        "sgd": SGD(weight, LEARNING_RATE),
+        "momentum": SGD(weight, LEARNING_RATE, momentum=MOMENTUM),
+        "adam": Adam(weight, LEARNING_RATE),
+    }
     programs = {}
-    for name, rule in rules.items():
-        inputs = [Value(1.0) for _ in range(3 + states[name])]
-        programs[name], _ = flatten(*rule(*inputs), inputs=inputs)
+    for name, optimizer in optimizers.items():
+        inputs = [Value(1.0) for _ in range(3 + optimizer.states)]
+        programs[name], _ = flatten(*optimizer.rule(*inputs), inputs=inputs)
     return programs
-
-
-def sgd(gradient: Any, rate: Any, step: Any) -> tuple[Any]:
-    """As ``nn.SGD`` moves a parameter."""
-    return (-rate * gradient,)
-
-
-def momentum(gradient: Any, rate: Any, step: Any, velocity: Any) -> tuple[Any, Any]:
-    """As ``nn.SGD`` with momentum does."""
-    velocity = MOMENTUM * velocity + gradient
-    return -rate * velocity, velocity
-
-
-def adam(gradient: Any, rate: Any, step: Any, first: Any, second: Any) -> tuple[Any, Any, Any]:
-    """As ``nn.Adam`` does, with its defaults."""
-    first = 0.9 * first + (1 - 0.9) * gradient
-    second = 0.999 * second + (1 - 0.999) * gradient * gradient
-    return -rate * (first / (1 - 0.9**step)) / (sqrt(second / (1 - 0.999**step)) + 1e-8), first, second
 
 
 def asset(name: str) -> str:

@@ -1,0 +1,253 @@
+"""Each chapter of the lecture holds what it claims: the table, the mountain, the steepest direction, the way back."""
+
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autodiff import Value, grad, jvp, topological_order
+from autodiff.checking import check_gradients
+from demos.lesson import backpropagation, error_mountain, exercises, gradient_descent, loss, network, order
+from demos.lesson import page as page_module
+from demos.lesson.__main__ import main as make_page
+from nn import absolute_error, squared_error, sum_over
+
+pytest.importorskip("sklearn", reason="the iris data comes with scikit-learn: pip install scikit-learn")
+
+ROOT = Path(__file__).parent.parent
+CHAPTERS = {
+    "error": {"error"},
+    "loss": {"loss"},
+    "error_mountain": {"error_mountain", "error_map", "terraces"},
+    "gradient_descent": {"descent", "descent_map", "rose"},
+    "backpropagation": {"backpropagation"},
+    "exercises": {"exercise", "solution"},
+    "order": {"order"},
+}
+ROUNDING = 1e-12
+weights = st.floats(-3, 3)
+
+
+def run(chapter, *arguments):
+    importlib.import_module(f"demos.lesson.{chapter}").main([*arguments])
+
+
+def total(w1, w2, error=absolute_error):
+    """The loss of the six flowers, by the eager engine."""
+    data, model = network.data(), network.network(network.FIRST._replace(w1=w1, w2=w2))
+    return sum_over(error, [model(x) for x in data.inputs], data.targets)
+
+
+# ── The table ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_lectures_table_is_made_by_a_real_network_on_real_flowers():
+    assert network.data().targets.tolist() == [1, 1, 2, 2, 3, 3]
+    first, second = loss.evaluate(network.FIRST), loss.evaluate(network.SECOND)
+    assert first.labels == [1, 2, 2, 1, 2, 3]
+    assert first.errors == [0, 1, 0, 1, 1, 0]
+    assert sum(first.errors) == 3
+    assert second.labels == [1, 1, 2, 2, 3, 1]
+    assert second.errors == [0, 0, 0, 0, 0, 2]
+    assert sum(second.errors) == 2
+
+
+def test_a_third_setting_on_the_same_mountain_makes_no_error():
+    assert loss.evaluate(network.VALLEY).errors == [0] * 6
+    assert len({setting[2:] for setting in (network.FIRST, network.SECOND, network.VALLEY, network.HILL)}) == 1
+
+
+def test_the_search_finds_the_flowers_and_the_settings_that_are_kept():
+    found = network.search(seed=0)
+    assert found.flowers == network.FLOWERS
+    assert found.settings == (network.FIRST, network.SECOND, network.VALLEY)
+    assert found.worst < 0.25  # no prediction is near the border between two labels
+
+
+def test_two_flowers_are_of_each_species():
+    assert len(set(network.FLOWERS)) == 6
+    assert [flower // 50 + 1 for flower in network.FLOWERS] == list(network.LABELS)
+
+
+# ── The mountain, and the gradient on it ────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("error", [absolute_error, squared_error])
+def test_the_heights_of_the_mountain_are_the_eager_loss(error):
+    land = error_mountain.mountain(error)
+    for row, column in [(0, 0), (17, 42), (60, 60), (31, 5), (12, 58)]:
+        eager = total(land.xs[column], land.ys[row], error)
+        assert land.heights[row, column] == pytest.approx(eager.data, rel=ROUNDING)
+
+
+def test_terraces_are_the_sums_of_the_table():
+    land = error_mountain.terraces(error_mountain.mountain())
+    places = {round(float(x), 1): at for at, x in enumerate(land.xs)}
+    assert {float(height) for height in land.heights.ravel()} <= set(map(float, range(13)))
+    assert land.heights[places[0.5], places[-1.5]] == sum(loss.evaluate(network.SECOND).errors)
+
+
+@given(w1=weights, w2=weights, angle=st.floats(0, 2 * np.pi))
+def test_no_direction_is_steeper_than_the_gradient(w1, w2, angle):
+    gradient = grad(gradient_descent.loss, wrt=(0, 1))(w1, w2)
+    _, slope = jvp(gradient_descent.loss, (w1, w2), (np.cos(angle), np.sin(angle)))
+    length = np.hypot(*gradient)
+    assert slope <= length * (1 + ROUNDING) + ROUNDING
+    along = jvp(gradient_descent.loss, (w1, w2), tuple(part / length for part in gradient))[1] if length else 0.0
+    assert along == pytest.approx(length, rel=1e-9)
+
+
+def test_every_descent_lies_on_the_surface_and_ends_where_every_flower_is_right():
+    land = error_mountain.mountain()
+    crease = 0.05  # the mesh is straight between its points, and the mountain has creases
+    for way in gradient_descent.descents():
+        points = land.coordinates(way.parameters)
+        assert np.array_equal(points, way.parameters[:, :2])
+        assert land.height_at(points) == pytest.approx(way.losses, abs=crease)
+        assert loss.evaluate(network.Setting(*way.parameters[-1])).errors == [0] * 6
+
+
+# ── The way back ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_gradients_of_the_six_errors_add_up_to_that_of_the_loss():
+    data, model = network.data(), network.network()
+    sum_over(absolute_error, map(model, data.inputs), data.targets).backward()
+    expected = [weight.grad for weight in model.parameters()]
+    assert backpropagation.gradients().sum(axis=0) == pytest.approx(expected, rel=ROUNDING, abs=ROUNDING)
+
+
+def test_the_checker_agrees_with_the_gradient_of_the_loss():
+    assert check_gradients(gradient_descent.loss, (network.HILL.w1, network.HILL.w2)).verdict == "pass"
+
+
+def test_shortcuts_fail_where_the_order_matters_and_only_there():
+    root, leaf = order.graph(2.0)
+    root.backward()
+    found = {name: shortcut(root)[leaf] for name, shortcut in order.SHORTCUTS.items()}
+    right = {name for name, gradient in found.items() if gradient == leaf.grad}
+    assert right == {"topological order (the engine)", "path by path"}
+    x = Value(2.0)
+    chain = (x * 3 + 1).tanh()
+    chain.backward()
+    for shortcut in order.SHORTCUTS.values():
+        assert shortcut(chain)[x] == x.grad
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_an_exercise_can_be_done_by_hand_and_its_solution_is_right(seed):
+    task = exercises.exercise(seed)
+    text = exercises.question(task)
+    assert text == exercises.question(exercises.exercise(seed))
+    nodes = topological_order(task.root)
+    assert all(node.data == round(node.data) and abs(node.data) <= exercises.GREATEST for node in nodes)
+    solution = exercises.answer(task)
+    given_ = {leaf.label: leaf.data for leaf in task.leaves}
+
+    def by_hand(**numbers):
+        for line in task.lines:
+            name, formula = line.split(" = ")
+            formula = formula.replace("·", "*").replace("−", "-").replace("²", "**2")
+            numbers[name] = eval(formula, {}, dict(numbers))  # the exercise's own text
+        return numbers[task.lines[-1][0]]
+
+    assert by_hand(**given_) == task.root.data
+    for leaf in task.leaves:
+        up, down = (by_hand(**given_ | {leaf.label: leaf.data + step}) for step in (1e-4, -1e-4))
+        assert leaf.grad == round(leaf.grad)
+        assert leaf.grad == pytest.approx((up - down) / 2e-4, rel=1e-5)
+        assert f"∂g/∂{leaf.label} = {leaf.grad:.0f}".replace("-", "−") in solution
+
+
+# ── The programs ────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_writes_its_own_files_and_no_other_and_repeats_itself(chapter, tmp_path, capsys):
+    other = tmp_path / "mine.txt"
+    other.write_text("keep", encoding="utf-8")
+    outputs = []
+    for _ in range(2):
+        run(chapter, "--seed", "3", "--out", str(tmp_path))
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1]
+    assert str(tmp_path) in outputs[0]
+    assert {path.stem for path in tmp_path.iterdir()} == CHAPTERS[chapter] | {"mine"}
+    assert other.read_text(encoding="utf-8") == "keep"
+
+
+@pytest.mark.parametrize("chapter", ["error", "loss", "error_mountain", "gradient_descent"])
+def test_without_matplotlib_a_chapter_still_prints_and_says_how_to_get_pictures(chapter, tmp_path, capsys, monkeypatch):
+    for module in ("matplotlib", "matplotlib.figure", "matplotlib.backends.backend_agg"):
+        monkeypatch.setitem(sys.modules, module, None)
+    run(chapter, "--out", str(tmp_path))
+    assert "pip install matplotlib" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("chapter", [*CHAPTERS, "__main__"])
+def test_help_names_the_options(chapter, capsys):
+    with pytest.raises(SystemExit) as stop:
+        run(chapter, "--help")
+    assert stop.value.code == 0
+    assert {"--seed", "--out"} <= set(capsys.readouterr().out.replace(",", " ").split())
+
+
+def test_a_chapter_can_be_piped_where_the_machine_has_an_old_code_page(tmp_path):
+    environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
+    command = [sys.executable, "-m", "demos.lesson.loss", "--out", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=120, cwd=ROOT)
+    assert done.returncode == 0, done.stderr.decode()
+    assert "w₁ = 1.75" in done.stdout.decode("utf-8")
+
+
+# ── The page's text ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_both_languages_have_the_same_texts_and_all_are_used():
+    german, english = page_module.languages()["de"], page_module.languages()["en"]
+    assert list(german) == list(english)
+    assert all(text.strip() for texts in (german, english) for text in texts.values())
+    sources = "\n".join(map(page_module.asset, (*page_module.SCRIPTS, "page.html")))
+    named = re.findall(r"\{\{text:([\w.-]+)\}\}", sources) + re.findall(r'texts\["([\w.-]+)"\]', sources)
+    assert set(named) <= set(german)
+    built = [
+        re.sub(r"\\\$\\\{.*?\\\}", r"[\\w.]+", re.escape(key)) for key in re.findall(r"texts\[`([^`]+)`\]", sources)
+    ]
+    for key in german:
+        quoted = key in named or f'"{key}"' in sources or f"texts.{key}" in sources
+        assert quoted or any(re.fullmatch(pattern, key) for pattern in built), key
+
+
+def test_the_page_is_one_file_that_loads_nothing(tmp_path, capsys):
+    for language in ("de", "en"):
+        make_page(["--language", language, "--out", str(tmp_path)])
+        text = (tmp_path / "lesson.html").read_text(encoding="utf-8")
+        assert f'<html lang="{language}">' in text
+        assert len(text.encode()) < 2_000_000
+        assert not re.search(r'\b(src|href)="(?!#)', text)
+        assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|import\(", text)
+        assert "default-src 'none'" in text
+        assert "{{" not in text.partition('<script type="application/json"')[0]
+        assert [path.name for path in tmp_path.iterdir()] == ["lesson.html"]
+    with pytest.raises(ValueError, match="de or en"):
+        page_module.page("fr")
+    with pytest.raises(SystemExit):
+        make_page(["--language", "fr"])
+
+
+def test_the_page_carries_the_landscapes_of_the_engine():
+    text = page_module.page("en")
+    carried = json.loads(re.search(r'id="lesson">(.*?)</script>', text, re.DOTALL)[1])
+    for kind, error in page_module.KINDS.items():
+        land = error_mountain.mountain(error)
+        assert np.array_equal(np.array(carried["landscapes"][kind]["heights"]), land.heights)
+    assert carried["settings"]["first"] == list(network.FIRST)

@@ -1,0 +1,328 @@
+"""The lecture's page in a real browser: everything moves together, its numbers are the engine's, nothing is loaded."""
+
+import numpy as np
+import pytest
+
+from demos.lesson import error_mountain, gradient_descent, network
+from demos.lesson.page import KINDS, languages, page
+from nn import SGD, Adam, descend, sum_over
+from tests.browser import PHONE
+
+pytest.importorskip("sklearn", reason="the iris data comes with scikit-learn: pip install scikit-learn")
+
+BITS = 1e-13  # JavaScript's tanh may differ from C's in the last bits
+PROJECTOR = (1920, 1080)
+CHAPTERS = ("error", "loss", "mountain", "descent", "backward")
+SETTLED = "return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lesson")
+    for language in languages():
+        (folder / f"{language}.html").write_text(page(language), encoding="utf-8")
+    return {language: folder / f"{language}.html" for language in languages()}
+
+
+@pytest.fixture
+def lesson(browser, pages):
+    browser.open(pages["en"])
+    browser.run(SETTLED)
+    yield browser
+    assert browser.errors() == []
+
+
+def settle(lesson):
+    lesson.run(SETTLED)
+
+
+def pictures(lesson):
+    """Every picture on the page, by name: SVG as text, canvas as data."""
+    return lesson.run(
+        """const svgs = ["line", "network", "graph"].map((id) => [id, document.getElementById(id).outerHTML]);
+        const all = [...document.querySelectorAll("canvas")];
+        const canvases = all.map((canvas, at) => [canvas.id || canvas.className + at, canvas.toDataURL()]);
+        return Object.fromEntries([...svgs, ...canvases]);"""
+    )
+
+
+def click(lesson, selector):
+    """Click in the middle of the window, where no bar lies over it; what it draws is then there."""
+    script = "document.querySelector(arguments[0]).scrollIntoView({block: 'center', behavior: 'instant'})"
+    lesson.run(script, selector)
+    lesson.click(selector)
+    settle(lesson)
+
+
+def shown(lesson, name):
+    return lesson.text(f'[data-show="{name}"]')
+
+
+def eager(setting, kind):
+    """The loss and its gradient by the eager engine."""
+    data, model = network.data(), network.network(setting)
+    result = sum_over(KINDS[kind], map(model, data.inputs), data.targets)
+    result.backward()
+    return result.data, [weight.grad for weight in model.parameters()]
+
+
+def table(lesson):
+    rows = lesson.run(
+        "return [...document.querySelectorAll('#table tr')].map(r => [...r.children].map(c => c.textContent.trim()))"
+    )
+    return {row[0]: row[1:] for row in rows}
+
+
+# ── Numbers ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_table_on_the_page_is_the_lectures(lesson):
+    rows = table(lesson)
+    assert rows["Label"][:6] == list("112233")
+    assert rows["rounded"][:6] == list("122123")
+    assert rows["Error, rounded"] == ["0", "1", "0", "1", "1", "0", "3"]
+    click(lesson, '[data-setting="second"]')
+    rows = table(lesson)
+    assert rows["rounded"][:6] == list("112231")
+    assert rows["Error, rounded"] == ["0", "0", "0", "0", "0", "2", "2"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_losses_and_gradients_are_the_engines(lesson, kind):
+    rng = np.random.default_rng(4)
+    settings = [network.FIRST, network.HILL, *(network.Setting(*row) for row in rng.uniform(-2, 2, (20, 5)).tolist())]
+    found = lesson.run(
+        "return arguments[0].map((w) => [loss(w, arguments[1]), ...gradient(w, arguments[1])])", settings, kind
+    )
+    for setting, (height, *slopes) in zip(settings, found):
+        expected, gradient = eager(setting, kind)
+        assert height == pytest.approx(expected, rel=BITS)
+        assert slopes == pytest.approx(gradient, rel=1e-10, abs=1e-12)
+
+
+def test_the_mountain_that_the_page_computes_is_the_engines(lesson):
+    for kind, error in KINDS.items():
+        land = error_mountain.mountain(error)
+        assert lesson.run("return lesson.landscapes[arguments[0]].heights", kind) == land.heights.tolist()
+        computed = lesson.run(
+            "return plane.ys.map((y) => plane.xs.map((x) => loss(at(state.weights, x, y), arguments[0])))", kind
+        )
+        assert np.array(computed) == pytest.approx(land.heights, rel=BITS)
+    terraces = error_mountain.terraces(error_mountain.mountain())
+    assert lesson.run("return heights(state.weights, 'rounded')") == terraces.heights.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("sgd", lambda weights, rate: SGD(weights, rate)),
+        ("momentum", lambda weights, rate: SGD(weights, rate, momentum=gradient_descent.MOMENTUM)),
+        ("adam", lambda weights, rate: Adam(weights, rate)),
+    ],
+)
+def test_a_descent_on_the_page_is_the_optimizers_own(lesson, name, make):
+    found = lesson.run(
+        """document.querySelector("#optimizer").value = arguments[0];
+        setKind("squared");
+        setWeights(lesson.settings.hill);
+        for (let n = 0; n < 40; n += 1) step();
+        return [rate(), state.path, state.losses];""",
+        name,
+    )
+    rate, path, losses = found
+    data, model = network.data(), network.network(network.HILL)
+    optimizer = make(model.parameters()[:2], rate)
+    way = descend(model, data.inputs, data.targets, KINDS["squared"], optimizer=optimizer, steps=40, reduce="sum")
+    assert np.array(path) == pytest.approx(way.parameters[:, :2], rel=1e-9)
+    assert losses == pytest.approx(way.losses, rel=1e-9)
+
+
+def test_no_slope_that_the_page_measures_exceeds_the_gradient(lesson):
+    quotient = 1e-6  # the error of a difference quotient
+    for setting in ("first", "second", "hill"):
+        measured, gradient = lesson.run(
+            """const weights = lesson.settings[arguments[0]];
+            return [slopes(weights, "squared"), gradient(weights, "squared").slice(0, 2)]""",
+            setting,
+        )
+        assert len(measured) == 72
+        for each in measured:
+            along = gradient[0] * np.cos(each["angle"]) + gradient[1] * np.sin(each["angle"])
+            assert each["slope"] == pytest.approx(along, abs=quotient)
+            assert each["slope"] <= np.hypot(*gradient) + quotient
+
+
+def test_the_backward_pass_is_the_engines_edge_by_edge(lesson):
+    from demos.lesson.backpropagation import error_of
+
+    for flower in range(6):
+        steps = lesson.run(
+            "setFlower(arguments[0]); graph.run(state.weights, state.inputs, 'absolute'); return graph.steps", flower
+        )
+        error, _ = error_of(flower)
+        engine = list(error.backward_steps())
+        assert [step["contribution"] for step in steps] == pytest.approx([s.contribution for s in engine], rel=1e-12)
+        assert [step["local"] for step in steps] == pytest.approx([s.local for s in engine], rel=1e-12)
+
+
+# ── Everything moves together ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("place", range(5))
+def test_a_slider_moves_every_number_and_every_picture(lesson, place):
+    before, numbers = pictures(lesson), {name: shown(lesson, name) for name in ("sum", "prediction", "error", "height")}
+    lesson.run("document.querySelector('#weights details').open = true")
+    sliders = lesson.driver.find_elements("css selector", "#weights input")
+    for _ in range(20):
+        sliders[place].send_keys("\ue012")  # the left arrow key
+    settle(lesson)
+    assert {name for name in numbers if shown(lesson, name) == numbers[name]} == set()
+    after = pictures(lesson)
+    assert {name for name in before if after[name] == before[name]} == set()
+    weights = lesson.run("return state.weights")
+    assert weights[place] == pytest.approx(network.FIRST[place] - 0.2)
+    assert float(shown(lesson, "sum")) == pytest.approx(eager(network.Setting(*weights), "absolute")[0], abs=0.005)
+    assert sliders[place].get_attribute("aria-valuetext").startswith(network.WEIGHT_NAMES[place])
+
+
+def test_the_mountain_is_turned_by_keys_and_by_dragging_and_the_map_stays(lesson):
+    from selenium.webdriver import ActionChains
+
+    before = pictures(lesson)
+    view = lesson.driver.find_element("css selector", "#mountain .view")
+    view.send_keys("\ue014")  # the right arrow key
+    settle(lesson)
+    turned = pictures(lesson)
+    ActionChains(lesson.driver).drag_and_drop_by_offset(view, 60, 20).perform()
+    settle(lesson)
+    dragged = pictures(lesson)
+    names = [name for name in before if name.startswith("view")]
+    assert len(names) == 2
+    for name in names:
+        assert len({before[name], turned[name], dragged[name]}) == 3
+    assert all(before[name] == dragged[name] for name in before if name not in names)
+
+
+def test_the_map_moves_the_weights_by_click_and_by_keys(lesson):
+    chart = lesson.driver.find_element("css selector", "#mountain .map")
+    lesson.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", chart)
+    chart.click()
+    settle(lesson)
+    clicked = lesson.run("return state.weights")
+    assert max(abs(weight) for weight in clicked[:2]) < 0.6  # near the middle
+    chart.send_keys("\ue013")  # the up arrow key
+    settle(lesson)
+    assert lesson.run("return state.weights") == pytest.approx([clicked[0], clicked[1] + 0.05, *clicked[2:]])
+    assert float(shown(lesson, "sum")) == pytest.approx(
+        eager(network.Setting(*lesson.run("return state.weights")), "absolute")[0], abs=0.005
+    )
+
+
+def test_a_step_goes_down_and_back_returns_to_the_start(lesson):
+    click(lesson, "#step")
+    assert shown(lesson, "steps") == "1"
+    assert float(shown(lesson, "loss")) < eager(network.FIRST, "absolute")[0]
+    click(lesson, "#restart")
+    assert lesson.run("return state.weights") == list(network.FIRST)
+    assert shown(lesson, "steps") == "0"
+
+
+def test_a_descent_that_would_leave_every_finite_number_stops_and_says_so(lesson):
+    stopped = lesson.run(
+        """const slider = document.querySelector("#rate");
+        slider.max = slider.value = 308;
+        while (step());
+        changed();
+        return [state.stopped, state.weights.every(Number.isFinite), state.path.length];"""
+    )
+    settle(lesson)
+    assert stopped[:2] == [True, True]
+    assert stopped[2] < 10
+    assert "not be a finite number" in shown(lesson, "descent-note")
+
+
+def test_the_backward_pass_is_stepped_and_an_input_changes_every_value_and_gradient(lesson):
+    assert lesson.texts("#graph .gradient").count("∂ ?") == len(lesson.texts("#graph .gradient")) - 1
+    for _ in range(3):
+        click(lesson, "#next")
+    assert shown(lesson, "position") == "3 of 13"
+    assert "×" in shown(lesson, "equation")
+    click(lesson, "#last")
+    assert "∂ ?" not in lesson.texts("#graph .gradient")
+    # In flower 1 the features decide all that lies behind them: change the first, and compare all of it.
+    before = lesson.run("return [Array.from(graph.values), graph.steps.map((s) => s.contribution)]")
+    lesson.driver.find_element("css selector", ".inputs input").send_keys("\ue010")  # the end key
+    settle(lesson)
+    after = lesson.run("return [Array.from(graph.values), graph.steps.map((s) => s.contribution)]")
+    slots = lesson.run("return lesson.graph.slots")
+    assert all(before[0][slots[name]] != after[0][slots[name]] for name in ("p₁", "s", "z", "h", "q", "ŷ"))
+    assert before[1] != after[1]
+    assert shown(lesson, "position") == "13 of 13"
+
+
+def test_the_kind_of_height_changes_the_mountain_and_says_what_it_means(lesson):
+    notes = set()
+    for kind in ("squared", "rounded", "absolute"):
+        before = pictures(lesson)["view0"] if notes else None
+        click(lesson, f'[data-kind="{kind}"]')
+        notes.add(shown(lesson, "kind-note"))
+        assert pictures(lesson)["view0"] != before
+    assert len(notes) == 3
+    click(lesson, "#log")
+
+
+# ── For everybody ───────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize("size", [(1280, 800), PHONE, PROJECTOR])
+@pytest.mark.parametrize("dark", [False, True])
+def test_no_size_overflows_nothing_is_loaded_and_nothing_fails(browser, pages, language, size, dark):
+    browser.open(pages[language], size=size, dark=dark)
+    browser.run(SETTLED)
+    for chapter in CHAPTERS:
+        browser.run("document.getElementById(arguments[0]).scrollIntoView({behavior: 'instant'})", chapter)
+        assert browser.run("return document.documentElement.scrollWidth") <= size[0]
+    assert browser.run("return document.documentElement.lang") == language
+    assert browser.text("h1") == languages()[language]["title"]
+    assert browser.requests() == [pages[language].resolve().as_uri()]
+    assert browser.errors() == []
+
+
+def test_german_numbers_have_a_comma(browser, pages):
+    browser.open(pages["de"])
+    browser.run(SETTLED)
+    assert shown(browser, "sum") == "3,47"
+
+
+def test_keys_go_to_the_chapters_and_change_the_theme(lesson):
+    for place, chapter in enumerate(CHAPTERS, start=1):
+        lesson.press(str(place))
+        assert lesson.run("return location.hash") == f"#{chapter}"
+    background = "return getComputedStyle(document.body).backgroundColor"
+    light = lesson.run(background)
+    lesson.press("d")
+    assert lesson.run(background) != light
+    click(lesson, "#theme")
+    assert lesson.run(background) == light
+
+
+def test_everything_that_can_be_used_has_a_name(lesson):
+    nameless = lesson.run(
+        """const used = "button, input, select, canvas, svg[role], [role=group], table, nav, section";
+        return [...document.querySelectorAll(used)]
+          .filter((e) => !(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.textContent.trim()
+                           || e.closest("label")?.textContent.trim()))
+          .map((e) => e.outerHTML.slice(0, 80))"""
+    )
+    assert nameless == []
+
+
+def test_in_print_the_tools_are_gone_and_the_pictures_stay(lesson):
+    lesson.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        hidden = "return [...document.querySelectorAll(arguments[0])].every((e) => e.getClientRects().length === 0)"
+        assert lesson.run(hidden, "nav, #weights, button, select")
+        assert not lesson.run(hidden, "canvas, #graph, #table")
+    finally:
+        lesson.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
