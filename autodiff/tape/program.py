@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.operations import DETACHED, Operation, dot
+from autodiff.operations import DETACHED, Operation, dot, negative
 from autodiff.value import Value, constant
 
 OUTPUTS = Operation("outputs")
@@ -167,6 +167,8 @@ class Program:
         names = [self.name(slot) for slot in operands]
         if op.arity == 2 and not op.symbol.isidentifier():
             return f"{names[0]} {op.symbol} {names[1]}"
+        if op is negative:
+            return f"-{names[0]}"
         if op is dot:
             return f"dot([{_listed(names[: len(names) // 2])}], [{_listed(names[len(names) // 2 :])}])"
         return f"{op.name}({_listed(names) if op.arity is None else ', '.join(names)})"
