@@ -14,12 +14,18 @@ import pytest
 DEMOS = {
     "backpropagation": {"before", "after"},
     "checking": {"mismatch"},
+    "city_names": {"invented"},
     "custom_operation": {"softsign"},
     "debugger": {"session", "train"},
+    "digits": {"mistakes"},
     "higher_order": {"second_derivative"},
     "moons": {"decision_boundary", "loss_curve"},
 }
-QUICK = {"moons": ["--epochs", "3"]}
+QUICK = {
+    "city_names": ["--epochs", "1", "--longest", "3", "--names", "3"],
+    "digits": ["--epochs", "1"],
+    "moons": ["--epochs", "3"],
+}
 
 
 def run(name, *arguments):
@@ -42,7 +48,7 @@ def test_the_same_seed_gives_the_same_output(name, tmp_path, capsys):
     outputs = []
     for _ in range(2):
         run(name, "--seed", "3", "--out", str(tmp_path))
-        outputs.append(re.sub(r"\d+(\.\d+)? ?s\b", "", capsys.readouterr().out))
+        outputs.append(re.sub(r"\d+(\.\d+)? ?m?s\b", "", capsys.readouterr().out))
     assert outputs[0] == outputs[1]
 
 
