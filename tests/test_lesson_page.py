@@ -230,7 +230,8 @@ def test_a_step_goes_down_and_back_returns_to_the_start(lesson):
 def test_a_descent_that_would_leave_every_finite_number_stops_and_says_so(lesson):
     stopped = lesson.run(
         """const slider = document.querySelector("#rate");
-        slider.max = slider.value = 308;
+        slider.max = 308;
+        slider.value = 308;
         while (step());
         changed();
         return [state.stopped, state.weights.every(Number.isFinite), state.path.length];"""
