@@ -7,13 +7,14 @@ import sys
 import warnings
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from typing import Any, NamedTuple
 
 from autodiff import Value, grad, topological_order
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints, compare
 from autodiff.checking.messages import GradientMismatch
 from autodiff.checking.noise import recorded_noise
-from autodiff.checking.subject import Subject, UncheckableFunction
+from autodiff.checking.subject import Subject, UncheckableFunction, needs_function
 
 Backward = Callable[[Value], object]
 TWICE = 1e-12
@@ -86,6 +87,7 @@ def checked(
     """As :func:`check_gradients`, but silent about what is inconclusive."""
     if order not in (1, 2) or isinstance(order, bool):
         raise ValueError(f"order must be 1 or 2, not {order!r}")
+    needs_function(backward, "backward")
     subject = Subject(f, inputs)
     try:
         subject.examine()
@@ -138,23 +140,24 @@ def _first(subject: Subject, backward: Backward) -> list[Comparison]:
 def _second(subject: Subject) -> list[Comparison]:
     """The derivatives of the engine's gradient, by the engine and by numbers."""
     root, nodes = subject.root(subject.point)
+    firsts = grad(root, nodes)
+    # All of them before the first comparison, which moves the parameters of a module.
+    seconds = [grad(first, nodes) for first in firsts]
+    adjoints = [absolute_adjoints(topological_order(first)) for first in firsts]
     comparisons = []
-    for i, first in enumerate(grad(root, nodes)):
-        seconds = grad(first, nodes)
-        adjoints = absolute_adjoints(topological_order(first))
-        for j, second in enumerate(seconds):
-            gradient = subject.derivative(i, moved=j)
-            comparisons.append(
-                compare(
-                    f"{subject.names[i]}, {subject.names[j]}",
-                    second.data,
-                    partial(_number, gradient),
-                    subject.point[j],
-                    partial(_noise, gradient),
-                    adjoints.get(nodes[j], 0.0),
-                    subject.derivative(i, j, moved=j),
-                )
+    for i, j in product(range(len(nodes)), repeat=2):
+        gradient = subject.derivative(i, moved=j)
+        comparisons.append(
+            compare(
+                f"{subject.names[i]}, {subject.names[j]}",
+                seconds[i][j].data,
+                partial(_number, gradient),
+                subject.point[j],
+                partial(_noise, gradient),
+                adjoints[i].get(nodes[j], 0.0),
+                subject.derivative(i, j, moved=j),
             )
+        )
     return comparisons
 
 

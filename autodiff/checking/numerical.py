@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 from autodiff.checking.ladder import Estimate, ladder
 from autodiff.checking.noise import jitter
 from autodiff.checking.structures import named_leaves, number, with_leaves
+from autodiff.checking.subject import needs_function
 
 
 def numerical_derivative(f: Callable[[float], Any], x: float) -> Estimate:
@@ -22,7 +24,8 @@ def numerical_derivative(f: Callable[[float], Any], x: float) -> Estimate:
         there is a ``kink``. Where no step gives a derivative, ``value`` is nan and ``error`` is inf.
 
     Raises:
-        TypeError: x or the result is no real number.
+        TypeError: f is no function, or x or the result is no real number.
+        ValueError: x is not finite.
 
     >>> import math
     >>> found = numerical_derivative(math.exp, 1.0)
@@ -31,13 +34,16 @@ def numerical_derivative(f: Callable[[float], Any], x: float) -> Estimate:
     >>> numerical_derivative(abs, 0.0).kink
     True
     """
+    needs_function(f, "f")
     x = number(x)
+    if not math.isfinite(x):
+        raise ValueError(f"x must be finite, not {x}")
 
     def of_float(t: float) -> float:
         try:
             return number(f(t))
         except (ArithmeticError, ValueError):  # math.log(-1.0): outside of the domain
-            return float("nan")
+            return math.nan
 
     floor = jitter(of_float, x)
     return ladder(of_float, x, lambda t: floor)
@@ -52,6 +58,10 @@ def numerical_gradient(f: Callable[..., Any], inputs: Any) -> Any:
 
     Returns:
         The structure of the inputs, with an :class:`Estimate` for each number.
+
+    Raises:
+        TypeError: f is no function, or an input or the result is no real number.
+        ValueError: an input is not finite.
 
     >>> a, b = numerical_gradient(lambda x, y: x * y, (3.0, 4.0))
     >>> round(a.value, 9), round(b.value, 9)

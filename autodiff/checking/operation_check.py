@@ -13,6 +13,7 @@ from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints
 from autodiff.checking.culprit import fault, rule_comparisons, second_comparisons
 from autodiff.checking.gradients import Backward, checked
 from autodiff.checking.messages import GradientMismatch, told
+from autodiff.checking.subject import UncheckableFunction, needs_function
 from autodiff.operations import REALS, Operation
 
 REFERENCE = 1e-12
@@ -66,7 +67,8 @@ def check_operation(
 
     Raises:
         OperationFault: something is wrong; the message names the fault, such as "sign flipped".
-        ValueError: the domain is missing for a function that is no row, or ``points`` is not positive.
+        UncheckableFunction: the operation returns no ``Value``, or is finite at none of the points.
+        ValueError: the domain is missing for a function that is no row, or does not fit; or ``points`` is not positive.
 
     >>> from autodiff import operation
     >>> cube = operation("cube_of", lambda x: x**3, lambda x, y: 3 * x * x, replace=True)
@@ -78,8 +80,9 @@ def check_operation(
     autodiff.checking.operation_check.OperationFault: the operation 'wrong_cube' is wrong:
       the derivative by operand 0: sign flipped (at ...
     """
-    if points < 1:
-        raise ValueError(f"points must be at least 1, not {points}")
+    needs_function(op, "op")
+    if not isinstance(points, int) or points < 1:
+        raise ValueError(f"points must be an int of at least 1, not {points!r}")
     name = op.name if isinstance(op, Operation) else getattr(op, "__name__", repr(op))
     intervals = _domain(op, domain, name)
     drawn = _points(intervals, points, Random(seed))
@@ -90,7 +93,13 @@ def check_operation(
         for comparison in comparisons:
             verdicts[comparison.verdict] += 1
 
-    for point in drawn:
+    finite = [point for point in drawn if math.isfinite(_value_of(op, name, point))]
+    if not finite:
+        raise UncheckableFunction(
+            "not finite", f"{name} is finite at none of {points} points of its domain {[*map(tuple, intervals)]}"
+        )
+    verdicts["inconclusive"] += len(drawn) - len(finite)
+    for point in finite:
         if reference is not None:
             _value(op, reference, point, faults)
         if isinstance(op, Operation):
@@ -101,9 +110,9 @@ def check_operation(
                         what = fault(found.engine, found.estimate.value, float(op(*point)), point)
                         faults.setdefault(f"the {order}derivative by {found.name}: {what}", _at(point, found))
     if not faults:
-        for point in drawn:
+        for point in finite:
             for arguments, call in _calls(op, point):
-                count(_in_context(call, arguments, isinstance(op, Operation), backward, faults))
+                count(_in_context(call, arguments, backward, faults))
     if faults:
         raise OperationFault(name, [f"{what} {where}" for what, where in faults.items()])
     return OperationReport(name, verdicts)
@@ -111,7 +120,14 @@ def check_operation(
 
 def _domain(op: Any, domain: Any, name: str) -> tuple[Interval, ...]:
     if domain is not None:
-        return tuple(Interval(*interval) for interval in domain)
+        intervals = tuple(Interval(*interval) for interval in domain)
+        for low, high in intervals:
+            if not -math.inf < low <= high < math.inf:
+                raise ValueError(f"an interval of the domain must be (low, high), both finite, not {(low, high)}")
+        arity = op.arity if isinstance(op, Operation) else None
+        if not intervals or arity not in (None, len(intervals)):
+            raise ValueError(f"the domain of {name} needs an interval for each operand, not {len(intervals)} intervals")
+        return intervals
     if not isinstance(op, Operation):
         raise ValueError(f"{name} is no operation of the table: pass domain=[(low, high), ...], one for each operand")
     return op.domain if op.arity is not None else (REALS,) * 4
@@ -128,8 +144,9 @@ def _points(intervals: Sequence[Interval], count: int, random: Random) -> list[t
 
 
 def _calls(op: Any, point: tuple[float, ...]) -> list[tuple[tuple[float, ...], Callable[..., Any]]]:
+    """The operation at a point, and given the same operand everywhere, where that is finite."""
     calls: list[tuple[tuple[float, ...], Callable[..., Any]]] = [(point, op)]
-    if len(point) > 1 and len({*point}) > 0:
+    if len(point) > 1 and math.isfinite(op(*[Value(point[0])] * len(point)).data):
         calls.append(((point[0],), lambda x: op(*[x] * len(point))))
     return calls
 
@@ -143,11 +160,9 @@ def _value(op: Any, reference: Callable[..., float], point: tuple[float, ...], f
 
 
 def _in_context(
-    op: Callable[..., Any], point: tuple[float, ...], row: bool, backward: Backward, faults: dict[str, str]
+    op: Callable[..., Any], point: tuple[float, ...], backward: Backward, faults: dict[str, str]
 ) -> list[Comparison]:
     compared: list[Comparison] = []
-    if not math.isfinite(_number(op(*map(Value, point)))):
-        return compared
     for context, wrap in CONTEXTS:
 
         def f(*xs: Value, wrap: Callable[[Any, Any], Any] = wrap) -> Any:
@@ -168,7 +183,7 @@ def _propagation(f: Callable[..., Any], point: tuple[float, ...], wrong: Compari
     if wrong.note:
         return wrong.note
     if ", " in wrong.name:
-        what = fault(wrong.engine, wrong.estimate.value, _number(f(*map(Value, point))), point)
+        what = fault(wrong.engine, wrong.estimate.value, f(*map(Value, point)).data, point)
         return f"the second derivative by operands {wrong.name}: {what}"
     nodes = [*map(Value, point)]
     root = f(*nodes)
@@ -188,8 +203,13 @@ def _propagation(f: Callable[..., Any], point: tuple[float, ...], wrong: Compari
     return fault(wrong.engine, wrong.estimate.value, root.data, point)
 
 
-def _number(result: Any) -> float:
-    return float(result.data) if isinstance(result, Value) else math.nan
+def _value_of(op: Callable[..., Any], name: str, point: tuple[float, ...]) -> float:
+    result = op(*map(Value, point))
+    if not isinstance(result, Value):
+        raise UncheckableFunction(
+            "returns no Value", f"{name} returned {type(result).__name__} {result!r:.60} for Values, not a Value"
+        )
+    return result.data
 
 
 def _at(point: tuple[float, ...], comparison: Comparison) -> str:

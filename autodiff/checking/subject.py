@@ -23,6 +23,16 @@ class UncheckableFunction(ValueError):  # noqa: N818  # it says what the functio
         self.reason = reason
 
 
+def needs_function(f: Any, name: str) -> None:
+    """Refuse what cannot be called.
+
+    Raises:
+        TypeError: it cannot; the message says what was given in the place of ``name``.
+    """
+    if not callable(f):
+        raise TypeError(f"{name} must be a function, not {type(f).__name__} {f!r:.60}")
+
+
 class Subject:
     """A function and a point, with the inputs' names.
 
@@ -36,8 +46,7 @@ class Subject:
     """
 
     def __init__(self, f: Callable[..., Any], inputs: Any) -> None:
-        if not callable(f):
-            raise TypeError(f"a function is needed, not {type(f).__name__} {f!r:.60}")
+        needs_function(f, "f")
         self.f, self.inputs = f, inputs
         named = named_leaves(inputs)
         if not named:

@@ -43,6 +43,15 @@ def test_a_module_is_checked_per_named_parameter():
     assert model.state_dict() == before
 
 
+def test_second_derivatives_of_a_module_are_checked_and_its_parameters_kept():
+    model = nn.MLP(2, [1], activation="tanh", rng=1)
+    before = model.state_dict()
+    report = check_gradients(lambda m: (m([0.5, -1.0]) - 1) ** 2, model, order=2)
+    assert report.verdict == "pass"
+    assert len(report.comparisons) == len(before) + len(before) ** 2
+    assert model.state_dict() == before
+
+
 def test_a_kink_is_no_failure():
     assert check_gradients(lambda x: x.relu() * 2, 0.0).verdict == "kink"
 
@@ -65,6 +74,14 @@ def test_a_small_error_is_caught_at_every_magnitude(x):
     )  # fmt: skip
     with pytest.raises(GradientMismatch):
         check_gradients(wrong, x)
+
+
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_power_of_a_negative_number_is_no_excuse(order):
+    assert check_gradients(lambda x: (x - 3) ** 2, 1.0, order).verdict == "pass"
+    wrong = operation("checked_shift", lambda x: x - 3, lambda x, y: 1.1, replace=True)
+    with pytest.raises(GradientMismatch):
+        check_gradients(lambda x: wrong(x) ** 2, 1.0, order)
 
 
 def test_an_orthogonal_error_is_caught():
@@ -160,6 +177,7 @@ def test_an_unused_input_can_be_allowed():
         (((lambda x: x), float("nan")), ValueError),
         (((lambda x: x), "a"), TypeError),
         ((3, 1.0), TypeError),
+        (((lambda x: x), 1j), TypeError),
     ],
 )
 def test_options_out_of_range_are_refused(arguments, error):

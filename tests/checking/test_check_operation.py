@@ -5,7 +5,7 @@ import math
 import pytest
 
 from autodiff import OPERATIONS, Value, lookup, operation
-from autodiff.checking import OperationFault, check_operation
+from autodiff.checking import OperationFault, UncheckableFunction, check_operation
 from autodiff.checking.faults import wrong_backward
 from autodiff.operations import BUILT_IN
 
@@ -93,3 +93,35 @@ def test_a_function_of_values_is_checked_over_a_given_domain():
     assert check_operation(softsign, domain=[(-4, 4)]).verdicts["fail"] == 0
     with pytest.raises(ValueError, match="pass domain="):
         check_operation(softsign)
+
+
+@pytest.mark.parametrize(
+    ("op", "options", "message"),
+    [
+        ("tanh", {}, "op must be a function, not str 'tanh'"),
+        (lookup("tanh"), {"points": 0}, "points must be an int of at least 1, not 0"),
+        (lookup("tanh"), {"points": 1.5}, "points must be an int"),
+        (lookup("tanh"), {"domain": [(3, 1)]}, r"must be \(low, high\), both finite, not \(3, 1\)"),
+        (lookup("tanh"), {"domain": [(0, math.inf)]}, "both finite"),
+        (lookup("tanh"), {"domain": []}, "an interval for each operand, not 0 intervals"),
+        (lookup("divide"), {"domain": [(0, 1)]}, "the domain of divide needs an interval for each operand"),
+    ],
+)
+def test_options_out_of_range_are_refused(op, options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        check_operation(op, **options)
+
+
+@pytest.mark.parametrize(
+    ("op", "reason"), [(lambda x: x.data, "returns no Value"), (lambda x: (-1 - x * x).log(), "not finite")]
+)
+def test_what_cannot_be_checked_is_named(op, reason):
+    with pytest.raises(UncheckableFunction) as caught:
+        check_operation(op, domain=[(-1, 1)])
+    assert caught.value.reason == reason
+
+
+def test_points_that_are_not_finite_are_left_out_and_counted():
+    report = check_operation(lambda x: 1 / x, domain=[(-1, 1)])  # 0 is one of the simple numbers that are tried
+    assert report.verdicts["inconclusive"] == 1
+    assert report.verdicts["pass"] >= 50

@@ -44,6 +44,17 @@ def test_the_edge_of_a_domain_has_no_derivative():
     assert found.error == math.inf
 
 
+@pytest.mark.parametrize("x", [math.nan, math.inf, "a", None])
+def test_a_point_that_is_no_finite_number_is_refused(x):
+    with pytest.raises((TypeError, ValueError), match=r"must be finite|a real number is needed"):
+        numerical_derivative(math.sin, x)
+
+
+def test_what_is_no_function_is_refused():
+    with pytest.raises(TypeError, match="f must be a function, not int 3"):
+        numerical_derivative(3, 1.0)
+
+
 def test_a_gradient_has_the_structure_of_the_inputs():
     found = numerical_gradient(lambda p: p["w"] * p["x"][0], {"w": 2.0, "x": [5.0]})
     assert found["w"].value == pytest.approx(5.0)
