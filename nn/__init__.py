@@ -9,6 +9,7 @@
 True
 """
 
+from nn.accounts import NonFiniteLossError
 from nn.datasets import Dataset, circles, digits, iris, moons, spirals
 from nn.landscape import Descent, Landscape, descend, loss_landscape, principal_directions, random_directions
 from nn.layers import MLP, Layer, Neuron
@@ -24,7 +25,7 @@ from nn.losses import (
 from nn.module import Module
 from nn.optimizers import SGD, Adam, Optimizer
 from nn.plots import plot_contour, plot_decision_boundary, plot_loss, plot_surface
-from nn.training import History, NonFiniteLossError, accuracy, fit
+from nn.training import History, accuracy, fit
 
 __all__ = [
     "MLP", "SGD", "Adam", "Dataset", "Descent", "History", "Landscape", "Layer", "Module", "Neuron",

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff import Value, compile, grad, leaves
+from nn.accounts import Data
 from nn.losses import Loss
 from nn.module import Module
 from nn.optimizers import Optimizer
 from nn.seeding import Seed, generator
-from nn.training import Data
 
 Array: TypeAlias = NDArray[np.float64]
 Range: TypeAlias = tuple[float, float]

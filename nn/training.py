@@ -2,44 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import fsum, inf, isfinite
-from typing import Any, Protocol, TypeAlias
+from math import inf
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from autodiff import Value, mean, topological_order
+from nn.accounts import Account, Data, Metric, restore
+from nn.engines import Batches, Steps, Task, engine_for
 from nn.losses import Loss, is_vector
 from nn.module import Module
 from nn.seeding import Seed, generator
-
-Metric: TypeAlias = Callable[[Any, Any], float]
-"""A function ``(prediction, target) -> number`` of one observation; its mean is reported."""
-Data: TypeAlias = Sequence[Any] | NDArray[Any]
-
-
-class Steps(Protocol):
-    """What ``fit`` needs of an optimizer."""
-
-    def zero_grad(self) -> None:
-        """Set the gradients of the parameters to 0."""
-
-    def step(self) -> None:
-        """Move the parameters once, by their present gradients."""
-
-
-class NonFiniteLossError(FloatingPointError):
-    """The loss of an observation is nan or infinite."""
-
-    epoch: int
-    """Counted from 1."""
-    observation: int
-    """Its index in the data set."""
-    node: Value
-    """The first node in topological order, operands before results, that is not finite."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +31,10 @@ class History:
     best_epoch: int
     """The epoch, counted from 1, with the least validation loss, or training loss if there is no validation."""
     stopped_early: bool
+    engine: str = "eager"
+    """Which engine ran: ``"compiled"`` or ``"eager"``."""
+    engine_reason: str = ""
+    """Why it was the eager one although another was wished for."""
 
     @property
     def epochs(self) -> int:
@@ -65,7 +43,8 @@ class History:
 
     def __repr__(self) -> str:
         stop = " (stopped early)" if self.stopped_early else ""
-        return f"History({self.epochs} epochs{stop}, loss {self.losses[0]:.4g} → {self.losses[-1]:.4g})"
+        engine = f"{self.engine}, since {self.engine_reason:.100}" if self.engine_reason else self.engine
+        return f"History({self.epochs} epochs{stop}, loss {self.losses[0]:.4g} → {self.losses[-1]:.4g}, {engine})"
 
 
 def fit(
@@ -82,6 +61,7 @@ def fit(
     patience: int | None = None,
     rng: Seed = None,
     progress: bool = True,
+    engine: str = "auto",
 ) -> History:
     """Train the model: for each batch, the mean loss, its gradient, one step of the optimizer.
 
@@ -100,6 +80,10 @@ def fit(
             and go back to the parameters with the lowest. None never stops early.
         rng: seed or generator of the shuffling; None is the seed 0.
         progress: show a progress bar with loss and metric.
+        engine: ``"compiled"`` compiles the loss, and the steps too if the optimizer has a rule. It is far faster, and
+            gives the same model except for rounding: the sum over the observations of a batch is taken in another
+            order. Compiled steps leave the ``grad`` of the parameters alone. ``"eager"`` records a graph for each
+            observation; ``"auto"`` does so where the loss cannot be compiled, and says why.
 
     Returns:
         The losses and metrics of all epochs.
@@ -118,44 +102,41 @@ def fit(
     >>> print(f"{line([2.0]):.2f}")
     5.00
     """
-    observations = _observations(inputs, targets, "training")
-    held_out = _observations(*validation, "validation") if validation is not None else []
+    _check_data(inputs, targets, "training")
+    held_out = validation or ((), ())
+    if validation is not None:
+        _check_data(*validation, "validation")
     for name, number in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
         if number is not None and (not isinstance(number, int) or number < 1):
             raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
     random = generator(rng)
-    parameters = model.parameters()
-    train, check = _Account(loss, metric), _Account(loss, metric, "validation ")
-    good = _numbers(parameters)
-    best, best_epoch, stopped = (inf, good), 0, False
-    with tqdm(total=epochs, desc="training", unit="epoch", disable=not progress) as bar:
+    train, check = Account(loss, metric), Account(loss, metric, "validation ")
+    run, reason = engine_for(Task(model, loss, metric, optimizer, inputs, targets, held_out, train, check), engine)
+    best, best_epoch, stopped = (inf, run.numbers()), 0, False
+    with tqdm(total=epochs, desc=f"training, {run.name}", unit="epoch", disable=not progress) as bar:
         for epoch in range(1, epochs + 1):
-            start = _numbers(parameters)
+            start = run.numbers()
             try:
-                for batch in _batches(len(observations), batch_size, random):
-                    errors = [train.error(model, *observations[place], epoch, place) for place in batch]
-                    good = _numbers(parameters)
-                    optimizer.zero_grad()
-                    mean(errors).backward()
-                    optimizer.step()
-                for place, observation in enumerate(held_out):
-                    check.error(model, *observation, epoch, place)
-            except NonFiniteLossError:
-                _restore(parameters, good)
+                run.train(_batches(len(inputs), batch_size, random), epoch)
+                if validation is not None:
+                    run.validate(epoch)
+            except KeyboardInterrupt:
+                run.finish()
                 raise
-            shown = train.close_epoch() | check.close_epoch()
-            bar.set_postfix({name: f"{number:.4f}" for name, number in shown.items()}, refresh=False)
+            bar.set_postfix(train.shown() | check.shown(), refresh=False)
             bar.update()
             # The training loss was measured on the way through the epoch, from the parameters at its start.
-            measured = (check.losses[-1], _numbers(parameters)) if held_out else (train.losses[-1], start)
+            measured = (check.losses[-1], run.numbers()) if check.losses else (train.losses[-1], start)
             if measured[0] < best[0]:
                 best, best_epoch = measured, epoch
             elif patience is not None and epoch - best_epoch >= patience:
                 stopped = True
                 break
+    run.finish()
     if patience is not None:
-        _restore(parameters, best[1])
-    return History(train.losses, train.metrics, check.losses, check.metrics, train.metric_name, best_epoch, stopped)
+        restore(model.parameters(), best[1])
+    seen = (train.losses, train.metrics, check.losses, check.metrics, train.metric_name)
+    return History(*seen, best_epoch, stopped, run.name, reason)
 
 
 def accuracy(prediction: Any, target: Any) -> float:
@@ -173,60 +154,7 @@ def accuracy(prediction: Any, target: Any) -> float:
     return float((prediction > 0) == (target > 0))
 
 
-class _Account:
-    """The loss and the metric of each epoch, as their observations come in."""
-
-    def __init__(self, loss: Loss, metric: Metric | None, where: str = "") -> None:
-        self.loss, self.metric, self.where = loss, metric, where
-        self.metric_name = getattr(metric, "__name__", "metric").replace("_", " ") if metric else ""
-        self.losses: list[float] = []
-        self.metrics: list[float] = []
-        self.errors: list[float] = []
-        self.scores: list[float] = []
-
-    def error(self, model: Module, x: Any, target: Any, epoch: int, place: int) -> Value:
-        prediction = model(x)
-        error = self.loss(prediction, target)
-        if not isinstance(error, Value):
-            raise TypeError(f"the loss must return a Value, not {type(error).__name__} {error!r:.60}")
-        if not isfinite(error.data):
-            raise _culprit(error, epoch, place, self.where)
-        self.errors.append(error.data)
-        if self.metric is not None:
-            self.scores.append(float(self.metric(prediction, target)))
-        return error
-
-    def close_epoch(self) -> dict[str, float]:
-        """Note the means of the epoch, and return them under the names that the progress bar shows."""
-        shown = {}
-        for name, numbers, means in (
-            ("loss", self.errors, self.losses),
-            (self.metric_name, self.scores, self.metrics),
-        ):
-            if numbers:
-                means.append(fsum(numbers) / len(numbers))
-                shown[self.where + name] = means[-1]
-                numbers.clear()
-        return shown
-
-
-def _culprit(loss: Value, epoch: int, observation: int, where: str) -> NonFiniteLossError:
-    order = topological_order(loss)
-    node = next(node for node in order if not isfinite(node.data))
-    names = {id(parent): parent.label or f"v{at}" for at, parent in enumerate(order)}
-    operands = ", ".join(f"{names[id(parent)]} = {parent}" for parent in node.parents[:4])
-    if len(node.parents) > 4:
-        operands += ", …"
-    error = NonFiniteLossError(
-        f"the {where}loss is {loss} in epoch {epoch} at observation {observation}: the first number that is not finite "
-        f"is {names[id(node)]} = {node}, by the operation {node.op.name!r}{f' ({operands})' if operands else ''}; "
-        "the parameters are those of the last finite loss"
-    )
-    error.epoch, error.observation, error.node = epoch, observation, node
-    return error
-
-
-def _observations(inputs: Data, targets: Data, what: str) -> list[tuple[Any, Any]]:
+def _check_data(inputs: Data, targets: Data, what: str) -> None:
     if len(inputs) != len(targets):
         raise ValueError(
             f"one target for each observation is needed: the {what} data has {len(inputs)} inputs "
@@ -234,20 +162,10 @@ def _observations(inputs: Data, targets: Data, what: str) -> list[tuple[Any, Any
         )
     if not len(inputs):
         raise ValueError(f"the {what} data is empty: at least one observation is needed")
-    return list(zip(inputs, targets))
 
 
-def _batches(observations: int, batch_size: int | None, random: np.random.Generator) -> list[list[int]]:
+def _batches(observations: int, batch_size: int | None, random: np.random.Generator) -> Batches:
     if batch_size is None:
-        return [list(range(observations))]
-    order = random.permutation(observations).tolist()
+        return [np.arange(observations)]
+    order = random.permutation(observations)
     return [order[start : start + batch_size] for start in range(0, observations, batch_size)]
-
-
-def _numbers(parameters: list[Value]) -> list[float]:
-    return [value.data for value in parameters]
-
-
-def _restore(parameters: list[Value], numbers: list[float]) -> None:
-    for value, number in zip(parameters, numbers):
-        value.data = number

@@ -164,18 +164,24 @@ class Compiled:
         values = self._run(None, lambda theta: values_of(ways, rows, count, theta))
         return _shaped(ways.result, values, is_batch)
 
-    def value(self, *arguments: Any, reduce: str | None = None, **options: Any) -> Any:
-        """The value of every observation, their ``"mean"`` or their ``"sum"``.
+    def value(self, *arguments: Any, reduce: str | None = None, at: ArrayLike | None = None, **options: Any) -> Any:
+        """The results of every observation, as a call gives them; or the ``"mean"`` or ``"sum"`` of scalars.
+
+        Args:
+            *arguments: one observation or a batch.
+            reduce: ``"mean"``, ``"sum"`` or None.
+            at: (parameters,) numbers to use for the parameters, in place of theirs.
+            **options: static options of the function.
 
         Raises:
-            TypeError, ValueError: as a call; also if the function does not return one scalar.
+            TypeError, ValueError: as a call; also if results that are no scalars are to be reduced.
         """
         _check_reduce(reduce, ("mean", "sum", None))
         ways, rows, count, is_batch = self._read(arguments, options)
-        values = self._run(None, lambda theta: values_of(ways, rows, count, theta))
-        check_scalar(ways.result)
+        values = self._run(at, lambda theta: values_of(ways, rows, count, theta))
         if reduce is None:
             return _shaped(ways.result, values, is_batch)
+        check_scalar(ways.result)
         total = float(np.add.reduce(values[:, 0]))
         return total / count if reduce == "mean" else total
 

@@ -1,0 +1,319 @@
+"""Compiled training is eager training, only faster: the same model, the same report, the same errors."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+
+from autodiff import Value, log, sqrt
+from nn import (
+    MLP,
+    SGD,
+    Adam,
+    Module,
+    NonFiniteLossError,
+    Optimizer,
+    accuracy,
+    binary_cross_entropy,
+    fit,
+    hinge,
+    iris,
+    moons,
+    softmax_cross_entropy,
+    squared_error,
+)
+
+CLOSE = 1e-9
+"""How far the parameters of the two engines may be apart after some dozen steps: sums are rounded differently."""
+
+
+class Sign(Optimizer):
+    """An optimizer of a user's own, without a rule: each step has the length of the learning rate."""
+
+    def moves(self, rate):
+        return [-rate * math.copysign(1.0, value.grad) if value.grad else 0.0 for value in self.parameters]
+
+
+class Clipped(SGD):
+    """A step of a user's own around a rule that is there."""
+
+    def step(self):
+        for value in self.parameters:
+            value.grad = max(-0.1, min(0.1, value.grad))
+        super().step()
+
+
+class OwnStep(SGD):
+    """The same steps, taken outside of compiled code."""
+
+    def step(self):
+        super().step()
+
+
+class RootMeanSquare(Optimizer):
+    """A rule of a user's own."""
+
+    states = 1
+
+    def rule(self, gradient, rate, step, square):
+        square = 0.9 * square + 0.1 * gradient * gradient
+        return -rate * gradient / (sqrt(square) + 1e-6), square
+
+
+def both(make_model, inputs, targets, loss, make_optimizer, **options):
+    """The model and history of the compiled engine, then those of the eager one."""
+    runs = []
+    for engine in ("compiled", "eager"):
+        model = make_model()
+        history = fit(
+            model, inputs, targets, loss, progress=False, engine=engine,
+            **{"epochs": 5, "optimizer": make_optimizer(model.parameters()), **options},
+        )  # fmt: skip
+        assert (history.engine, history.engine_reason) == (engine, "")
+        runs.append((model, history))
+    return runs
+
+
+def check_same(runs):
+    (compiled, its), (eager, eagers) = runs
+    names, numbers = zip(*compiled.state_dict().items())
+    assert tuple(eager.state_dict()) == names
+    assert numbers == pytest.approx(tuple(eager.state_dict().values()), rel=CLOSE, abs=CLOSE)
+    for name in ("losses", "metrics", "validation_losses", "validation_metrics"):
+        assert getattr(its, name) == pytest.approx(getattr(eagers, name), rel=CLOSE, abs=CLOSE)
+    for name in ("metric_name", "best_epoch", "stopped_early", "epochs"):
+        assert getattr(its, name) == getattr(eagers, name)
+
+
+OPTIMIZERS = [
+    lambda p: SGD(p, 0.1),
+    lambda p: SGD(p, lambda step: 0.1 / (1 + step), momentum=0.9),
+    lambda p: Adam(p, 0.01),
+    lambda p: Sign(p, 0.01),
+    lambda p: Clipped(p, 0.1),
+    lambda p: RootMeanSquare(p, 0.01),
+    lambda p: SGD([*reversed(p)], 0.1),
+    lambda p: SGD(p[5:], 0.1),
+]
+
+
+@pytest.mark.parametrize("make_optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("batch_size", [None, 7, 1])
+def test_every_optimizer_gives_the_same_model(make_optimizer, batch_size):
+    data = moons(20, rng=3)
+    runs = both(
+        lambda: MLP(2, [5, 1], "tanh", rng=3), data.inputs, data.targets, binary_cross_entropy, make_optimizer,
+        batch_size=batch_size,
+    )  # fmt: skip
+    check_same(runs)
+
+
+@pytest.mark.parametrize("options", [
+    {"metric": accuracy},
+    {"metric": accuracy, "batch_size": 6},
+    {"metric": accuracy, "batch_size": 6, "held_out": True},
+    {"held_out": True, "patience": 2, "epochs": 30},
+    {"patience": 2, "epochs": 30, "batch_size": 5},
+])  # fmt: skip
+def test_metrics_validation_and_patience_are_the_same(options):
+    data = moons(24, rng=1)
+    options = dict(options)
+    if options.pop("held_out", False):
+        more = moons(10, rng=2)
+        options["validation"] = (more.inputs, 2 * more.targets - 1)
+    runs = both(
+        lambda: MLP(2, [6, 1], rng=3), data.inputs, 2 * data.targets - 1, hinge, lambda p: SGD(p, 0.7), **options
+    )
+    check_same(runs)
+
+
+@pytest.mark.parametrize("batch_size", [None, 32])
+def test_classes_are_learned_from_integer_targets(batch_size):
+    data = iris().standardized()
+    runs = both(
+        lambda: MLP(4, [5, 3], rng=1), data.inputs, data.targets, softmax_cross_entropy, lambda p: Adam(p, 0.02),
+        metric=accuracy, batch_size=batch_size, epochs=3,
+    )  # fmt: skip
+    check_same(runs)
+
+
+@pytest.mark.parametrize("inputs", [
+    [[0.0, 1.0], [1.0, 2.0], [2.0, 0.5]],
+    [(0.0, 1.0), (1.0, 2.0), (2.0, 0.5)],
+    [np.array([0.0, 1.0]), np.array([1.0, 2.0]), np.array([2.0, 0.5])],
+    ((0.0, 1.0), (1.0, 2.0), (2.0, 0.5)),
+    np.array([[0, 1], [1, 2], [2, 0]]),
+])  # fmt: skip
+def test_observations_of_any_form_are_taken(inputs):
+    check_same(both(lambda: MLP(2, [3, 1], rng=1), inputs, [1.0, 0.0, 2.0], squared_error, lambda p: SGD(p, 0.01)))
+
+
+def test_an_optimizer_goes_on_where_it_was():
+    data = moons(20)
+    states = []
+    for engine in ("compiled", "eager"):
+        model = MLP(2, [4, 1], "tanh", rng=3)
+        adam = Adam(model.parameters(), 0.01)
+        for epochs in (2, 3):
+            fit(model, data.inputs, data.targets, binary_cross_entropy, optimizer=adam, epochs=epochs, progress=False,
+                engine=engine)  # fmt: skip
+        assert adam.steps == 5
+        states.append((adam.state, model.state_dict()))
+    np.testing.assert_allclose(states[0][0], states[1][0], rtol=1e-8, atol=1e-12)
+    assert states[0][1] == pytest.approx(states[1][1], rel=CLOSE)
+
+
+# ── Numbers that are not finite ──────────────────────────────────────────────────────────────────
+
+
+class Scale(Module):
+    def __init__(self, w=1.0):
+        self.w = Value(w)
+
+    def __call__(self, x):
+        return self.w * x
+
+
+FAILING = {
+    "at the first batch": {"inputs": [1.0, math.nan], "targets": [1.0, 1.0], "loss": squared_error},
+    "after a step": {"inputs": [0.0, 1.0], "targets": [1.0, 0.0], "loss": lambda p, t: 2 * log(p + t), "rate": 2.0},
+    "after many steps": {"inputs": [1.0] * 8, "targets": [0.0] * 8, "loss": squared_error, "rate": 1e3, "epochs": 300},
+    "a gradient": {"w": 0.0, "inputs": [1.0], "targets": [0.0], "loss": lambda p, t: p.sqrt()},
+    "in the validation": {
+        "inputs": [1.0], "targets": [0.0], "loss": squared_error, "validation": ([math.nan], [0.0]),
+    },
+    "in a later validation": {
+        "w": 0.0, "inputs": [1.0], "targets": [2.0], "loss": squared_error, "validation": ([1e200], [0.0]), "rate": 0.25,
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("batch_size", [None, 1, 3])
+@pytest.mark.parametrize("metric", [None, lambda p, t: 1.0])
+@pytest.mark.parametrize("name", FAILING)
+@pytest.mark.parametrize("kind", [SGD, OwnStep])
+def test_failures_are_the_same(name, batch_size, metric, kind):
+    outcomes = []
+    for engine in ("compiled", "eager"):
+        options = dict(FAILING[name])
+        model = Scale(options.pop("w", 1.0))
+        optimizer = kind(model.parameters(), options.pop("rate", 0.1), momentum=0.5)
+        with pytest.raises(FloatingPointError) as caught:
+            fit(model, **{"epochs": 5, **options}, optimizer=optimizer, batch_size=batch_size, metric=metric,
+                progress=False, engine=engine)  # fmt: skip
+        error = caught.value
+        where = (error.epoch, error.observation, error.node.op) if isinstance(error, NonFiniteLossError) else None
+        outcomes.append((type(error), where, str(error), optimizer.steps, model.w.data))
+    assert outcomes[0][:2] == outcomes[1][:2]
+    assert outcomes[0][3] == outcomes[1][3]
+    assert outcomes[0][4] == pytest.approx(outcomes[1][4], rel=1e-9, nan_ok=True)
+    if math.isfinite(outcomes[1][4]) and "many" not in name:
+        assert outcomes[0][2] == outcomes[1][2]
+
+
+# ── Which engine runs ────────────────────────────────────────────────────────────────────────────
+
+
+def run(model=None, loss=squared_error, inputs=((1.0, 2.0), (2.0, 1.0)), targets=(1.0, 0.0), **options):
+    model = model or MLP(2, [2, 1], rng=1)
+    options = {"optimizer": SGD(model.parameters(), 0.01), "epochs": 2, "progress": False, **options}
+    return fit(model, inputs, targets, loss, **options)
+
+
+def test_the_compiled_engine_is_used_by_default_and_said_to_be():
+    history = run()
+    assert history.engine == "compiled"
+    assert repr(history).endswith(", compiled)")
+
+
+def test_the_progress_bar_names_the_engine(capsys):
+    run(progress=True)
+    assert "training, compiled" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("loss", "reason"),
+    [
+        (lambda p, t: (p - t) ** 2 * (1 + 0 * float(p.data)), "reading .data inside a compiled function"),
+        (lambda p, t: (p - t) ** 2 * np.random.default_rng().random(), "not deterministic"),
+    ],
+)
+def test_what_cannot_be_compiled_runs_eagerly_and_says_why(loss, reason):
+    history = run(loss=loss)
+    assert history.engine == "eager"
+    assert reason in history.engine_reason
+    assert f", eager, since {history.engine_reason}"[:40] in repr(history)
+    with pytest.raises((TypeError, ValueError), match=reason):
+        run(loss=loss, engine="compiled")
+
+
+def test_observations_that_are_no_arrays_run_eagerly():
+    class Named(Scale):
+        def __call__(self, x):
+            return self.w * x["a"]
+
+    history = run(Named(), inputs=[{"a": 1.0}, {"a": 2.0}])
+    assert (history.engine, history.epochs) == ("eager", 2)
+
+
+def test_a_loss_of_too_many_branches_runs_eagerly():
+    def steps(p, t):
+        while p > 0:
+            p = p - 1
+        return (p - t) ** 2
+
+    with pytest.warns(RuntimeWarning, match="more than 32 ways"):
+        history = run(Scale(), steps, inputs=[float(x) for x in range(50)], targets=[0.0] * 50)
+    assert history.engine_reason == "RuntimeError: the loss branches in more than 32 ways"
+
+
+def test_branches_on_parameters_give_the_same_model():
+    def huber(p, t):
+        error = p - t
+        return error * error if abs(error) < 0.5 else abs(error) - 0.25
+
+    x = np.linspace(-2, 2, 30)
+    runs = both(Scale, x, 3 * x, huber, lambda p: SGD(p, 0.1), batch_size=4, epochs=20)
+    check_same(runs)
+
+
+def test_an_unknown_engine_is_refused():
+    with pytest.raises(ValueError, match="engine must be 'auto', 'compiled' or 'eager', not 'gpu'"):
+        run(engine="gpu")
+
+
+def test_a_loss_that_fails_only_later_is_run_eagerly_there():
+    def loss(p, t):
+        return (p - t) ** 2 if p < 1.5 else (p - t) ** 2 * (1 + 0 * p.data)
+
+    runs = []
+    for engine in ("auto", "eager"):
+        model = Scale(0.0)
+        runs.append((model, run(model, loss, inputs=[1.0], targets=[2.0], epochs=30, engine=engine,
+                                optimizer=SGD(model.parameters(), 0.1))))  # fmt: skip
+    check_same(runs)
+
+
+def test_an_interrupted_run_leaves_the_parameters_of_its_last_step():
+    model = Scale(0.0)
+    seen = []
+
+    def metric(prediction, target):
+        seen.append(prediction.data)
+        if len(seen) == 4:
+            raise KeyboardInterrupt
+        return 1.0
+
+    with pytest.raises(KeyboardInterrupt):
+        run(model, inputs=[1.0], targets=[2.0], metric=metric, epochs=9, optimizer=SGD(model.parameters(), 0.1))
+    assert model.w.data != 0.0
+
+
+def test_batches_of_one_cost_no_python_for_each():
+    data = moons(2000)
+    model = MLP(2, [4, 1], rng=1)
+    start = time.perf_counter()
+    fit(model, data.inputs, data.targets, binary_cross_entropy, optimizer=SGD(model.parameters(), 0.01), epochs=1,
+        batch_size=1, progress=False)  # fmt: skip
+    assert time.perf_counter() - start < 20
