@@ -1,38 +1,59 @@
+import inspect
+import math
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
-from autodiff import OPERATIONS, Value, dot, select, total
+from autodiff import OPERATIONS, Value, dot, operation, select, sqrt, total
 from autodiff.checking.strategies import TRUNK, draw_graphs
+from autodiff.operations import BUILT_IN, DETACHED, lookup
+from autodiff.tape.backends import prepare
+from autodiff.tape.flatten import flatten
+from autodiff.tape.lowering import PASSES, lower
+from autodiff.tape.numpy_backend import NumpyRunner
+from autodiff.tape.program import Instruction, assemble
 from tests.tape.programs import eager, network, program_of
 
 pytest.importorskip("numba", reason="the native backend needs numba")
 
-from autodiff.tape.backends import prepare
-from autodiff.tape.native import NativeRunner
+from autodiff.tape.native import NativeRunner, NotCompilable, cache
+from autodiff.tape.native.rules import rule_program
 
-ROWS = [row for row in OPERATIONS.values() if row.arity is not None]
+ROWS = [row for row in OPERATIONS.values() if row.arity is not None and row.name in BUILT_IN]
 RNG = np.random.default_rng(0)
+SUMMED = 1e-12
+"""How far, relatively, sums over observations that are taken in another order may be apart: far more than is seen."""
 
 
 def same(left, right):
     return np.array_equal(np.asarray(left), np.asarray(right), equal_nan=True)
 
 
-def check(function, parameters, inputs):
+def check(function, parameters, inputs, passes=()):
     """Values and gradients of the inputs to the last bit; those of the parameters up to the order of their sum."""
-    runner = NativeRunner(program_of(function, [*parameters, *inputs[0]], len(parameters)))
+    program = lower(program_of(function, [*parameters, *inputs[0]], len(parameters)), passes)
+    runner = NativeRunner(program)
     values, gradient, input_gradient = runner.gradient(np.array(parameters), inputs, wrt_inputs=True)
     expected, expected_gradient, expected_input_gradient = eager(function, parameters, inputs)
     assert same(values, expected)
     assert same(runner.values(np.array(parameters), inputs)[:, 0], expected)
     assert same(input_gradient, expected_input_gradient)
-    assert np.allclose(gradient, expected_gradient, rtol=1e-12, atol=1e-12, equal_nan=True)
+    assert np.allclose(gradient, expected_gradient, rtol=SUMMED, atol=SUMMED, equal_nan=True)
+    if len(inputs) == 1:
+        assert same(runner.gradient(np.array(parameters), inputs)[1], gradient)
 
 
 def points(row, observations):
-    """Numbers from the row's domain, then its singular points."""
+    """Numbers from the row's domain, then its singular points, then zeros, infinities and nan."""
     drawn = [RNG.uniform(low, high, observations) for low, high in row.domain]
-    return np.concatenate([np.column_stack(drawn), *(np.array([point]) for point in row.pinned)])
+    extremes = [np.full(row.arity, number) for number in (0.0, -0.0, math.inf, -math.inf, math.nan, 1e308, 5e-324)]
+    return np.array([*np.column_stack(drawn), *row.pinned, *extremes])
+
+
+# ── Operations ───────────────────────────────────────────────────────────────────────────────────
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
@@ -46,9 +67,339 @@ def test_a_row_of_one_observation_is_what_eager_makes_of_it(row):
         check(row, [], point[None])
 
 
+@pytest.mark.parametrize("wild", [False, True])
 @pytest.mark.parametrize("parameters", [0, 1])
-def test_random_graphs_are_what_eager_makes_of_them(parameters):
-    for graph in draw_graphs(seed=3, count=6, operations=TRUNK, min_size=20, wild=True):
+def test_random_graphs_are_what_eager_makes_of_them(parameters, wild):
+    for graph in draw_graphs(seed=3, count=25, operations=TRUNK, min_size=20, wild=wild):
         parameters = min(parameters, len(graph.inputs) - 1)
-        inputs = np.array(graph.inputs[parameters:]) + np.vstack([np.zeros(3), RNG.normal(size=(9, 3))])[:, : len(graph.inputs) - parameters]
-        check(graph, graph.inputs[:parameters], inputs)
+        moved = RNG.normal(size=(10, len(graph.inputs) - parameters)) * np.r_[0.0, np.ones(9)][:, None]
+        check(graph, graph.inputs[:parameters], np.array(graph.inputs[parameters:]) + moved)
+
+
+VARIADIC = {
+    "dot of parameters and inputs": lambda a, b, c, x, y, z: dot([a, b, c], [x, y, z]),
+    "dot with the inputs on the left": lambda a, b, c, x, y, z: dot([x, b, z], [a, y, c]),
+    "dot with a bias": lambda a, b, c, x, y, z: (dot([a, b], [x, z]) + c) * y,
+    "dot of inputs": lambda a, b, c, x, y, z: dot([x, y, z, x], [z, x, z, a]),
+    "dot that takes an input twice": lambda a, b, c, x, y, z: dot([a, b, c], [x, x, z]) * y,
+    "dot with constants": lambda a, b, c, x, y, z: dot([a, 2.0, c, 3.0], [x, y, 1.5, 0.5]) * z,
+    "dot of parameters": lambda a, b, c, x, y, z: dot([a, b, c], [b, b, c]) * dot([x, y], [y, z]),
+    "empty dot": lambda a, b, c, x, y, z: dot([], []) + a * x * y * z * b * c,
+    "total": lambda a, b, c, x, y, z: total([a, x, y, y, b, z, c]),
+    "a layer": lambda a, b, c, x, y, z: dot(
+        [a, b, c], [dot([a, b, c], [x, y, z]).tanh(), dot([c, b, a], [x, y, z]).tanh(), dot([b, a, c], [x, y, z])]
+    ),
+    "a layer with another reader of its row in between": lambda a, b, c, x, y, z: (
+        (dot([a, b], [x * y, z]).sin() + ((x * y).exp() + dot([b, c], [x * y, z])) * 0.1)
+    ),
+    "a residual": lambda a, b, c, x, y, z: total([(dot([a, b, c], [x, y, z]) + x) * y, z]),
+}
+
+
+@pytest.mark.parametrize("passes", [(), PASSES], ids=["as recorded", "lowered"])
+@pytest.mark.parametrize("observations", [1, 2, 9])
+@pytest.mark.parametrize("function", VARIADIC.values(), ids=VARIADIC)
+def test_sums_are_what_eager_makes_of_them(function, observations, passes):
+    inputs = RNG.normal(size=(observations, 3))
+    check(function, [0.3, -1.7, 0.9], inputs, passes)
+
+
+@pytest.mark.parametrize("observations", [1, 7])
+@pytest.mark.parametrize("sizes", [[1, 1], [3, 8, 1], [9, 17, 8, 1], [16, 24, 7, 2, 1]])
+def test_networks_are_what_eager_makes_of_them(sizes, observations):
+    program, theta, model = network(sizes, activation="tanh")
+    X = RNG.normal(size=(observations, sizes[0] + 1))
+    values, gradient, _ = NativeRunner(lower(program)).gradient(theta, X)
+    for row, value in zip(X, values):
+        loss = (1 - row[-1] * model(row[:-1])).relu()
+        loss.backward()
+        assert loss.data == value
+    expected = [parameter.grad for parameter in model.parameters()]
+    if observations == 1:
+        assert same(gradient, expected)
+    assert np.allclose(gradient, expected, rtol=SUMMED, atol=SUMMED)
+
+
+@pytest.mark.parametrize("rows_are_parameters", [True, False])
+def test_select_takes_the_row_of_each_observation(rows_are_parameters):
+    def function(a, b, c, x):
+        rows = [a, b, 5.0, c] if rows_are_parameters else [a * x, b, x, c]
+        return select(rows, index) * x
+
+    index = Value(1.0)
+    leaves = [Value(number) for number in (0.5, -1.5, 2.5, 3.5)]
+    program = flatten(function(*leaves), inputs=[leaves[3], index], parameters=leaves[:3])[0]
+    inputs = np.array([[2.0, 3.0], [1.0, 0.0], [4.0, 2.0], [3.0, 1.0], [5.0, 3.0]])
+    native, numpy = (runner.gradient(np.array([0.5, -1.5, 2.5]), inputs, wrt_inputs=True) for runner in (
+        NativeRunner(program), NumpyRunner(program)
+    ))  # fmt: skip
+    for left, right in zip(native, numpy):
+        assert same(left, right)
+
+
+def test_nothing_flows_through_a_detached_number():
+    program = assemble(
+        [], ["w"], ["x"],
+        [Instruction(DETACHED, (0,)), Instruction(DETACHED, (1,)), Instruction(lookup("dot"), (2, 0, 1, 3))], [4],
+    )  # fmt: skip
+    gradients = NativeRunner(program).gradient(np.array([3.0]), np.array([[2.0]]), wrt_inputs=True)
+    assert [each.tolist() for each in gradients] == [[12.0], [2.0], [[3.0]]]
+
+
+@pytest.mark.parametrize("observations", [1, 9])
+def test_nothing_flows_through_a_zero_where_the_other_factor_is_infinite(observations):
+    inputs = np.array([[0.0, 1.0, 2.0]] * observations)
+    check(lambda a, b, c, x, y, z: dot([a, b], [x.sqrt(), y]) * 0.0 + z * c, [0.5, 1.0, 2.0], inputs)
+    check(lambda a, b, c, x, y, z: dot([a, 0.0, c], [y, x.log(), z]), [0.5, 1.0, 2.0], inputs)
+    check(lambda a, b, c, x, y, z: dot([x.sqrt(), a], [b - b, c]) + y * z, [0.5, 1.0, 2.0], inputs)
+
+
+def test_the_output_may_be_any_slot():
+    for slot, expected in enumerate(([2.5, 2.5], [3.0, 3.0], [7.0, 8.0])):
+        program = assemble([2.5], ["w"], ["x"], [], [slot])
+        values, gradient, input_gradient = NativeRunner(program).gradient(
+            np.array([3.0]), np.array([[7.0], [8.0]]), np.array([10.0, 100.0]), wrt_inputs=True
+        )
+        assert values.tolist() == expected
+        assert gradient.tolist() == [110.0 * (slot == 1)]
+        assert input_gradient.tolist() == [[10.0 * (slot == 2)], [100.0 * (slot == 2)]]
+
+
+# ── An operation of the user's own ───────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def own():
+    """Declares operations, and forgets them after the test."""
+    declared = set()
+
+    def declare(name, *rules, **row):
+        declared.add(name)
+        return operation(name, *rules, **row)
+
+    yield declare
+    for name in declared:
+        OPERATIONS.pop(name)
+
+
+def test_a_users_operation_runs_as_it_is_written(own):
+    cube = own("native_cube", lambda x: x**3 if x > 0 else 2 * x, lambda x, y: 3 * x**2 if x > 0 else 2.0)
+    check(lambda w, x: cube(w * x), [1.5], RNG.normal(size=(9, 1)))
+
+
+def test_a_users_operation_may_call_functions_of_math(own):
+    angle = own("native_angle", lambda x: 2 * math.atan(math.tanh(x / 2)), lambda x, y: 1 / math.cosh(x))
+    check(lambda w, x: angle(w * x) * angle(x), [1.5], RNG.normal(size=(9, 1)))
+
+
+def test_an_operation_that_is_replaced_is_another_one(own):
+    for factor in (2.0, 3.0):
+        row = own("native_times", lambda x: math.fabs(x) * factor, lambda x, y: factor, replace=factor == 3.0)
+        check(lambda w, x: row(w * x), [1.5], np.ones((3, 1)))
+
+
+def test_an_operation_without_machine_code_runs_on_numpy_and_says_so(own):
+    odd = own("native_odd", lambda x: float(str(float(x))), lambda x, y: 1.0)
+    program = program_of(odd, [0.5])
+    with pytest.raises(NotCompilable, match="numba cannot compile the operation 'native_odd'"):
+        prepare(program, "native")
+    with pytest.warns(RuntimeWarning, match="the NumPy backend runs this program: .*'native_odd'"):
+        assert isinstance(prepare(program), NumpyRunner)
+
+
+def test_a_variadic_operation_of_the_user_has_no_machine_code(own):
+    product = own("native_product", lambda *xs: math.prod(xs), lambda xs, y: [y / x for x in xs], variadic=True)
+    with pytest.raises(NotCompilable, match="'native_product' takes any number of operands"):
+        NativeRunner(program_of(lambda x, y: product(x, y), [1.0, 2.0]))
+
+
+# ── Observations: how many, how they are cut, over how many threads ──────────────────────────────
+
+
+@pytest.mark.parametrize("observations", [0, 1, 2, 7, 8, 9, 127, 128, 129, 256, 257, 1000])
+def test_any_number_of_observations(observations):
+    program, theta, _ = network([2, 9, 1])
+    X = RNG.normal(size=(observations, 3))
+    weights = RNG.normal(size=observations)
+    native, numpy = (kind(program).gradient(theta, X, weights, wrt_inputs=True) for kind in (NativeRunner, NumpyRunner))
+    assert same(native[0], numpy[0])
+    assert same(native[2], numpy[2])
+    assert np.allclose(native[1], numpy[1], rtol=SUMMED, atol=SUMMED)
+    assert same(NativeRunner(program).values(theta, X)[:, 0], numpy[0])
+
+
+def test_threads_give_the_same_bits():
+    program, theta, _ = network([2, 9, 1])
+    X = RNG.normal(size=(10_000, 3))
+    alone, *others = (NativeRunner(program, threads).gradient(theta, X, wrt_inputs=True) for threads in (1, 2, 5))
+    for other in others:
+        assert all(map(same, alone, other))
+    assert same(NativeRunner(program, 3).values(theta, X), NativeRunner(program).values(theta, X))
+
+
+def test_one_runner_serves_several_threads():
+    from concurrent.futures import ThreadPoolExecutor
+
+    program, theta, _ = network([2, 9, 1])
+    runner = NativeRunner(program)
+    batches = [RNG.normal(size=(size, 3)) for size in (1, 50, 3000, 700) * 5]
+    expected = [runner.gradient(theta, batch) for batch in batches]
+    with ThreadPoolExecutor(4) as pool:
+        for left, right in zip(expected, pool.map(lambda batch: runner.gradient(theta, batch), batches)):
+            assert all(map(same, left[:2], right[:2]))
+
+
+def test_there_is_at_least_one_thread():
+    with pytest.raises(ValueError, match="threads must be at least 1, not 0"):
+        NativeRunner(network([1, 1])[0], threads=0)
+
+
+@pytest.mark.parametrize("layout", [np.asfortranarray, lambda X: X.astype(np.float32), lambda X: np.repeat(X, 2, 1)[:, ::2]])
+def test_inputs_of_any_layout(layout):
+    program, theta, _ = network([2, 9, 1])
+    X = RNG.normal(size=(5000, 3)).astype(np.float32).astype(np.float64)
+    runner = NativeRunner(program)
+    for left, right in zip(runner.gradient(theta, X)[:2], runner.gradient(theta, layout(X))[:2]):
+        assert same(left, right)
+
+
+# ── Descent ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def momentum(gradient, rate, step, velocity):
+    velocity = 0.9 * velocity + gradient
+    return -rate * velocity, velocity
+
+
+def adam(gradient, rate, step, first, second):
+    first = 0.9 * first + (1 - 0.9) * gradient
+    second = 0.999 * second + (1 - 0.999) * gradient * gradient
+    return -rate * (first / (1 - 0.9**step)) / (sqrt(second / (1 - 0.999**step)) + 1e-8), first, second
+
+
+def clipped(gradient, rate, step):
+    return [-rate * (0.01 if gradient > 0.01 else gradient if gradient >= -0.01 else -0.01)]
+
+
+def plain(rule, runner, theta, states, X, order, starts, rates, first_step):
+    """The same descent as a loop over floats."""
+    theta, state, errors = theta.copy(), np.zeros((states, len(theta))), []
+    for step, (first, last, rate) in enumerate(zip(starts, starts[1:], rates.tolist()), first_step):
+        values, gradient, _ = runner.gradient(theta, X[order[first:last]])
+        errors += [*values]
+        for at, slope in enumerate((gradient / (last - first)).tolist()):
+            move, *state[:, at] = rule(slope, rate, step, *state[:, at].tolist())
+            theta[at] += move
+    return theta, state, errors
+
+
+@pytest.mark.parametrize("batch", [1, 5, 40])
+@pytest.mark.parametrize("rule", [momentum, adam, clipped], ids=lambda rule: rule.__name__)
+def test_descent_is_that_of_a_plain_loop(rule, batch):
+    program, theta, _ = network([2, 9, 1], activation="tanh")
+    runner, states = NativeRunner(program), len(inspect.signature(rule).parameters) - 3
+    X = RNG.normal(size=(40, 3))
+    order = np.concatenate([RNG.permutation(40) for _ in range(3)])
+    starts = np.append(np.arange(0, 120, batch), 120)
+    rates = np.linspace(0.1, 0.01, len(starts) - 1)
+    moved, state = theta.copy(), np.zeros((states, len(theta)))
+    errors, steps = runner.descend(moved, state, X, order, starts, rates, 4, rule)
+    expected = plain(rule, runner, theta, states, X, order, starts, rates, 4)
+    assert steps == len(rates)
+    assert same(moved, expected[0])
+    assert same(state, expected[1])
+    assert same(errors, expected[2])
+
+
+def test_descent_stops_before_a_step_that_is_not_finite():
+    program = program_of(lambda w, x: (w * x).log(), [1.0, 1.0], 1)
+    w, nothing = np.array([1.0]), np.empty((0, 1))
+    X = np.array([[1.0], [2.0], [-1.0], [1.0]])
+    errors, steps = NativeRunner(program).descend(
+        w, nothing, X, np.arange(4), np.arange(5), np.full(4, 0.125), 1, lambda gradient, rate, step: [-rate * gradient]
+    )
+    assert steps == 2
+    assert w[0] == 1.0 - 0.125 - 0.125 / 0.875
+    assert np.isnan(errors).tolist() == [False, False, True, True]
+
+
+def test_a_rule_that_asks_for_numbers_is_refused():
+    with pytest.raises(TypeError, match="must be written with arithmetic"):
+        rule_program(lambda gradient, rate, step: [math.exp(gradient)], 0)
+
+
+# ── Machine code on disk ─────────────────────────────────────────────────────────────────────────
+
+SCRIPT = """
+import time, numpy as np
+from autodiff import lookup
+from autodiff.tape.backends import prepare
+from autodiff.tape.program import Instruction, assemble
+from numba.core import event
+program = assemble([], ["w"], ["x"], [Instruction(lookup("multiply"), (0, 1)), Instruction(lookup("sin"), (2,))], [3])
+with event.install_recorder("numba:compile") as recorder:
+    print(prepare(program, "native").gradient(np.array([0.5]), np.array([[0.0], [0.0]])))
+print(len(recorder.buffer) > 0)
+"""
+
+
+def run(folder, **environment):
+    answer = subprocess.run(
+        [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True,
+        env={**os.environ, "AUTODIFF_CACHE": str(folder), **environment},
+    )  # fmt: skip
+    return answer.stdout.split("\n")[:2]
+
+
+RESULT = "(array([0., 0.]), array([0.]), None)"
+
+
+def test_a_second_process_finds_the_machine_code(tmp_path):
+    assert run(tmp_path / "new") == [RESULT, "True"]
+    assert run(tmp_path / "new") == [RESULT, "False"]
+
+
+def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("", encoding="utf-8")
+    assert run(file / "folder") == [RESULT, "True"]
+
+
+@pytest.mark.parametrize(
+    ("platform", "environment", "expected"),
+    [
+        ("linux", {"XDG_CACHE_HOME": "caches"}, "caches/autodiff"),
+        ("win32", {"LOCALAPPDATA": "local"}, "local/autodiff"),
+        ("linux", {}, "home/.cache/autodiff"),
+        ("darwin", {}, "home/Library/Caches/autodiff"),
+        ("win32", {}, "home/AppData/Local/autodiff"),
+        ("win32", {"AUTODIFF_CACHE": "own"}, "own"),
+    ],
+)
+def test_the_folder_is_that_of_the_platform(monkeypatch, platform, environment, expected):
+    for name in ("AUTODIFF_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(cache.Path, "home", lambda: cache.Path("home"))
+    assert cache.folder().as_posix() == expected
+
+
+WITHOUT_NUMBA = """
+import sys
+sys.modules["numba"] = None
+from autodiff.tape.backends import prepare
+from autodiff.tape.program import assemble
+program = assemble([], [], ["x"], [], [0])
+print(type(prepare(program)).__name__)
+try:
+    prepare(program, "native")
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_without_numba_numpy_runs_and_the_native_backend_names_what_is_missing():
+    answer = subprocess.run([sys.executable, "-c", WITHOUT_NUMBA], capture_output=True, text=True, check=True)
+    assert answer.stdout.split("\n")[:2] == ["NumpyRunner", "the native backend needs numba: pip install numba"]

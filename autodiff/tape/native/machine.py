@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-try:
-    from numba import cfunc, njit, types
-    from numba.core.extending import intrinsic, models, register_model
-except ImportError as error:
-    raise ImportError("the native backend needs numba: pip install numba") from error
 from llvmlite import ir
+from numba import cfunc, njit, types
+from numba.core.extending import intrinsic, models, register_model
 
 Function = Callable[..., Any]
 OPTIONS = {"nogil": True, "error_model": "numpy"}

@@ -30,7 +30,7 @@ def rule_program(rule: Callable[..., Sequence[Any]], states: int) -> Program:
     >>> print(rule_program(lambda gradient, rate, step, velocity: (-rate * (0.9 * velocity), 0.9 * velocity), 1))
     parameters  rate, step
     inputs      gradient, state 0
-      v5 = -rate
+      v5 = negative(rate)
       v6 = 0.9 * state 0
       v7 = v5 * v6
     outputs     v7, v6
