@@ -13,7 +13,8 @@ pytest.importorskip("sklearn", reason="the iris data comes with scikit-learn: pi
 BITS = 1e-13  # JavaScript's tanh may differ from C's in the last bits
 PROJECTOR = (1920, 1080)
 CHAPTERS = ("error", "loss", "mountain", "descent", "backward")
-SETTLED = "return new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+SETTLED = """return new Promise((done) =>
+  requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))"""
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +38,17 @@ def settle(lesson):
 
 
 def pictures(lesson):
-    """Every picture on the page, by name: SVG as text, canvas as data."""
-    return lesson.run(
-        """const svgs = ["line", "network", "graph"].map((id) => [id, document.getElementById(id).outerHTML]);
-        const all = [...document.querySelectorAll("canvas")];
-        const canvases = all.map((canvas, at) => [canvas.id || canvas.className + at, canvas.toDataURL()]);
-        return Object.fromEntries([...svgs, ...canvases]);"""
+    """Every picture on the page, by name: SVG as text, canvas as data once it is on the screen."""
+    found = lesson.run(
+        """const ids = ["line", "network", "graph"];
+        return Object.fromEntries(ids.map((id) => [id, document.getElementById(id).outerHTML]));"""
     )
+    for place, canvas in enumerate(lesson.driver.find_elements("css selector", "canvas")):
+        lesson.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", canvas)
+        settle(lesson)
+        name = canvas.get_attribute("id") or f"{canvas.get_attribute('class')}{place}"
+        found[name] = lesson.run("return arguments[0].toDataURL()", canvas)
+    return found
 
 
 def click(lesson, selector):
@@ -193,6 +198,7 @@ def test_the_mountain_is_turned_by_keys_and_by_dragging_and_the_map_stays(lesson
     view.send_keys("\ue014")  # the right arrow key
     settle(lesson)
     turned = pictures(lesson)
+    lesson.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", view)
     ActionChains(lesson.driver).drag_and_drop_by_offset(view, 60, 20).perform()
     settle(lesson)
     dragged = pictures(lesson)

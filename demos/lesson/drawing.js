@@ -11,11 +11,17 @@ function number(value, decimals = 2) {
   return /^-?[0.,]+$/.test(text) ? text.replace("-", "") : text.replace("-", "−");
 }
 
-/** A colour of the style sheet as the canvas wants it, in the present theme. */
+const colours = new Map();
+
+/** A colour of the style sheet as the canvas wants it, in the present theme; `colours` is emptied when that changes. */
 function colour(name) {
-  const probe = (colour.probe ??= document.body.appendChild(Object.assign(document.createElement("i"), { hidden: true })));
-  probe.style.color = `var(--${name})`;
-  return getComputedStyle(probe).color;
+  if (!colours.has(name)) {
+    const probe = document.body.appendChild(Object.assign(document.createElement("i"), { hidden: true }));
+    probe.style.color = `var(--${name})`;
+    colours.set(name, getComputedStyle(probe).color);
+    probe.remove();
+  }
+  return colours.get(name);
 }
 
 // Viridis (van der Walt and Smith 2015, matplotlib), in eleven steps: even for every colour vision, and in grey.

@@ -1,6 +1,7 @@
 // The mountain in 3-D, painted from far to near, and its map.
 
 const MESH = 6;
+const LABELS = 0.22; // room for the ticks under the ground, in units of half a side
 const span = (axis) => axis[axis.length - 1] - axis[0];
 const onMap = ([x, y]) => x >= plane.xs[0] && x <= plane.xs.at(-1) && y >= plane.ys[0] && y <= plane.ys.at(-1);
 
@@ -37,8 +38,8 @@ class View {
     const { context, width, height, size, font } = prepared(this.canvas);
     const [cos, sin, tilt, lift] = [Math.cos(this.azimuth), Math.sin(this.azimuth), Math.sin(this.elevation), Math.cos(this.elevation)];
     const [ground, peak] = [-0.6, 1.05];
-    const scale = Math.min(width / 2.95, height / (3.05 * tilt + (peak - ground) * lift));
-    const middle = [width / 2, height * 0.5 + (scale * lift * (ground + peak)) / 2];
+    const scale = Math.min(width / 2.95, height / (2 * Math.SQRT2 * tilt + (peak - ground) * lift + LABELS + 0.08));
+    const middle = [width / 2, height / 2 + (scale * (lift * (ground + peak) - LABELS)) / 2];
     /** Plane coordinates and a height from 0 to 1, or the ground's, on the screen. */
     const screen = (x, y, z) => {
       const [across, along] = [(2 * (x - plane.xs[0])) / span(plane.xs) - 1, (2 * (y - plane.ys[0])) / span(plane.ys) - 1];
@@ -238,7 +239,7 @@ class Chart {
       const length = Math.hypot(...gradient);
       const reach = Math.min(side * 0.32, side * (0.1 + 0.025 * length)) / (length || 1);
       const [x, y] = screen(point);
-      for (const [sign, fill] of [[1, "#fff"], [-1, colour("error")]]) {
+      for (const [sign, fill] of [[-1, "#fff"], [1, colour("error")]]) {
         if (!length) break;
         context.strokeStyle = context.fillStyle = fill;
         context.lineWidth = 3.5;

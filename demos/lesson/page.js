@@ -6,6 +6,7 @@ const shown = (name) => $(`[data-show="${name}"]`);
 const settings = ["first", "second", "valley"].map((name) => [name, lesson.settings[name]]);
 const PLANE_NAMES = [lesson.weights[0].name, lesson.weights[1].name];
 const MAX_STEPS = 500;
+const NEAR = 200;
 
 const state = {
   weights: [...lesson.settings.first],
@@ -19,6 +20,7 @@ const state = {
   running: false,
   playing: null,
   stopped: false,
+  printing: false,
 };
 let land = null;
 const graph = new Graph($("#graph"));
@@ -95,6 +97,7 @@ function changed() {
 }
 
 function draw() {
+  colours.clear();
   const results = flowers.map((flower) => forward(state.weights, inputsOf(flower)));
   const total = loss(state.weights, smooth(state.kind));
   shown("sum").textContent = number(loss(state.weights, state.kind), state.kind === "rounded" ? 0 : 2);
@@ -173,17 +176,22 @@ function drawTable(results) {
   $("#table").replaceChildren(top, body);
 }
 
+/** Whether a canvas is on the screen or nearly: painting the others would cost time on every move of a slider. */
+function isNear(canvas) {
+  const { top, bottom } = canvas.getBoundingClientRect();
+  return state.printing || (bottom > -NEAR && top < innerHeight + NEAR);
+}
+
 function drawMountains(total) {
   land ??= terrain(heights(state.weights, state.kind), state.logarithmic);
   const point = state.weights.slice(0, 2);
   const slope = gradient(state.weights, state.kind).slice(0, 2);
   const marks = settings.map(([name, setting], place) => ({ name: ["1", "2", "3"][place], point: setting.slice(0, 2) }));
   const scene = { land, point, path: [], names: PLANE_NAMES, marks, heightName: texts[`mountain.${state.kind}`] };
-  views[0].draw(scene);
-  charts[0].draw(scene);
   const walked = { ...scene, path: state.path, marks: [] };
-  views[1].draw(walked);
-  charts[1].draw({ ...walked, gradient: slope });
+  const scenes = [scene, walked];
+  for (const [place, view] of views.entries()) if (isNear(view.canvas)) view.draw(scenes[place]);
+  for (const [place, chart] of charts.entries()) if (isNear(chart.canvas)) chart.draw({ ...scenes[place], gradient: place ? slope : null });
   shown("height").textContent = number(loss(state.weights, state.kind), state.kind === "rounded" ? 0 : 2);
   shown("lowest").textContent = number(land.lowest, state.kind === "rounded" ? 0 : 2);
   shown("kind-note").textContent = texts[`mountain.note.${state.kind}`];
@@ -360,9 +368,11 @@ let screenTheme;
 addEventListener("beforeprint", () => {
   screenTheme = document.documentElement.dataset.theme;
   document.documentElement.dataset.theme = "light";
+  state.printing = true;
   draw();
 });
 addEventListener("afterprint", () => {
+  state.printing = false;
   if (screenTheme) document.documentElement.dataset.theme = screenTheme;
   else delete document.documentElement.dataset.theme;
   changed();
@@ -383,5 +393,7 @@ const chapters = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "-45% 0px -50% 0px" });
 for (const section of $$("main section")) chapters.observe(section);
+const canvases = new IntersectionObserver(changed, { rootMargin: `${NEAR}px 0px` });
+for (const canvas of $$("canvas")) canvases.observe(canvas);
 new ResizeObserver(changed).observe(document.body);
 restartHere();
