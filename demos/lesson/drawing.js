@@ -52,6 +52,7 @@ function prepared(canvas) {
   context.setTransform(ratio, 0, 0, ratio, 0, 0);
   context.clearRect(0, 0, width, height);
   context.lineJoin = context.lineCap = "round";
+  context.textBaseline = "middle";
   const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
   return { context, width, height, size, font: `${size * 0.9}px system-ui, sans-serif` };
 }

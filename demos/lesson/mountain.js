@@ -117,7 +117,6 @@ class View {
     context.font = font;
     context.fillStyle = colour("ink");
     context.textAlign = "center";
-    context.textBaseline = "middle";
     const middleY = (ys[0] + ys.at(-1)) / 2;
     const middleX = (xs[0] + xs.at(-1)) / 2;
     const edgeX = cos > 0 ? ys[0] : ys.at(-1);
@@ -250,7 +249,6 @@ class Chart {
     context.restore();
     context.font = `${size * 0.75}px system-ui, sans-serif`;
     context.fillStyle = colour("quiet");
-    context.textBaseline = "middle";
     for (const tick of plane.ticks) {
       context.textAlign = "center";
       context.fillText(number(tick, 0), screen([tick, 0])[0], top + side + size * 0.6);

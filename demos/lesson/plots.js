@@ -25,7 +25,6 @@ function drawRose(canvas, measured, gradient) {
   context.lineWidth = 4;
   if (length) arrow(context, [x, y], [x + gradient[0] * scale, y - gradient[1] * scale], size * 0.9);
   context.font = font;
-  context.textBaseline = "middle";
   context.textAlign = "left";
   for (const [place, [name, key]] of [["species-2", "descent.up"], ["species-1", "descent.down"], ["error", "descent.gradient"]].entries()) {
     context.fillStyle = colour(name);
@@ -43,7 +42,6 @@ function drawCurve(canvas, losses) {
   const steps = Math.max(losses.length - 1, 10);
   const screen = (loss, step) => [left + ((right - left) * step) / steps, bottom - ((bottom - top) * loss) / most];
   context.font = `${size * 0.75}px system-ui, sans-serif`;
-  context.textBaseline = "middle";
   for (let line = 0; line <= 4; line += 1) {
     const [, y] = screen((most * line) / 4, 0);
     context.strokeStyle = colour("line");
