@@ -84,11 +84,11 @@ def table(lesson):
 def test_the_table_on_the_page_is_the_lectures(lesson):
     rows = table(lesson)
     assert rows["Label"][:6] == list("112233")
-    assert rows["rounded"][:6] == list("122123")
+    assert rows["Prediction, rounded"][:6] == list("122123")
     assert rows["Error, rounded"] == ["0", "1", "0", "1", "1", "0", "3"]
     click(lesson, '[data-setting="second"]')
     rows = table(lesson)
-    assert rows["rounded"][:6] == list("112231")
+    assert rows["Prediction, rounded"][:6] == list("112231")
     assert rows["Error, rounded"] == ["0", "0", "0", "0", "0", "2", "2"]
 
 

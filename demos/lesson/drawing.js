@@ -5,7 +5,10 @@ const formats = new Map();
 /** A number with so many decimals, as the language writes it, with a true minus. */
 function number(value, decimals = 2) {
   if (!formats.has(decimals)) {
-    formats.set(decimals, new Intl.NumberFormat(lesson.language, { minimumFractionDigits: decimals, maximumFractionDigits: decimals }));
+    formats.set(
+      decimals,
+      new Intl.NumberFormat(lesson.language, { minimumFractionDigits: decimals, maximumFractionDigits: decimals }),
+    );
   }
   const text = formats.get(decimals).format(value);
   return /^-?[0.,]+$/.test(text) ? text.replace("-", "") : text.replace("-", "−");
@@ -26,8 +29,17 @@ function colour(name) {
 
 // Viridis (van der Walt and Smith 2015, matplotlib), in eleven steps: even for every colour vision, and in grey.
 const VIRIDIS = [
-  [68, 1, 84], [72, 36, 117], [65, 68, 135], [53, 95, 141], [42, 120, 142], [33, 145, 140],
-  [34, 168, 132], [68, 191, 112], [122, 209, 81], [189, 223, 38], [253, 231, 37],
+  [68, 1, 84],
+  [72, 36, 117],
+  [65, 68, 135],
+  [53, 95, 141],
+  [42, 120, 142],
+  [33, 145, 140],
+  [34, 168, 132],
+  [68, 191, 112],
+  [122, 209, 81],
+  [189, 223, 38],
+  [253, 231, 37],
 ];
 
 /** The colour of a height from 0 to 1, darkened or lightened by a light from 0 to 1 (½ leaves it). */
@@ -64,11 +76,18 @@ function polyline(context, points) {
 
 function arrow(context, [x, y], [toX, toY], head) {
   const angle = Math.atan2(toY - y, toX - x);
-  polyline(context, [[x, y], [toX - head * 0.8 * Math.cos(angle), toY - head * 0.8 * Math.sin(angle)]]);
+  polyline(context, [
+    [x, y],
+    [toX - head * 0.8 * Math.cos(angle), toY - head * 0.8 * Math.sin(angle)],
+  ]);
   context.stroke();
-  polyline(context, [0, 2.6, -2.6].map((turn) => [
-    toX + (turn ? head * Math.cos(angle + turn) : 0), toY + (turn ? head * Math.sin(angle + turn) : 0),
-  ]));
+  polyline(
+    context,
+    [0, 2.6, -2.6].map((turn) => [
+      toX + (turn ? head * Math.cos(angle + turn) : 0),
+      toY + (turn ? head * Math.sin(angle + turn) : 0),
+    ]),
+  );
   context.closePath();
   context.fill();
 }
@@ -78,7 +97,12 @@ function contour(grid, level) {
   const pieces = [];
   for (let row = 0; row + 1 < grid.length; row += 1) {
     for (let column = 0; column + 1 < grid[row].length; column += 1) {
-      const corners = [[column, row], [column + 1, row], [column + 1, row + 1], [column, row + 1]];
+      const corners = [
+        [column, row],
+        [column + 1, row],
+        [column + 1, row + 1],
+        [column, row + 1],
+      ];
       const crossings = [];
       corners.forEach(([x, y], place) => {
         const [toX, toY] = corners[(place + 1) % 4];

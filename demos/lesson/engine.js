@@ -42,7 +42,8 @@ const at = (weights, x, y) => [x, y, ...weights.slice(2)];
 /** The loss over the plane, row by row; Python's own where the other weights are those it was built with. */
 function heights(weights, kind) {
   const built = lesson.landscapes[kind];
-  if (built && weights.slice(2).every((weight, place) => weight === lesson.settings.first[2 + place])) return built.heights;
+  if (built && weights.slice(2).every((weight, place) => weight === lesson.settings.first[2 + place]))
+    return built.heights;
   return plane.ys.map((y) => plane.xs.map((x) => loss(at(weights, x, y), kind)));
 }
 

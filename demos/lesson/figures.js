@@ -16,10 +16,30 @@ function glyph(flower) {
   const sepal = flower.measures[0] * 2.4;
   const petal = 7 + flower.measures[1] * 2;
   const leaves = [0, 120, 240].flatMap((turn) => [
-    svg("ellipse", { cx: 0, cy: -12, rx: sepal, ry: 12, transform: `rotate(${turn})`, fill: colourName, opacity: 0.35 }),
-    svg("ellipse", { cx: 0, cy: -petal / 2 - 2, rx: 4.2, ry: petal / 2, transform: `rotate(${turn + 60})`, fill: colourName }),
+    svg("ellipse", {
+      cx: 0,
+      cy: -12,
+      rx: sepal,
+      ry: 12,
+      transform: `rotate(${turn})`,
+      fill: colourName,
+      opacity: 0.35,
+    }),
+    svg("ellipse", {
+      cx: 0,
+      cy: -petal / 2 - 2,
+      rx: 4.2,
+      ry: petal / 2,
+      transform: `rotate(${turn + 60})`,
+      fill: colourName,
+    }),
   ]);
-  return svg("svg", { viewBox: "-25 -25 50 50", "aria-hidden": "true" }, ...leaves, svg("circle", { r: 3.4, fill: "var(--card)", stroke: colourName, "stroke-width": 2 }));
+  return svg(
+    "svg",
+    { viewBox: "-25 -25 50 50", "aria-hidden": "true" },
+    ...leaves,
+    svg("circle", { r: 3.4, fill: "var(--card)", stroke: colourName, "stroke-width": 2 }),
+  );
 }
 
 /** Observation and prediction on the number line, and the error between them. */
@@ -28,19 +48,52 @@ function drawLine(line, label, prediction) {
   const [from, to] = [Math.min(0.5, prediction - 0.3), Math.max(3.5, prediction + 0.3)];
   const x = (value) => 40 + ((value - from) / (to - from)) * (width - 80);
   const axis = 88;
-  const text = (content, attributes) => svg("text", { "text-anchor": "middle", fill: "var(--ink)", "font-size": 20, ...attributes }, content);
+  const text = (content, attributes) =>
+    svg("text", { "text-anchor": "middle", fill: "var(--ink)", "font-size": 20, ...attributes }, content);
   line.setAttribute("viewBox", `0 0 ${width} ${height}`);
   line.replaceChildren(
     svg("line", { x1: 20, x2: width - 20, y1: axis, y2: axis, stroke: "var(--quiet)", "stroke-width": 2 }),
     ...[1, 2, 3].flatMap((tick) => [
       svg("line", { x1: x(tick), x2: x(tick), y1: axis - 9, y2: axis + 9, stroke: "var(--quiet)", "stroke-width": 2 }),
-      text(`${tick} ${texts[`species.${tick}`]}`, { x: x(tick), y: axis + 36, fill: `var(--species-${tick})`, "font-weight": 600 }),
+      text(`${tick} ${texts[`species.${tick}`]}`, {
+        x: x(tick),
+        y: axis + 36,
+        fill: `var(--species-${tick})`,
+        "font-weight": 600,
+      }),
     ]),
-    svg("line", { x1: x(label), x2: x(prediction), y1: axis, y2: axis, stroke: "var(--error)", "stroke-width": 14, "stroke-linecap": "butt", opacity: 0.85 }),
-    svg("path", { d: `M${x(label)} ${axis} V34 h28 l-8 9 l8 9 h-28`, fill: "var(--observed)", stroke: "var(--observed)", "stroke-width": 4, "stroke-linejoin": "round" }),
+    svg("line", {
+      x1: x(label),
+      x2: x(prediction),
+      y1: axis,
+      y2: axis,
+      stroke: "var(--error)",
+      "stroke-width": 14,
+      "stroke-linecap": "butt",
+      opacity: 0.85,
+    }),
+    svg("path", {
+      d: `M${x(label)} ${axis} V34 h28 l-8 9 l8 9 h-28`,
+      fill: "var(--observed)",
+      stroke: "var(--observed)",
+      "stroke-width": 4,
+      "stroke-linejoin": "round",
+    }),
     text(texts["error.observation"], { x: x(label), y: 22, fill: "var(--observed)", "font-weight": 600 }),
-    svg("circle", { cx: x(prediction), cy: axis, r: 13, fill: "var(--accent)", stroke: "var(--card)", "stroke-width": 3 }),
-    text(`${texts["error.prediction"]} ${number(prediction)}`, { x: Math.min(Math.max(x(prediction), 150), width - 150), y: height - 12, fill: "var(--accent)", "font-weight": 600 }),
+    svg("circle", {
+      cx: x(prediction),
+      cy: axis,
+      r: 13,
+      fill: "var(--accent)",
+      stroke: "var(--card)",
+      "stroke-width": 3,
+    }),
+    text(`${texts["error.prediction"]} ${number(prediction)}`, {
+      x: Math.min(Math.max(x(prediction), 150), width - 150),
+      y: height - 12,
+      fill: "var(--accent)",
+      "font-weight": 600,
+    }),
   );
 }
 
@@ -52,20 +105,68 @@ function drawNetwork(picture, weights, flower, values) {
     const [[x1, y1], [x2, y2]] = [places[from], places[to]];
     const [mx, my] = [x1 + (x2 - x1) * 0.5, y1 + (y2 - y1) * 0.5 + shift];
     return [
-      svg("line", { x1, y1, x2, y2, stroke: weight < 0 ? "var(--error)" : "var(--accent)", "stroke-width": Math.min(1.5 + 5 * Math.abs(weight), 18), opacity: 0.55, "stroke-dasharray": weight < 0 ? "14 8" : "none" }),
-      svg("text", { x: mx, y: my, "text-anchor": "middle", "font-size": 24, "font-weight": 600, fill: "var(--ink)" }, `${name} = ${number(weight)}`),
+      svg("line", {
+        x1,
+        y1,
+        x2,
+        y2,
+        stroke: weight < 0 ? "var(--error)" : "var(--accent)",
+        "stroke-width": Math.min(1.5 + 5 * Math.abs(weight), 18),
+        opacity: 0.55,
+        "stroke-dasharray": weight < 0 ? "14 8" : "none",
+      }),
+      svg(
+        "text",
+        { x: mx, y: my, "text-anchor": "middle", "font-size": 24, "font-weight": 600, fill: "var(--ink)" },
+        `${name} = ${number(weight)}`,
+      ),
     ];
   };
   const node = (place, head, value, under, radius = 44) => [
-    svg("circle", { cx: places[place][0], cy: places[place][1], r: radius, fill: "var(--card)", stroke: "var(--ink)", "stroke-width": 2.5 }),
-    svg("text", { x: places[place][0], y: places[place][1] - 6, "text-anchor": "middle", "font-size": 20, fill: "var(--quiet)" }, head),
-    svg("text", { x: places[place][0], y: places[place][1] + 20, "text-anchor": "middle", "font-size": 24, "font-weight": 650, fill: "var(--ink)" }, number(value)),
-    svg("text", { x: places[place][0], y: places[place][1] + radius + 24, "text-anchor": "middle", "font-size": 20, fill: "var(--quiet)" }, under),
+    svg("circle", {
+      cx: places[place][0],
+      cy: places[place][1],
+      r: radius,
+      fill: "var(--card)",
+      stroke: "var(--ink)",
+      "stroke-width": 2.5,
+    }),
+    svg(
+      "text",
+      { x: places[place][0], y: places[place][1] - 6, "text-anchor": "middle", "font-size": 20, fill: "var(--quiet)" },
+      head,
+    ),
+    svg(
+      "text",
+      {
+        x: places[place][0],
+        y: places[place][1] + 20,
+        "text-anchor": "middle",
+        "font-size": 24,
+        "font-weight": 650,
+        fill: "var(--ink)",
+      },
+      number(value),
+    ),
+    svg(
+      "text",
+      {
+        x: places[place][0],
+        y: places[place][1] + radius + 24,
+        "text-anchor": "middle",
+        "font-size": 20,
+        fill: "var(--quiet)",
+      },
+      under,
+    ),
   ];
   picture.setAttribute("viewBox", "0 0 1000 282");
   picture.replaceChildren(
-    ...edge("x1", "hidden", w1, "w₁", -22), ...edge("x2", "hidden", w2, "w₂", 42), ...edge("hidden", "output", v, "v", -22),
-    ...node("x1", "x₁", flower.features[0], texts["feature.1"], 48), ...node("x2", "x₂", flower.features[1], texts["feature.2"], 48),
+    ...edge("x1", "hidden", w1, "w₁", -22),
+    ...edge("x2", "hidden", w2, "w₂", 42),
+    ...edge("hidden", "output", v, "v", -22),
+    ...node("x1", "x₁", flower.features[0], texts["feature.1"], 48),
+    ...node("x2", "x₂", flower.features[1], texts["feature.2"], 48),
     ...node("hidden", "tanh", values[lesson.graph.slots.h], `b = ${number(b)}`, 52),
     ...node("output", "ŷ", output(values, "prediction"), `c = ${number(c)}`, 52),
   );

@@ -13,7 +13,9 @@ class Graph {
     this.values = forward(weights, inputs);
     this.output = OUTPUT[smooth(kind)];
     const isInput = (slot) => slot >= program.firstInput && slot < program.firstResult;
-    this.steps = program.backward(this.values, { output: this.output }).steps.filter(({ operand }) => !isInput(operand));
+    this.steps = program
+      .backward(this.values, { output: this.output })
+      .steps.filter(({ operand }) => !isInput(operand));
     this.taken = Math.min(this.taken, this.steps.length);
   }
 
@@ -31,8 +33,14 @@ class Graph {
     for (const step of taken) gradients.set(step.operand, step.after);
     const active = taken.at(-1);
     const done = new Set(taken.map((step) => `${step.node} ${step.position}`));
-    const edges = slots.filter((slot) => slot >= program.firstResult).flatMap((node) =>
-      program.operandsOf(node).map((operand, position) => [node, operand, position]).filter(([, operand]) => places[operand]));
+    const edges = slots
+      .filter((slot) => slot >= program.firstResult)
+      .flatMap((node) =>
+        program
+          .operandsOf(node)
+          .map((operand, position) => [node, operand, position])
+          .filter(([, operand]) => places[operand]),
+      );
     const curves = edges.map(([node, operand, position]) => {
       const [[fromX, fromY], [toX, toY]] = [centre(operand), centre(node)];
       const [x1, x2] = [fromX + NODE.width / 2, toX - NODE.width / 2];
@@ -50,9 +58,20 @@ class Graph {
         svg("text", { class: "name", x, y: y - 15 }, lesson.graph.formulas[slot]),
         svg("text", { x, y: y + 5 }, number(this.values[slot], 3)),
       ];
-      if (kind !== "input") lines.push(svg("text", { class: known ? "gradient" : "gradient none", x, y: y + 25 }, known ? `∂ ${number(gradients.get(slot), 3)}` : "∂ ?"));
-      return svg("g", { class: `node ${kind} ${isActive ? "active" : ""}`, "data-slot": slot },
-        svg("rect", { x: x - NODE.width / 2, y: y - NODE.height / 2, width: NODE.width, height: NODE.height, rx: 12 }), ...lines);
+      if (kind !== "input")
+        lines.push(
+          svg(
+            "text",
+            { class: known ? "gradient" : "gradient none", x, y: y + 25 },
+            known ? `∂ ${number(gradients.get(slot), 3)}` : "∂ ?",
+          ),
+        );
+      return svg(
+        "g",
+        { class: `node ${kind} ${isActive ? "active" : ""}`, "data-slot": slot },
+        svg("rect", { x: x - NODE.width / 2, y: y - NODE.height / 2, width: NODE.width, height: NODE.height, rx: 12 }),
+        ...lines,
+      );
     });
     const columns = Math.max(...slots.map((slot) => places[slot][0])) + 1;
     const rows = Math.max(...slots.map((slot) => places[slot][1])) + 1;
@@ -74,7 +93,8 @@ class Graph {
   /** Where the graph is wider than its frame: keep the step in sight. */
   follow(part) {
     const frame = this.picture.parentElement;
-    if (part !== null && frame.scrollWidth > frame.clientWidth) frame.scrollLeft = part * frame.scrollWidth - frame.clientWidth / 2;
+    if (part !== null && frame.scrollWidth > frame.clientWidth)
+      frame.scrollLeft = part * frame.scrollWidth - frame.clientWidth / 2;
   }
 
   /** The step as the chain rule writes it. */
@@ -89,7 +109,8 @@ class Graph {
     return [
       `∂E/∂${name(step.operand)} = ∂E/∂${name(step.node)} · ∂${name(step.node)}/∂${name(step.operand)} = ` +
         `${number(step.upstream, 4)} × ${number(step.local, 4)} = `,
-      strong, small,
+      strong,
+      small,
     ];
   }
 }

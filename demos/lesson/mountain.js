@@ -1,4 +1,4 @@
-// The mountain in 3-D, painted from far to near, and its map.
+// The mountain in 3-D, painted from far to near.
 
 const MESH = 6;
 const LABELS = 0.22; // room for the ticks under the ground, in units of half a side
@@ -34,26 +34,48 @@ class View {
     });
   }
 
-  draw({ land, path, point, names, heightName }) {
+  draw({ land, path, point, names, heightName, marks }) {
     const { context, width, height, size, font } = prepared(this.canvas);
-    const [cos, sin, tilt, lift] = [Math.cos(this.azimuth), Math.sin(this.azimuth), Math.sin(this.elevation), Math.cos(this.elevation)];
+    const [cos, sin, tilt, lift] = [
+      Math.cos(this.azimuth),
+      Math.sin(this.azimuth),
+      Math.sin(this.elevation),
+      Math.cos(this.elevation),
+    ];
     const [ground, peak] = [-0.6, 1.05];
     const scale = Math.min(width / 2.95, height / (2 * Math.SQRT2 * tilt + (peak - ground) * lift + LABELS + 0.08));
     const middle = [width / 2, height / 2 + (scale * (lift * (ground + peak) - LABELS)) / 2];
     /** Plane coordinates and a height from 0 to 1, or the ground's, on the screen. */
     const screen = (x, y, z) => {
-      const [across, along] = [(2 * (x - plane.xs[0])) / span(plane.xs) - 1, (2 * (y - plane.ys[0])) / span(plane.ys) - 1];
-      return [middle[0] + scale * (across * cos - along * sin), middle[1] - scale * ((across * sin + along * cos) * tilt + (z === ground ? z : z * peak) * lift)];
+      const [across, along] = [
+        (2 * (x - plane.xs[0])) / span(plane.xs) - 1,
+        (2 * (y - plane.ys[0])) / span(plane.ys) - 1,
+      ];
+      return [
+        middle[0] + scale * (across * cos - along * sin),
+        middle[1] - scale * ((across * sin + along * cos) * tilt + (z === ground ? z : z * peak) * lift),
+      ];
     };
     const depth = (x, y) => x * sin + y * cos;
     const { xs, ys } = plane;
-    const gridPoint = ([column, row]) => [xs[0] + (column * span(xs)) / (xs.length - 1), ys[0] + (row * span(ys)) / (ys.length - 1)];
+    const gridPoint = ([column, row]) => [
+      xs[0] + (column * span(xs)) / (xs.length - 1),
+      ys[0] + (row * span(ys)) / (ys.length - 1),
+    ];
 
     // The ground, with the contour lines and the path's shadow on it.
-    const corners = [[xs[0], ys[0]], [xs.at(-1), ys[0]], [xs.at(-1), ys.at(-1)], [xs[0], ys.at(-1)]];
+    const corners = [
+      [xs[0], ys[0]],
+      [xs.at(-1), ys[0]],
+      [xs.at(-1), ys.at(-1)],
+      [xs[0], ys.at(-1)],
+    ];
     context.fillStyle = colour("paper");
     context.strokeStyle = colour("line");
-    polyline(context, corners.map(([x, y]) => screen(x, y, ground)));
+    polyline(
+      context,
+      corners.map(([x, y]) => screen(x, y, ground)),
+    );
     context.closePath();
     context.fill();
     context.stroke();
@@ -70,18 +92,28 @@ class View {
     const inside = path.filter(onMap);
     context.strokeStyle = context.fillStyle = colour("error");
     context.lineWidth = 2;
-    polyline(context, inside.map(([x, y]) => screen(x, y, ground)));
+    polyline(
+      context,
+      inside.map(([x, y]) => screen(x, y, ground)),
+    );
     context.stroke();
 
     // The surface: every cell a quadrilateral, the far ones first.
     const cells = [];
-    for (let row = 0; row + 1 < ys.length; row += 1) for (let column = 0; column + 1 < xs.length; column += 1) cells.push([row, column]);
+    for (let row = 0; row + 1 < ys.length; row += 1)
+      for (let column = 0; column + 1 < xs.length; column += 1) cells.push([row, column]);
     cells.sort(([rowA, columnA], [rowB, columnB]) => depth(columnB, rowB) - depth(columnA, rowA));
     for (const [row, column] of cells) {
-      const corners = [[row, column], [row, column + 1], [row + 1, column + 1], [row + 1, column]];
+      const corners = [
+        [row, column],
+        [row, column + 1],
+        [row + 1, column + 1],
+        [row + 1, column],
+      ];
       const z = corners.map(([r, c]) => land.grid[r][c]);
       const points = corners.map(([r, c], place) => screen(xs[c], ys[r], z[place]));
-      const light = 0.5 + 0.4 * Math.tanh(8 * (z[0] + z[3] - z[1] - z[2]) * cos + 8 * (z[2] + z[3] - z[0] - z[1]) * sin);
+      const light =
+        0.5 + 0.4 * Math.tanh(8 * (z[0] + z[3] - z[1] - z[2]) * cos + 8 * (z[2] + z[3] - z[0] - z[1]) * sin);
       context.fillStyle = context.strokeStyle = `rgb(${viridis((z[0] + z[1] + z[2] + z[3]) / 4, light)})`;
       context.lineWidth = 0.6;
       polyline(context, points);
@@ -89,18 +121,22 @@ class View {
       context.fill();
       context.stroke();
       context.strokeStyle = "#0004"; // every sixth line of the grid, painted with its cells so that what is near hides it
-      if (row % MESH === 0) polyline(context, points.slice(0, 2)), context.stroke();
-      if (column % MESH === 0) polyline(context, [points[0], points[3]]), context.stroke();
+      if (row % MESH === 0) (polyline(context, points.slice(0, 2)), context.stroke());
+      if (column % MESH === 0) (polyline(context, [points[0], points[3]]), context.stroke());
     }
 
     // The path and the point, a little above the surface that they are taken from, so that it does not hide them.
     const above = ([x, y]) => screen(x, y, surface(land.grid, x, y) + 0.025);
-    for (const [stroke, thick] of [["#fff", 6], [colour("error"), 3]]) {
+    for (const [stroke, thick] of [
+      ["#fff", 6],
+      [colour("error"), 3],
+    ]) {
       context.strokeStyle = stroke;
       context.lineWidth = thick;
       polyline(context, inside.map(above));
       context.stroke();
     }
+    for (const mark of marks) flag(context, above(mark.point), mark.name, size);
     if (onMap(point)) {
       const [foot, top] = [screen(...point, ground), above(point)];
       context.setLineDash([4, 4]);
@@ -132,8 +168,31 @@ class View {
       context.fillText(number(tick, 0), ...screen(edgeY + outY * 0.4, tick, ground));
     }
     context.textAlign = "left";
-    context.fillText(`${heightName}: ${number(land.lowest)} … ${number(land.highest)}`, size * 0.6, height - size * 0.8);
+    context.fillText(
+      `${heightName}: ${number(land.lowest)} … ${number(land.highest)}`,
+      size * 0.6,
+      height - size * 0.8,
+    );
   }
+}
+
+/** A setting of the lecture, with its number under it. */
+function flag(context, [x, y], name, size) {
+  context.font = `600 ${size * 0.8}px system-ui, sans-serif`;
+  context.textAlign = "center";
+  context.strokeStyle = "#000a";
+  context.lineWidth = 3;
+  context.fillStyle = "#fff";
+  polyline(context, [
+    [x - 5, y + 4],
+    [x + 5, y + 4],
+    [x, y - 6],
+  ]);
+  context.closePath();
+  context.stroke();
+  context.fill();
+  context.strokeText(name, x, y + size);
+  context.fillText(name, x, y + size);
 }
 
 function ball(context, [x, y], radius) {
@@ -144,121 +203,4 @@ function ball(context, [x, y], radius) {
   context.strokeStyle = "#fff";
   context.lineWidth = Math.max(1, radius * 0.25);
   context.stroke();
-}
-
-class Chart {
-  constructor(canvas, onMove) {
-    this.canvas = canvas;
-    const clamp = (value, axis) => Math.min(Math.max(value, axis[0]), axis.at(-1));
-    const rounded = (value) => Math.round(value * 100) / 100;
-    const move = (event) => {
-      const box = canvas.getBoundingClientRect();
-      const { left, top, side } = this.frame(box.width, box.height);
-      onMove(
-        rounded(clamp(plane.xs[0] + ((event.clientX - box.left - left) / side) * span(plane.xs), plane.xs)),
-        rounded(clamp(plane.ys.at(-1) - ((event.clientY - box.top - top) / side) * span(plane.ys), plane.ys)),
-      );
-    };
-    let dragging = false;
-    canvas.addEventListener("pointerdown", (event) => {
-      dragging = true;
-      canvas.setPointerCapture(event.pointerId);
-      move(event);
-    });
-    canvas.addEventListener("pointermove", (event) => dragging && move(event));
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (dragging = false));
-    const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-    canvas.addEventListener("keydown", (event) => {
-      if (!keys[event.key]) return;
-      event.preventDefault();
-      const length = event.shiftKey ? 0.01 : 0.05;
-      const [x, y] = keys[event.key].map((direction, place) => this.point[place] + direction * length);
-      onMove(rounded(clamp(x, plane.xs)), rounded(clamp(y, plane.ys)));
-    });
-  }
-
-  frame(width, height) {
-    const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const side = Math.min(width - size * 3.1, height - size * 3.1);
-    return { left: size * 2.3, top: size * 0.8, side, size };
-  }
-
-  draw({ land, path, point, names, gradient, marks }) {
-    this.point = point;
-    const { context, width, height, font } = prepared(this.canvas);
-    const { left, top, side, size } = this.frame(width, height);
-    const { xs, ys } = plane;
-    const screen = ([x, y]) => [left + ((x - xs[0]) / span(xs)) * side, top + ((ys.at(-1) - y) / span(ys)) * side];
-    context.save();
-    context.beginPath();
-    context.rect(left, top, side, side);
-    context.clip();
-    if (this.land !== land) {
-      this.land = land;
-      this.picture = document.createElement("canvas");
-      [this.picture.width, this.picture.height] = [xs.length, ys.length];
-      const pixels = new ImageData(xs.length, ys.length);
-      land.grid.forEach((row, place) => row.forEach((part, column) => {
-        pixels.data.set([...viridis(part), 255], 4 * ((ys.length - 1 - place) * xs.length + column));
-      }));
-      this.picture.getContext("2d").putImageData(pixels, 0, 0);
-    }
-    const cell = side / (xs.length - 1);
-    context.drawImage(this.picture, left - cell / 2, top - cell / 2, side + cell, side + cell);
-    context.strokeStyle = "#ffffff70";
-    context.lineWidth = 1;
-    context.beginPath();
-    for (const [from, to] of land.lines.flat()) {
-      context.moveTo(left + from[0] * cell, top + side - from[1] * cell);
-      context.lineTo(left + to[0] * cell, top + side - to[1] * cell);
-    }
-    context.stroke();
-    context.font = `600 ${size * 0.8}px system-ui, sans-serif`;
-    context.textAlign = "center";
-    for (const mark of marks) {
-      const [x, y] = screen(mark.point);
-      context.strokeStyle = "#000a";
-      context.lineWidth = 3;
-      context.fillStyle = "#fff";
-      polyline(context, [[x - 5, y + 4], [x + 5, y + 4], [x, y - 6]]);
-      context.closePath();
-      context.stroke();
-      context.fill();
-      context.strokeText(mark.name, x, y + size * 1.15);
-      context.fillText(mark.name, x, y + size * 1.15);
-    }
-    for (const [stroke, thick] of [["#fff", 5], [colour("error"), 2.5]]) {
-      context.strokeStyle = stroke;
-      context.lineWidth = thick;
-      polyline(context, path.map(screen));
-      context.stroke();
-    }
-    for (const each of path) ball(context, screen(each), size * 0.14);
-    if (gradient) {
-      const length = Math.hypot(...gradient);
-      const reach = Math.min(side * 0.32, side * (0.1 + 0.025 * length)) / (length || 1);
-      const [x, y] = screen(point);
-      for (const [sign, fill] of [[-1, "#fff"], [1, colour("error")]]) {
-        if (!length) break;
-        context.strokeStyle = context.fillStyle = fill;
-        context.lineWidth = 3.5;
-        arrow(context, [x, y], [x + sign * gradient[0] * reach, y - sign * gradient[1] * reach], size * 0.75);
-      }
-    }
-    ball(context, screen(point), size * 0.42);
-    context.restore();
-    context.font = `${size * 0.75}px system-ui, sans-serif`;
-    context.fillStyle = colour("quiet");
-    for (const tick of plane.ticks) {
-      context.textAlign = "center";
-      context.fillText(number(tick, 0), screen([tick, 0])[0], top + side + size * 0.6);
-      context.textAlign = "right";
-      context.fillText(number(tick, 0), left - size * 0.35, screen([0, tick])[1]);
-    }
-    context.font = font;
-    context.fillStyle = colour("ink");
-    context.textAlign = "center";
-    context.fillText(names[0], left + side / 2, top + side + size * 1.55);
-    context.fillText(names[1], size * 0.75, top + side / 2);
-  }
 }

@@ -18,7 +18,10 @@ from demos.lesson.error_mountain import REACH, mountain
 from demos.lesson.gradient_descent import LEARNING_RATE, MOMENTUM
 from nn import SGD, Adam, absolute_error, squared_error
 
-SCRIPTS = ("engine.js", "drawing.js", "mountain.js", "plots.js", "figures.js", "graph.js", "page.js")
+SCRIPTS = (
+    "engine.js", "drawing.js", "mountain.js", "map.js", "plots.js", "figures.js", "graph.js", "state.js", "page.js",
+    "controls.js",
+)  # fmt: skip
 KINDS = {"absolute": absolute_error, "squared": squared_error}
 
 PLACES = {

@@ -11,7 +11,10 @@ function drawRose(canvas, measured, gradient) {
     const uphill = slope > 0;
     context.strokeStyle = colour(uphill ? "species-2" : "species-1");
     context.lineWidth = Math.max(2, radius * 0.03);
-    polyline(context, [[x, y], [x + Math.cos(angle) * Math.abs(slope) * scale, y - Math.sin(angle) * Math.abs(slope) * scale]]);
+    polyline(context, [
+      [x, y],
+      [x + Math.cos(angle) * Math.abs(slope) * scale, y - Math.sin(angle) * Math.abs(slope) * scale],
+    ]);
     context.stroke();
   }
   context.strokeStyle = colour("quiet");
@@ -26,7 +29,11 @@ function drawRose(canvas, measured, gradient) {
   if (length) arrow(context, [x, y], [x + gradient[0] * scale, y - gradient[1] * scale], size * 0.9);
   context.font = font;
   context.textAlign = "left";
-  for (const [place, [name, key]] of [["species-2", "descent.up"], ["species-1", "descent.down"], ["error", "descent.gradient"]].entries()) {
+  for (const [place, [name, key]] of [
+    ["species-2", "descent.up"],
+    ["species-1", "descent.down"],
+    ["error", "descent.gradient"],
+  ].entries()) {
     context.fillStyle = colour(name);
     context.fillRect(size * 0.6, size * (0.65 + 1.25 * place), size * 0.7, size * 0.7);
     context.fillStyle = colour("ink");
@@ -46,7 +53,10 @@ function drawCurve(canvas, losses) {
     const [, y] = screen((most * line) / 4, 0);
     context.strokeStyle = colour("line");
     context.lineWidth = 1;
-    polyline(context, [[left, y], [right, y]]);
+    polyline(context, [
+      [left, y],
+      [right, y],
+    ]);
     context.stroke();
     context.fillStyle = colour("quiet");
     context.textAlign = "right";
@@ -54,7 +64,8 @@ function drawCurve(canvas, losses) {
   }
   context.textAlign = "center";
   const apart = Math.ceil(steps / 10);
-  for (let step = 0; step <= steps; step += apart) context.fillText(String(step), screen(0, step)[0], bottom + size * 0.9);
+  for (let step = 0; step <= steps; step += apart)
+    context.fillText(String(step), screen(0, step)[0], bottom + size * 0.9);
   context.strokeStyle = colour("error");
   context.lineWidth = 3;
   polyline(context, losses.map(screen));

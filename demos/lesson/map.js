@@ -1,0 +1,113 @@
+// The map of the mountain, on which the weights are moved.
+
+class Chart {
+  constructor(canvas, onMove) {
+    this.canvas = canvas;
+    const clamp = (value, axis) => Math.min(Math.max(value, axis[0]), axis.at(-1));
+    const rounded = (value) => Math.round(value * 100) / 100;
+    const move = (event) => {
+      const box = canvas.getBoundingClientRect();
+      const { left, top, side } = this.frame(box.width, box.height);
+      onMove(
+        rounded(clamp(plane.xs[0] + ((event.clientX - box.left - left) / side) * span(plane.xs), plane.xs)),
+        rounded(clamp(plane.ys.at(-1) - ((event.clientY - box.top - top) / side) * span(plane.ys), plane.ys)),
+      );
+    };
+    let dragging = false;
+    canvas.addEventListener("pointerdown", (event) => {
+      dragging = true;
+      canvas.setPointerCapture(event.pointerId);
+      move(event);
+    });
+    canvas.addEventListener("pointermove", (event) => dragging && move(event));
+    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (dragging = false));
+    const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+    canvas.addEventListener("keydown", (event) => {
+      if (!keys[event.key]) return;
+      event.preventDefault();
+      const length = event.shiftKey ? 0.01 : 0.05;
+      const [x, y] = keys[event.key].map((direction, place) => this.point[place] + direction * length);
+      onMove(rounded(clamp(x, plane.xs)), rounded(clamp(y, plane.ys)));
+    });
+  }
+
+  frame(width, height) {
+    const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
+    const side = Math.min(width - size * 3.1, height - size * 3.1);
+    return { left: size * 2.3, top: size * 0.8, side, size };
+  }
+
+  draw({ land, path, point, names, gradient, marks }) {
+    this.point = point;
+    const { context, width, height, font } = prepared(this.canvas);
+    const { left, top, side, size } = this.frame(width, height);
+    const { xs, ys } = plane;
+    const screen = ([x, y]) => [left + ((x - xs[0]) / span(xs)) * side, top + ((ys.at(-1) - y) / span(ys)) * side];
+    context.save();
+    context.beginPath();
+    context.rect(left, top, side, side);
+    context.clip();
+    if (this.land !== land) {
+      this.land = land;
+      this.picture = document.createElement("canvas");
+      [this.picture.width, this.picture.height] = [xs.length, ys.length];
+      const pixels = new ImageData(xs.length, ys.length);
+      land.grid.forEach((row, place) =>
+        row.forEach((part, column) => {
+          pixels.data.set([...viridis(part), 255], 4 * ((ys.length - 1 - place) * xs.length + column));
+        }),
+      );
+      this.picture.getContext("2d").putImageData(pixels, 0, 0);
+    }
+    const cell = side / (xs.length - 1);
+    context.drawImage(this.picture, left - cell / 2, top - cell / 2, side + cell, side + cell);
+    context.strokeStyle = "#ffffff70";
+    context.lineWidth = 1;
+    context.beginPath();
+    for (const [from, to] of land.lines.flat()) {
+      context.moveTo(left + from[0] * cell, top + side - from[1] * cell);
+      context.lineTo(left + to[0] * cell, top + side - to[1] * cell);
+    }
+    context.stroke();
+    for (const mark of marks) flag(context, screen(mark.point), mark.name, size);
+    for (const [stroke, thick] of [
+      ["#fff", 5],
+      [colour("error"), 2.5],
+    ]) {
+      context.strokeStyle = stroke;
+      context.lineWidth = thick;
+      polyline(context, path.map(screen));
+      context.stroke();
+    }
+    for (const each of path) ball(context, screen(each), size * 0.14);
+    if (gradient) {
+      const length = Math.hypot(...gradient);
+      const reach = Math.min(side * 0.32, side * (0.1 + 0.025 * length)) / (length || 1);
+      const [x, y] = screen(point);
+      for (const [sign, fill] of [
+        [-1, "#fff"],
+        [1, colour("error")],
+      ]) {
+        if (!length) break;
+        context.strokeStyle = context.fillStyle = fill;
+        context.lineWidth = 3.5;
+        arrow(context, [x, y], [x + sign * gradient[0] * reach, y - sign * gradient[1] * reach], size * 0.75);
+      }
+    }
+    ball(context, screen(point), size * 0.42);
+    context.restore();
+    context.font = `${size * 0.75}px system-ui, sans-serif`;
+    context.fillStyle = colour("quiet");
+    for (const tick of plane.ticks) {
+      context.textAlign = "center";
+      context.fillText(number(tick, 0), screen([tick, 0])[0], top + side + size * 0.6);
+      context.textAlign = "right";
+      context.fillText(number(tick, 0), left - size * 0.35, screen([0, tick])[1]);
+    }
+    context.font = font;
+    context.fillStyle = colour("ink");
+    context.textAlign = "center";
+    context.fillText(names[0], left + side / 2, top + side + size * 1.55);
+    context.fillText(names[1], size * 0.75, top + side / 2);
+  }
+}
