@@ -18,6 +18,7 @@ from autodiff.tape.parameters import Parameters, ParametersFound
 from autodiff.tape.passes import Gradient, Rows, check_finite, check_scalar, gradient_of, values_of
 from autodiff.tape.program import Program
 from autodiff.tape.recording import is_recording
+from autodiff.tape.surroundings import PlainNumbers
 from autodiff.tape.ways import Way, Ways
 from autodiff.value import Value
 
@@ -142,6 +143,7 @@ class Compiled:
         self._parameters = Parameters(function, parameters, self.lock)
         self._structures: dict[Hashable, Ways] = {}
         self._by_shapes: dict[Hashable, Ways] = {}
+        self._plain: PlainNumbers | None = None
         self._calls = 0
         self.last: Way | None = None
         """The way that was run last."""
@@ -341,6 +343,7 @@ class Compiled:
             count = len(array)
             shapes += (array.shape[1:], array.dtype)
         else:
+            shapes += self._numbers()
             known = self._by_shapes.get(tuple(shapes))
             if known is not None and count:
                 known.called = self._calls = self._calls + 1
@@ -352,7 +355,11 @@ class Compiled:
         return ways, partial(batch.structure.matrix, batch.leaves), batch.observations, batch.is_batch
 
     def _ways(self, structure: Structure, options: dict[str, Any]) -> Ways:
-        key = (structure, tuple((name, type(options[name]), options[name]) for name in sorted(options)))
+        key = (
+            structure,
+            self._numbers(),
+            tuple((name, type(options[name]), options[name]) for name in sorted(options)),
+        )
         try:
             hash(key)
         except TypeError:
@@ -373,6 +380,12 @@ class Compiled:
                 ways = self._structures[key] = Ways(self, structure, options)
             ways.called = self._calls = self._calls + 1
         return ways
+
+    def _numbers(self) -> tuple[Any, ...]:
+        """The plain numbers that the function reads from outside: constants of its programs."""
+        if self._plain is None:
+            self._plain = PlainNumbers(self.function)
+        return self._plain.now()
 
     def _run(self, at: ArrayLike | None, run: Callable[[Floats], T]) -> T:
         """Run with the parameters' numbers; once more, if a recording found more parameters."""

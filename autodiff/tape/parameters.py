@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dis import get_instructions
-from functools import lru_cache, partial
-from types import CodeType, FunctionType, MethodType
+from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 import numpy as np
@@ -15,13 +13,15 @@ from numpy.typing import NDArray
 
 from autodiff import value as engine
 from autodiff.operations import VARIABLE
+from autodiff.tape.surroundings import is_module, leaves_of
 from autodiff.value import Value
 
 Floats = NDArray[np.float64]
 
-OFTEN = 16
-"""So many calls look for parameters that were replaced; of the later ones, one in ``RARELY`` does."""
-RARELY = 256
+FIRST_CALLS, FEW = 16, 10_000
+"""Each of so many first calls looks for parameters that were replaced, if there are few of them."""
+SHARE = 0.05
+"""Later calls spend at most this share of their time on it."""
 
 
 class ParametersFound(Exception):  # noqa: N818 - a signal: what ran with fewer of them runs again
@@ -54,6 +54,7 @@ class Parameters:
         self._members: set[Value] = set()
         self._found: list[Value] | None = None
         self._calls = 0
+        self._next_check = 0.0
         if self.fixed:
             self.leaves = _given(given)
             self._remember()
@@ -61,7 +62,7 @@ class Parameters:
     def known(self) -> list[Value]:
         """Those that are known by now."""
         if not self.fixed and self._found is None:
-            self._found = list(_reached(self.function))
+            self._found = list(leaves_of(self.function))
             self.leaves = self._found.copy()
             self._remember()
         return self.leaves
@@ -91,8 +92,10 @@ class Parameters:
             ValueError: a parameter was replaced by another ``Value``.
         """
         self._calls += 1
-        if self._calls < OFTEN or not self._calls % RARELY:
+        if (self._calls < FIRST_CALLS and len(self.leaves) < FEW) or monotonic() > self._next_check:
+            start = monotonic()
             self.check()
+            self._next_check = monotonic() + (monotonic() - start) / SHARE
         stamp = engine._now
         if stamp != self._stamp:
             with self.lock:  # a recording gives the leaves other numbers for a while
@@ -142,11 +145,11 @@ class Parameters:
             ValueError: one was replaced by another ``Value``; it is named.
         """
         if self.fixed:
-            present = set(_given(self.given)) if _is_module(self.given) else self._members
+            present = set(_given(self.given)) if is_module(self.given) else self._members
             expected = self.leaves
         else:
             expected = self._found or []
-            present = set(_reached(self.function)) if expected else set()
+            present = set(leaves_of(self.function)) if expected else set()
         gone = [leaf for leaf in expected if leaf not in present]
         if gone:
             raise ValueError(
@@ -161,76 +164,13 @@ class Parameters:
 
 
 def _given(given: Any) -> list[Value]:
-    leaves = list(given.parameters() if _is_module(given) else given)
+    leaves = list(given.parameters() if is_module(given) else given)
     for leaf in leaves:
         if not isinstance(leaf, Value) or leaf.op is not VARIABLE:
             raise TypeError(f"a parameter must be a leaf Value that gradients flow to, not {leaf!r:.80}")
     if len(set(leaves)) < len(leaves):
         raise ValueError("a parameter is listed twice")
     return leaves
-
-
-def _is_module(thing: Any) -> bool:
-    return callable(getattr(type(thing), "named_parameters", None))
-
-
-def _reached(function: Callable[..., Any]) -> Iterator[Value]:
-    """The leaves that a function refers to, each once."""
-    seen: dict[int, Any] = {}
-    stack: list[Any] = [function]
-    while stack:
-        thing = stack.pop()
-        if id(thing) in seen:
-            continue
-        seen[id(thing)] = thing
-        if isinstance(thing, Value):
-            if thing.op is VARIABLE:
-                yield thing
-        else:
-            stack.extend(reversed([*_references(thing)]))
-
-
-def _references(thing: Any) -> Iterable[Any]:
-    if _is_module(thing):
-        return thing.parameters()  # type: ignore[no-any-return]
-    if isinstance(thing, dict):
-        return thing.values()
-    if isinstance(thing, (list, tuple)):
-        return () if thing and isinstance(thing[0], (int, float, str)) else thing  # data holds no parameters
-    if isinstance(thing, np.ndarray):
-        return thing.ravel().tolist() if thing.dtype == object else ()
-    if isinstance(thing, MethodType):
-        return (thing.__self__, thing.__func__, *getattr(thing.__self__, "__dict__", {}).values())
-    if isinstance(thing, partial):
-        return (thing.func, *thing.args, *thing.keywords.values())
-    if isinstance(thing, FunctionType):
-        return _references_of_function(thing)
-    wrapped = getattr(thing, "__dict__", {}).get("__wrapped__")
-    return () if wrapped is None else (wrapped,)
-
-
-def _references_of_function(function: FunctionType) -> Iterator[Any]:
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
-    for name in _names(function.__code__):
-        if name in cells:
-            try:
-                yield cells[name].cell_contents
-            except ValueError:  # a variable that is not assigned yet
-                continue
-        else:
-            thing = function.__globals__.get(name)
-            if not isinstance(thing, FunctionType) or thing.__globals__ is function.__globals__:
-                yield thing
-    yield from function.__defaults__ or ()
-
-
-@lru_cache(maxsize=1024)
-def _names(code: CodeType) -> tuple[str, ...]:
-    """The names that code reads, in the order in which it does; also those of the functions in it."""
-    inner = [part for part in code.co_consts if isinstance(part, CodeType)]
-    read = [each.argval for each in get_instructions(code) if each.opname.startswith("LOAD_")]
-    names = [name for name in read if isinstance(name, str)]
-    return tuple(dict.fromkeys([*names, *(name for part in inner for name in _names(part))]))
 
 
 def _listed(leaves: Sequence[Value]) -> str:

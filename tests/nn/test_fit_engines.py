@@ -184,7 +184,8 @@ FAILING = {
         "inputs": [1.0], "targets": [0.0], "loss": squared_error, "validation": ([math.nan], [0.0]),
     },
     "in a later validation": {
-        "w": 0.0, "inputs": [1.0], "targets": [2.0], "loss": squared_error, "validation": ([1e200], [0.0]), "rate": 0.25,
+        "inputs": [1.0], "targets": [2.0], "loss": squared_error, "validation": ([1e200], [0.0]),
+        "w": 0.0, "rate": 0.25,
     },
 }  # fmt: skip
 

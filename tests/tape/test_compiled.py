@@ -516,6 +516,8 @@ def test_the_order_of_parameters_is_that_of_the_module():
 
 def test_a_parameter_in_a_hiding_place_is_met_in_the_first_call():
     class Hiding:
+        __slots__ = ("w",)
+
         def __init__(self):
             self.w = Value(3.0)
 
@@ -540,3 +542,25 @@ def test_maximum_and_softmax_need_no_guards():
         f(batch), [(softmax(row)[0] * maximum(row[1], 0.0) + log(1 + row[0] * row[0])) for row in batch.tolist()]
     )
     assert [report.guards for report in f.programs] == [0]
+
+
+def test_plain_numbers_from_outside_are_read_at_every_call():
+    class Line:
+        def __init__(self):
+            self.slope, self.w = 2.0, Value(1.0)
+
+        def at(self, x):
+            return self.slope * self.w * x
+
+    scale = 2.0
+    line = Line()
+    functions = [compile(lambda x: scale * x), compile(line.at), compile(lambda x: line.slope * x)]
+    for f in functions:
+        assert f([1.0, 3.0]).tolist() == [2.0, 6.0]
+    scale = line.slope = 5.0
+    for f in functions:
+        assert f([1.0, 3.0]).tolist() == [5.0, 15.0]
+        assert f(np.ones(2)).tolist() == [5.0, 5.0]
+    scale = line.slope = 2.0
+    for f in functions:
+        assert f(np.ones(2)).tolist() == [2.0, 2.0]
