@@ -11,7 +11,9 @@ True
 
 from nn.accounts import NonFiniteLossError
 from nn.datasets import Dataset, circles, digits, iris, moons, spirals
-from nn.landscape import Descent, Landscape, descend, loss_landscape, principal_directions, random_directions
+from nn.descent import Descent, descend
+from nn.directions import principal_directions, random_directions
+from nn.landscape import Landscape, loss_landscape
 from nn.layers import MLP, Layer, Neuron
 from nn.losses import (
     absolute_error,

@@ -1,4 +1,4 @@
-"""The error mountain: the loss as a height over a plane of weights, and the ways that optimizers take down it.
+"""The error mountain: the loss as a height over a plane of weights.
 
 The plane is spanned by two of the weights, and all others stay as they are: then a descent that moves these two lies
 on the surface. Any other plane through the parameters is a *projection*, and is called one wherever it is drawn: a
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from copy import deepcopy
 from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import Any, TypeAlias
@@ -17,14 +16,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff import Value, compile, grad, leaves
+from autodiff import Value
 from nn.accounts import Data
 from nn.losses import Loss
 from nn.module import Module
-from nn.optimizers import Optimizer
-from nn.seeding import Seed, generator
+from nn.objective import Array, Objective
 
-Array: TypeAlias = NDArray[np.float64]
 Range: TypeAlias = tuple[float, float]
 
 
@@ -97,27 +94,6 @@ class Landscape:
         return f"Landscape({columns} × {rows} points over {over}, loss {low:.4g} … {high:.4g})"
 
 
-@dataclass(frozen=True, eq=False)
-class Descent:
-    """The way an optimizer took, as arrays; :func:`descend` makes one."""
-
-    name: str
-    parameters: Array
-    """(steps + 1, parameters): all parameters of the model, from the start on."""
-    losses: Array
-    """(steps + 1,): the loss there."""
-    gradients: Array
-    """(steps + 1, parameters): its gradient there."""
-
-    @property
-    def steps(self) -> int:
-        """How many steps were taken."""
-        return len(self.losses) - 1
-
-    def __repr__(self) -> str:
-        return f"Descent({self.name!r}: {self.steps} steps, loss {self.losses[0]:.4g} → {self.losses[-1]:.4g})"
-
-
 def loss_landscape(
     model: Module,
     inputs: Data,
@@ -154,7 +130,7 @@ def loss_landscape(
             parameters otherwise than through the model.
     """
     _check_grid(x_range, y_range, resolution)
-    objective = _Objective(model, inputs, targets, loss, reduce)
+    objective = Objective(model, inputs, targets, loss, reduce)
     origin = objective.parameters()
     if directions is None:
         places = [objective.place(weight) for weight in (weights or objective.names[:2])]
@@ -175,189 +151,6 @@ def loss_landscape(
     xs, ys = np.linspace(*x_range, resolution), np.linspace(*y_range, resolution)
     heights, gradients = objective.over(origin, plane, xs, ys)
     return Landscape(xs, ys, heights, gradients, names, projection, origin, plane)
-
-
-def descend(
-    model: Module,
-    inputs: Data,
-    targets: Data,
-    loss: Loss,
-    *,
-    optimizer: Optimizer,
-    steps: int,
-    reduce: str = "mean",
-    name: str = "",
-) -> Descent:
-    """The way that an optimizer takes from the present parameters, a step at a time. The model is left as it was.
-
-    Only the optimizer's own parameters move: give it the two weights of a landscape, and the way lies on its surface.
-    It ends early, before the first loss that is not finite.
-
-    Args:
-        model, inputs, targets, loss, reduce: as for :func:`loss_landscape`.
-        optimizer: a new one, of parameters of the model.
-        steps: how many.
-        name: of the way, for legends; the optimizer's class if it is empty.
-
-    Raises:
-        ValueError: as :func:`loss_landscape`, or fewer than one step.
-        FloatingPointError: the loss or its gradient is not finite at the start.
-
-    >>> from nn import MLP, SGD, squared_error
-    >>> line = MLP(1, [1])
-    >>> descent = SGD(line.parameters(), learning_rate=0.5)
-    >>> descend(line, [[0.0], [1.0]], [1.0, 3.0], squared_error, optimizer=descent, steps=2)
-    Descent('SGD': 2 steps, loss 3.689 → 0.08136)
-    """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, not {steps}")
-    objective = _Objective(model, inputs, targets, loss, reduce)
-    start, gradients = objective.parameters(), [value.grad for value in objective.values]
-    way: list[tuple[Array, float, Array]] = []
-    try:
-        for _ in range(steps + 1):
-            here = objective.parameters()
-            try:
-                height, gradient = objective(here)
-            except FloatingPointError:
-                if not way:
-                    raise
-                break
-            way.append((here, height, gradient))
-            if len(way) <= steps:
-                for value, slope in zip(objective.values, gradient.tolist()):
-                    value.grad = slope
-                optimizer.step()
-    finally:
-        objective.move(start)
-        for value, slope in zip(objective.values, gradients):
-            value.grad = slope
-    parameters, losses, slopes = map(np.array, zip(*way))
-    return Descent(name or type(optimizer).__name__, parameters, losses, slopes)
-
-
-def random_directions(model: Module, rng: Seed = None) -> Array:
-    """Two random directions, filter-normalised: in each neuron as long as its weights are; biases stay.
-
-    Li, Xu, Taylor, Studer and Goldstein 2018, "Visualizing the Loss Landscape of Neural Nets", arXiv:1712.09913,
-    section 4: without this, a network whose weights are large looks flatter than the same function with small ones.
-
-    Args:
-        model: the parameters that stand in one list, as a neuron's weights do, are a filter.
-        rng: a seed or generator; None is the seed 0.
-
-    Returns:
-        (2, parameters)
-
-    >>> from nn import MLP
-    >>> model = MLP(2, [3, 1])
-    >>> directions = random_directions(model)
-    >>> weights = [value.data for value in model.layers[0].neurons[0].weights]
-    >>> bool(np.isclose(np.linalg.norm(directions[0, :2]), np.linalg.norm(weights)))
-    True
-    """
-    named = list(model.named_parameters())
-    directions = generator(rng).standard_normal((2, len(named)))
-    numbers = np.array([value.data for _, value in named])
-    filters: dict[str, list[int]] = {}
-    for place, (name, _) in enumerate(named):
-        holder, _, last = name.rpartition(".")
-        filters.setdefault(holder if last.isdecimal() else "", []).append(place)
-    for holder, places in filters.items():
-        length = np.linalg.norm(numbers[places]) if holder else 0.0
-        directions[:, places] *= length / np.linalg.norm(directions[:, places], axis=1, keepdims=True)
-    return directions
-
-
-def principal_directions(descent: Descent) -> tuple[Array, Array]:
-    """The two directions in which a training run went furthest: principal component analysis of its parameters.
-
-    Li et al. 2018 (as in :func:`random_directions`), section 7: of the differences to the last parameters. Call
-    :func:`loss_landscape` with the model at the end of the run, and these as directions.
-
-    Returns:
-        (2, parameters) of length 1, and (2,) the part of the run's variation that each of them explains.
-
-    Raises:
-        ValueError: the run has fewer than two steps, or never left a straight line.
-    """
-    differences = descent.parameters[:-1] - descent.parameters[-1]
-    _, sizes, components = np.linalg.svd(differences, full_matrices=False)
-    if len(sizes) < 2 or sizes[1] <= 1e-12 * sizes[0]:
-        raise ValueError(f"a plane needs a run that turns at least once, not {descent!r}")
-    return components[:2], (sizes**2 / (sizes**2).sum())[:2]
-
-
-class _Objective:
-    """The loss of the data set as a function of the parameters."""
-
-    def __init__(self, model: Module, inputs: Data, targets: Data, loss: Loss, reduce: str) -> None:
-        if reduce not in ("mean", "sum"):
-            raise ValueError(f"reduce must be 'mean' or 'sum', not {reduce!r}")
-        if len(inputs) != len(targets) or not len(inputs):
-            raise ValueError(f"one target for each observation is needed: {len(inputs)} and {len(targets)} were given")
-        self.model, self.loss, self.reduce = model, loss, reduce
-        self.inputs, self.targets = np.asarray(inputs), np.asarray(targets)
-        self.values = model.parameters()
-        self.names = [name for name, _ in model.named_parameters()]
-        self.labels = [value.label or name for name, value in zip(self.names, self.values)]
-        self.error = compile(lambda x, y: loss(model(x), y), parameters=model)
-
-    def __call__(self, parameters: Array) -> tuple[float, Array]:
-        """The loss there and its gradient, (parameters,).
-
-        Raises:
-            FloatingPointError: one of them is not finite.
-        """
-        height, gradient = self.error.value_and_grad(self.inputs, self.targets, reduce=self.reduce, at=parameters)
-        return height, gradient
-
-    def over(self, origin: Array, plane: Array, xs: Array, ys: Array) -> tuple[Array, Array]:
-        """(rows, columns) heights and (rows, columns, 2) gradients over a plane: a row of the grid is a batch.
-
-        The coordinates are inputs of the compiled function, like the data: a copy of the model has nodes that are
-        computed from them in the place of the parameters that vary.
-        """
-
-        def error(a: Any, b: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
-            moved = {
-                id(value): start + a * right + b * up if right or up else value
-                for value, start, right, up in zip(self.values, origin.tolist(), *plane.tolist())
-            }
-            result = self.loss(deepcopy(self.model, moved)(x), y)
-            unmoved = set(leaves(result)) & {value for value in self.values if moved[id(value)] is not value}
-            if unmoved:
-                raise ValueError(
-                    f"the loss uses the parameter {unmoved.pop().label!r} itself, and can't be moved with it: "
-                    "only the model may use its parameters"
-                )
-            return result, *grad(result, [a, b])
-
-        compiled = compile(error, ndim=(0, 0, self.inputs.ndim - 1, self.targets.ndim - 1))
-        count, columns = len(self.targets), len(xs)
-        inputs, targets = (np.concatenate([data] * columns) for data in (self.inputs, self.targets))
-        found = np.empty((len(ys), columns, 3))
-        for row, y in enumerate(ys):
-            results = compiled(np.repeat(xs, count), np.full(columns * count, y), inputs, targets)
-            with np.errstate(invalid="ignore"):  # ∞ − ∞ is nan, and no news
-                sums = np.stack(results, axis=-1).reshape(columns, count, 3).sum(axis=1)
-            found[row] = sums / count if self.reduce == "mean" else sums
-        return found[..., 0], found[..., 1:]
-
-    def place(self, weight: str | Value) -> int:
-        """Which of the parameters it is: the parameter itself, its name, or its label."""
-        for place, value in enumerate(self.values):
-            if weight is value or (isinstance(weight, str) and weight in (self.names[place], self.labels[place])):
-                return place
-        known = ", ".join(self.names[:6]) + (", …" if len(self.names) > 6 else "")
-        raise ValueError(f"the model has no parameter {weight!r} (it has {known})")
-
-    def parameters(self) -> Array:
-        return np.array([value.data for value in self.values])
-
-    def move(self, parameters: Array) -> None:
-        for value, number in zip(self.values, parameters):
-            value.data = number
 
 
 def _check_grid(x_range: Range, y_range: Range, resolution: int) -> None:

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nn.datasets import Dataset
-from nn.landscape import Array, Descent, Landscape
+from nn.descent import Descent
+from nn.landscape import Landscape
 from nn.losses import is_vector
+from nn.objective import Array
 from nn.training import History
 
 if TYPE_CHECKING:

@@ -1,0 +1,89 @@
+"""The loss of a data set as a function of the parameters: what landscapes and descents are made of."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+import autodiff
+from autodiff import Value, grad, leaves
+from nn.accounts import Data
+from nn.losses import Loss
+from nn.module import Module
+
+Array: TypeAlias = NDArray[np.float64]
+
+
+class Objective:
+    """The loss of the data set as a function of the parameters."""
+
+    def __init__(self, model: Module, inputs: Data, targets: Data, loss: Loss, reduce: str) -> None:
+        if reduce not in ("mean", "sum"):
+            raise ValueError(f"reduce must be 'mean' or 'sum', not {reduce!r}")
+        if len(inputs) != len(targets) or not len(inputs):
+            raise ValueError(f"one target for each observation is needed: {len(inputs)} and {len(targets)} were given")
+        self.model, self.loss, self.reduce = model, loss, reduce
+        self.inputs, self.targets = np.asarray(inputs), np.asarray(targets)
+        self.values = model.parameters()
+        self.names = [name for name, _ in model.named_parameters()]
+        self.labels = [value.label or name for name, value in zip(self.names, self.values)]
+        self.error = autodiff.compile(lambda x, y: loss(model(x), y), parameters=model)
+
+    def __call__(self, parameters: Array) -> tuple[float, Array]:
+        """The loss there and its gradient, (parameters,).
+
+        Raises:
+            FloatingPointError: one of them is not finite.
+        """
+        height, gradient = self.error.value_and_grad(self.inputs, self.targets, reduce=self.reduce, at=parameters)
+        return height, gradient
+
+    def over(self, origin: Array, plane: Array, xs: Array, ys: Array) -> tuple[Array, Array]:
+        """(rows, columns) heights and (rows, columns, 2) gradients over a plane: a row of the grid is a batch.
+
+        The coordinates are inputs of the compiled function, like the data: a copy of the model has nodes that are
+        computed from them in the place of the parameters that vary.
+        """
+
+        def error(a: Any, b: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
+            moved = {
+                id(value): start + a * right + b * up if right or up else value
+                for value, start, right, up in zip(self.values, origin.tolist(), *plane.tolist())
+            }
+            result = self.loss(deepcopy(self.model, moved)(x), y)
+            unmoved = set(leaves(result)) & {value for value in self.values if moved[id(value)] is not value}
+            if unmoved:
+                raise ValueError(
+                    f"the loss uses the parameter {unmoved.pop().label!r} itself, and can't be moved with it: "
+                    "only the model may use its parameters"
+                )
+            return result, *grad(result, [a, b])
+
+        compiled = autodiff.compile(error, ndim=(0, 0, self.inputs.ndim - 1, self.targets.ndim - 1))
+        count, columns = len(self.targets), len(xs)
+        inputs, targets = (np.concatenate([data] * columns) for data in (self.inputs, self.targets))
+        found = np.empty((len(ys), columns, 3))
+        for row, y in enumerate(ys):
+            results = compiled(np.repeat(xs, count), np.full(columns * count, y), inputs, targets)
+            with np.errstate(invalid="ignore"):  # ∞ − ∞ is nan, and no news
+                sums = np.stack(results, axis=-1).reshape(columns, count, 3).sum(axis=1)
+            found[row] = sums / count if self.reduce == "mean" else sums
+        return found[..., 0], found[..., 1:]
+
+    def place(self, weight: str | Value) -> int:
+        """Which of the parameters it is: the parameter itself, its name, or its label."""
+        for place, value in enumerate(self.values):
+            if weight is value or (isinstance(weight, str) and weight in (self.names[place], self.labels[place])):
+                return place
+        known = ", ".join(self.names[:6]) + (", …" if len(self.names) > 6 else "")
+        raise ValueError(f"the model has no parameter {weight!r} (it has {known})")
+
+    def parameters(self) -> Array:
+        return np.array([value.data for value in self.values])
+
+    def move(self, parameters: Array) -> None:
+        for value, number in zip(self.values, parameters):
+            value.data = number
