@@ -122,7 +122,7 @@ def graphs(
 
 def expressions(**options: Any) -> st.SearchStrategy[Callable[..., Any]]:
     """Functions of ``Value``s or floats, to be taken at any point. Options as of :func:`graphs`."""
-    return graphs(**options).map(lambda graph: graph)
+    return graphs(**options)
 
 
 def assemble(inputs: Sequence[float], tape: Iterable[tuple[Operation, int]], wild: bool) -> Graph:
@@ -135,27 +135,27 @@ def assemble(inputs: Sequence[float], tape: Iterable[tuple[Operation, int]], wil
         wild: accept whatever gives a finite number.
     """
     values, steps = list(inputs), list[Step]()
-    used: set[int | float] = set()
+    used: set[int] = set()
     for row, choice in tape:
         place, way = divmod(choice, CHOICES)
         age, turned, among = way % 2, way // 2 % 2, way // 4
         operands: Operands = [max(0, len(values) - 1 - age)]
         for _ in range((row.arity or 1) - 1):
-            slots = [slot for slot in range(len(values)) if among and slot not in used and slot not in operands]
-            slots = slots or list(range(len(values)))
-            operands.append(inputs[place % len(inputs)] if turned and among == 3 else slots[place % len(slots)])
+            loose = [slot for slot in range(len(values)) if among and slot not in used and slot not in operands]
+            loose = loose or list(range(len(values)))
+            operands.append(inputs[place % len(inputs)] if turned and among == 3 else loose[place % len(loose)])
         if turned:
             operands.reverse()
         elsewhere: list[Operands] = [[slot, *operands[1:]] for slot in reversed(range(len(values)))]
         for tried in (operands, operands[::-1], *elsewhere):
             numbers = [values[at] if type(at) is int else at for at in tried]
+            slots = [at for at in tried if type(at) is int]
             result = row(*numbers)
-            if math.isfinite(result) and (
-                wild or (abs(result) <= LARGEST and is_tame(row, numbers, tried[0] == tried[-1]))
-            ):
+            same = len(slots) == len(tried) > len({*slots})
+            if math.isfinite(result) and (wild or (abs(result) <= LARGEST and is_tame(row, numbers, same))):
                 steps.append(Step(row, tuple(tried)))
                 values.append(result)
-                used.update(tried)
+                used.update(slots)
                 break
     if not steps:
         steps.append(Step(lookup("positive"), (len(values) - 1,)))
