@@ -39,7 +39,7 @@ def run(
     at = take(code, records)
     for place in range(at, at + take(code, records + 1)):
         record = beyond(code, take(code, place))
-        call(table[3 * take(record, 0) + how], record, s, sg, v, g, stride, lanes)
+        call(table[take(record, 0), how], record, s, sg, v, g, stride, lanes)
 
 
 @compiled

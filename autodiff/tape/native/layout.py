@@ -18,15 +18,16 @@ rows for each operand, its own and that of its adjoint (0 if none is wanted). Th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.operations import DETACHED, Operation, add, dot, total
+from autodiff.operations import DETACHED, Operation, dot, total
 from autodiff.operations import SELECT as SELECT_OPERATION
-from autodiff.tape.program import Instruction, Program
+from autodiff.tape.native.neurons import Neuron, Neurons, Slots
+from autodiff.tape.program import Program
 
 LAYER, DOT, TOTAL, SELECT, SELECT_SCALAR, FIRST_ROW = range(6)
 """The numbers of operations; those of the table follow."""
@@ -37,29 +38,21 @@ ROWS, LOADS, INPUTS, FORWARD, BACKWARD, STORES = 0, 1, 4, 6, 8, 10
 """How many rows; where and how many pairs (row, scalar) are loaded, and how many of them have adjoints; pairs (row,
 input); records; records that gradients flow through; pairs (row, scalar) to store, or rows of the outputs."""
 
-Slots = NDArray[np.int64]
-
-
-class Neuron(NamedTuple):
-    """A sum of products of scalars and rows."""
-
-    place: int
-    """Of its ``dot`` among the instructions."""
-    result: int
-    """The slot of its result: that of the dot, or of the addition of a scalar after it."""
-    weights: Slots
-    rows: Slots
-
-
 def lay_out(program: Program, opcodes: Mapping[Operation, int], wrt_inputs: bool) -> NDArray[np.uint32]:
-    """The array for a kernel.
+    """The array for a program.
 
     Args:
         program: what to run.
         opcodes: the number of each operation of the table.
         wrt_inputs: whether adjoints of the inputs are wanted.
     """
-    return _Layout(program, opcodes, wrt_inputs).code()
+    return np.array(_Layout(program, opcodes, wrt_inputs).words(), np.uint32)
+
+
+def operations_in(code: NDArray[np.uint32]) -> set[int]:
+    """The numbers of the operations that occur."""
+    lists = [code[header + FORWARD : header + FORWARD + 2].tolist() for header in (SHARED, MAIN)]
+    return {opcode for first, count in lists for opcode in code[code[first : first + count]].tolist()}
 
 
 class _Layout:
@@ -68,141 +61,122 @@ class _Layout:
         self.opcodes = opcodes
         self.instructions = list(program)
         self.first = first = program.first_result
-        self.unit = program.slots  # a slot more: the number 1
         self.active = self._active(wrt_inputs)
-        self.varies = np.zeros(program.slots + 1, bool)
+        self.varies = np.zeros(program.slots + 1, bool)  # the slot beyond all others is that of the number 1
         self.varies[program.first_input : first] = True
         self.varies[first + program.shared : program.slots] = True
+        taken = np.concatenate([program.operands[program.starts[program.shared] :], program.outputs])
+        self.handed_on = np.unique(taken[(taken >= first) & (taken < first + program.shared)])
         self.scalar = np.zeros(program.slots + 1, np.int64)
         self.scalar[: program.first_input] = np.arange(1, 1 + program.first_input)
-        own = program.operands[program.starts[program.shared] :]
-        taken = np.unique(np.concatenate([own, program.outputs]))
-        self.handed_on = taken[(taken >= first) & (taken < first + program.shared)].astype(np.int64)
         self.scalar[self.handed_on] = np.arange(len(self.handed_on)) + 1 + program.first_input
         self.first_copy = 1 + program.first_input + len(self.handed_on)
         self.copies: list[int] = []
         self.copied: dict[bytes, int] = {}
+        self.row: list[int] = []
+        self.adjoint: list[int] = []
 
     def _active(self, wrt_inputs: bool) -> NDArray[np.bool_]:
         """Which slots gradients flow to."""
         program = self.program
-        active = np.zeros(program.slots + 1, bool)
-        active[program.first_parameter : program.first_result if wrt_inputs else program.first_input] = True
+        active = np.zeros(program.slots + 1, bool).tolist()
+        for slot in range(program.first_parameter, program.first_result if wrt_inputs else program.first_input):
+            active[slot] = True
         for slot, (op, operands) in enumerate(self.instructions, self.first):
-            active[slot] = op is not DETACHED and active[list(operands[op is SELECT_OPERATION :])].any()
-        return active
+            if op is not DETACHED:
+                active[slot] = any(active[operand] for operand in operands[op is SELECT_OPERATION :])
+        return np.array(active)
 
-    def code(self) -> NDArray[np.uint32]:
+    def words(self) -> list[int]:
+        """All that the array holds."""
         program, shared = self.program, self.program.shared
-        head = np.zeros(HEADER, np.int64)
-        parts, end = [head], HEADER
+        words = [0] * HEADER
 
-        def put(at: int, numbers: Slots, count: int) -> None:
-            nonlocal end
-            head[at : at + 2] = end, count
-            parts.append(numbers)
-            end += len(numbers)
+        def put(at: int, numbers: Iterable[int], count: int) -> None:
+            words[at : at + 2] = len(words), count
+            words.extend(numbers)
 
-        neurons, members = self._neurons()
-        stages = (
-            (SHARED, range(shared), {}, self.handed_on),
-            (MAIN, range(shared, len(program)), neurons, program.outputs.astype(np.int64)),
+        layers = Neurons(program, self.instructions, self.varies, self.active).layers()
+        within = {neuron.place for layer in layers.values() for neuron in layer}
+        within.update(neuron.result - self.first for layer in layers.values() for neuron in layer)
+        stages: tuple[tuple[int, list[int], Mapping[int, list[Neuron]], Slots], ...] = (
+            (SHARED, [*range(shared)], {}, self.handed_on),
+            (MAIN, [place for place in range(shared, len(program)) if place not in within], layers, program.outputs),
         )
-        for header, places, layers, outputs in stages:
-            row = self._rows(places, layers, members, outputs, head, header, put)
-            records, starts, backward = list[Slots](), list[int](), list[int]()
-            for place in places:
-                if place in layers:
-                    record = self._layer(layers[place], row)
-                    is_active = bool(self.active[layers[place][0].result])
-                elif place in members:
-                    continue
-                else:
-                    record = self._record(place, row)
-                    is_active = bool(self.active[self.first + place])
-                if is_active:
-                    backward.append(end)
-                starts.append(end)
-                records.append(record)
-                end += len(record)
-            parts.extend(records)
-            put(header + FORWARD, np.array(starts, np.int64), len(starts))
-            put(header + BACKWARD, np.array(backward[::-1], np.int64), len(backward))
-            pairs = row[outputs] if header == MAIN else np.column_stack([row[outputs], self.scalar[outputs]]).ravel()
-            put(header + STORES, pairs, len(outputs))
-        put(COPIES, np.array(self.copies, np.int64), len(self.copies))
-        head[COPIES + 2] = self.first_copy
-        head[SCALARS] = self.first_copy + len(self.copies)
-        head[CONSTANTS], head[PARAMETERS] = program.first_parameter, len(program.parameters)
-        return np.concatenate(parts).astype(np.uint32)
+        for header, places, stage_layers, outputs in stages:
+            self._assign_rows(header, places, stage_layers, outputs, words, put)
+            records, backward = list[int](), list[int]()
+            for place in sorted([*places, *stage_layers]):
+                result = stage_layers[place][0].result if place in stage_layers else self.first + place
+                records.append(len(words))
+                if self.active[result]:
+                    backward.append(len(words))
+                words += self._layer(stage_layers[place]) if place in stage_layers else self._record(place)
+            put(header + FORWARD, records, len(records))
+            put(header + BACKWARD, reversed(backward), len(backward))
+            rows = [self.row[output] for output in outputs]
+            scalars = self.scalar[outputs].tolist()
+            put(header + STORES, rows if header == MAIN else chain(*zip(rows, scalars)), len(outputs))
+        put(COPIES, self.copies, len(self.copies))
+        words[COPIES + 2] = self.first_copy
+        words[SCALARS] = self.first_copy + len(self.copies)
+        words[CONSTANTS], words[PARAMETERS] = program.first_parameter, len(program.parameters)
+        return words
 
-    def _rows(
-        self, places: range, layers: Mapping[int, list[Neuron]], members: set[int], outputs: Slots, head: Slots,
-        header: int, put: Callable[[int, Slots, int], None],
-    ) -> Slots:  # fmt: skip
-        """The row of each slot in a stage: loaded scalars, inputs, results."""
+    def _assign_rows(
+        self, header: int, places: Sequence[int], layers: Mapping[int, list[Neuron]], outputs: Slots, words: list[int],
+        put: Callable[[int, Iterable[int], int], None],
+    ) -> None:  # fmt: skip
+        """Give a row to each slot of a stage that needs one: scalars beside rows, inputs, results."""
         program = self.program
-        results = [self.first + place for place in places if place not in members]
-        results += [neuron.result for layer in layers.values() for neuron in layer]
-        results.sort()
-        own = np.zeros(program.slots + 1, bool)
-        own[results] = True
-        taken = [outputs, *(layer[0].rows for layer in layers.values())]
-        taken += [
-            np.array(self._row_operands(self.instructions[place]), np.int64) for place in places if place not in members
-        ]
-        needed = np.unique(np.concatenate(taken))
-        loaded = needed[~own[needed] & ~((needed >= program.first_input) & (needed < self.first))]
-        loaded = np.concatenate([loaded[self.active[loaded]], loaded[~self.active[loaded]]])
-        inputs = needed[(needed >= program.first_input) & (needed < self.first)]
-        rows = np.concatenate([loaded, inputs, np.array(results, np.int64)])
-        row = np.zeros(program.slots + 1, np.int64)
-        row[rows] = np.arange(1, len(rows) + 1)
-        head[header + ROWS] = len(rows) + 1
-        put(header + LOADS, np.column_stack([row[loaded], self.scalar[loaded]]).ravel(), len(loaded))
-        head[header + LOADS + 2] = self.active[loaded].sum()
-        put(header + INPUTS, np.column_stack([row[inputs], inputs - program.first_input]).ravel(), len(inputs))
-        return row
+        results = [self.first + place for place in places]
+        results = sorted([*results, *(neuron.result for layer in layers.values() for neuron in layer)])
+        needed = {*outputs.tolist(), *(row for layer in layers.values() for row in layer[0].rows.tolist())}
+        for place in places:
+            op, operands = self.instructions[place]
+            needed.update(operands[:1] if self._selects_scalars(op, operands) else operands)
+        needed.difference_update(results)
+        inputs = [slot for slot in sorted(needed) if program.first_input <= slot < self.first]
+        loaded = sorted(needed.difference(inputs), key=lambda slot: (not self.active[slot], slot))
+        self.row = [0] * (program.slots + 1)
+        for row, slot in enumerate([*loaded, *inputs, *results], 1):
+            self.row[slot] = row
+        self.adjoint = np.where(self.active, self.row, 0).tolist()
+        words[header + ROWS] = 1 + len(loaded) + len(inputs) + len(results)
+        put(header + LOADS, chain(*((self.row[slot], int(self.scalar[slot])) for slot in loaded)), len(loaded))
+        words[header + LOADS + 2] = int(self.active[loaded].sum())
+        put(header + INPUTS, chain(*((self.row[slot], slot - program.first_input) for slot in inputs)), len(inputs))
 
-    def _row_operands(self, instruction: Instruction) -> tuple[int, ...]:
-        if self._selects_scalars(instruction):
-            return instruction.operands[:1]
-        return instruction.operands
+    def _selects_scalars(self, op: Operation, operands: tuple[int, ...]) -> bool:
+        return op is SELECT_OPERATION and not self.varies[list(operands[1:])].any()
 
-    def _selects_scalars(self, instruction: Instruction) -> bool:
-        return instruction.op is SELECT_OPERATION and not self.varies[list(instruction.operands[1:])].any()
-
-    def _record(self, place: int, row: Slots) -> Slots:
+    def _record(self, place: int) -> list[int]:
         """One instruction."""
-        instruction = self.instructions[place]
-        op, operands = instruction.op, np.array(instruction.operands, np.int64)
+        op, operands = self.instructions[place]
+        row, adjoint = self.row, self.adjoint
         out = row[self.first + place]
-        adjoints = np.where(self.active[operands], row[operands], 0)
+        if op in self.opcodes:
+            return [self.opcodes[op], out, *(word for slot in operands for word in (row[slot], adjoint[slot]))]
+        rows, adjoints = [row[slot] for slot in operands], [adjoint[slot] for slot in operands]
         if op is dot:
-            return np.concatenate([[DOT, out, len(operands) // 2], row[operands], adjoints])
+            return [DOT, out, len(operands) // 2, *rows, *adjoints]
         if op is total:
-            return np.concatenate([[TOTAL, out, len(operands)], row[operands], adjoints])
-        if self._selects_scalars(instruction):
-            return np.concatenate(
-                [[SELECT_SCALAR, out, len(operands) - 1, row[operands[0]]], self.scalar[operands[1:]]]
-            )
-        if op is SELECT_OPERATION:
-            return np.concatenate([[SELECT, out, len(operands) - 1], row[operands], adjoints[1:]])
-        return np.concatenate([[self.opcodes[op], out], np.column_stack([row[operands], adjoints]).ravel()])
+            return [TOTAL, out, len(operands), *rows, *adjoints]
+        if self._selects_scalars(op, operands):
+            return [SELECT_SCALAR, out, len(operands) - 1, rows[0], *self.scalar[list(operands[1:])].tolist()]
+        return [SELECT, out, len(operands) - 1, *rows, *adjoints[1:]]
 
-    def _layer(self, neurons: list[Neuron], row: Slots) -> Slots:
+    def _layer(self, neurons: list[Neuron]) -> list[int]:
         """Neurons that share their rows."""
         rows = neurons[0].rows
-        weights = np.concatenate([neuron.weights for neuron in neurons])
-        return np.concatenate(
-            [
-                [LAYER, len(neurons), len(rows), self.active[weights].any(), self.active[rows].any()],
-                row[[neuron.result for neuron in neurons]],
-                [self._side_by_side(self.scalar[neuron.weights]) for neuron in neurons],
-                row[rows],
-                np.where(self.active[rows], row[rows], 0),
-            ]
-        ).astype(np.int64)
+        wants_weights = any(self.active[neuron.weights].any() for neuron in neurons)
+        return [
+            LAYER, len(neurons), len(rows), wants_weights, bool(self.active[rows].any()),
+            *(self.row[neuron.result] for neuron in neurons),
+            *(self._side_by_side(self.scalar[neuron.weights]) for neuron in neurons),
+            *(self.row[slot] for slot in rows),
+            *(self.adjoint[slot] for slot in rows),
+        ]  # fmt: skip
 
     def _side_by_side(self, scalars: Slots) -> int:
         """The first of these scalars, or of copies of them, that lie side by side."""
@@ -213,81 +187,3 @@ class _Layout:
             self.copied[key] = self.first_copy + len(self.copies)
             self.copies.extend(scalars.tolist())
         return self.copied[key]
-
-    # ── Which sums of products are neurons, and which neurons form a layer ───────────────────────
-
-    def _neurons(self) -> tuple[dict[int, list[Neuron]], set[int]]:
-        """The layers by the place where they are computed; and the places of all instructions in them."""
-        program = self.program
-        flat = program.operands.astype(np.int64)
-        owner = np.repeat(np.arange(len(program), dtype=np.int64), np.diff(program.starts))
-        reads = np.bincount(np.concatenate([flat, program.outputs]), minlength=program.slots)
-        reader = np.zeros(program.slots, np.int64)
-        reader[flat] = owner
-        layers: dict[bytes, list[Neuron]] = {}
-        members: set[int] = set()
-        for place in range(program.shared, len(program)):
-            if self.instructions[place].op is not dot:
-                continue
-            neuron = self._neuron(place, reads, reader)
-            if neuron is None:
-                continue
-            members.add(place)
-            if neuron.result != self.first + place:
-                members.add(neuron.result - self.first)
-            key = neuron.rows.tobytes() + bytes([bool(self.active[neuron.result])])
-            layers.setdefault(key, []).append(neuron)
-        by_slot = np.argsort(flat, kind="stable")
-        readers, ends = owner[by_slot], np.cumsum(reads_of(flat, program.slots))
-        split = {}
-        for layer in layers.values():
-            for part in self._undisturbed(layer, readers, ends):
-                split[part[0].place] = part
-        return split, members
-
-    def _neuron(self, place: int, reads: Slots, reader: Slots) -> Neuron | None:
-        """The dot at that place as a neuron; None if it has a product of two rows, or takes a row twice."""
-        program = self.program
-        operands = program.operands[program.starts[place] : program.starts[place + 1]].astype(np.int64)
-        left, right = np.split(operands, 2)
-        swap = self.varies[left] | (~self.varies[right] & ~self.active[left])
-        if not len(left) or (self.varies[left] & self.varies[right]).any():
-            return None
-        weights, rows = np.where(swap, right, left), np.where(swap, left, right)
-        result = self.first + place
-        if reads[result] == 1 and result not in program.outputs:
-            op, summands = self.instructions[reader[result]]
-            if op is add:
-                bias = summands[summands[0] == result]
-                if not self.varies[bias]:
-                    weights, rows = np.append(weights, bias), np.append(rows, self.unit)
-                    result = self.first + int(reader[result])
-        flowing = rows[self.active[rows]]
-        if len(np.unique(flowing)) < len(flowing):
-            return None
-        return Neuron(place, result, weights, rows)
-
-    def _undisturbed(self, layer: list[Neuron], readers: Slots, ends: Slots) -> Iterator[list[Neuron]]:
-        """The layer in parts, between which another instruction reads one of its rows.
-
-        A layer passes its adjoints on all at once. Were there another reader in between, its contribution would come
-        earlier or later than in the eager pass, and the sum would be rounded differently.
-        """
-        places = [neuron.place for neuron in layer]
-        if len(layer) > 1:
-            rows = [row for row in layer[0].rows.tolist() if self.active[row]]
-            others = np.concatenate([readers[ends[row - 1] if row else 0 : ends[row]] for row in rows] or [[]])
-            others = np.setdiff1d(others, places)
-            before = np.searchsorted(others, places)
-        else:
-            before = np.zeros(1, np.int64)
-        start = 0
-        for at in range(1, len(layer) + 1):
-            if at == len(layer) or before[at] != before[start]:
-                yield layer[start:at]
-                start = at
-
-
-def reads_of(flat: Slots, slots: int) -> Slots:
-    """How often each slot is an operand."""
-    return np.bincount(flat, minlength=slots)

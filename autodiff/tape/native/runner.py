@@ -13,10 +13,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autodiff.operations import SELECT, Operation, dot, total
+from autodiff.operations import SELECT as SELECT_OPERATION
+from autodiff.operations import Operation, dot, total
 from autodiff.tape.native.cache import in_memory, module_of
 from autodiff.tape.native.codegen import NotCompilable, source
-from autodiff.tape.native.layout import FIRST_ROW, MAIN, ROWS, SCALARS, SHARED, lay_out
+from autodiff.tape.native.layout import (
+    DOT,
+    FIRST_ROW,
+    LAYER,
+    MAIN,
+    ROWS,
+    SCALARS,
+    SELECT,
+    SELECT_SCALAR,
+    SHARED,
+    TOTAL,
+    lay_out,
+    operations_in,
+)
 from autodiff.tape.native.rules import rule_program
 from autodiff.tape.program import Program
 
@@ -25,6 +39,19 @@ Rule = Callable[..., Sequence[Any]]
 
 CHUNK, MOST_CHUNKS = 2048, 16
 """The observations are run in so many chunks of at least that size, whose gradients are added up in their order."""
+MOST_LANES, ROOM = 128, 2**22
+"""So many observations are run side by side, or fewer if the rows are so many that these would be so many numbers."""
+BY_HAND = {
+    LAYER: ("layer", "forward", "backward", "careful"),
+    DOT: ("sums", "dot_forward", "dot_backward", "dot_careful"),
+    TOTAL: ("sums", "total_forward", "total_backward", "total_backward"),
+    SELECT: ("selection", "row_forward", "row_backward", "row_backward"),
+    SELECT_SCALAR: ("selection", "scalar_forward", "scalar_backward", "scalar_backward"),
+}
+"""The modules and functions of the operations of any number of operands."""
+WRITTEN_BY_HAND = (dot, total, SELECT_OPERATION)
+Addresses = tuple[int, int, int]
+"""Where the code of an operation is: forward, backward, and backward where nothing flows through a zero."""
 NO_ORDER, NO_GRADIENT = np.empty(0, np.int64), np.empty((0, 0))
 
 
@@ -142,34 +169,36 @@ class _Parts:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        rows = [op for op in program.operations if op not in (dot, total, SELECT)]
+        rows = [op for op in program.operations if op not in WRITTEN_BY_HAND]
         self.opcodes = {op: opcode for opcode, op in enumerate(rows, FIRST_ROW)}
-        self.table = np.array([*written_by_hand(), *map(addresses, rows)], np.int64).ravel()
-        self.codes = {False: lay_out(program, self.opcodes, wrt_inputs=False)}
-        self.most = 128
+        self.table = np.zeros((FIRST_ROW + len(rows), 3), np.int64)
+        self.table[FIRST_ROW:] = np.reshape([addresses(op) for op in rows], (-1, 3))
+        self.codes: dict[bool, NDArray[np.uint32]] = {}
+        self.size = self.rows = self.most = 0
+        self.arrays(False)
 
     def arrays(self, wrt_inputs: bool) -> tuple[NDArray[np.uint32], NDArray[np.int64], Floats]:
         """The code, the addresses that it refers to, and the constants."""
-        if wrt_inputs and True not in self.codes:
-            self.codes[True] = lay_out(self.program, self.opcodes, wrt_inputs=True)
+        if wrt_inputs not in self.codes:
+            code = lay_out(self.program, self.opcodes, wrt_inputs)
+            for opcode in operations_in(code) - set(self.opcodes.values()):
+                self.table[opcode] = addresses_by_hand(opcode)
+            rows = int(code[MAIN + ROWS])
+            self.most = self.most or max(8, min(MOST_LANES, ROOM // rows // 8 * 8))
+            self.size = max(self.size, 2 * (int(code[SCALARS]) + int(code[SHARED + ROWS])))
+            self.rows = max(self.rows, 2 * rows)
+            self.codes[wrt_inputs] = code
         return self.codes[wrt_inputs], self.table, self.program.constants
 
     def room(self, observations: int) -> int:
         """How many numbers a run needs room for."""
         lanes = min(observations, self.most)
-        return max(
-            2 * int(code[SCALARS]) + 2 * int(code[SHARED + ROWS]) + 2 * int(code[MAIN + ROWS]) * (lanes + 16)
-            for code in self.codes.values()
-        )
+        return self.size + self.rows * (lanes + 16 if lanes > 1 else 1)
 
 
 def text_of(name: str) -> str:
     """The text of a module of this folder."""
     return Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
-
-
-Addresses = tuple[int, int, int]
-"""Where the code of an operation is: forward, backward, and backward where nothing flows through a zero."""
 
 
 @cache
@@ -192,13 +221,8 @@ def addresses(op: Operation) -> Addresses:
 
 
 @cache
-def written_by_hand() -> tuple[Addresses, ...]:
-    """Where the code of the other operations is, in the order of their numbers."""
-    layer, sums, selection = map(module_of, map(text_of, ("layer", "sums", "selection")))
-    return (
-        (layer.forward, layer.backward, layer.careful),
-        (sums.dot_forward, sums.dot_backward, sums.dot_careful),
-        (sums.total_forward, sums.total_backward, sums.total_backward),
-        (selection.row_forward, selection.row_backward, selection.row_backward),
-        (selection.scalar_forward, selection.scalar_backward, selection.scalar_backward),
-    )
+def addresses_by_hand(opcode: int) -> Addresses:
+    """Where the code of one of the other operations is."""
+    name, *functions = BY_HAND[opcode]
+    module = module_of(text_of(name))
+    return tuple(getattr(module, function) for function in functions)  # type: ignore[return-value]
