@@ -2,8 +2,8 @@
 
 Every checker gets the same functions and the same derivatives: the engine's right ones, to count false alarms, on tame
 and on wild graphs; right ones times 1 + ε, to find the smallest ε caught in 95 % of the tame graphs; and those of the
-engine with each of the 23 planted faults. PyTorch, JAX and autograd take part where they are installed. Undecided is what is
-called neither right nor wrong: a kink, or a derivative that rounding hides.
+engine with each of the 23 planted faults. PyTorch, JAX and autograd take part where they are installed. Undecided is
+what is called neither right nor wrong: a kink, or a derivative that rounding hides.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import platform
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from autodiff.checking.faults import FAULTS, NONE, Fault, flags
 from autodiff.checking.graphs import Graph
@@ -55,6 +55,30 @@ def finds(name: str, check: Checker, fault: Fault, graphs: Sequence[Graph]) -> b
         return any(check(case, 1.0) == "fail" for graph in graphs for case in cases([graph], fault.backward))
 
 
+def print_checkers(checkers: Mapping[str, Checker], tame: Sequence[Case], wild: Sequence[Case]) -> None:
+    print(f"{len(tame)} tame and {len(wild)} wild derivatives, all of them right\n")
+    print(f"{'':36}{'false alarms %':>16}{'undecided %':>17}{'smallest':>10}{'CPU ms per':>12}")
+    print(f"{'checker':36}{'tame':>8}{'wild':>8}{'tame':>9}{'wild':>8}{'caught':>10}{'derivative':>12}")
+    for name, check in checkers.items():
+        (alarms, undecided, ms), (wild_alarms, wild_undecided, _) = (shares(check, some) for some in (tame, wild))
+        smallest = smallest_caught(check, tame)
+        caught = f"{smallest:.0e}" if smallest < math.inf else f"> {EPSILONS[0]:.0e}"
+        print(f"{name:36}{alarms:8.2f}{wild_alarms:8.2f}{undecided:9.2f}{wild_undecided:8.2f}{caught:>10}{ms:12.3f}")
+
+
+def print_faults(checkers: Mapping[str, Checker], drawn: Sequence[Sequence[Graph]]) -> None:
+    print(f"\nplanted faults, found with so many of {len(drawn)} seeds, {len(drawn[0])} tame graphs each\n")
+    print(f"{'fault':28}" + "".join(f"{name.split()[0].strip(','):>10}" for name in checkers))
+    score = dict.fromkeys(checkers, 0)
+    for fault in FAULTS:
+        found = {name: sum(finds(name, check, fault, graphs) for graphs in drawn) for name, check in checkers.items()}
+        print(f"{fault.name:28}" + "".join(f"{number:10}" for number in found.values()))
+        score = {name: score[name] + found[name] for name in checkers}
+    print(f"{f'found, of {len(FAULTS) * len(drawn)}':28}" + "".join(f"{number:10}" for number in score.values()))
+    flagged = [sum(finds(name, check, NONE, graphs) for graphs in drawn) for name, check in checkers.items()]
+    print(f"{'nothing planted, flagged':28}" + "".join(f"{number:10}" for number in flagged))
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(prog="python -m benchmarks.checking", description=__doc__)
     options.add_argument("--seeds", type=int, default=10, help="how many seeds (10)")
@@ -67,33 +91,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for package in missing:
         print(f"{package} is not installed (pip install {package}): going on without it", file=sys.stderr)
     warnings.simplefilter("ignore")
-    tame_graphs = [draw_graphs(seed, chosen.graphs) for seed in range(chosen.seeds)]
-    wild_graphs = [draw_graphs(seed, chosen.graphs, wild=True) for seed in range(chosen.seeds)]
-    tame, wild = (cases(graph for graphs in drawn for graph in graphs) for drawn in (tame_graphs, wild_graphs))
-
-    print(
-        f"CPython {platform.python_version()}; {len(tame)} tame and {len(wild)} wild derivatives, all of them right\n"
-    )
-    print(f"{'':36}{'false alarms %':>16}{'undecided %':>17}{'smallest':>10}{'CPU ms per':>12}")
-    print(f"{'checker':36}{'tame':>8}{'wild':>8}{'tame':>9}{'wild':>8}{'caught':>10}{'derivative':>12}")
-    for name, check in checkers.items():
-        (alarms, undecided, milliseconds), (wild_alarms, wild_undecided, _) = (shares(check, s) for s in (tame, wild))
-        smallest = smallest_caught(check, tame)
-        caught = f"{smallest:.0e}" if smallest < math.inf else f"> {EPSILONS[0]:.0e}"
-        print(
-            f"{name:36}{alarms:8.2f}{wild_alarms:8.2f}{undecided:9.2f}{wild_undecided:8.2f}{caught:>10}{milliseconds:12.3f}"
-        )
-
-    packages = [name for name in checkers if name not in RECIPES]
-    print(f"\nplanted faults, found with so many of {chosen.seeds} seeds, {chosen.graphs} tame graphs each\n")
-    print(f"{'fault':28}" + "".join(f"{name.split()[0].strip(','):>10}" for name in packages))
-    score = dict.fromkeys(packages, 0)
-    for fault in (*FAULTS, NONE):
-        found = [sum(finds(name, checkers[name], fault, graphs) for graphs in tame_graphs) for name in packages]
-        print(f"{fault.name:28}" + "".join(f"{number:10}" for number in found))
-        if fault is not NONE:
-            score = {name: score[name] + number for name, number in zip(packages, found)}
-    print(f"{f'found, of {len(FAULTS) * chosen.seeds}':28}" + "".join(f"{score[name]:10}" for name in packages))
+    tame = [draw_graphs(seed, chosen.graphs) for seed in range(chosen.seeds)]
+    wild = [draw_graphs(seed, chosen.graphs, wild=True) for seed in range(chosen.seeds)]
+    print(f"CPython {platform.python_version()} on {platform.machine()}")
+    print_checkers(checkers, *(cases(graph for graphs in drawn for graph in graphs) for drawn in (tame, wild)))
+    print_faults({name: check for name, check in checkers.items() if name not in RECIPES}, tame)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def test_the_tables_are_printed_and_absent_packages_are_named(capsys, nothing_in
         assert re.search(rf"^{re.escape(name)} +0\.00 ", printed.out, re.MULTILINE), printed.out
     for fault in FAULTS:
         assert re.search(rf"^{re.escape(fault.name)} +[01]$", printed.out, re.MULTILINE), printed.out
-    assert re.search(r"^nothing planted +0$", printed.out, re.MULTILINE)
+    assert re.search(r"^nothing planted, flagged +0$", printed.out, re.MULTILINE)
     assert re.search(r"^found, of 23 +\d+$", printed.out, re.MULTILINE)
 
 
