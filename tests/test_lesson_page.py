@@ -170,6 +170,11 @@ def test_the_backward_pass_is_the_engines_edge_by_edge(lesson):
         assert [step["local"] for step in steps] == pytest.approx([s.local for s in engine], rel=1e-12)
 
 
+def test_predictions_are_rounded_as_python_rounds_them(lesson):
+    numbers = [0.5, 1.5, 2.5, 2.4999999999999996, 2.51, -0.5, 1.0]
+    assert lesson.run("return arguments[0].map(labelOf)", numbers) == [network.label_of(number) for number in numbers]
+
+
 # ── Everything moves together ───────────────────────────────────────────────────────────────────────
 
 
@@ -207,6 +212,24 @@ def test_the_mountain_is_turned_by_keys_and_by_dragging_and_the_map_stays(lesson
     for name in names:
         assert len({before[name], turned[name], dragged[name]}) == 3
     assert {name for name in before if before[name] != dragged[name]} == set(names)
+
+
+def test_a_finger_turns_the_mountain(lesson):
+    from selenium.webdriver.common.action_chains import ActionBuilder
+    from selenium.webdriver.common.actions.interaction import POINTER_TOUCH
+    from selenium.webdriver.common.actions.pointer_input import PointerInput
+
+    view = lesson.driver.find_element("css selector", "#mountain .view")
+    lesson.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", view)
+    settle(lesson)
+    before = lesson.run("return [views[0].azimuth, arguments[0].toDataURL()]", view)
+    touch = ActionBuilder(lesson.driver, mouse=PointerInput(POINTER_TOUCH, "finger"))
+    touch.pointer_action.move_to(view).pointer_down().move_to(view, 40, 0).move_to(view, 80, 0).pointer_up()
+    touch.perform()
+    settle(lesson)
+    after = lesson.run("return [views[0].azimuth, arguments[0].toDataURL()]", view)
+    assert before[0] != after[0]
+    assert before[1] != after[1]
 
 
 def test_the_map_moves_the_weights_by_click_and_by_keys(lesson):

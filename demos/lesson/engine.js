@@ -11,9 +11,15 @@ const forward = (weights, inputs) => program.forward(weights, inputs);
 const inputsOf = (flower) => [...flower.features, flower.label];
 const output = (values, name) => values[program.outputs[OUTPUT[name]]];
 
+/** The label that a prediction means: the nearest whole number, halves to even as Python rounds them. */
+function labelOf(prediction) {
+  const up = Math.round(prediction);
+  return up - prediction === 0.5 && up % 2 ? up - 1 : up;
+}
+
 /** The height that an error has: with rounded errors, that of the lecture's table. */
 function errorOf(values, kind, label) {
-  return kind === "rounded" ? Math.abs(Math.round(output(values, "prediction")) - label) : output(values, kind);
+  return kind === "rounded" ? Math.abs(labelOf(output(values, "prediction")) - label) : output(values, kind);
 }
 
 /** What the loss can be differentiated as: a terrace has no slope, so rounded errors descend on those before rounding. */

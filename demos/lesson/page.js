@@ -113,11 +113,7 @@ function drawTable(results) {
     row(
       texts["loss.rounded"],
       "rounded",
-      cells(
-        predictions.map((value) => Math.round(value)),
-        0,
-        (place) => rounded[place] > 0,
-      ),
+      cells(predictions.map(labelOf), 0, (place) => rounded[place] > 0),
     ),
     row(
       texts["loss.error.rounded"],
