@@ -51,21 +51,22 @@ def tangle(seed, leaves=5, size=25):
     rng = np.random.default_rng(seed)
     recipe, count = [], leaves
     while len(recipe) < size:
-        kind, width = rng.integers(5), int(rng.integers(1, 5))
+        kind, width = rng.integers(6), int(rng.integers(1, 5))
         rows = rng.integers(0, count, (int(rng.integers(1, 6)), 2 * width))
         if kind == 1:
             rows[:, width:] = rows[0, width:]  # a layer
         elif kind == 2:
-            rows[:, :width], rows[:, width:] = rng.integers(0, leaves, rows[:, :width].shape), rows[0, width:]
+            rows[:, :width], rows[:, width:] = rng.integers(0, 3, rows[:, :width].shape), rows[0, width:]
         elif kind == 3:
             rows = rng.permutation(count)[None, : 2 * (count // 2)]  # no slot twice
-        recipe.append((("total", "dot", "dot", "dot", "relu")[kind], rows))
+        name = ("total", "dot", "dot", "dot", "relu", "multiply")[kind]
+        recipe.append((name, rows[:, : lookup(name).arity]))
         count += len(rows)
 
     def function(*numbers):
         slots = list(numbers)
         for name, rows in recipe:
-            new = [lookup(name)(*[slots[at] for at in (row[:1] if name == "relu" else row)]) for row in rows]
+            new = [lookup(name)(*[slots[at] for at in row]) for row in rows]
             slots += [each / 8.0 for each in new]
         return lookup("total")(*slots[-12:])
 

@@ -167,6 +167,7 @@ def test_what_parameters_alone_decide_stands_first_and_is_shared():
         (lambda a, b, c, d: a * 2.0 + c * 2.0, ["dot"]),
         (lambda a, b, c, d: total([a * b, c, c * d]), ["multiply", "multiply", "total"]),
         (lambda a, b, c, d: total([a * a, b * b]), ["dot"]),
+        (lambda a, b, c, d: total([a * a, b * b, c, d]), ["dot"]),
         (lambda a, b, c, d: a + b + c + d, ["total"]),
         (lambda a, b, c, d: a + b, ["add"]),
         (lambda a, b, c, d: a * b + c, ["multiply", "add"]),
@@ -177,8 +178,11 @@ def test_what_parameters_alone_decide_stands_first_and_is_shared():
     ],
 )
 def test_sums_of_products_are_dots_where_the_order_of_gradients_allows(function, operations):
-    program = program_of(function, [1.5, -2.5, 3.5, 0.3])
-    assert names(fuse_sums(merge_repeated(program))) == operations
+    numbers = np.array([1.5, -2.5, 3.5, 0.3])
+    program = program_of(function, numbers)
+    fused = fuse_sums(merge_repeated(program))
+    assert names(fused) == operations
+    assert bits(NumpyRunner(fused).values([], numbers[None])) == bits(NumpyRunner(program).values([], numbers[None]))
 
 
 def test_a_label_within_a_sum_is_kept():

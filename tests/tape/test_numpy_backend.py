@@ -273,6 +273,18 @@ def test_outputs_can_be_any_slots():
         assert NumpyRunner(each).gradient(theta, inputs, 1.0, True)[2].tolist() == [[1.0], [1.0]]
 
 
+def test_the_gradient_is_that_of_the_first_output_also_where_others_are_computed_from_it():
+    def function(w, v, x):
+        first = autodiff.tanh(x)
+        return [first, autodiff.dot([w, v], [first, x]), autodiff.dot([v, w], [first, x]), w * first]
+
+    program = program_of(function, [2.0, 3.0, 0.5], 2)
+    for each in (program, lower(program)):
+        _, gradient, slopes = NumpyRunner(each).gradient(np.array([2.0, 3.0]), np.array([[0.5], [-1.0]]), 1.0, True)
+        assert gradient.tolist() == [0.0, 0.0]
+        np.testing.assert_allclose(slopes[:, 0], 1 - np.tanh([0.5, -1.0]) ** 2, rtol=SIMD)
+
+
 def momentum(gradient, rate, step, velocity):
     velocity = 0.9 * velocity + gradient * autodiff.sqrt(1.0 / step)
     return -rate * velocity, velocity

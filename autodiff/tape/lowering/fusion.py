@@ -106,7 +106,7 @@ class _Sums:
             if left not in self.inner or self.instructions[left].op is not add or varying != self.varying[left]:
                 break
             slot = left
-        if not (left < self.program.first_parameter and str(self.program.constants[left]) == "0.0"):
+        if not (left < self.program.first_parameter and self.program.constants[left] == 0.0):
             terms.append(self.term(left, slot, varying))
         return terms[::-1]
 
