@@ -44,10 +44,12 @@ Checker = Callable[[Case, float], Verdict]
 
 
 def cases(graphs: Iterable[Graph], backward: Callable[[Value], object] = Value.backward) -> list[Case]:
-    """Every derivative of the graphs, each of a recording of its own."""
+    """Every derivative of the graphs, each of a recording of its own; the function is the code that a graph prints."""
     found = []
     for graph in graphs:
-        subject = Subject(graph, graph.inputs)
+        space: dict[str, Any] = {}
+        exec(str(graph), space)
+        subject = Subject(space["f"], graph.inputs)
         found += [Case(subject, i, *subject.root(subject.point), backward) for i in range(len(graph.inputs))]
     return found
 

@@ -73,7 +73,7 @@ def gradient_noise(derivative: Callable[[float], Value], x: float, step: float) 
         x: the point.
         step: how far function values must lie apart to tell anything. If the derivative here is not amid those at
             both ends, the function has a feature that its own values do not show: a corner close by, or a fast
-            oscillation whose amplitude is below their rounding, as of ``1e9 + sin(1e9 * x)``.
+            oscillation whose amplitude is below their rounding, as of ``1e17 + sin(1e9 * x)``.
     """
     here = derivative(x)
     distances = [step * 1.5**i for i in range(4)]  # at a single one, a fast oscillation may be where it is here
