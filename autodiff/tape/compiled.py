@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial, update_wrapper
-from math import isfinite
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -15,7 +14,7 @@ from autodiff import derivatives
 from autodiff.tape.descent import Descent, Rule
 from autodiff.tape.inputs import Batch, Structure, ValueGiven, argument_names
 from autodiff.tape.parameters import Parameters, ParametersFound
-from autodiff.tape.passes import Gradient, Rows, check_finite, check_scalar, gradient_of, values_of
+from autodiff.tape.passes import Rows, check_scalar, reduced_gradient, values_of
 from autodiff.tape.program import Program
 from autodiff.tape.recording import is_recording
 from autodiff.tape.surroundings import PlainNumbers
@@ -163,7 +162,7 @@ class Compiled:
             ways, rows, count, is_batch = self._read(arguments, options)
         except ValueGiven:
             return self.function(*arguments, **options)
-        values = self._run(None, lambda theta: values_of(ways, rows, count, theta))
+        values = self._run(None, values_of, ways, rows, count)
         return _shaped(ways.result, values, is_batch)
 
     def value(self, *arguments: Any, reduce: str | None = None, at: ArrayLike | None = None, **options: Any) -> Any:
@@ -180,7 +179,7 @@ class Compiled:
         """
         _check_reduce(reduce, ("mean", "sum", None))
         ways, rows, count, is_batch = self._read(arguments, options)
-        values = self._run(at, lambda theta: values_of(ways, rows, count, theta))
+        values = self._run(at, values_of, ways, rows, count)
         if reduce is None:
             return _shaped(ways.result, values, is_batch)
         check_scalar(ways.result)
@@ -194,7 +193,9 @@ class Compiled:
             TypeError, ValueError: as a call; also if the function does not return one scalar.
             NonFiniteResultError: a value or gradient is not finite. No gradient is changed.
         """
-        value, gradient = self._reduced(arguments, options, reduce, None, False)
+        _check_reduce(reduce, ("mean", "sum"))
+        ways, rows, count, _ = self._read(arguments, options)
+        value, gradient = self._run(None, reduced_gradient, ways, rows, count, reduce == "mean", False)
         self._parameters.add_gradient(gradient.parameters, gradient.used)
         return value
 
@@ -228,8 +229,11 @@ class Compiled:
         (10.0, (array([5.]), array([2., 6.])))
         """
         if wrt == PARAMETERS:
-            value, gradient = self._reduced(arguments, options, reduce, at, False)
+            _check_reduce(reduce, ("mean", "sum"))
+            ways, rows, count, _ = self._read(arguments, options)
+            value, gradient = self._run(at, reduced_gradient, ways, rows, count, reduce == "mean", False)
             return value, gradient.parameters
+        _check_reduce(reduce, ("mean", "sum", None))
         wanted = wrt if isinstance(wrt, tuple) else (wrt,)
         for each in wanted:
             if each != PARAMETERS and (type(each) is not int or not -len(arguments) <= each < len(arguments)):
@@ -239,9 +243,9 @@ class Compiled:
                 )
         if reduce is None and PARAMETERS in wanted:
             raise ValueError("the gradient of parameters is reduced: reduce must be 'mean' or 'sum', not None")
-        value, gradient = self._reduced(arguments, options, reduce or "sum", at, True)
-        assert gradient.inputs is not None
-        ways, _, _, is_batch = self._read(arguments, options)
+        ways, rows, count, is_batch = self._read(arguments, options)
+        value, gradient = self._run(at, reduced_gradient, ways, rows, count, reduce == "mean", True)
+        assert gradient.inputs is not None  # they were asked for
         parts = tuple(
             gradient.parameters
             if each == PARAMETERS
@@ -274,7 +278,7 @@ class Compiled:
         (array([ 9.  , 36.  ,  9.  ,  2.25]), 2, array([2.25]))
         """
         ways, rows, count, _ = self._read(arguments, options)
-        return self._run(None, lambda theta: Descent(ways, rows(0, count), theta, rule, state, steps))
+        return self._run(None, Descent, ways, rows(0, count), rule, state, steps)
 
     # ── Parameters and programs ──────────────────────────────────────────────────────────────────
 
@@ -387,49 +391,17 @@ class Compiled:
             self._plain = PlainNumbers(self.function)
         return self._plain.now()
 
-    def _run(self, at: ArrayLike | None, run: Callable[[Floats], T]) -> T:
-        """Run with the parameters' numbers; once more, if a recording found more parameters."""
+    def _run(self, at: ArrayLike | None, run: Callable[..., T], *arguments: Any) -> T:
+        """Run with the parameters' numbers first; once more, if a recording found more parameters."""
         while True:
             try:
-                return run(self._parameters.vector(at))
+                return run(self._parameters.vector(at), *arguments)
             except ParametersFound as found:
                 if at is not None:
                     raise ValueError(
                         f"the function uses {found}, which could not be found before it was called: "
                         "pass parameters= to compile, or call it once before vector()"
                     ) from None
-
-    def _reduced(
-        self,
-        arguments: Sequence[Any],
-        options: dict[str, Any],
-        reduce: str | None,
-        at: ArrayLike | None,
-        wrt_inputs: bool,
-    ) -> tuple[float, Gradient]:
-        """The reduced value and its gradients, all of them finite."""
-        _check_reduce(reduce, ("mean", "sum"))
-        ways, rows, count, _ = self._read(arguments, options)
-        weight = 1.0 / count if reduce == "mean" else 1.0
-
-        def run(theta: Floats) -> tuple[float, Gradient]:
-            gradient = gradient_of(ways, rows, count, theta, weight, wrt_inputs)
-            value, is_finite = _summed(gradient)
-            if reduce == "mean":
-                value /= count
-            if not is_finite:
-                check_finite(ways, rows, count, theta, gradient)
-            return value, gradient
-
-        return self._run(at, run)
-
-
-@np.errstate(over="ignore", invalid="ignore")
-def _summed(gradient: Gradient) -> tuple[float, bool]:
-    """The sum of the values; False if a number may not be finite: squares overflow before numbers do."""
-    value = float(np.add.reduce(gradient.values))
-    squares = gradient.parameters.dot(gradient.parameters)
-    return value, isfinite(value) and isfinite(squares) and gradient.inputs is None
 
 
 def _check_reduce(reduce: Any, allowed: tuple[str | None, ...]) -> None:

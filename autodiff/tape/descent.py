@@ -25,15 +25,15 @@ class Descent:
 
     def __init__(
         self,
+        parameters: Floats,
         ways: Ways,
         inputs: Floats,
-        parameters: Floats,
         rule: Rule,
         state: ArrayLike,
         steps: int,
     ) -> None:
         if not ways.ways:  # what it is run for first says which parameters there are
-            gradient_of(ways, rows_of(inputs), 1, parameters, 1.0, False)
+            gradient_of(parameters, ways, rows_of(inputs), 1, 1.0, False)
         self._ways = ways
         self._inputs = inputs
         self._rule = rule
@@ -91,7 +91,7 @@ class Descent:
         for step, rate in enumerate(rates.tolist()):
             batch = order[starts[step] : starts[step + 1]]
             rows = rows_of(self._inputs[batch])
-            found = gradient_of(self._ways, rows, len(batch), self.parameters, 1 / len(batch), False)
+            found = gradient_of(self.parameters, self._ways, rows, len(batch), 1 / len(batch), False)
             errors[starts[step] : starts[step + 1]] = found.values
             if not (np.isfinite(found.values).all() and np.isfinite(found.parameters).all()):
                 return errors, step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from math import isfinite
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,7 +61,7 @@ class _Part(NamedTuple):
         return self.places + self.start
 
 
-def _parts(ways: Ways, rows: Rows, count: int, theta: Floats) -> Iterator[_Part]:
+def _parts(theta: Floats, ways: Ways, rows: Rows, count: int) -> Iterator[_Part]:
     for start in range(0, count, CHUNK):
         inputs = rows(start, min(start + CHUNK, count))
         for way, places in ways.split(theta, inputs, start):
@@ -71,21 +72,21 @@ def _parts(ways: Ways, rows: Rows, count: int, theta: Floats) -> Iterator[_Part]
             yield part
 
 
-def values_of(ways: Ways, rows: Rows, count: int, theta: Floats) -> Floats:
+def values_of(theta: Floats, ways: Ways, rows: Rows, count: int) -> Floats:
     """(observations, outputs): the results of every observation.
 
     Args:
+        theta: (parameters,) the numbers of the parameters.
         ways: the programs for the structure of the arguments.
         rows: gives the inputs, (observations, inputs), of the observations from a first one to before a last one.
         count: how many observations there are.
-        theta: (parameters,) the numbers of the parameters.
     """
     values: Floats | None = None
-    for part in _parts(ways, rows, count, theta):
+    for part in _parts(theta, ways, rows, count):
         if part.way is not None:
             found = part.way.runner.values(theta[: part.way.size], part.rows)
         else:
-            found = np.array([_eager_values(ways, theta, row) for row in part.rows])
+            found = np.array([_eager_values(theta, ways, row) for row in part.rows])
         if values is None:
             values = np.empty((count, found.shape[1]))
         values[part.at] = found
@@ -93,11 +94,11 @@ def values_of(ways: Ways, rows: Rows, count: int, theta: Floats) -> Floats:
     return values
 
 
-def gradient_of(ways: Ways, rows: Rows, count: int, theta: Floats, weight: float, wrt_inputs: bool) -> Gradient:
+def gradient_of(theta: Floats, ways: Ways, rows: Rows, count: int, weight: float, wrt_inputs: bool) -> Gradient:
     """The values of a function of one result, and the gradient of their sum; arguments as of :func:`values_of`.
 
     Args:
-        ways, rows, count, theta: as of :func:`values_of`.
+        theta, ways, rows, count: as of :func:`values_of`.
         weight: how much every observation counts.
         wrt_inputs: compute the gradients of the inputs too.
 
@@ -112,9 +113,9 @@ def gradient_of(ways: Ways, rows: Rows, count: int, theta: Floats, weight: float
     values = np.empty(count)
     of_parameters, used = np.zeros(len(theta)), np.zeros(len(theta), bool)
     of_inputs = np.empty((count, ways.structure.size)) if wrt_inputs else None
-    for part in _parts(ways, rows, count, theta):
+    for part in _parts(theta, ways, rows, count):
         if part.way is None:
-            found = _eager_gradient(ways, part.rows, theta, weight)
+            found = _eager_gradient(theta, ways, part.rows, weight)
         else:
             check_scalar(part.way.result)
             found = _way_gradient(part.way, theta, part.rows, weight, wrt_inputs)
@@ -126,6 +127,24 @@ def gradient_of(ways: Ways, rows: Rows, count: int, theta: Floats, weight: float
     if not any(way.is_scalar for way in ways.ways):
         raise TypeError(_not_scalar(0.0))
     return Gradient(values, of_parameters, of_inputs, used)
+
+
+def reduced_gradient(
+    theta: Floats, ways: Ways, rows: Rows, count: int, mean: bool, wrt_inputs: bool
+) -> tuple[float, Gradient]:
+    """The mean or sum of the values, and its gradient, all finite; arguments as of :func:`gradient_of`.
+
+    Raises:
+        TypeError: as of :func:`gradient_of`.
+        NonFiniteResultError: a value or gradient is not finite.
+    """
+    gradient = gradient_of(theta, ways, rows, count, 1.0 / count if mean else 1.0, wrt_inputs)
+    # Squares overflow before numbers do: only then, every number is looked at. Other products of NumPy's would warn.
+    squares = np.vdot(gradient.values, gradient.values) + np.vdot(gradient.parameters, gradient.parameters)
+    if wrt_inputs or not isfinite(squares):
+        check_finite(theta, ways, rows, count, gradient)
+    value = float(np.add.reduce(gradient.values))
+    return value / count if mean else value, gradient
 
 
 def _way_gradient(way: Way, theta: Floats, rows: Floats, weight: float, wrt_inputs: bool) -> Gradient:
@@ -153,7 +172,7 @@ def _not_scalar(result: Any) -> str:
     )
 
 
-def check_finite(ways: Ways, rows: Rows, count: int, theta: Floats, gradient: Gradient) -> None:
+def check_finite(theta: Floats, ways: Ways, rows: Rows, count: int, gradient: Gradient) -> None:
     """Refuse a result that is not finite.
 
     Raises:
@@ -166,7 +185,7 @@ def check_finite(ways: Ways, rows: Rows, count: int, theta: Floats, gradient: Gr
     elif bad_inputs is not None and bad_inputs.any():
         place = int(bad_inputs.argmax())
     elif not np.isfinite(gradient.parameters).all():
-        place = _first_bad_gradient(ways, rows, count, theta)
+        place = _first_bad_gradient(theta, ways, rows, count)
     else:
         with np.errstate(over="ignore", invalid="ignore"):
             if not np.isfinite(np.add.reduce(gradient.values)):
@@ -177,13 +196,13 @@ def check_finite(ways: Ways, rows: Rows, count: int, theta: Floats, gradient: Gr
         raise explained(lambda: ways.call(row), place)
 
 
-def _first_bad_gradient(ways: Ways, rows: Rows, count: int, theta: Floats) -> int:
+def _first_bad_gradient(theta: Floats, ways: Ways, rows: Rows, count: int) -> int:
     """The first observation with a gradient that is not finite, by halving; the last one if only the sum is not."""
     start, stop = 0, count
     while stop - start > 1:
         middle = (start + stop) // 2
         half = partial(_from, rows, start)
-        found = gradient_of(ways, half, middle - start, theta, 1.0, False)
+        found = gradient_of(theta, ways, half, middle - start, 1.0, False)
         if np.isfinite(found.parameters).all():
             start = middle
         else:
@@ -198,13 +217,13 @@ def _from(rows: Rows, offset: int, start: int, stop: int) -> Floats:
 # ── By the engine itself, where there are too many ways ──────────────────────────────────────────
 
 
-def _eager_values(ways: Ways, theta: Floats, row: Floats) -> list[float]:
+def _eager_values(theta: Floats, ways: Ways, row: Floats) -> list[float]:
     with ways.owner.lock, at_numbers(ways.owner.known(), theta):
         result, _ = ways.call(row)
         return [leaf.data if isinstance(leaf, Value) else leaf for leaf in derivatives._leaves(result)]
 
 
-def _eager_gradient(ways: Ways, rows: Floats, theta: Floats, weight: float) -> Gradient:
+def _eager_gradient(theta: Floats, ways: Ways, rows: Floats, weight: float) -> Gradient:
     leaves = ways.owner.known()
     values, of_inputs = np.empty(len(rows)), np.zeros(rows.shape)
     of_parameters, used = np.zeros(len(leaves)), np.zeros(len(leaves), bool)
