@@ -29,7 +29,7 @@ CHAPTERS = {
     "error_mountain": {"error_mountain", "error_map", "terraces"},
     "gradient_descent": {"descent", "descent_map", "rose"},
     "backpropagation": {"backpropagation"},
-    "exercises": {"exercise", "solution"},
+    "exercises": {"exercise", "solution", "exercise_graph", "solution_graph"},
     "order": {"order"},
 }
 ROUNDING = 1e-12

@@ -28,7 +28,8 @@ def error_of(flower: int, setting: Setting = network.FIRST) -> tuple[Value, list
     inputs[0].label, inputs[1].label = "x₁", "x₂"
     prediction = model(inputs)
     error = absolute_error(prediction, int(data.targets[flower]))
-    prediction.label, error.label = "prediction", "error"
+    for name, node in {**network.named_nodes(prediction), "d": error.parents[0], "E": error}.items():
+        node.label = name
     return error, model.parameters()
 
 
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = options(__doc__ or "", "backpropagation", arguments)
     flower = int(np.random.default_rng(chosen.seed).integers(len(network.FLOWERS)))
     error, _ = error_of(flower)
-    print(f"Flower {flower + 1} with the lecture's 1st setting: error {error:.4f}\n")
+    print(f"Flower {flower + 1} with the lecture's 1st setting: error {error:.4f}")
+    print("p₁ = w₁·x₁, p₂ = w₂·x₂, s = p₁ + p₂, z = s + b, h = tanh z, q = v·h, ŷ = q + c, d = y − ŷ, E = |d|\n")
     passed = trace(error)
     print(passed)
 

@@ -94,9 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = options(__doc__ or "", "exercises", arguments)
     task = exercise(chosen.seed)
     texts = {"exercise": question(task)}
-    pictures = [render(draw(task.root), chosen.out / "exercise.svg")]
+    pictures = [render(draw(task.root), chosen.out / "exercise_graph.svg")]
     texts["solution"] = answer(task)
-    pictures.append(render(draw(task.root), chosen.out / "solution.svg"))
+    pictures.append(render(draw(task.root), chosen.out / "solution_graph.svg"))
     for name, text in texts.items():
         print(f"{text}\n")
         (chosen.out / f"{name}.txt").write_text(text + "\n", encoding="utf-8", newline="\n")

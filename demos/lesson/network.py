@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import autodiff
+from autodiff import Value
 from nn import MLP, Dataset, iris
 
 FEATURES = (1, 2)
@@ -71,6 +72,19 @@ def network(setting: Setting = FIRST) -> MLP:
 def with_weights(model: MLP, weights: Sequence[Any]) -> MLP:
     """The same network with numbers or nodes of another graph in the place of its five weights."""
     return deepcopy(model, {id(value): weight for value, weight in zip(model.parameters(), weights)})
+
+
+def named_nodes(prediction: Value) -> dict[str, Value]:
+    """The results on the way to a prediction, by the names that they have in the lecture's graph.
+
+    p₁ = w₁ · x₁, p₂ = w₂ · x₂, s = p₁ + p₂, z = s + b, h = tanh z, q = v · h, ŷ = q + c.
+    """
+    q = prediction.parents[0]
+    h = q.parents[1]
+    z = h.parents[0]
+    s = z.parents[0]
+    p1, p2 = s.parents
+    return {"ŷ": prediction, "q": q, "h": h, "z": z, "s": s, "p₁": p1, "p₂": p2}
 
 
 def label_of(prediction: Any) -> int:

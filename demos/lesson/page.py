@@ -76,11 +76,7 @@ def error_program() -> tuple[Program, dict[str, Any]]:
     inputs = [Value(0.0, label=name) for name in ("x₁", "x₂", "y")]
     prediction = model(inputs[:2])
     errors = [error(prediction, inputs[2]) for error in KINDS.values()]
-    named = {"ŷ": prediction, "q": prediction.parents[0]}
-    named["h"] = named["q"].parents[1]
-    named["z"] = named["h"].parents[0]
-    named["s"] = named["z"].parents[0]
-    named["p₁"], named["p₂"] = named["s"].parents
+    named = network.named_nodes(prediction)
     program, slots = flatten(*errors, prediction, inputs=inputs, parameters=model.parameters())
     names = {slots[value]: value.label for value in (*inputs, *model.parameters())}
     names |= {slots[value]: name for name, value in named.items()}
