@@ -45,16 +45,16 @@ class _Text:
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.namespace: dict[str, Any] = {"where": np.where, "inf": np.inf, "nan": np.nan}
-        self.names: dict[Expression, str] = {}
+        self.names: dict[str, str] = {}
 
     def name(self, expression: Expression) -> str:
         if expression.kind in ("operand", "output", "number"):
             return f"({expression})" if expression.kind == "number" else str(expression)
-        if expression not in self.names:
-            written = self.written(expression.kind, [self.name(part) for part in expression.parts])
-            self.names[expression] = f"v{len(self.names)}"
-            self.lines.append(f"{self.names[expression]} = {written}")
-        return self.names[expression]
+        written = self.written(expression.kind, [self.name(part) for part in expression.parts])
+        if written not in self.names:
+            self.names[written] = f"v{len(self.names)}"
+            self.lines.append(f"{self.names[written]} = {written}")
+        return self.names[written]
 
     def written(self, kind: str, parts: list[str]) -> str:
         if kind in OPERATORS:
@@ -64,7 +64,8 @@ class _Text:
         if kind == "choose":
             return f"where({', '.join(parts)})"
         called = f"call_{kind}"  # an operation may be named as an operand is
-        self.namespace[called] = elementary(lookup(kind), len(parts))
+        if called not in self.namespace:
+            self.namespace[called] = elementary(lookup(kind), len(parts))
         return f"{called}({', '.join(parts)})"
 
 
