@@ -48,7 +48,7 @@ class PlainNumbers:
     def __init__(self, function: Callable[..., Any]) -> None:
         self._read = [
             read
-            for thing in _reached(function)
+            for thing in _reached(function, code_only=True)
             if isinstance(thing, FunctionType)
             for read in _reads(thing, getattr(function, "__self__", None))
             if isinstance(read(), (int, float, str))
@@ -64,16 +64,17 @@ def is_module(thing: Any) -> bool:
     return callable(getattr(type(thing), "named_parameters", None))
 
 
-def _reached(function: Callable[..., Any]) -> Iterator[Any]:
-    """Everything that a function refers to, each once, the function first."""
+def _reached(function: Callable[..., Any], code_only: bool = False) -> Iterator[Any]:
+    """Everything that a function refers to, each once, the function first; or, of all that, only what has code."""
     seen: dict[int, Any] = {}
     stack: list[Any] = [function]
     while stack:
         thing = stack.pop()
-        if id(thing) not in seen:
+        if id(thing) not in seen and (not code_only or callable(thing)):
             seen[id(thing)] = thing
             yield thing
-            stack.extend(reversed([*_references(thing)]))
+            if not code_only or not is_module(thing):
+                stack.extend(reversed([*_references(thing)]))
 
 
 def _references(thing: Any) -> Iterable[Any]:
