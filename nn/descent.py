@@ -57,7 +57,7 @@ def descend(
         name: of the way, for legends; the optimizer's class if it is empty.
 
     Raises:
-        ValueError: as :func:`loss_landscape`, or fewer than one step.
+        ValueError: as :func:`loss_landscape`; fewer than one step; an optimizer of other parameters.
         FloatingPointError: the loss or its gradient is not finite at the start.
 
     >>> from nn import MLP, SGD, squared_error
@@ -69,6 +69,9 @@ def descend(
     if steps < 1:
         raise ValueError(f"steps must be at least 1, not {steps}")
     objective = Objective(model, inputs, targets, loss, reduce)
+    known = {*objective.values}
+    if not known.issuperset(optimizer.parameters):
+        raise ValueError(f"the optimizer must move parameters of the model {model!r}, and moves others")
     start, gradients = objective.parameters(), [value.grad for value in objective.values]
     way: list[tuple[Array, float, Array]] = []
     try:

@@ -234,6 +234,8 @@ def test_bad_data_is_refused():
         loss_landscape(model(), DATA.inputs, DATA.targets[:-1], squared_error)
     with pytest.raises(ValueError, match="steps"):
         descend(model(), DATA.inputs, DATA.targets, squared_error, optimizer=SGD(model().parameters()), steps=0)
+    with pytest.raises(ValueError, match="moves others"):
+        descend(model(), DATA.inputs, DATA.targets, squared_error, optimizer=SGD(model().parameters()), steps=1)
 
 
 def test_a_loss_that_uses_a_moved_parameter_itself_is_refused():
