@@ -65,11 +65,11 @@ class _Text:
             return f"where({', '.join(parts)})"
         called = f"call_{kind}"  # an operation may be named as an operand is
         if called not in self.namespace:
-            self.namespace[called] = elementary(lookup(kind), len(parts))
+            self.namespace[called] = elementary(lookup(kind))
         return f"{called}({', '.join(parts)})"
 
 
-def elementary(row: Operation, arity: int) -> Callable[..., Any]:
+def elementary(row: Operation) -> Callable[..., Any]:
     """The function of arrays for an operation that calls ``math``: NumPy's own, else its primal on each element.
 
     The error function is taken from ``math`` in any case, so that nothing depends on whether SciPy is there.
@@ -78,17 +78,26 @@ def elementary(row: Operation, arity: int) -> Callable[..., Any]:
         known = getattr(np, row.ufunc, None)
         if isinstance(known, np.ufunc):
             return known
-    each = _each(lambda *operands: row.evaluate(operands), arity, 1)
+    each = _each(lambda operands: [_number(row, operands)], 1)
     return lambda *arrays: each(*arrays)[0]
 
 
-def _each(function: Callable[..., Any], operands: int, results: int) -> Callable[..., tuple[Floats, ...]]:
-    """A function of floats that gives one result or a tuple of several, taken at each element."""
-    run = np.frompyfunc(lambda *numbers: function(*map(float, numbers)), operands, results)
+def _number(row: Operation, operands: Sequence[float]) -> float:
+    """The primal; nan where it raises: that may be on the side of a choice that is not taken."""
+    try:
+        return row.evaluate(operands)
+    except (ArithmeticError, ValueError):
+        return np.nan
+
+
+def _each(function: Callable[[tuple[float, ...]], Sequence[float]], results: int) -> Callable[..., tuple[Floats, ...]]:
+    """A function of floats that gives so many results, taken at each element."""
 
     def each(*arrays: Any) -> tuple[Floats, ...]:
-        found = run(*arrays)
-        return tuple(np.asarray(one, np.float64) for one in (found if results > 1 else [found]))
+        shape = np.broadcast_shapes(*map(np.shape, arrays))
+        columns = [np.broadcast_to(array, shape).ravel().tolist() for array in arrays]
+        found = np.array([function(numbers) for numbers in zip(*columns)], np.float64).reshape(-1, results)
+        return tuple(found[:, at].reshape(shape) for at in range(results))
 
     return each
 
@@ -98,7 +107,7 @@ def primal_function(row: Operation, arity: int) -> Callable[..., Any]:
     """The row's primal on arrays."""
     expression = primal(row, arity)
     if expression is None:
-        return elementary(row, arity)
+        return elementary(row)
     function = array_function([expression], arity)
     return lambda *operands: function(*operands)[0]
 
@@ -110,9 +119,5 @@ def derivative_function(row: Operation, arity: int, wanted: tuple[int, ...]) -> 
     known = [each for each in (expressions[place] for place in wanted) if each is not None]
     if len(known) == len(wanted):
         return array_function(known, arity)
-    each = _each(lambda *numbers: _one_or_all(row.local_derivatives(numbers[:-1], numbers[-1])), arity + 1, arity)
+    each = _each(lambda numbers: row.local_derivatives(numbers[:-1], numbers[-1]), arity)
     return lambda *arrays: tuple(each(*arrays)[place] for place in wanted)
-
-
-def _one_or_all(locals_: tuple[Any, ...]) -> Any:
-    return locals_ if len(locals_) > 1 else locals_[0]
