@@ -61,7 +61,7 @@ def evaluate(expression, operands, output=None):
     parts = [evaluate(part, operands, output) for part in expression.parts]
     if kind in COMPARISONS:
         return getattr(operator, COMPARISONS[kind])(*map(float, parts))
-    return Ieee(next(row for row in ROWS if row.name == kind).evaluate([*map(float, parts)]))
+    return Ieee(lookup(kind).evaluate([*map(float, parts)]))
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
