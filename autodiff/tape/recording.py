@@ -36,8 +36,8 @@ from autodiff.tape.program import Guard, Program
 from autodiff.value import Value, constant
 
 WAYS_OUT = (
-    "use detach() for a number that no gradient flows to, maximum, where or softmax in place of a choice, "
-    "select for a row at an index, or pass the number in as an input"
+    "use autodiff's functions in place of math's, detach() for a number that no gradient flows to, maximum, where or "
+    "softmax in place of a choice, select for a row at an index, or pass the number in as an input"
 )
 
 

@@ -1,0 +1,109 @@
+"""A descent takes the steps that a loop over batches would take, whether they run in compiled code or not."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from autodiff import Value, compile, sqrt
+
+CLOSE = 1e-12
+
+
+def momentum(gradient, rate, step, velocity):
+    velocity = 0.9 * velocity + gradient / sqrt(step)
+    return -rate * velocity, velocity
+
+
+def one_way(w, v):
+    return lambda x, y: (w * x + v - y).tanh() ** 2
+
+
+def guarded_by_inputs(w, v):
+    return lambda x, y: (w * x + v - y).tanh() ** 2 if x * x >= 0 else w
+
+
+def branching_on_inputs(w, v):
+    return lambda x, y: (w * x + v - y).tanh() ** 2 if x > 0 else (w * x - y) ** 2
+
+
+def branching_on_parameters(w, v):
+    return lambda x, y: (w * x + v - y).tanh() ** 2 if w * x > 0.3 else (w * x - y) ** 2
+
+
+@pytest.mark.parametrize("make", [one_way, guarded_by_inputs, branching_on_inputs, branching_on_parameters])
+def test_the_steps_are_those_of_a_loop(make):
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 12))
+    w, v = Value(0.5, label="w"), Value(0.1, label="v")
+    error = compile(make(w, v), parameters=[w, v])
+    descent = error.descent(x, y, rule=momentum, state=np.zeros((1, 2)))
+    order = np.concatenate([rng.permutation(12) for _ in range(3)])
+    starts = [*range(0, 36, 5), 36]
+    rates = 0.3 / np.arange(1, len(starts))
+    errors, steps = descent.run(order, starts, rates)
+
+    parameters, velocity, expected = np.array([0.5, 0.1]), np.zeros(2), []
+    for step, (first, last) in enumerate(pairwise(starts)):
+        batch = order[first:last]
+        w.data, v.data = parameters.tolist()
+        expected += [float(error.function(Value(a), Value(b)).data) for a, b in zip(x[batch], y[batch])]
+        gradient = np.zeros(2)
+        for a, b in zip(x[batch].tolist(), y[batch].tolist()):
+            w.grad = v.grad = 0.0
+            error.function(a, b).backward()
+            gradient += [w.grad, v.grad]
+        velocity = 0.9 * velocity + gradient / len(batch) / math.sqrt(step + 1)
+        parameters = parameters - rates[step] * velocity
+    assert steps == descent.steps == len(starts) - 1
+    np.testing.assert_allclose(errors, expected, rtol=1e-9, atol=CLOSE)
+    np.testing.assert_allclose(descent.parameters, parameters, rtol=1e-9)
+    np.testing.assert_allclose(descent.state[0], velocity, rtol=1e-9, atol=CLOSE)
+
+
+def test_a_descent_touches_no_value_until_it_is_asked_to():
+    w = Value(2.0)
+    error = compile(lambda x: w * w * x)
+    descent = error.descent([1.0, 2.0], rule=lambda gradient, rate, step: (-rate * gradient,))
+    descent.run([0, 1], [0, 2], [0.1])
+    assert w.data == 2.0
+    assert descent.parameters[0] == pytest.approx(2.0 - 0.1 * 6.0)
+    error.assign(descent.parameters)
+    assert w.data == descent.parameters[0]
+
+
+@pytest.mark.parametrize("branch", [False, True])
+def test_it_stops_before_a_step_that_is_not_finite(branch):
+    w = Value(1.0)
+    error = compile(lambda x: (w * x).log() if not branch or w > 5 else (w * x).log() * 1)
+    descent = error.descent([1.0, 2.0, -1.0, 1.0], rule=lambda gradient, rate, step: (-rate * gradient,))
+    errors, steps = descent.run([0, 1, 2, 3], [0, 1, 2, 3, 4], [0.1] * 4)
+    assert steps == descent.steps == 2
+    assert np.isfinite(errors[:2]).all()
+    assert np.isnan(errors[2:]).all()
+    assert math.isfinite(descent.parameters[0])
+
+
+def test_steps_go_on_counting():
+    w = Value(1.0)
+    error = compile(lambda x: w * x)
+    descent = error.descent([1.0], rule=lambda gradient, rate, step: (step,), steps=10)
+    descent.run([0], [0, 1], [0.1])
+    descent.run([0, 0], [0, 1, 2], [0.1, 0.1])
+    assert descent.parameters[0] == 1.0 + 11 + 12 + 13
+    assert descent.steps == 13
+
+
+def test_a_rule_that_is_no_formula_is_refused():
+    w = Value(1.0)
+    descent = compile(lambda x: w * x).descent([1.0], rule=lambda g, rate, step: (math.sin(g),))
+    with pytest.raises(TypeError, match="rule"):
+        descent.run([0], [0, 1], [0.1])
+    assert descent.parameters.tolist() == [1.0]
+
+
+def test_a_function_of_several_results_is_refused():
+    w = Value(1.0)
+    with pytest.raises(TypeError, match="one scalar Value"):
+        compile(lambda x: [w * x]).descent([1.0], rule=lambda g, rate, step: (g,))

@@ -1,0 +1,80 @@
+"""What a function refers to is found where Python keeps it, in the order of its code."""
+
+import functools
+
+import numpy as np
+import pytest
+
+from autodiff import Value, compile, grad
+from autodiff.tape.surroundings import PlainNumbers, leaves_of
+from nn import MLP
+
+GLOBAL = Value(7.0)
+SCALE = 2.0
+
+
+def helper(x):
+    return GLOBAL * x
+
+
+def found(function):
+    return [*map(id, leaves_of(function))]
+
+
+def test_leaves_are_found_wherever_a_function_may_keep_them():
+    a, b = Value(1.0), Value(2.0)
+    listed, named, array = [[a], (b,)], {"a": a, "b": b}, np.array([a, b], object)
+
+    class Holder:
+        def __init__(self):
+            self.inner = [a, b]
+
+        def method(self, x):
+            return x
+
+        def __call__(self, x):
+            return x
+
+    holder = Holder()
+    for function in (
+        lambda x: b * 0 if False else a * x + b, lambda x: listed, lambda x: named, lambda x: array, lambda x: holder,
+        holder.method, holder, functools.partial(lambda p, q, x: x, a, b), lambda x, p=a, q=b: x,
+        grad(lambda x: [a, b]), compile(lambda x: a * b), lambda x: [a for _ in [b]],
+    ):  # fmt: skip
+        assert set(found(function)) == {id(a), id(b)}
+
+
+def test_leaves_come_in_the_order_of_the_code():
+    z, y = Value(1.0), Value(2.0)
+    assert found(lambda x: z * x + y) == [id(z), id(y)]
+    model = MLP(2, [2, 1])
+    assert found(lambda x: model(x) + y) == [*map(id, [*model.parameters(), y])]
+
+
+def test_functions_of_the_same_file_are_looked_into():
+    assert found(lambda x: helper(x)) == [id(GLOBAL)]
+
+
+def test_results_are_no_leaves_and_unassigned_variables_no_error():
+    a = Value(1.0)
+    result = a * 2
+    assert found(lambda x: result) == []
+    assert found(lambda x: later) == []
+    later = a
+    assert found(lambda x: later) == [id(a)]
+
+
+def test_a_cycle_ends():
+    a = Value(1.0)
+    cycle = [a]
+    cycle.append(cycle)
+    assert found(lambda x: cycle) == [id(a)]
+
+
+@pytest.mark.parametrize(("function", "numbers"), [
+    (lambda x: SCALE * x, (2.0,)),
+    (lambda x: helper(x), ()),
+    (lambda x, power=3: x**power, ()),
+])  # fmt: skip
+def test_plain_numbers_are_those_that_code_reads_from_outside(function, numbers):
+    assert PlainNumbers(function).now() == numbers
