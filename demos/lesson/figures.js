@@ -42,9 +42,12 @@ function glyph(flower) {
   );
 }
 
+/** Whether a picture is so narrow, as on a phone, that it is drawn with less room between its parts. */
+const isNarrow = (picture) => picture.parentElement.clientWidth < 640;
+
 /** Observation and prediction on the number line, and the error between them. */
 function drawLine(line, label, prediction) {
-  const [width, height] = [1200, 168];
+  const [width, height] = [isNarrow(line) ? 560 : 1200, 168];
   const [from, to] = [Math.min(0.5, prediction - 0.3), Math.max(3.5, prediction + 0.3)];
   const x = (value) => 40 + ((value - from) / (to - from)) * (width - 80);
   const axis = 88;
@@ -89,7 +92,7 @@ function drawLine(line, label, prediction) {
       "stroke-width": 3,
     }),
     text(`${texts["error.prediction"]} ${number(prediction)}`, {
-      x: Math.min(Math.max(x(prediction), 150), width - 150),
+      x: Math.min(Math.max(x(prediction), 110), width - 110),
       y: height - 12,
       fill: "var(--accent)",
       "font-weight": 600,
@@ -100,7 +103,8 @@ function drawLine(line, label, prediction) {
 /** The network with the numbers of one flower: edges as thick as their weights, blue forward and orange if negative. */
 function drawNetwork(picture, weights, flower, values) {
   const [w1, w2, b, v, c] = weights;
-  const places = { x1: [150, 56], x2: [150, 206], hidden: [500, 130], output: [850, 130] };
+  const [left, middle, right, width] = isNarrow(picture) ? [90, 320, 545, 620] : [150, 500, 850, 1000];
+  const places = { x1: [left, 56], x2: [left, 206], hidden: [middle, 130], output: [right, 130] };
   const edge = (from, to, weight, name, shift) => {
     const [[x1, y1], [x2, y2]] = [places[from], places[to]];
     const [mx, my] = [x1 + (x2 - x1) * 0.5, y1 + (y2 - y1) * 0.5 + shift];
@@ -160,7 +164,7 @@ function drawNetwork(picture, weights, flower, values) {
       under,
     ),
   ];
-  picture.setAttribute("viewBox", "0 0 1000 282");
+  picture.setAttribute("viewBox", `0 0 ${width} 282`);
   picture.replaceChildren(
     ...edge("x1", "hidden", w1, "w₁", -22),
     ...edge("x2", "hidden", w2, "w₂", 42),

@@ -16,6 +16,7 @@ function draw() {
   colours.clear();
   const results = flowers.map((flower) => forward(state.weights, inputsOf(flower)));
   const total = loss(state.weights, smooth(state.kind));
+  shown("sum-name").textContent = texts[state.kind === "squared" ? "mountain.squared" : "weights.sum"];
   shown("sum").textContent = number(loss(state.weights, state.kind), state.kind === "rounded" ? 0 : 2);
   shown("rounded").textContent = number(loss(state.weights, "rounded"), 0);
   for (const [place, input] of $$("#weights input").entries()) {
