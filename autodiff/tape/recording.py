@@ -224,7 +224,7 @@ def _without_branches(written: Expression, out: Value, session: Session) -> Any:
                     return result(if_true if holds else if_false)
                 return where(holds, result(if_true), result(if_false))
             case kind:
-                return lookup(kind)(*map(result, expression.parts))
+                return lookup("power" if kind == "pow" else kind)(*map(result, expression.parts))
 
     def decided(condition: Expression) -> Any:
         """The comparison: decided where both sides are fixed, else a node that is 1 where it holds."""
