@@ -381,6 +381,24 @@ def _power_limit(x: float, n: float) -> float:
     return -inf if x < 0 and odd else inf
 
 
+def _power(x: float, n: float) -> float:
+    """The power x ** n; the most frequent ones by multiplication: several times as quick, and exact but for cubes."""
+    if n == 2:
+        return x * x
+    if n == 1:
+        return x
+    if n == 3:
+        return x * x * x
+    try:
+        return POW.primal(x, n)  # type: ignore[no-any-return]
+    except TypeError:  # numbers of another kind, which know how to apply an operation
+        return POW(x, n)  # type: ignore[no-any-return]
+
+
+POW = NOT_IN_TABLE["pow"] = Operation("pow", _ieee(math.pow, _power_limit), variadic=True, ufunc="power")
+"""The power with any exponent, as ``math`` has it: the part of the operation ``power`` that is elementary."""
+
+
 def _sum(*numbers: float) -> float:
     # From left to right: the built-in sum() of Python 3.12 and later compensates and gives other bits.
     return reduce(_add, numbers, 0.0)
@@ -421,7 +439,7 @@ divide = operation("divide", _ieee(_divide, _quotient_by_zero), lambda a, b, y: 
                    symbol="/", domain=(REALS, POSITIVE))
 negative = operation("negative", _negative, lambda x, y: -1.0, symbol="neg")
 positive = operation("positive", _positive, lambda x, y: 1.0, symbol="pos")
-power = operation("power", _ieee(math.pow, _power_limit),
+power = operation("power", _power,
                   lambda x, n, y: 0.0 if n == 0 and -TINY < x < TINY else n * power(x, n - 1),  # 0, not 0·inf
                   lambda x, n, y: 0.0 if x == 0 and n >= 0 else y * log(x),
                   symbol="**", domain=(BASE, Interval(-3.0, 3.0)),

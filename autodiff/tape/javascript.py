@@ -33,7 +33,7 @@ from autodiff.tape.program import Program
 
 INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "==": "===", "!=": "!=="}
 INFIX |= {sign: sign for sign in COMPARISONS if sign not in INFIX}
-FUNCTIONS = {"absolute": "Math.abs", "power": "power", "erf": "erf", "erfc": "erfc"}
+FUNCTIONS = {"absolute": "Math.abs", "pow": "power", "erf": "erf", "erfc": "erfc"}
 FUNCTIONS |= {
     name: f"Math.{name}"
     for name in (

@@ -141,7 +141,7 @@ def reduced_gradient(
     gradient = gradient_of(theta, ways, rows, count, 1.0 / count if mean else 1.0, wrt_inputs)
     # Squares overflow before numbers do: only then, every number is looked at. Other products of NumPy's would warn.
     squares = np.vdot(gradient.values, gradient.values) + np.vdot(gradient.parameters, gradient.parameters)
-    if wrt_inputs or not isfinite(squares):
+    if not isfinite(squares) or (gradient.inputs is not None and not np.isfinite(gradient.inputs).all()):
         check_finite(theta, ways, rows, count, gradient)
     value = float(np.add.reduce(gradient.values))
     return value / count if mean else value, gradient

@@ -101,7 +101,7 @@ def _written(expression: Expression, helpers: dict[str, Callable[..., float]]) -
         return f"({PREFIXES[kind]}{texts[0]})"
     if kind == "absolute":
         return f"math.fabs({texts[0]})"
-    if kind == "power":  # times 1, of which the compiler does not know: it has other ideas of squares than libm
+    if kind == "pow":  # times 1, of which the compiler does not know: it has other ideas of squares than libm
         return f"math.pow({texts[0]}, {texts[1]} * s[0])"
     if kind in BUILT_IN:
         return f"math.{kind}({', '.join(texts)})"
