@@ -51,7 +51,7 @@ def plot_loss(history: History, *, title: str = "Training", log: bool = False) -
     panels = [("mean loss", history.losses, history.validation_losses)]
     if history.metrics:
         panels.append((f"mean {history.metric_name}", history.metrics, history.validation_metrics))
-    figure = _figure(7.0, 2.8 * len(panels) + 0.6)
+    figure = new_figure(7.0, 2.8 * len(panels) + 0.6)
     figure.suptitle(title)
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
     epochs = range(1, history.epochs + 1)
@@ -102,7 +102,7 @@ def plot_decision_boundary(
         raise ValueError(f"at most {len(COLOURS)} classes can be told apart, not {len(data.class_names)}")
     if resolution < 2:
         raise ValueError(f"resolution must be at least 2, not {resolution}")
-    figure = _figure(7.0, 5.5)
+    figure = new_figure(7.0, 5.5)
     axis = figure.subplots()
     low, high = data.inputs.min(axis=0) - margin, data.inputs.max(axis=0) + margin
     xs, ys = np.linspace(low, high, resolution).T
@@ -163,7 +163,7 @@ def plot_contour(
     'layers.0.neurons.0.weights.0'
     """
     heights, ticks = _heights(landscape, log, floor)
-    figure = _figure(7.0, 5.8)
+    figure = new_figure(7.0, 5.8)
     axis = figure.subplots()
     draw = axis.contourf if filled else axis.contour
     drawn = draw(landscape.xs, landscape.ys, heights, levels=levels, cmap="viridis")
@@ -215,7 +215,7 @@ def plot_surface(
     heights, ticks = _heights(landscape, log, floor)
     low, high = float(heights.min()), float(heights.max())
     depth = (high - low or 1.0) * 0.6
-    figure = _figure(8.0, 6.4)
+    figure = new_figure(8.0, 6.4)
     axis = figure.add_subplot(projection="3d", computed_zorder=False)
     xs, ys = np.meshgrid(landscape.xs, landscape.ys)
     axis.contour(xs, ys, heights, levels=16, cmap="viridis", offset=low - depth, linewidths=1.0, zorder=1)
@@ -239,6 +239,25 @@ def plot_surface(
     axis.view_init(elev=elevation, azim=azimuth)
     axis.set_box_aspect((1, 1, 0.75), zoom=0.92)
     _name_axes(figure, axis, landscape, title, descents)
+    return figure
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """A figure of its own, drawn without a display: pyplot's global state is not touched.
+
+    Args:
+        width, height: in inches, of 120 dots each.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("a picture needs matplotlib: pip install matplotlib", name="matplotlib") from error
+    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
     return figure
 
 
@@ -282,15 +301,3 @@ def _logits(prediction: Any) -> list[float]:
     """One logit for each class; a single logit z is that of class 1, and class 0 has 0."""
     logits = prediction if is_vector(prediction) else [0.0, prediction]
     return [getattr(logit, "data", logit) for logit in logits]
-
-
-def _figure(width: float, height: float) -> Figure:
-    """A figure of its own, drawn without a display: pyplot's global state is not touched."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("a picture needs matplotlib: pip install matplotlib", name="matplotlib") from error
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure

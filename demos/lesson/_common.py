@@ -31,19 +31,3 @@ def write_pictures(out: Path, pictures: Mapping[str, Draw]) -> None:
             return
         figure.savefig(out / f"{name}.png")
         print(f"\nPicture: {(out / name).resolve()}.png")
-
-
-def figure(width: float, height: float) -> Any:
-    """A figure that no window holds.
-
-    Raises:
-        ImportError: matplotlib is not installed.
-    """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("a picture needs matplotlib: pip install matplotlib", name="matplotlib") from error
-    drawn = Figure(figsize=(width, height), dpi=120, layout="constrained")
-    FigureCanvasAgg(drawn)
-    return drawn

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from demos.lesson import network
-from demos.lesson._common import figure, options, write_pictures
+from demos.lesson._common import options, write_pictures
 from nn import absolute_error
-from nn.plots import COLOURS, MARKERS
+from nn.plots import COLOURS, MARKERS, new_figure
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def draw(label: int, prediction: float, names: Sequence[str]) -> Any:
     """Observation and prediction on the number line, with the error between them."""
-    picture = figure(8.0, 2.6)
+    picture = new_figure(8.0, 2.6)
     axis = picture.subplots()
     axis.plot([label, prediction], [0, 0], color=COLOURS[5], linewidth=9, solid_capstyle="butt",
               label=f"error {abs(label - prediction):.2f}")  # fmt: skip

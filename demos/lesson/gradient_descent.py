@@ -14,11 +14,11 @@ import numpy as np
 
 from autodiff import Value, grad, jvp
 from demos.lesson import network
-from demos.lesson._common import figure, options, write_pictures
+from demos.lesson._common import options, write_pictures
 from demos.lesson.error_mountain import mountain
 from demos.lesson.network import Setting
 from nn import SGD, Adam, Descent, Optimizer, absolute_error, descend, plot_contour, plot_surface, sum_over
-from nn.plots import COLOURS
+from nn.plots import COLOURS, new_figure
 
 STEPS, LEARNING_RATE, MOMENTUM, ADAM_RATE = 60, 0.05, 0.8, 0.2
 OPTIMIZERS: dict[str, Callable[[list[Value]], Optimizer]] = {
@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def draw_rose(rose: Sequence[tuple[float, float]], gradient: Sequence[float]) -> Any:
     """The slope in every direction as a spoke, and the gradient as an arrow; the circle is its length."""
-    picture = figure(6.0, 6.0)
+    picture = new_figure(6.0, 6.0)
     axis = picture.subplots(subplot_kw={"projection": "polar"})
     angles, sizes = np.array(rose).T
     for chosen, colour, name in ((sizes > 0, COLOURS[1], "uphill"), (sizes <= 0, COLOURS[0], "downhill")):

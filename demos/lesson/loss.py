@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from demos.lesson import network
-from demos.lesson._common import figure, options, write_pictures
+from demos.lesson._common import options, write_pictures
 from demos.lesson.network import Setting
 from nn import absolute_error, sum_over
-from nn.plots import COLOURS, MARKERS
+from nn.plots import COLOURS, MARKERS, new_figure
 
 
 class Evaluation(NamedTuple):
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def draw() -> Any:
     """The six flowers with each setting: observation, prediction, and the error between them."""
     data = network.data()
-    picture = figure(11.0, 3.8)
+    picture = new_figure(11.0, 3.8)
     axes = picture.subplots(1, len(SETTINGS), sharey=True)
     places = range(1, len(data) + 1)
     for axis, (name, setting) in zip(axes, SETTINGS.items()):
