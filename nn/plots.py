@@ -262,13 +262,11 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def _heights(landscape: Landscape, log: bool, floor: float) -> tuple[Array, dict[float, str]]:
-    """The heights to draw, and where powers of ten are among them if the scale is logarithmic."""
-    heights = landscape.heights
-    if not np.isfinite(heights).any():
+    """The heights to draw, what is not finite as high as the highest; and the round numbers of a logarithmic scale."""
+    finite = landscape.heights[np.isfinite(landscape.heights)]
+    if not finite.size:
         raise ValueError("there is nothing to draw: no height of the landscape is finite")
-    heights = np.nan_to_num(
-        heights, nan=heights[np.isfinite(heights)].max(), posinf=heights[np.isfinite(heights)].max()
-    )
+    heights = np.nan_to_num(landscape.heights, nan=finite.max(), posinf=finite.max(), neginf=finite.min())
     if not log:
         return heights, {}
     if not floor > 0:
