@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from autodiff import Value, grad, jvp, topological_order
 from autodiff.checking import check_gradients
+from autodiff.drawing.colours import contrast
 from demos.lesson import backpropagation, error_mountain, exercises, gradient_descent, loss, network, order
 from demos.lesson import page as page_module
 from demos.lesson.__main__ import main as make_page
@@ -242,6 +243,23 @@ def test_the_page_is_one_file_that_loads_nothing(tmp_path, capsys):
         page_module.page("fr")
     with pytest.raises(SystemExit):
         make_page(["--language", "fr"])
+
+
+@pytest.mark.parametrize("theme", [0, 1])
+def test_text_can_be_read_from_the_last_row_in_both_themes(theme):
+    found = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", page_module.asset("style.css"))
+    colours = {name: pair[theme] for name, *pair in found}
+    for ground in ("paper", "card"):
+        for text in ("ink", "quiet", "accent", "error", "observed"):
+            assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)  # WCAG 2.1, 1.4.3
+        for large in ("species-1", "species-2", "species-3"):
+            assert contrast(colours[large], colours[ground]) >= 3, (large, ground)
+    assert contrast(colours["on-accent"], colours["accent"]) >= 4.5
+    assert contrast(colours["error"], colours["error-soft"]) >= 3  # bold and large
+
+
+def test_the_same_program_writes_the_same_page():
+    assert page_module.page("de") == page_module.page("de")
 
 
 def test_the_page_carries_the_landscapes_of_the_engine():
