@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
@@ -34,12 +35,17 @@ def folder() -> Path:
 
 def module_of(text: str) -> ModuleType:
     """The text as a module, whose machine code is kept on disk if the folder can be written."""
-    parts = [text, *(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py"))), numba.__version__]
-    name = f"autodiff_native_{sha256(chr(0).join(parts).encode()).hexdigest()[:20]}"
+    name = f"autodiff_native_{sha256((text + _surroundings()).encode()).hexdigest()[:20]}"
     with _lock:
         if name not in sys.modules:
             return _on_disk(name, text) or in_memory(name, text)
         return sys.modules[name]
+
+
+@cache
+def _surroundings() -> str:
+    """What the machine code of a text depends on, besides the processor, which numba looks after."""
+    return "".join([numba.__version__, *(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py")))])
 
 
 _lock = threading.Lock()
@@ -55,7 +61,8 @@ def _on_disk(name: str, text: str) -> ModuleType | None:
                 new.write(text)
             os.replace(new.name, path)  # at once: another process may be waiting for it
         spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = sys.modules[name] = importlib.util.module_from_spec(spec)  # numba looks functions' globals up there
         spec.loader.exec_module(module)
     except (OSError, RuntimeError):  # numba: there is no place to keep machine code

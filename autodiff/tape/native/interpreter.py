@@ -1,9 +1,9 @@
 """The interpreter of a laid-out program, and the loops over blocks of observations and over batches around it.
 
-A *block* holds some observations side by side: of row ``r``, the number of the i-th one is ``v[r * stride + i]`` and its
+A *block* holds some observations side by side: of row ``r``, the number of the i-th one is ``v[r * stride + i]``, its
 adjoint ``g[r * stride + i]``, for ``lanes`` observations, 1 or a multiple of 8. ``s`` are the numbers that all
 observations share, ``sg`` their adjoints. :mod:`autodiff.tape.native.layout` says how the ``code`` is written; the
-``table`` has the addresses of the code of each operation of the table, forward and backward.
+``table`` has the addresses of the code of each operation: forward, backward, and backward with care for zeros.
 
 What is computed from parameters alone is run first, once, as a block of one observation.
 """
@@ -83,9 +83,7 @@ def share(code: Any, table: Any, constants: Any, parameters: Any, s: Any, v: Any
 
 
 @compiled
-def give_back(
-    code: Any, table: Any, s: Any, sg: Any, v: Any, g: Any, gradient: Any, how: int
-) -> None:
+def give_back(code: Any, table: Any, s: Any, sg: Any, v: Any, g: Any, gradient: Any, how: int) -> None:
     """Take the adjoints of what all observations share to the parameters."""
     at, first = take(code, COPIES), take(code, COPIES + 2)
     for copy in range(take(code, COPIES + 1)):
@@ -136,7 +134,7 @@ def is_finite(numbers: Any, first: int, last: int) -> bool:
     total = 0.0
     for at in range(first, last):
         total += numbers[at] * 0.0
-    return total == 0.0  # type: ignore[no-any-return]
+    return total == 0.0
 
 
 @compiled
@@ -193,9 +191,10 @@ def values(
     share(code, table, constants, parameters, s, beyond(s, scalars))
     spread_scalars(code, MAIN, s, v, stride, lanes)
     at, outputs = take(code, MAIN + STORES), take(code, MAIN + STORES + 1)
+    in_order = np.empty(0, np.int64)
     for start in range(0, len(inputs), lanes):
         end = min(start + lanes, len(inputs))
-        read(code, inputs, np.empty(0, np.int64), start, end, v, stride, lanes)
+        read(code, inputs, in_order, start, end, v, stride, lanes)
         run(code, table, MAIN + FORWARD, 0, s, s, v, v, stride, lanes)
         for output in range(outputs):
             row = take(code, at + output) * stride

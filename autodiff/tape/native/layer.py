@@ -71,8 +71,7 @@ def forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: in
 
 @operation
 def backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
-    """To each weight the sum over the observations of its row times the neuron's adjoint, to each row the weighted sum
-    of the neurons' adjoints."""
+    """To each weight its row's product with the adjoint of its neuron, to each row the weighted sum of all of those."""
     neurons, terms, wants_weights, wants_rows = take(record, 1), take(record, 2), take(record, 3), take(record, 4)
     weights, rows = 5 + neurons, 5 + 2 * neurons
     adjoints, tiled = rows + terms, terms - terms % 8

@@ -33,10 +33,11 @@ LAYER, DOT, TOTAL, SELECT, SELECT_SCALAR, FIRST_ROW = range(6)
 """The numbers of operations; those of the table follow."""
 
 SCALARS, CONSTANTS, PARAMETERS, COPIES, SHARED, MAIN, HEADER = 0, 1, 2, 3, 6, 18, 30
-"""Where in the array things stand. ``COPIES`` is: where, how many, the scalar of the first. In each of the two stages:"""
+"""Where in the array things stand. ``COPIES``: where, how many, the scalar of the first. In each of the two stages:"""
 ROWS, LOADS, INPUTS, FORWARD, BACKWARD, STORES = 0, 1, 4, 6, 8, 10
 """How many rows; where and how many pairs (row, scalar) are loaded, and how many of them have adjoints; pairs (row,
 input); records; records that gradients flow through; pairs (row, scalar) to store, or rows of the outputs."""
+
 
 def lay_out(program: Program, opcodes: Mapping[Operation, int], wrt_inputs: bool) -> NDArray[np.uint32]:
     """The array for a program.
@@ -66,7 +67,7 @@ class _Layout:
         self.varies[program.first_input : first] = True
         self.varies[first + program.shared : program.slots] = True
         taken = np.concatenate([program.operands[program.starts[program.shared] :], program.outputs])
-        self.handed_on = np.unique(taken[(taken >= first) & (taken < first + program.shared)])
+        self.handed_on = np.unique(taken[(taken >= first) & (taken < first + program.shared)]).astype(np.int64)
         self.scalar = np.zeros(program.slots + 1, np.int64)
         self.scalar[: program.first_input] = np.arange(1, 1 + program.first_input)
         self.scalar[self.handed_on] = np.arange(len(self.handed_on)) + 1 + program.first_input
@@ -99,12 +100,13 @@ class _Layout:
         layers = Neurons(program, self.instructions, self.varies, self.active).layers()
         within = {neuron.place for layer in layers.values() for neuron in layer}
         within.update(neuron.result - self.first for layer in layers.values() for neuron in layer)
+        own = [place for place in range(shared, len(program)) if place not in within]
         stages: tuple[tuple[int, list[int], Mapping[int, list[Neuron]], Slots], ...] = (
             (SHARED, [*range(shared)], {}, self.handed_on),
-            (MAIN, [place for place in range(shared, len(program)) if place not in within], layers, program.outputs),
+            (MAIN, own, layers, program.outputs.astype(np.int64)),
         )
-        for header, places, stage_layers, outputs in stages:
-            self._assign_rows(header, places, stage_layers, outputs, words, put)
+        for header, places, stage_layers, results in stages:
+            self._assign_rows(header, places, stage_layers, results, words, put)
             records, backward = list[int](), list[int]()
             for place in sorted([*places, *stage_layers]):
                 result = stage_layers[place][0].result if place in stage_layers else self.first + place
@@ -114,9 +116,9 @@ class _Layout:
                 words += self._layer(stage_layers[place]) if place in stage_layers else self._record(place)
             put(header + FORWARD, records, len(records))
             put(header + BACKWARD, reversed(backward), len(backward))
-            rows = [self.row[output] for output in outputs]
-            scalars = self.scalar[outputs].tolist()
-            put(header + STORES, rows if header == MAIN else chain(*zip(rows, scalars)), len(outputs))
+            rows = [self.row[slot] for slot in results]
+            scalars = self.scalar[results].tolist()
+            put(header + STORES, rows if header == MAIN else chain(*zip(rows, scalars)), len(results))
         put(COPIES, self.copies, len(self.copies))
         words[COPIES + 2] = self.first_copy
         words[SCALARS] = self.first_copy + len(self.copies)

@@ -48,6 +48,10 @@ def _has_file(function: Function) -> bool:
     return not function.__code__.co_filename.startswith("<")
 
 
+instruction: Callable[[Function], Function] = intrinsic
+"""Makes a word of compiled code from a function of types, which says how the word's instructions are written."""
+
+
 class Vector(types.Type):  # type: ignore[misc]  # numba has no types
     """The type of a vector, for numba."""
 
@@ -65,7 +69,7 @@ class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
 Typing = tuple[Any, Function]
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def address(context: Any, array: Any) -> Typing:
     """Where an array's numbers are; the caller keeps the array alive."""
 
@@ -75,7 +79,7 @@ def address(context: Any, array: Any) -> Typing:
     return types.CPointer(array.dtype)(array), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def beyond(context: Any, pointer: Any, places: Any) -> Typing:
     """The pointer so many places further."""
     return pointer(pointer, types.intp), lambda target, builder, signature, arguments: builder.gep(
@@ -83,7 +87,7 @@ def beyond(context: Any, pointer: Any, places: Any) -> Typing:
     )
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def take(context: Any, code: Any, place: Any) -> Typing:
     """An integer of the code, as one that can be computed with."""
 
@@ -93,7 +97,7 @@ def take(context: Any, code: Any, place: Any) -> Typing:
     return types.intp(INTEGERS, types.intp), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def call(context: Any, place: Any, record: Any, s: Any, sg: Any, v: Any, g: Any, stride: Any, lanes: Any) -> Typing:
     """Call the code of an operation, at that address."""
 
@@ -105,7 +109,7 @@ def call(context: Any, place: Any, record: Any, s: Any, sg: Any, v: Any, g: Any,
     return types.void(types.intp, *CODE.args), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def load(context: Any, pointer: Any, place: Any) -> Typing:
     """Eight numbers side by side."""
 
@@ -115,7 +119,7 @@ def load(context: Any, pointer: Any, place: Any) -> Typing:
     return vector(FLOATS, types.intp), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def store(context: Any, pointer: Any, place: Any, numbers: Any) -> Typing:
     """Put eight numbers side by side."""
 
@@ -126,14 +130,13 @@ def store(context: Any, pointer: Any, place: Any, numbers: Any) -> Typing:
     return types.void(FLOATS, types.intp, vector), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def spread(context: Any, number: Any) -> Typing:
     """One number, eight times."""
-
     return vector(types.float64), lambda target, builder, signature, arguments: _spread(builder, *arguments)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def gather(context: Any, pointer: Any, code: Any, place: Any) -> Typing:
     """Eight numbers from the places that the code names."""
 
@@ -146,7 +149,7 @@ def gather(context: Any, pointer: Any, code: Any, place: Any) -> Typing:
     return vector(FLOATS, INTEGERS, types.intp), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def scatter(context: Any, pointer: Any, code: Any, place: Any, numbers: Any) -> Typing:
     """Put eight numbers in the places that the code names."""
 
@@ -158,15 +161,15 @@ def scatter(context: Any, pointer: Any, code: Any, place: Any, numbers: Any) -> 
     return types.void(FLOATS, INTEGERS, types.intp, vector), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def plus(context: Any, left: Any, right: Any) -> Typing:
     """The sum of two vectors."""
     return vector(vector, vector), lambda target, builder, signature, arguments: builder.fadd(*arguments)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def plus_product(context: Any, summand: Any, left: Any, right: Any) -> Typing:
-    """summand + left · right, rounded twice."""
+    """The sum of a vector and the product of two, rounded twice."""
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.fadd(arguments[0], builder.fmul(*arguments[1:]))
@@ -174,7 +177,7 @@ def plus_product(context: Any, summand: Any, left: Any, right: Any) -> Typing:
     return vector(vector, vector, vector), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def sum_of(context: Any, numbers: Any) -> Typing:
     """The sum of a vector's numbers, as :func:`sums` takes it."""
 
@@ -193,7 +196,7 @@ def sum_of(context: Any, numbers: Any) -> Typing:
 TILE, EIGHT, EIGHT_PLACES = (types.UniTuple(kind, WIDTH) for kind in (vector, types.float64, types.intp))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def places(context: Any, code: Any, place: Any, stride: Any) -> Typing:
     """Eight integers of the code, each times the stride."""
 
@@ -208,7 +211,7 @@ def places(context: Any, code: Any, place: Any, stride: Any) -> Typing:
     return EIGHT_PLACES(INTEGERS, types.intp, types.intp), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def numbers(context: Any, pointer: Any, places: Any, further: Any) -> Typing:
     """The eight numbers that stand so much further than the places."""
 
@@ -219,7 +222,7 @@ def numbers(context: Any, pointer: Any, places: Any, further: Any) -> Typing:
     return EIGHT(FLOATS, EIGHT_PLACES, types.intp), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def put_numbers(context: Any, pointer: Any, places: Any, further: Any, tile: Any) -> Typing:
     """Put eight numbers where they stand so much further than the places."""
 
@@ -231,7 +234,7 @@ def put_numbers(context: Any, pointer: Any, places: Any, further: Any, tile: Any
     return types.void(FLOATS, EIGHT_PLACES, types.intp, EIGHT), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def loads(context: Any, pointer: Any, places: Any, further: Any) -> Typing:
     """The eight vectors that stand so much further than the places."""
 
@@ -245,7 +248,7 @@ def loads(context: Any, pointer: Any, places: Any, further: Any) -> Typing:
     return TILE(FLOATS, EIGHT_PLACES, types.intp), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def stores(context: Any, pointer: Any, places: Any, further: Any, tile: Any) -> Typing:
     """Put eight vectors where they stand so much further than the places."""
 
@@ -258,7 +261,7 @@ def stores(context: Any, pointer: Any, places: Any, further: Any, tile: Any) -> 
     return types.void(FLOATS, EIGHT_PLACES, types.intp, TILE), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def spreads(context: Any, numbers: Any) -> Typing:
     """Eight numbers, each as a vector."""
 
@@ -269,7 +272,7 @@ def spreads(context: Any, numbers: Any) -> Typing:
     return TILE(EIGHT), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def plus_products(context: Any, tile: Any, left: Any, right: Any) -> Typing:
     """For each of eight: summand + left · right, where the right factor is the same for all."""
 
@@ -283,7 +286,7 @@ def plus_products(context: Any, tile: Any, left: Any, right: Any) -> Typing:
     return tile(tile, tile, tile.dtype), build
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@instruction
 def sums(context: Any, tile: Any) -> Typing:
     """The sum of each of eight vectors, as a vector: a tree of sums of neighbours."""
 

@@ -59,7 +59,7 @@ class Neurons:
         return {part[0].place: part for layer in layers.values() for part in self._undisturbed(layer)}
 
     def _neuron(self, place: int) -> Neuron | None:
-        """The dot at that place; None if it has a product of two rows, or two products that gradients reach a row by."""
+        """The dot at that place; None if it has a product of two rows, or passes gradients to a row twice."""
         program = self.program
         left, right = np.split(program.operands[program.starts[place] : program.starts[place + 1]].astype(np.int64), 2)
         if not len(left) or (self.varies[left] & self.varies[right]).any():
@@ -86,7 +86,7 @@ class Neurons:
         """
         places = np.array([neuron.place for neuron in layer])
         rows = layer[0].rows
-        flowing = rows[self.active[rows]] if len(layer) > 1 else []
+        flowing = rows[self.active[rows]] if len(layer) > 1 else rows[:0]
         readers = [self.readers[self.ends[row - 1] if row else 0 : self.ends[row]] for row in flowing]
         others = np.setdiff1d(np.concatenate([np.empty(0, np.int64), *readers]), places)
         cuts = np.flatnonzero(np.diff(np.searchsorted(others, places))) + 1

@@ -27,13 +27,12 @@ def rule_program(rule: Callable[..., Sequence[Any]], states: int) -> Program:
     Raises:
         TypeError: the rule asks for numbers, or branches too often.
 
-    >>> print(rule_program(lambda gradient, rate, step, velocity: (-rate * (0.9 * velocity), 0.9 * velocity), 1))
+    >>> print(rule_program(lambda gradient, rate, step, velocity: (rate * (0.9 * velocity), 0.9 * velocity), 1))
     parameters  rate, step
     inputs      gradient, state 0
-      v5 = negative(rate)
-      v6 = 0.9 * state 0
-      v7 = v5 * v6
-    outputs     v7, v6
+      v5 = 0.9 * state 0
+      v6 = rate * v5
+    outputs     v6, v5
     """
     expressions = [traced(lambda *numbers, at=at: rule(*numbers)[at], 3 + states) for at in range(1 + states)]
     if None in expressions:
@@ -60,7 +59,8 @@ def rule_program(rule: Callable[..., Sequence[Any]], states: int) -> Program:
             chosen = [slot_of(choice) for choice in choices]
             test = emit(row, sides[::-1] if exchanged else sides)
             return emit(where, [test, *(chosen[::-1] if inverted else chosen)])
-        return emit(lookup(expression.kind), [slot_of(part) for part in expression.parts])
+        row = lookup("power" if expression.kind == "pow" else expression.kind)
+        return emit(row, [slot_of(part) for part in expression.parts])
 
     def emit(row: Operation, operands: Sequence[int]) -> int:
         instructions.append(Instruction(row, tuple(operands)))

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from functools import cache
-from itertools import pairwise
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,10 +33,12 @@ from autodiff.tape.native.rules import rule_program
 from autodiff.tape.program import Program
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 Rule = Callable[..., Sequence[Any]]
 
-CHUNK, MOST_CHUNKS = 2048, 16
-"""The observations are run in so many chunks of at least that size, whose gradients are added up in their order."""
+CHUNK = 4096
+"""The observations are run in chunks of at least so many, but for twice as many at most, whose gradients are added up
+in their order. Inputs that machine code cannot read as they are, are copied chunk by chunk."""
 MOST_LANES, ROOM = 128, 2**22
 """So many observations are run side by side, or fewer if the rows are so many that these would be so many numbers."""
 BY_HAND = {
@@ -52,7 +52,7 @@ BY_HAND = {
 WRITTEN_BY_HAND = (dot, total, SELECT_OPERATION)
 Addresses = tuple[int, int, int]
 """Where the code of an operation is: forward, backward, and backward where nothing flows through a zero."""
-NO_ORDER, NO_GRADIENT = np.empty(0, np.int64), np.empty((0, 0))
+NO_ORDER, NO_GRADIENT, NO_ROOM = np.empty(0, np.int64), np.empty((0, 0)), np.empty(0)
 
 
 class NativeRunner:
@@ -77,41 +77,55 @@ class NativeRunner:
         self._rooms: list[Floats] = []
 
     def values(self, parameters: Floats, inputs: Floats) -> Floats:
-        code, table, constants = self.parts.arrays(False)
         results = np.empty((len(inputs), len(self.program.outputs)))
+        theta = plain(parameters)
 
-        def run(first: int, last: int) -> None:
-            with self._room(self.parts, last - first) as room:
-                chunk = np.ascontiguousarray(inputs[first:last], np.float64)
-                self.interpreter.values(
-                    code, table, constants, parameters, chunk, self.parts.most, room, results[first:last]
-                )  # fmt: skip
+        def run(chunk: slice) -> None:
+            part = plain(inputs[chunk])
+            room = self._room(self.parts.room(len(part)))
+            self.interpreter.values(
+                *self.parts.arrays(False), theta, part, self.parts.most, room, results[chunk]
+            )  # fmt: skip
+            self._rooms.append(room)
 
-        self._over_chunks(run, len(inputs))
+        for _ in self._over_chunks(run, len(inputs)):
+            pass
         return results
 
     def gradient(
         self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
     ) -> tuple[Floats, Floats, Floats | None]:
-        code, table, constants = self.parts.arrays(wrt_inputs)
-        weights = np.array(weight, np.float64, ndmin=1)
-        results = np.empty(len(inputs))
+        theta, weights = plain(parameters), np.array(weight, np.float64, ndmin=1)
+        if len(inputs) < 2 * CHUNK:
+            return self._gradient(theta, inputs, weights, wrt_inputs)
+        gradient = np.zeros(len(theta))
+        values = np.empty(len(inputs))
+        input_gradient = np.empty(inputs.shape) if wrt_inputs else None
+
+        def run(chunk: slice) -> tuple[slice, tuple[Floats, Floats, Floats | None]]:
+            own = weights[chunk] if len(weights) > 1 else weights
+            return chunk, self._gradient(theta, inputs[chunk], own, wrt_inputs)
+
+        for chunk, (values[chunk], part, input_part) in self._over_chunks(run, len(inputs)):
+            gradient += part
+            if input_gradient is not None:
+                input_gradient[chunk] = input_part
+        return values, gradient, input_gradient
+
+    def _gradient(
+        self, parameters: Floats, inputs: Floats, weights: Floats, wrt_inputs: bool
+    ) -> tuple[Floats, Floats, Floats | None]:
+        """The gradient of one chunk."""
+        values, gradient = np.empty(len(inputs)), np.empty(len(parameters))
         input_gradient = np.zeros(inputs.shape) if wrt_inputs else NO_GRADIENT
-
-        def run(first: int, last: int) -> Floats:
-            gradient = np.empty(len(parameters))
-            with self._room(self.parts, last - first) as room:
-                self.interpreter.gradient(
-                    code, table, constants, parameters, np.ascontiguousarray(inputs[first:last], np.float64), NO_ORDER,
-                    weights[first:last] if len(weights) > 1 else weights, self.parts.most, room, results[first:last],
-                    gradient, input_gradient[first:last],
-                )  # fmt: skip
-            return gradient
-
-        gradient, *others = self._over_chunks(run, len(inputs))
-        for each in others:
-            gradient += each
-        return results, gradient, input_gradient if wrt_inputs else None
+        code, table, constants = self.parts.arrays(wrt_inputs)
+        room = self._room(self.parts.room(len(inputs)))
+        self.interpreter.gradient(
+            code, table, constants, parameters, plain(inputs), NO_ORDER, weights, self.parts.most, room, values,
+            gradient, input_gradient,
+        )  # fmt: skip
+        self._rooms.append(room)
+        return values, gradient, input_gradient if wrt_inputs else None
 
     def descend(
         self,
@@ -130,38 +144,37 @@ class NativeRunner:
         update = self._rules[key]
         errors = np.full(len(order), np.nan)
         most = min(self.parts.most, update.most)
-        with self._room(self.parts, int(np.diff(starts).max(initial=1)), update, len(parameters)) as room:
-            steps = self.interpreter.descend(
-                *self.parts.arrays(False), *update.arrays(False), parameters, state,
-                np.ascontiguousarray(inputs, np.float64), np.ascontiguousarray(order, np.int64),
-                np.ascontiguousarray(starts, np.int64), np.ascontiguousarray(rates, np.float64), first_step, most, room,
-                errors, np.empty(len(parameters)),
-            )  # fmt: skip
+        room = self._room(max(self.parts.room(int(np.diff(starts).max(initial=1))), update.room(len(parameters))))
+        steps = self.interpreter.descend(
+            *self.parts.arrays(False), *update.arrays(False), parameters, state,
+            np.ascontiguousarray(inputs, np.float64), np.ascontiguousarray(order, np.int64),
+            np.ascontiguousarray(starts, np.int64), np.ascontiguousarray(rates, np.float64), first_step, most, room,
+            errors, np.empty(len(parameters)),
+        )  # fmt: skip
+        self._rooms.append(room)
         return errors, int(steps)
 
-    def _over_chunks(self, run: Callable[[int, int], Any], observations: int) -> list[Any]:
+    def _over_chunks(self, run: Callable[[slice], T], observations: int) -> Iterable[T]:
         """Run on each chunk; how they are cut depends on the number of observations alone."""
-        chunks = min(max(observations // CHUNK, 1), MOST_CHUNKS)
-        if chunks == 1:
-            return [run(0, observations)]
+        chunks = max(observations // CHUNK, 1)
         bounds = [observations * chunk // chunks for chunk in range(chunks + 1)]
-        if self.threads == 1:
-            return [run(first, last) for first, last in pairwise(bounds)]
-        with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(run, bounds[:-1], bounds[1:]))
+        slices = map(slice, bounds[:-1], bounds[1:])
+        return map(run, slices) if self.threads == 1 or chunks == 1 else self._pool.map(run, slices)
 
-    @contextmanager
-    def _room(self, *parts_and_observations: Any) -> Iterator[Floats]:
-        """Room to work in, of this thread alone while it is used."""
-        size = max(map(_Parts.room, parts_and_observations[::2], parts_and_observations[1::2]))
-        room = self._rooms.pop() if self._rooms else NO_GRADIENT[0:0].ravel()
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(self.threads, "autodiff")
+
+    def _room(self, size: int) -> Floats:
+        """Room to work in, of this call alone until it is given back."""
+        try:
+            room = self._rooms.pop()
+        except IndexError:
+            room = NO_ROOM
         if len(room) < size:
             room = np.empty(size + 8)
-            room = room[-room.ctypes.data // 8 % 8 :]  # where a cache line begins
-        try:
-            yield room
-        finally:
-            self._rooms.append(room)
+            room = room[-room.ctypes.data // 8 % 8 :]  # from where a cache line begins
+        return room
 
 
 class _Parts:
@@ -196,6 +209,13 @@ class _Parts:
         return self.size + self.rows * (lanes + 16 if lanes > 1 else 1)
 
 
+def plain(array: Floats) -> Floats:
+    """The array as the machine code was compiled for: of any other kind a copy, since it would be compiled anew."""
+    if type(array) is np.ndarray and array.dtype == np.float64 and array.flags.carray:
+        return array
+    return np.array(array, np.float64, order="C")
+
+
 def text_of(name: str) -> str:
     """The text of a module of this folder."""
     return Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
@@ -225,4 +245,5 @@ def addresses_by_hand(opcode: int) -> Addresses:
     """Where the code of one of the other operations is."""
     name, *functions = BY_HAND[opcode]
     module = module_of(text_of(name))
-    return tuple(getattr(module, function) for function in functions)  # type: ignore[return-value]
+    forward, backward, careful = (getattr(module, function) for function in functions)
+    return forward, backward, careful

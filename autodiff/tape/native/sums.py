@@ -30,13 +30,14 @@ def dot_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lane
     """To each factor the other one's product with the adjoint of the sum."""
     out, terms = take(record, 1) * stride, take(record, 2)
     for k in range(3, 3 + 2 * terms):
-        d, other = take(record, k + 2 * terms) * stride, take(record, k + terms if k < 3 + terms else k - terms) * stride
+        d = take(record, k + 2 * terms) * stride
+        x = take(record, k + terms if k < 3 + terms else k - terms) * stride
         if d:
             if lanes == 1:
-                g[d] += v[other] * g[out]
+                g[d] += v[x] * g[out]
             else:
                 for i in range(0, lanes, 8):
-                    store(g, d + i, plus_product(load(g, d + i), load(v, other + i), load(g, out + i)))
+                    store(g, d + i, plus_product(load(g, d + i), load(v, x + i), load(g, out + i)))
 
 
 @operation
@@ -44,10 +45,11 @@ def dot_careful(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes
     """As ``dot_backward``, where nothing flows through a zero."""
     out, terms = take(record, 1) * stride, take(record, 2)
     for k in range(3, 3 + 2 * terms):
-        d, other = take(record, k + 2 * terms) * stride, take(record, k + terms if k < 3 + terms else k - terms) * stride
+        d = take(record, k + 2 * terms) * stride
+        x = take(record, k + terms if k < 3 + terms else k - terms) * stride
         if d:
             for i in range(lanes):
-                g[d + i] += flow(v[other + i], g[out + i])
+                g[d + i] += flow(v[x + i], g[out + i])
 
 
 @operation
