@@ -28,7 +28,7 @@ CHAPTERS = {
     "error": {"error"},
     "loss": {"loss"},
     "error_mountain": {"error_mountain", "error_map", "terraces"},
-    "gradient_descent": {"descent", "descent_map", "rose"},
+    "gradient_descent": {"descent", "descent_map", "projection", "rose"},
     "backpropagation": {"backpropagation"},
     "exercises": {"exercise", "solution", "exercise_graph", "solution_graph"},
     "order": {"order"},
@@ -114,6 +114,14 @@ def test_every_descent_lies_on_the_surface_and_ends_where_every_flower_is_right(
         assert np.array_equal(points, way.parameters[:, :2])
         assert land.height_at(points) == pytest.approx(way.losses, abs=crease)
         assert loss.evaluate(network.Setting(*way.parameters[-1])).errors == [0] * 6
+
+
+def test_a_descent_of_all_weights_is_shown_as_a_projection_that_holds_most_of_it():
+    land, way = gradient_descent.projection()
+    assert land.projection.endswith("99% of the way")
+    assert land.coordinates(way.parameters[-1]) == pytest.approx([0.0, 0.0])
+    assert np.isfinite(land.height_at(land.coordinates(way.parameters))).all()
+    assert way.losses[-1] < gradient_descent.descents()[0].losses[-1]
 
 
 # ── The way back ────────────────────────────────────────────────────────────────────────────────────

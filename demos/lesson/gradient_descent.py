@@ -17,7 +17,21 @@ from demos.lesson import network
 from demos.lesson._common import options, write_pictures
 from demos.lesson.error_mountain import mountain
 from demos.lesson.network import Setting
-from nn import SGD, Adam, Descent, Optimizer, absolute_error, descend, plot_contour, plot_surface, sum_over
+from nn import (
+    SGD,
+    Adam,
+    Descent,
+    Landscape,
+    Optimizer,
+    absolute_error,
+    descend,
+    loss_landscape,
+    plot_contour,
+    plot_surface,
+    principal_directions,
+    squared_error,
+    sum_over,
+)
 from nn.plots import COLOURS, new_figure
 
 STEPS, LEARNING_RATE, MOMENTUM, ADAM_RATE = 60, 0.05, 0.8, 0.2
@@ -53,6 +67,29 @@ def descents(start: Setting = network.HILL, steps: int = STEPS) -> list[Descent]
     return found
 
 
+def projection(start: Setting = network.HILL, steps: int = STEPS) -> tuple[Landscape, Descent]:
+    """All five weights descend: no mountain over two of them holds that way, but the plane in which it went furthest.
+
+    Returns:
+        The loss over that plane, and the way as it is seen on it.
+    """
+    data, model = network.data(), network.network(start)
+    optimizer = SGD(model.parameters(), LEARNING_RATE)
+    way = descend(
+        model, data.inputs, data.targets, squared_error, optimizer=optimizer, steps=steps, reduce="sum",
+        name="all five weights",
+    )  # fmt: skip
+    directions, parts = principal_directions(way)
+    end = network.network(Setting(*way.parameters[-1]))
+    reach = np.abs((way.parameters - way.parameters[-1]) @ directions.T).max(axis=0) * 1.2
+    land = loss_landscape(
+        end, data.inputs, data.targets, squared_error, directions=directions, reduce="sum",
+        projection=f"the two directions with {parts.sum():.0%} of the way",
+        x_range=(-reach[0], reach[0]), y_range=(-reach[1], reach[1]),
+    )  # fmt: skip
+    return land, way
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     chosen = options(__doc__ or "", "gradient_descent", arguments)
     point = network.FIRST.w1, network.FIRST.w2
@@ -75,12 +112,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         data, model = network.data(), network.network(Setting(*way.parameters[-1]))
         right = sum(network.label_of(model(x)) == label for x, label in zip(data.inputs, data.targets))
         print(f"  {way.name:18} loss {way.losses[0]:7.4f} → {way.losses[-1]:.4f}, {right} of 6 flowers right")
+    land_of_all, way_of_all = projection()
+    print(f"  {way_of_all.name:18} loss {way_of_all.losses[0]:7.4f} → {way_of_all.losses[-1]:.4f}, squared errors")
     land = mountain()
     write_pictures(
         chosen.out,
         {
             "descent": lambda: plot_surface(land, ways, title="Ways into the valley"),
             "descent_map": lambda: plot_contour(land, ways, title="Ways into the valley, from above"),
+            "projection": lambda: plot_contour(land_of_all, [way_of_all], title="All five weights descend", log=True),
             "rose": lambda: draw_rose(rose, gradient),
         },
     )
