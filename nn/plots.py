@@ -168,7 +168,7 @@ def plot_contour(
     draw = axis.contourf if filled else axis.contour
     drawn = draw(landscape.xs, landscape.ys, heights, levels=levels, cmap="viridis")
     if filled:
-        lines = {"colors": "white", "linewidths": 0.4, "linestyles": "solid", "alpha": 0.6}
+        lines: dict[str, Any] = {"colors": "white", "linewidths": 0.4, "linestyles": "solid", "alpha": 0.6}
         axis.contour(landscape.xs, landscape.ys, heights, levels=drawn.levels, **lines)
     bar = figure.colorbar(drawn, label="loss" + (", logarithmic" if log else ""))
     if log:
