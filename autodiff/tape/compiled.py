@@ -331,9 +331,9 @@ class Compiled:
         """The parameters that are known."""
         return self._parameters.known()
 
-    def meet(self, leaves: Sequence[Value]) -> None:
-        """Parameters that were met in a recording."""
-        self._parameters.meet(leaves)
+    def meet(self, leaves: Sequence[Value], used: NDArray[np.bool_]) -> None:
+        """Parameters that were met in a recording, and which of them it used."""
+        self._parameters.meet(leaves, used)
 
     # ── Runs ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -52,6 +52,7 @@ class Parameters:
         self.fixed = given is not None
         self.leaves: list[Value] = []
         self._members: set[Value] = set()
+        self._used: set[Value] = set()
         self._found: list[Value] | None = None
         self._calls = 0
         self._next_check = 0.0
@@ -67,8 +68,8 @@ class Parameters:
             self._remember()
         return self.leaves
 
-    def meet(self, leaves: Sequence[Value]) -> None:
-        """Add those that a recording met beyond the known ones.
+    def meet(self, leaves: Sequence[Value], used: NDArray[np.bool_]) -> None:
+        """Add those that a recording met beyond the known ones, and note which it used.
 
         Raises:
             ParametersFound: there were some.
@@ -77,9 +78,10 @@ class Parameters:
         new = [leaf for leaf in leaves if leaf not in self._members]
         if new and self.fixed:
             raise ValueError(
-                f"the function uses {_listed(new)}, which is not among parameters=: list it there too, "
-                "or use its detach() if no gradient shall flow to it"
+                f"the function uses {_listed(new)} beyond those of parameters=: list all of them there, "
+                "or use detach() if no gradient shall flow to one"
             )
+        self._used.update(leaf for leaf, is_used in zip(leaves, used.tolist()) if is_used)
         if new:
             self.leaves = [*self.leaves, *new]
             self._remember()
@@ -139,7 +141,7 @@ class Parameters:
         return repr(self.leaves[place].label or place)
 
     def check(self) -> None:
-        """Look whether the parameters are still those that the function refers to.
+        """Look whether the parameters that were used are still those that the function refers to.
 
         Raises:
             ValueError: one was replaced by another ``Value``; it is named.
@@ -150,11 +152,11 @@ class Parameters:
         else:
             expected = self._found or []
             present = set(leaves_of(self.function)) if expected else set()
-        gone = [leaf for leaf in expected if leaf not in present]
+        gone = [leaf for leaf in expected if leaf in self._used and leaf not in present]
         if gone:
             raise ValueError(
-                f"{_listed(gone)} was replaced by another Value after the function was compiled: "
-                "set its .data instead, or compile the function again"
+                f"the function no longer refers to {_listed(gone)}, with which it was compiled: "
+                "set the .data of a parameter in place of a new Value, or compile the function again"
             )
 
     def _remember(self) -> None:

@@ -7,11 +7,15 @@ Local derivatives that are taken inside are written without branches, so that th
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
 from functools import wraps
 from math import inf, isfinite
+from pathlib import Path
+from types import CodeType
 from typing import Any, NamedTuple
 
 from autodiff import derivatives
@@ -97,6 +101,7 @@ class Session:
         return True
 
 
+_PACKAGE = str(Path(__file__).parents[1]) + os.sep
 _session: ContextVar[Session | None] = ContextVar("session", default=None)
 
 
@@ -298,11 +303,16 @@ def _truth(original: Callable[[Value], bool]) -> Callable[[Value], bool]:
     return truth
 
 
+def _is_ours(code: CodeType) -> bool:
+    """Whether it is the engine that looks, such as for anomalies: that changes nothing."""
+    return code.co_filename.startswith(_PACKAGE)
+
+
 def _refusing(what: str) -> Callable[[Any], Any]:
     def wrap(original: Callable[..., Any] | None) -> Callable[..., Any]:
         def refuse(self: Value, *arguments: Any) -> Any:
             session = _session.get()
-            if session is not None and not session.is_fixed(self):
+            if session is not None and not session.is_fixed(self) and not _is_ours(sys._getframe(1).f_code):
                 raise FrozenNumberError(f"{what} inside a compiled function would freeze a number: {WAYS_OUT}")
             if original is None:
                 raise TypeError(f"{what} of a Value is not defined: use .data for the number")

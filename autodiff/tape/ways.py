@@ -23,6 +23,7 @@ from autodiff.tape.recording import Recording, record
 from autodiff.value import Value
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 Places = NDArray[np.int64] | None
 """Which observations of a batch; None for all of them."""
 
@@ -39,9 +40,7 @@ class Way:
         program = recording.program
         self.size = len(program.parameters)
         """How many of the compiled function's parameters, from the first, the program knows."""
-        used = np.zeros(program.slots, bool)
-        used[program.operands] = used[program.outputs] = True
-        used = used[program.first_parameter : program.first_input]
+        used = _used(program)
         self.used = None if used.all() else used
         """(size,): the parameters that the function used; None for all of them."""
         self.indices = _indices(program)
@@ -53,9 +52,9 @@ class Way:
         """Whether every observation goes this way, and has a gradient."""
         return self.guards is None and not self.indices and self.is_scalar
 
-    def hold(self, theta: Floats, rows: Floats) -> NDArray[np.bool_] | None:
+    def hold(self, theta: Floats, rows: Floats) -> Mask | None:
         """(observations,): for which observations the program is right; None for all of them."""
-        fits: NDArray[np.bool_] | None = None
+        fits: Mask | None = None
         for column, choices in self.indices:
             index = rows[:, column]
             fit = (index == np.floor(index)) & (index >= 0) & (index < choices)
@@ -88,8 +87,8 @@ class Owner(Protocol):
     def known(self) -> list[Value]:
         """The parameters that are known."""
 
-    def meet(self, leaves: Sequence[Value]) -> None:
-        """Parameters that were met in a recording."""
+    def meet(self, leaves: Sequence[Value], used: Mask) -> None:
+        """Parameters that were met in a recording, and which of them it used."""
 
 
 class Ways:
@@ -154,7 +153,7 @@ class Ways:
             for way in self.ways:
                 if _difference(way.recorded, recording.program) is None:
                     return way
-            self.owner.meet(recording.parameters)
+            self.owner.meet(recording.parameters, _used(recording.program))
             way = Way(recording, self.owner.backend)
             if self.ways and _kind(way.result) != _kind(self.ways[0].result):
                 raise ValueError(
@@ -208,7 +207,14 @@ def at_numbers(parameters: Sequence[Value], theta: Floats) -> Iterator[None]:
             value._data = number
 
 
-def _parted(left: Places, holds: NDArray[np.bool_] | None) -> tuple[Places, Places]:
+def _used(program: Program) -> Mask:
+    """(parameters,): whether the function used it at all."""
+    used = np.zeros(program.slots, bool)
+    used[program.operands] = used[program.outputs] = True
+    return used[program.first_parameter : program.first_input]
+
+
+def _parted(left: Places, holds: Mask | None) -> tuple[Places, Places]:
     """Of the places that are left, those where it holds, and those where it does not."""
     if holds is None:
         return left, np.empty(0, np.int64)
