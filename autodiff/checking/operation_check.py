@@ -103,7 +103,12 @@ def check_operation(
         if reference is not None:
             _value(op, reference, point, faults)
         if isinstance(op, Operation):
-            for order, compared in (("", rule_comparisons(op, point)), ("second ", second_comparisons(op, point))):
+            for order, comparisons in (("", rule_comparisons), ("second ", second_comparisons)):
+                try:
+                    compared = comparisons(op, point)
+                except TypeError as error:  # a rule that does not run on Values
+                    faults.setdefault(f"the {order}derivative", f"cannot be computed: {error}")
+                    continue
                 count(compared)
                 for found in compared:
                     if found.verdict == "fail":
@@ -174,6 +179,9 @@ def _in_context(
             compared += mismatch.comparisons
             wrong = next(c for c in mismatch.comparisons if c.verdict == "fail")
             faults.setdefault(f"in {context}: {_propagation(f, point, wrong)}", _at(point, wrong))
+            return compared
+        except TypeError as error:
+            faults.setdefault("the second derivative", f"cannot be computed: {error}")
             return compared
     return compared
 

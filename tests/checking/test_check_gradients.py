@@ -1,5 +1,6 @@
 """Laws of ``check_gradients``: verdicts, structures, bad input and messages."""
 
+import math
 import random
 import warnings
 
@@ -96,6 +97,12 @@ def test_a_power_of_a_negative_number_is_no_excuse(order):
     wrong = operation("checked_shift", lambda x: x - 3, lambda x, y: 1.1, replace=True)
     with pytest.raises(GradientMismatch):
         check_gradients(lambda x: wrong(x) ** 2, 1.0, order)
+
+
+def test_a_wrong_rule_that_runs_on_floats_alone_is_caught():
+    wrong = operation("checked_floats", math.sin, lambda x, y: -math.cos(x), replace=True)
+    with pytest.raises(GradientMismatch, match="sign flipped"):
+        check_gradients(wrong, 1.0)
 
 
 def test_an_orthogonal_error_is_caught():

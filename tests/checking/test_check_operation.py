@@ -59,6 +59,13 @@ def test_the_fault_of_a_wrong_rule_is_named(named, primal, rule):
     assert named in caught.value.faults[0]
 
 
+def test_a_rule_that_runs_on_floats_alone_is_told():
+    right = operation("planted_floats", math.sin, lambda x, y: math.cos(x), replace=True)
+    for checked in (right, lambda x: right(x)):
+        with pytest.raises(OperationFault, match=r"the second derivative cannot be computed: float\(\) of a Value"):
+            check_operation(checked, domain=[(-1, 1)])
+
+
 def test_a_wrong_value_is_told_by_the_reference():
     wrong = operation("planted_value", lambda x: 1.5 * x, lambda x, y: 1.5, replace=True)
     with pytest.raises(OperationFault, match=r"the value is .* but the reference gives"):
