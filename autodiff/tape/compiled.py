@@ -131,7 +131,7 @@ class Compiled:
     ) -> None:
         if not callable(function):
             raise TypeError(f"a function is needed, not {type(function).__name__} {function!r:.60}")
-        update_wrapper(self, function)
+        update_wrapper(self, function, updated=())
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.function = function
         self.ndim = (ndim,) if isinstance(ndim, int) else None if ndim is None else tuple(ndim)

@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import wraps
 from math import inf, isfinite
 from pathlib import Path
-from types import CodeType
+from types import CodeType, MemberDescriptorType
 from typing import Any, NamedTuple
 
 from autodiff import derivatives
@@ -332,6 +332,10 @@ def _data(original: property) -> property:
     return property(_refusing("reading .data")(original.fget), set_data, doc=original.__doc__)
 
 
+def _grad(original: MemberDescriptorType) -> property:
+    return property(_refusing("reading .grad")(original.__get__), original.__set__)
+
+
 def _detaching(original: Callable[[Value], Value]) -> Callable[[Value], Value]:
     @wraps(original)
     def detach(self: Value) -> Value:
@@ -373,6 +377,7 @@ _REPLACEMENTS = (
     *(Replacement(Value, f"__{name}__", _refusing(f"math.{name}()")) for name in ("floor", "ceil", "trunc")),
     Replacement(Value, "__index__", _refusing("an index")),
     Replacement(Value, "data", _data),
+    Replacement(Value, "grad", _grad),
     Replacement(Value, "detach", _detaching),
     Replacement(Value, "backward", _no_pass),
     Replacement(Value, "backward_steps", _no_pass),

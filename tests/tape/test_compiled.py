@@ -387,6 +387,7 @@ def test_bad_arguments_are_refused_before_anything_changes(arguments, error, mes
             "float.* would freeze a number: use autodiff.s functions in place of math.s, detach",
         ),
         (lambda x: x * x.data, TypeError, r"reading \.data .* would freeze"),
+        (lambda x: x * x.grad, TypeError, r"reading \.grad .* would freeze"),
         (lambda x: float(x) * x, TypeError, "would freeze"),
         (lambda x: x * int(x), TypeError, "would freeze"),
         (lambda x: x * round(x), TypeError, "would freeze"),
