@@ -120,10 +120,7 @@ $("#play").addEventListener("click", () => {
 
 // The theme is the system's until the button says otherwise; print has its own.
 function toggleTheme() {
-  const dark =
-    getComputedStyle(document.documentElement).colorScheme === "dark" ||
-    (!document.documentElement.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
-  document.documentElement.dataset.theme = dark ? "light" : "dark";
+  document.documentElement.dataset.theme = isDark() ? "light" : "dark";
   changed();
 }
 $("#theme").addEventListener("click", toggleTheme);

@@ -27,6 +27,13 @@ function colour(name) {
   return colours.get(name);
 }
 
+/** Whether the page is light on dark now. */
+const isDark = () =>
+  colour("paper")
+    .match(/\d+/g)
+    .slice(0, 3)
+    .reduce((sum, part) => sum + Number(part), 0) < 384;
+
 // Viridis (van der Walt and Smith 2015, matplotlib), in eleven steps: even for every colour vision, and in grey.
 const VIRIDIS = [
   [68, 1, 84],

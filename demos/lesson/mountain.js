@@ -80,8 +80,9 @@ class View {
     context.fill();
     context.stroke();
     context.lineWidth = 1.3;
+    const pale = isDark() ? 0.4 : 0; // or the valley's dark lines are lost on the dark ground
     land.lines.forEach((pieces, place) => {
-      context.strokeStyle = `rgb(${viridis((place + 0.5) / land.lines.length)})`;
+      context.strokeStyle = `rgb(${viridis((place + 0.5) / land.lines.length).map((part) => part + (255 - part) * pale)})`;
       context.beginPath();
       for (const [from, to] of pieces) {
         context.moveTo(...screen(...gridPoint(from), ground));
