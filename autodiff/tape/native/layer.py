@@ -2,7 +2,7 @@
 
 Sums within one observation are taken in the order of the eager engine, from left to right in values and from the last
 reader to the first in adjoints, so that they have its bits. Eight sums at a time stay in registers while a loop runs
-over the terms; with several lanes each of them is a vector of eight observations.
+over the terms; with several lanes each of them is a vector of observations.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Any
 from autodiff.tape.native.machine import (
     EIGHT_ZEROS,
     IN_A_ROW,
+    WIDTH,
+    add_sums,
     flow,
     gather,
     load,
@@ -19,7 +21,6 @@ from autodiff.tape.native.machine import (
     numbers,
     operation,
     places,
-    plus,
     plus_product,
     plus_products,
     put_numbers,
@@ -29,7 +30,6 @@ from autodiff.tape.native.machine import (
     store,
     stores,
     sum_of,
-    sums,
     take,
 )
 
@@ -47,7 +47,7 @@ def forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: in
                 values = plus_products(values, numbers(s, w, k), v[take(record, rows + k)])
             put_numbers(v, outs, 0, values)
         else:
-            for i in range(0, lanes, 8):
+            for i in range(0, lanes, WIDTH):
                 tile = spreads(EIGHT_ZEROS)
                 for k in range(terms):
                     x = load(v, take(record, rows + k) * stride + i)
@@ -61,7 +61,7 @@ def forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: in
                 value += s[first + k] * v[take(record, rows + k)]
             v[out] = value
         else:
-            for i in range(0, lanes, 8):
+            for i in range(0, lanes, WIDTH):
                 vector = spread(0.0)
                 for k in range(terms):
                     x = load(v, take(record, rows + k) * stride + i)
@@ -74,16 +74,17 @@ def backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: i
     """To each weight its row's product with the adjoint of its neuron, to each row the weighted sum of all of those."""
     neurons, terms, wants_weights, wants_rows = take(record, 1), take(record, 2), take(record, 3), take(record, 4)
     weights, rows = 5 + neurons, 5 + 2 * neurons
-    adjoints, tiled = rows + terms, terms - terms % 8
+    adjoints = rows + terms
     if lanes == 1:
-        for k in range(0, tiled, 8):
+        wide = terms - terms % WIDTH
+        for k in range(0, wide, WIDTH):
             x, vector = gather(v, record, rows + k), gather(g, record, adjoints + k)
             for m in range(neurons - 1, -1, -1):
                 upstream, w = spread(g[take(record, 5 + m)]), take(record, weights + m) + k
                 store(sg, w, plus_product(load(sg, w), x, upstream))
                 vector = plus_product(vector, load(s, w), upstream)
             scatter(g, record, adjoints + k, vector)
-        for k in range(tiled, terms):
+        for k in range(wide, terms):
             number, d = v[take(record, rows + k)], take(record, adjoints + k)
             adjoint = g[d]
             for m in range(neurons - 1, -1, -1):
@@ -92,27 +93,28 @@ def backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: i
                 adjoint += s[w] * up
             g[d] = adjoint
         return
+    tiled = terms - terms % 8
     if wants_weights:
         for k in range(0, tiled, 8):
             xs = places(record, rows + k, stride)
             for m in range(neurons):
                 out, w = take(record, 5 + m) * stride, take(record, weights + m) + k
                 tile = spreads(EIGHT_ZEROS)
-                for i in range(0, lanes, 8):
+                for i in range(0, lanes, WIDTH):
                     tile = plus_products(tile, loads(v, xs, i), load(g, out + i))
-                store(sg, w, plus(load(sg, w), sums(tile)))
+                add_sums(sg, w, tile)
         for k in range(tiled, terms):
             row = take(record, rows + k) * stride
             for m in range(neurons):
                 out, w = take(record, 5 + m) * stride, take(record, weights + m) + k
                 vector = spread(0.0)
-                for i in range(0, lanes, 8):
+                for i in range(0, lanes, WIDTH):
                     vector = plus_product(vector, load(v, row + i), load(g, out + i))
                 sg[w] += sum_of(vector)
     if wants_rows:
         for k in range(0, tiled, 8):
             ds = places(record, adjoints + k, stride)
-            for i in range(0, lanes, 8):
+            for i in range(0, lanes, WIDTH):
                 tile = loads(g, ds, i)
                 for m in range(neurons - 1, -1, -1):
                     weight = spreads(numbers(s, IN_A_ROW, take(record, weights + m) + k))
@@ -121,7 +123,7 @@ def backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: i
         for k in range(tiled, terms):
             d = take(record, adjoints + k) * stride
             if d:
-                for i in range(0, lanes, 8):
+                for i in range(0, lanes, WIDTH):
                     vector = load(g, d + i)
                     for m in range(neurons - 1, -1, -1):
                         weight = spread(s[take(record, weights + m) + k])

@@ -1,7 +1,7 @@
-"""What the kernels need and Python has no word for: pointers, calls by address, and vectors of eight numbers.
+"""What compiled code needs and Python has no word for: pointers, calls by address, vectors, and tiles of vectors.
 
-A vector's operations are those of IEEE 754 on each of its numbers, without fused multiplication and addition, so that
-every machine gives the same bits. Where a processor's registers are shorter, the compiler takes several of them.
+A vector's operations are those of IEEE 754 on each of its numbers. Multiplication and addition are not fused, so that
+what is computed for one observation has the bits that the eager engine gives it.
 """
 
 from __future__ import annotations
@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir
-from numba import cfunc, njit, types
-from numba.core.extending import intrinsic, models, register_model
+from llvmlite import binding, ir
+from numba import cfunc, config, njit, types
+from numba.extending import intrinsic, models, register_model
 
 Function = Callable[..., Any]
 OPTIONS = {"nogil": True, "error_model": "numpy"}
-WIDTH = 8
-"""How many numbers a vector holds."""
+FEATURES = config.CPU_FEATURES or binding.get_host_cpu_features().flatten()
+WIDTH = 8 if "+avx512f" in FEATURES else 4
+"""How many numbers a vector holds: such that a tile and what it is multiplied with fit into the registers."""
+HEIGHT = 8
+"""How many vectors a tile holds."""
 FLOATS, INTEGERS = types.CPointer(types.float64), types.CPointer(types.uint32)
 CODE = types.void(INTEGERS, FLOATS, FLOATS, FLOATS, FLOATS, types.intp, types.intp)
 """The signature of the code of an operation: its record, the scalars and their adjoints, the rows and their adjoints,
@@ -111,7 +114,7 @@ def call(context: Any, place: Any, record: Any, s: Any, sg: Any, v: Any, g: Any,
 
 @instruction
 def load(context: Any, pointer: Any, place: Any) -> Typing:
-    """Eight numbers side by side."""
+    """Numbers side by side."""
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.load(_places(builder, *arguments), align=8)
@@ -121,7 +124,7 @@ def load(context: Any, pointer: Any, place: Any) -> Typing:
 
 @instruction
 def store(context: Any, pointer: Any, place: Any, numbers: Any) -> Typing:
-    """Put eight numbers side by side."""
+    """Put numbers side by side."""
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         builder.store(arguments[2], _places(builder, *arguments[:2]), align=8)
@@ -132,17 +135,17 @@ def store(context: Any, pointer: Any, place: Any, numbers: Any) -> Typing:
 
 @instruction
 def spread(context: Any, number: Any) -> Typing:
-    """One number, eight times."""
+    """One number, several times."""
     return vector(types.float64), lambda target, builder, signature, arguments: _spread(builder, *arguments)
 
 
 @instruction
 def gather(context: Any, pointer: Any, code: Any, place: Any) -> Typing:
-    """Eight numbers from the places that the code names."""
+    """Numbers from the places that the code names."""
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         numbers = ir.Constant(_LANES, ir.Undefined)
-        for lane, place in enumerate(_eight(builder, *arguments)):
+        for lane, place in enumerate(_named(builder, *arguments)):
             numbers = builder.insert_element(numbers, builder.load(place), _INT(lane))
         return numbers
 
@@ -151,10 +154,10 @@ def gather(context: Any, pointer: Any, code: Any, place: Any) -> Typing:
 
 @instruction
 def scatter(context: Any, pointer: Any, code: Any, place: Any, numbers: Any) -> Typing:
-    """Put eight numbers in the places that the code names."""
+    """Put numbers in the places that the code names."""
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        for lane, place in enumerate(_eight(builder, *arguments[:3])):
+        for lane, place in enumerate(_named(builder, *arguments[:3])):
             builder.store(builder.extract_element(arguments[3], _INT(lane)), place)
         return target.get_dummy_value()
 
@@ -179,7 +182,7 @@ def plus_product(context: Any, summand: Any, left: Any, right: Any) -> Typing:
 
 @instruction
 def sum_of(context: Any, numbers: Any) -> Typing:
-    """The sum of a vector's numbers, as :func:`sums` takes it."""
+    """The sum of a vector's numbers, as :func:`add_sums` takes it."""
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         parts = [builder.extract_element(arguments[0], _INT(lane)) for lane in range(WIDTH)]
@@ -193,7 +196,7 @@ def sum_of(context: Any, numbers: Any) -> Typing:
 # ── Tiles: eight vectors, or eight numbers, that stay in registers while a loop runs ─────────────
 
 
-TILE, EIGHT, EIGHT_PLACES = (types.UniTuple(kind, WIDTH) for kind in (vector, types.float64, types.intp))
+TILE, EIGHT, EIGHT_PLACES = (types.UniTuple(kind, HEIGHT) for kind in (vector, types.float64, types.intp))
 
 
 @instruction
@@ -203,7 +206,7 @@ def places(context: Any, code: Any, place: Any, stride: Any) -> Typing:
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         pointer, place, stride = arguments
         found = []
-        for at in range(WIDTH):
+        for at in range(HEIGHT):
             index = builder.load(builder.gep(pointer, [builder.add(place, place.type(at))]))
             found.append(builder.mul(builder.zext(index, place.type), stride))
         return target.make_tuple(builder, EIGHT_PLACES, found)
@@ -266,7 +269,7 @@ def spreads(context: Any, numbers: Any) -> Typing:
     """Eight numbers, each as a vector."""
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        found = [_spread(builder, builder.extract_value(arguments[0], at)) for at in range(WIDTH)]
+        found = [_spread(builder, builder.extract_value(arguments[0], at)) for at in range(HEIGHT)]
         return target.make_tuple(builder, TILE, found)
 
     return TILE(EIGHT), build
@@ -278,7 +281,7 @@ def plus_products(context: Any, tile: Any, left: Any, right: Any) -> Typing:
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         found = []
-        for at in range(WIDTH):
+        for at in range(HEIGHT):
             summand, factor = (builder.extract_value(argument, at) for argument in arguments[:2])
             found.append(builder.fadd(summand, builder.fmul(factor, arguments[2])))
         return target.make_tuple(builder, tile, found)
@@ -287,25 +290,29 @@ def plus_products(context: Any, tile: Any, left: Any, right: Any) -> Typing:
 
 
 @instruction
-def sums(context: Any, tile: Any) -> Typing:
-    """The sum of each of eight vectors, as a vector: a tree of sums of neighbours."""
+def add_sums(context: Any, pointer: Any, place: Any, tile: Any) -> Typing:
+    """To each of eight numbers side by side, add the sum of a vector: a tree of sums of neighbours."""
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        rows = [builder.extract_value(arguments[0], at) for at in range(WIDTH)]
-        half = 1
-        while len(rows) > 1:
-            # Of two vectors with partial sums of `half` rows each, one with those of twice as many.
-            even = [at if not at & half else at - half + WIDTH for at in range(WIDTH)]
-            odd = [at + half if not at & half else at + WIDTH for at in range(WIDTH)]
-            masks = [ir.Constant(ir.VectorType(_INT, WIDTH), lanes) for lanes in (even, odd)]
-            rows = [
-                builder.fadd(*(builder.shuffle_vector(rows[at], rows[at + 1], mask) for mask in masks))
-                for at in range(0, len(rows), 2)
-            ]
-            half *= 2
-        return rows[0]
+        pointer, place, tile = arguments
+        for first in range(0, HEIGHT, WIDTH):
+            rows = [builder.extract_value(tile, first + at) for at in range(WIDTH)]
+            half = 1
+            while len(rows) > 1:
+                # Of two vectors with partial sums of `half` rows each, one with those of twice as many.
+                even = [at if not at & half else at - half + WIDTH for at in range(WIDTH)]
+                odd = [at + half if not at & half else at + WIDTH for at in range(WIDTH)]
+                masks = [ir.Constant(ir.VectorType(_INT, WIDTH), lanes) for lanes in (even, odd)]
+                rows = [
+                    builder.fadd(*(builder.shuffle_vector(rows[at], rows[at + 1], mask) for mask in masks))
+                    for at in range(0, len(rows), 2)
+                ]
+                half *= 2
+            numbers = _places(builder, pointer, builder.add(place, place.type(first)))
+            builder.store(builder.fadd(builder.load(numbers, align=8), rows[0]), numbers, align=8)
+        return target.get_dummy_value()
 
-    return vector(TILE), build
+    return types.void(FLOATS, types.intp, TILE), build
 
 
 def _places(builder: Any, pointer: Any, place: Any) -> Any:
@@ -313,7 +320,7 @@ def _places(builder: Any, pointer: Any, place: Any) -> Any:
 
 
 def _further(builder: Any, pointer: Any, places: Any, further: Any) -> Any:
-    for at in range(WIDTH):
+    for at in range(HEIGHT):
         yield builder.gep(pointer, [builder.add(builder.extract_value(places, at), further)])
 
 
@@ -322,14 +329,14 @@ def _spread(builder: Any, number: Any) -> Any:
     return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(_INT, WIDTH), [0] * WIDTH))
 
 
-def _eight(builder: Any, pointer: Any, code: Any, place: Any) -> Any:
+def _named(builder: Any, pointer: Any, code: Any, place: Any) -> Any:
     for lane in range(WIDTH):
         index = builder.load(builder.gep(code, [builder.add(place, place.type(lane))]))
         yield builder.gep(pointer, [builder.zext(index, place.type)])
 
 
-EIGHT_ZEROS = (0.0,) * WIDTH
-IN_A_ROW = tuple(range(WIDTH))
+EIGHT_ZEROS = (0.0,) * HEIGHT
+IN_A_ROW = tuple(range(HEIGHT))
 
 
 @compiled

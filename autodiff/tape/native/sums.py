@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from autodiff.tape.native.machine import flow, load, operation, plus, plus_product, spread, store, take
+from autodiff.tape.native.machine import WIDTH, flow, load, operation, plus, plus_product, spread, store, take
 
 
 @operation
@@ -17,7 +17,7 @@ def dot_forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes
             value += v[take(record, k)] * v[take(record, k + terms)]
         v[out] = value
     else:
-        for i in range(0, lanes, 8):
+        for i in range(0, lanes, WIDTH):
             vector = spread(0.0)
             for k in range(3, 3 + terms):
                 left, right = take(record, k) * stride, take(record, k + terms) * stride
@@ -36,7 +36,7 @@ def dot_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lane
             if lanes == 1:
                 g[d] += v[x] * g[out]
             else:
-                for i in range(0, lanes, 8):
+                for i in range(0, lanes, WIDTH):
                     store(g, d + i, plus_product(load(g, d + i), load(v, x + i), load(g, out + i)))
 
 
@@ -62,7 +62,7 @@ def total_forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lan
             value += v[take(record, k)]
         v[out] = value
     else:
-        for i in range(0, lanes, 8):
+        for i in range(0, lanes, WIDTH):
             vector = spread(0.0)
             for k in range(3, 3 + terms):
                 vector = plus(vector, load(v, take(record, k) * stride + i))
@@ -79,5 +79,5 @@ def total_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, la
             if lanes == 1:
                 g[d] += g[out]
             else:
-                for i in range(0, lanes, 8):
+                for i in range(0, lanes, WIDTH):
                     store(g, d + i, plus(load(g, d + i), load(g, out + i)))
