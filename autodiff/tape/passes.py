@@ -106,10 +106,12 @@ def gradient_of(theta: Floats, ways: Ways, rows: Rows, count: int, weight: float
         TypeError: the function does not return one scalar. A plain number, to which no gradient flows, is one as long
             as there is a ``Value`` for another observation.
     """
-    if count <= CHUNK and len(ways.ways) == 1 and ways.ways[0].is_only:  # nothing to check, nothing to add up
+    if count <= CHUNK and len(ways.ways) == 1:
         way = ways.owner.last = ways.ways[0]
-        way.runs += count
-        return _way_gradient(way, theta, rows(0, count), weight, wrt_inputs)
+        inputs = rows(0, count)
+        if way.is_scalar and way.size == len(theta) and way.hold(theta, inputs) is None:  # nothing has to be added up
+            way.runs += count
+            return _way_gradient(way, theta, inputs, weight, wrt_inputs)
     values = np.empty(count)
     of_parameters, used = np.zeros(len(theta)), np.zeros(len(theta), bool)
     of_inputs = np.empty((count, ways.structure.size)) if wrt_inputs else None
@@ -148,9 +150,8 @@ def reduced_gradient(
 
 
 def _way_gradient(way: Way, theta: Floats, rows: Floats, weight: float, wrt_inputs: bool) -> Gradient:
-    if len(theta) > way.size:
-        theta = theta[: way.size]
-    values, of_parameters, of_inputs = way.runner.gradient(theta, rows, weight, wrt_inputs)
+    known = theta if way.size == len(theta) else theta[: way.size]
+    values, of_parameters, of_inputs = way.runner.gradient(known, rows, weight, wrt_inputs)
     return Gradient(values, of_parameters, of_inputs, way.used)
 
 

@@ -47,19 +47,15 @@ class Way:
         self.guards = GuardCheck(program, backend) if program.guards else None
         self.runner: Runner = prepare(lower(only(program, program.outputs.tolist())), backend)
 
-    @cached_property
-    def is_only(self) -> bool:
-        """Whether every observation goes this way, and has a gradient."""
-        return self.guards is None and not self.indices and self.is_scalar
-
     def hold(self, theta: Floats, rows: Floats) -> Mask | None:
         """(observations,): for which observations the program is right; None for all of them."""
         fits: Mask | None = None
-        for column, choices in self.indices:
-            index = rows[:, column]
-            fit = (index == np.floor(index)) & (index >= 0) & (index < choices)
-            if not fit.all():
-                fits = fit if fits is None else fits & fit
+        if self.indices is not None:
+            columns, choices = self.indices
+            index = rows[:, columns]
+            fits = ((index == np.floor(index)) & (index >= 0) & (index < choices)).all(axis=1)
+            if fits.all():
+                fits = None
         if self.guards is None:
             return fits
         holds = self.guards.hold(theta[: self.size], rows if fits is None else rows[fits])
@@ -223,14 +219,14 @@ def _parted(left: Places, holds: Mask | None) -> tuple[Places, Places]:
     return left[holds], left[~holds]
 
 
-def _indices(program: Program) -> list[tuple[int, int]]:
-    """The columns of the inputs that select among choices, and how many choices there are at least."""
+def _indices(program: Program) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+    """The columns of the inputs that select among choices, and how many choices there are at least; None if none do."""
     choices: dict[int, int] = {}
     for op, operands in program:
         if op is SELECT:
             column = operands[0] - program.first_input
             choices[column] = min(len(operands) - 1, choices.get(column, len(operands)))
-    return list(choices.items())
+    return (np.array([*choices]), np.array([*choices.values()])) if choices else None
 
 
 def _kind(result: Any) -> Any:

@@ -597,3 +597,18 @@ def test_anomaly_detection_and_sources_work_around_a_compiled_function():
         with pytest.raises(autodiff.NonFiniteError, match="log"):
             compile(lambda x: log(x))([-1.0])
     assert dict(vars(Value)) == before
+
+
+def test_a_program_that_knows_fewer_parameters_than_a_later_one_still_has_a_whole_gradient():
+    class Hiding:
+        __slots__ = ("v", "w")
+
+    hidden = Hiding()
+    hidden.w, hidden.v = Value(2.0), Value(3.0)
+    f = compile(lambda *x: total(hidden.w * each for each in x) + (hidden.v if len(x) > 1 else 0))
+    assert f.value_and_grad(1.0)[1].tolist() == [1.0]
+    assert f.value_and_grad(1.0, 2.0)[1].tolist() == [3.0, 1.0]
+    assert f.value_and_grad(1.0)[1].tolist() == [1.0, 0.0]
+    f.backward(1.0)
+    assert (hidden.w.grad, hidden.v.grad) == (1.0, 0.0)
+    assert hidden.v.grad is NOT_COMPUTED
