@@ -395,10 +395,6 @@ def _power(x: float, n: float) -> float:
         return POW(x, n)  # type: ignore[no-any-return]
 
 
-POW = NOT_IN_TABLE["pow"] = Operation("pow", _ieee(math.pow, _power_limit), variadic=True, ufunc="power")
-"""The power with any exponent, as ``math`` has it: the part of the operation ``power`` that is elementary."""
-
-
 def _sum(*numbers: float) -> float:
     # From left to right: the built-in sum() of Python 3.12 and later compensates and gives other bits.
     return reduce(_add, numbers, 0.0)
@@ -508,6 +504,8 @@ total = operation("total", _sum, lambda operands, y: (1.0,) * len(operands), sym
 dot = operation("dot", _dot, lambda operands, y: _swapped_halves(operands), symbol="·", variadic=True)
 # fmt: on
 
+POW = NOT_IN_TABLE["pow"] = Operation("pow", _ieee(math.pow, _power_limit), *power.derivatives, ufunc="power")
+"""The power with any exponent, as ``math`` and floats have it: the part of ``power`` that is elementary."""
 BUILT_IN = frozenset({*OPERATIONS, *NOT_IN_TABLE})
 give_arithmetic(Ieee, {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power})
 give_signs(Ieee, {"neg": negative, "pos": positive, "abs": absolute})

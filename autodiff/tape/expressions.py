@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from autodiff.operations import (
+    POW,
     Operation,
     absolute,
     add,
@@ -24,7 +25,6 @@ from autodiff.operations import (
     multiply,
     negative,
     positive,
-    power,
     subtract,
 )
 
@@ -159,7 +159,9 @@ def _compare(sign: str) -> Callable[[Symbol, Any], Symbol]:
 
 for _sign, _name in COMPARISONS.items():
     setattr(Symbol, f"__{_name}__", _compare(_sign))
-give_arithmetic(Symbol, {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power})
+give_arithmetic(
+    Symbol, {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": POW}
+)  # floats have POW
 give_signs(Symbol, {"neg": negative, "pos": positive, "abs": absolute})
 
 
