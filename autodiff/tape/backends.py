@@ -80,26 +80,33 @@ class Runner(Protocol):
         """
 
 
-def _native(program: Program) -> Runner:
+def _native(program: Program, threads: int) -> Runner:
     from autodiff.tape.native import NativeRunner
 
-    return NativeRunner(program)
+    return NativeRunner(program, threads)
 
 
-BACKENDS: dict[str, Callable[[Program], Runner]] = {"native": _native, "numpy": NumpyRunner}
-"""What makes a program ready, by the name of the backend; the fastest first."""
+def _numpy(program: Program, threads: int) -> Runner:
+    if threads > 1:
+        raise ValueError(f"the NumPy backend runs on one thread, not on {threads}")
+    return NumpyRunner(program)
 
 
-def prepare(program: Program, backend: str | None = None) -> Runner:
+BACKENDS: dict[str, Callable[[Program, int], Runner]] = {"native": _native, "numpy": _numpy}
+"""What makes a program ready for so many threads, by the name of the backend; the fastest first."""
+
+
+def prepare(program: Program, backend: str | None = None, threads: int = 1) -> Runner:
     """The program made ready by a backend.
 
     Args:
         program: what to run.
         backend: a name of ``BACKENDS``; None for the native one if numba is installed and can compile every operation,
             else NumPy.
+        threads: over how many threads the native backend spreads large batches; the bits do not depend on it.
 
     Raises:
-        ValueError: there is no backend of that name.
+        ValueError: there is no backend of that name, or it cannot run on so many threads.
         ImportError: the native backend was asked for, and numba is not installed.
         NotCompilable: the native backend was asked for, and an operation cannot be written as machine code.
 
@@ -111,21 +118,23 @@ def prepare(program: Program, backend: str | None = None) -> Runner:
     >>> runner.gradient(np.array([3.0]), np.array([[1.0], [2.0]]))
     (array([3., 6.]), array([3.]), None)
     """
+    if threads < 1:
+        raise ValueError(f"threads must be at least 1, not {threads}")
     if backend is None:
-        return _fastest(program)
+        return _fastest(program, threads)
     if backend not in BACKENDS:
         raise ValueError(f"unknown backend {backend!r} (must be one of {', '.join(map(repr, BACKENDS))}, or None)")
-    return BACKENDS[backend](program)
+    return BACKENDS[backend](program, threads)
 
 
-def _fastest(program: Program) -> Runner:
+def _fastest(program: Program, threads: int) -> Runner:
     """What runs the program, of what is installed. An operation without machine code is no error here, but is said."""
     if find_spec("numba") is None:
         return NumpyRunner(program)
     from autodiff.tape.native import NativeRunner, NotCompilable
 
     try:
-        return NativeRunner(program)
+        return NativeRunner(program, threads)
     except NotCompilable as reason:
         warnings.warn(f"the NumPy backend runs this program: {reason}", RuntimeWarning, stacklevel=3)
         return NumpyRunner(program)

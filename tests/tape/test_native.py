@@ -11,6 +11,7 @@ from autodiff import OPERATIONS, Value, dot, operation, select, sqrt, total
 from autodiff.checking.strategies import TRUNK, draw_graphs
 from autodiff.operations import BUILT_IN, DETACHED, lookup
 from autodiff.tape.backends import prepare
+from autodiff.tape.expressions import COMPARISONS
 from autodiff.tape.flatten import flatten
 from autodiff.tape.lowering import PASSES, lower
 from autodiff.tape.numpy_backend import NumpyRunner
@@ -252,9 +253,13 @@ def test_one_runner_serves_several_threads():
             assert all(map(same, left[:2], right[:2]))
 
 
-def test_there_is_at_least_one_thread():
+def test_threads_are_chosen_where_a_program_is_prepared():
+    program, _, _ = network([1, 1])
+    assert prepare(program, threads=3).threads == prepare(program, "native", threads=3).threads == 3
     with pytest.raises(ValueError, match="threads must be at least 1, not 0"):
-        NativeRunner(network([1, 1])[0], threads=0)
+        prepare(program, threads=0)
+    with pytest.raises(ValueError, match="the NumPy backend runs on one thread, not on 2"):
+        prepare(program, "numpy", threads=2)
 
 
 def read_only(inputs):
@@ -372,6 +377,21 @@ def test_descent_stops_before_a_step_that_is_not_finite():
     assert steps == 2
     assert w[0] == 1.0 - 0.125 - 0.125 / 0.875
     assert np.isnan(errors).tolist() == [False, False, True, True]
+
+
+def test_descent_refuses_what_it_cannot_change_in_place():
+    runner = NativeRunner(network([1, 1])[0])
+    batch = np.ones((1, 2)), np.arange(1), np.arange(2), np.ones(1), 1, lambda slope, rate, step: [slope]
+    with pytest.raises(ValueError, match="parameters and state are changed in place"):
+        runner.descend(np.ones(2, np.float32), np.empty((0, 2)), *batch)
+
+
+@pytest.mark.parametrize("sign", COMPARISONS)
+def test_a_rule_may_compare(sign):
+    compare = eval(f"lambda slope, rate, step: [3.0 if slope {sign} 0.5 else slope]")
+    slopes = np.array([[0.0], [0.5], [1.0], [math.nan]])
+    moves = NativeRunner(rule_program(compare, 0)).values(np.ones(2), slopes)
+    assert same(moves, [compare(slope, 1.0, 1.0) for [slope] in slopes.tolist()])
 
 
 def test_a_rule_that_asks_for_numbers_is_refused():

@@ -41,9 +41,9 @@ def entry(function: Function) -> Function:
     return njit(cache=_has_file(function), **OPTIONS)(function)  # type: ignore[no-any-return]
 
 
-def operation(function: Function) -> int:
-    """The address of the code of an operation."""
-    return cfunc(CODE, cache=_has_file(function), error_model="numpy")(function).address  # type: ignore[no-any-return]
+def operation(function: Function) -> Any:
+    """The function as the code of an operation, which is called at its ``address`` for as long as this object lives."""
+    return cfunc(CODE, cache=_has_file(function), error_model="numpy")(function)
 
 
 def _has_file(function: Function) -> bool:

@@ -67,8 +67,6 @@ class NativeRunner:
     """
 
     def __init__(self, program: Program, threads: int = 1) -> None:
-        if threads < 1:
-            raise ValueError(f"threads must be at least 1, not {threads}")
         self.program = program
         self.threads = threads
         self.interpreter = module_of(text_of("interpreter"))
@@ -102,14 +100,15 @@ class NativeRunner:
         values = np.empty(len(inputs))
         input_gradient = np.empty(inputs.shape) if wrt_inputs else None
 
-        def run(chunk: slice) -> tuple[slice, tuple[Floats, Floats, Floats | None]]:
+        def run(chunk: slice) -> Floats:
             own = weights[chunk] if len(weights) > 1 else weights
-            return chunk, self._gradient(theta, inputs[chunk], own, wrt_inputs)
-
-        for chunk, (values[chunk], part, input_part) in self._over_chunks(run, len(inputs)):
-            gradient += part
+            values[chunk], part, input_part = self._gradient(theta, inputs[chunk], own, wrt_inputs)
             if input_gradient is not None:
                 input_gradient[chunk] = input_part
+            return part
+
+        for part in self._over_chunks(run, len(inputs)):
+            gradient += part
         return values, gradient, input_gradient
 
     def _gradient(
@@ -138,6 +137,8 @@ class NativeRunner:
         first_step: int,
         rule: Rule,
     ) -> tuple[Floats, int]:
+        if plain(parameters) is not parameters or plain(state) is not state:
+            raise ValueError("parameters and state are changed in place: they must be plain arrays of float64, by rows")
         key = (rule, len(state))
         if key not in self._rules:
             self._rules[key] = _Parts(rule_program(*key))
@@ -237,7 +238,7 @@ def addresses(op: Operation) -> Addresses:
         except Exception as error:  # numba raises whatever its compiler trips over
             reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise NotCompilable(f"numba cannot compile the operation {op.name!r}: {reason}") from error
-    return module.forward, module.backward, module.backward
+    return module.forward.address, module.backward.address, module.backward.address
 
 
 @cache
@@ -245,5 +246,5 @@ def addresses_by_hand(opcode: int) -> Addresses:
     """Where the code of one of the other operations is."""
     name, *functions = BY_HAND[opcode]
     module = module_of(text_of(name))
-    forward, backward, careful = (getattr(module, function) for function in functions)
+    forward, backward, careful = (getattr(module, function).address for function in functions)
     return forward, backward, careful
