@@ -56,6 +56,7 @@ def compile(
 
     Raises:
         TypeError: there is no function, or ``parameters`` holds something else than leaves.
+        ValueError: a leaf is listed twice, or a number is out of range.
 
     >>> w = Value(2.0, label="w")
     >>> @compile
@@ -131,10 +132,16 @@ class Compiled:
     ) -> None:
         if not callable(function):
             raise TypeError(f"a function is needed, not {type(function).__name__} {function!r:.60}")
+        dimensions = (ndim,) if isinstance(ndim, int) else ndim
+        if dimensions is not None and not all(isinstance(each, int) and each >= 0 for each in dimensions):
+            raise ValueError(f"ndim must be a number from 0 for each positional argument, such as (1, 0); not {ndim!r}")
+        for name, bound in (("max_structures", max_structures), ("max_branches", max_branches)):
+            if not isinstance(bound, int) or bound < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, not {bound!r}")
         update_wrapper(self, function, updated=())
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.function = function
-        self.ndim = (ndim,) if isinstance(ndim, int) else None if ndim is None else tuple(ndim)
+        self.ndim = None if dimensions is None else tuple(dimensions)
         self.backend = backend
         self.max_structures = max_structures
         self.max_branches = max_branches

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from time import monotonic
 from typing import Any
 
@@ -166,6 +166,10 @@ class Parameters:
 
 
 def _given(given: Any) -> list[Value]:
+    if not is_module(given) and not isinstance(given, Iterable):
+        raise TypeError(
+            f"parameters must be a module or a list of leaf Values, not {type(given).__name__} {given!r:.60}"
+        )
     leaves = list(given.parameters() if is_module(given) else given)
     for leaf in leaves:
         if not isinstance(leaf, Value) or leaf.op is not VARIABLE:

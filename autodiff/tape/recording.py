@@ -41,7 +41,8 @@ from autodiff.value import Value, constant
 
 WAYS_OUT = (
     "use autodiff's functions in place of math's, detach() for a number that no gradient flows to, maximum, where or "
-    "softmax in place of a choice, select for a row at an index, or pass the number in as an input"
+    "softmax in place of a choice, select for a row at an index; or pass the number in as an input, or, if there are "
+    "few of them, by keyword as a static option"
 )
 
 

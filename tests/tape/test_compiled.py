@@ -493,6 +493,22 @@ def test_only_functions_are_compiled(bad):
         compile(bad)
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"ndim": "x"}, ValueError, "ndim must be a number from 0"),
+        ({"ndim": (1, -1)}, ValueError, "ndim must be a number from 0"),
+        ({"max_branches": 0}, ValueError, "max_branches must be a whole number of at least 1, not 0"),
+        ({"max_structures": 1.5}, ValueError, "max_structures must be a whole number"),
+        ({"parameters": 3}, TypeError, "parameters must be a module or a list of leaf Values, not int 3"),
+        ({"parameters": [3.0]}, TypeError, "a parameter must be a leaf Value"),
+    ],
+)
+def test_bad_options_of_compile_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        compile(lambda x: x, **options)
+
+
 def test_an_unknown_backend_is_refused_by_name():
     with pytest.raises(ValueError, match="unknown backend 'gpu'"):
         compile(lambda x: x, backend="gpu")(1.0)
