@@ -26,7 +26,7 @@ from autodiff.tape.native.rules import rule_program
 ROWS = [row for row in map(lookup, sorted(BUILT_IN)) if row.arity and row is not DETACHED]
 RNG = np.random.default_rng(0)
 SUMMED = 1e-12
-"""How far, relatively, sums over observations that are taken in another order may be apart: far more than is seen."""
+"""How far apart sums may be that are taken in another order, over observations or uses of a parameter."""
 
 
 def same(left, right):
@@ -34,7 +34,7 @@ def same(left, right):
 
 
 def check(function, parameters, inputs, passes=()):
-    """Values and gradients of the inputs to the last bit; those of the parameters up to the order of their sum."""
+    """Values and gradients of the inputs to the last bit; those of the parameters up to the order of additions."""
     program = lower(program_of(function, [*parameters, *inputs[0]], len(parameters)), passes)
     runner = NativeRunner(program)
     values, gradient, input_gradient = runner.gradient(np.array(parameters), inputs, wrt_inputs=True)
@@ -43,8 +43,8 @@ def check(function, parameters, inputs, passes=()):
     assert same(runner.values(np.array(parameters), inputs)[:, 0], expected)
     assert same(input_gradient, expected_input_gradient)
     assert np.allclose(gradient, expected_gradient, rtol=SUMMED, atol=SUMMED, equal_nan=True)
-    if len(inputs) == 1:
-        assert same(runner.gradient(np.array(parameters), inputs)[1], gradient)
+    again = runner.gradient(np.array(parameters), inputs)[1]
+    assert np.allclose(again, expected_gradient, rtol=SUMMED, atol=SUMMED, equal_nan=True)
 
 
 def points(row, observations):
@@ -103,6 +103,38 @@ VARIADIC = {
 def test_sums_are_what_eager_makes_of_them(function, observations, passes):
     inputs = RNG.normal(size=(observations, 3))
     check(function, [0.3, -1.7, 0.9], inputs, passes)
+
+
+def tangle(rng, parameters, inputs):
+    """A function of many sums of products over few rows, some of them shared, and of what else reads these."""
+    recipe = [(rng.integers(6), rng.integers(1, 10), rng.integers(0, 2**31)) for _ in range(25)]
+
+    def function(*leaves):
+        weights, nodes = [*leaves[:parameters], 0.5, -1.25], [*leaves[parameters:]]
+        row = nodes
+        for kind, size, salt in recipe:
+            choose = np.random.default_rng(salt).choice
+            if kind == 0:
+                row = [nodes[at] for at in choose(len(nodes), min(size, len(nodes)), replace=False)]
+            factors = [weights[at] for at in choose(len(weights), len(row))]
+            if kind <= 3:
+                node = dot(factors, row) if kind % 2 else dot(row, factors) + weights[salt % len(weights)]
+            elif kind == 4:
+                node = (nodes[-1] + row[0] * weights[salt % len(weights)]).tanh()
+            else:
+                node = total([*row, nodes[salt % len(nodes)]]) * 0.5
+            nodes = [*nodes, node]
+        return total(nodes[inputs:])
+
+    return function
+
+
+@pytest.mark.parametrize("passes", [(), PASSES], ids=["as recorded", "lowered"])
+@pytest.mark.parametrize("seed", range(12))
+def test_tangles_of_sums_are_what_eager_makes_of_them(seed, passes):
+    rng = np.random.default_rng(seed)
+    for observations in (1, 9):
+        check(tangle(rng, 5, 3), [*rng.normal(size=5)], rng.normal(size=(observations, 3)), passes)
 
 
 @pytest.mark.parametrize("observations", [1, 7])
