@@ -154,7 +154,7 @@ def name_error(model: Transformer, backend: str | None = None) -> Any:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Check the compiled error against the eager one, train, invent names."""
     options = parser("Teach a small transformer, written in plain scalar code, the names of cities.", "city_names")
-    options.add_argument("--epochs", type=int, default=60, help="how often the names are gone through")
+    options.add_argument("--epochs", type=int, default=150, help="how often the names are gone through")
     options.add_argument("--names", type=int, default=20, help="how many names to invent")
     options.add_argument("--longest", type=int, default=LONGEST, help="learn from names of at most so many letters")
     chosen = options.parse_args(arguments)
