@@ -1,4 +1,4 @@
-"""Kernels on disk, so that a second process finds them compiled."""
+"""Machine code on disk, so that a second process need not compile."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOLDER = Path(__file__).parent
 
 
 def folder() -> Path:
-    """Where kernels are kept: ``AUTODIFF_CACHE`` if it is set, else the platform's folder for caches."""
+    """Where machine code is kept: ``AUTODIFF_CACHE`` if it is set, else the platform's folder for caches."""
     chosen = os.environ.get("AUTODIFF_CACHE")
     if chosen:
         return Path(chosen)
