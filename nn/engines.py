@@ -150,11 +150,11 @@ class GradientEngine:
         task = self.task
         for batch in batches:
             inputs, targets = taken(self.inputs, batch), taken(self.targets, batch)
-            task.optimizer.zero_grad()
             try:
                 predictions = self._predictions(inputs)
+                task.optimizer.zero_grad()
                 loss = self.error.backward(inputs, targets, reduce="mean")
-            except Exception:  # nothing has changed so far: the engine itself says what it is
+            except Exception:  # no parameter has changed so far: the engine itself says what it is
                 self.eager.step(batch, epoch)
                 continue
             self.eager.good = self.eager.numbers()
@@ -239,7 +239,7 @@ class DescentEngine(GradientEngine):
             rates = [self.optimizer.rate(before.steps + step) for step in range(len(batches))]
             predictions = None if self.task.metric is None else self._predictions(taken(self.inputs, batches[0]))
             errors, done = self._descend(batches, rates)
-        except Exception:
+        except Exception:  # the engine itself says what it is
             self._go_to(before)
             return 0
         if done:
@@ -252,7 +252,8 @@ class DescentEngine(GradientEngine):
         before = self._moment()
         self._hand_over()
         self.eager.step(batch, epoch)
-        self._go_to(_Moment(np.array(self.eager.numbers()), np.array(self.optimizer.state), self.optimizer.steps))
+        state = np.reshape(self.optimizer.state, self.descent.state.shape)
+        self._go_to(_Moment(np.array(self.eager.numbers()), state, self.optimizer.steps))
         self._last = _Steps(before, (), [])
 
     def _descend(self, batches: Batches, rates: Sequence[float]) -> tuple[list[float], int]:
@@ -348,10 +349,11 @@ def _check_compiles(error: Any, inputs: Data, targets: Data) -> None:
         TypeError: the loss is no scalar, or the observations are no arrays or lists of numbers.
         RuntimeError: there are too many ways through the loss.
     """
+    before = sum(report.runs for report in error.programs)
     values = error.value(inputs, targets)
     if np.shape(values) != (len(inputs),):
         raise TypeError("the loss must be a scalar of observations that are arrays or nested lists of numbers")
-    if sum(report.runs for report in error.programs) < len(inputs):
+    if sum(report.runs for report in error.programs) < before + len(inputs):
         raise RuntimeError(f"the loss branches in more than {error.max_branches} ways")
 
 

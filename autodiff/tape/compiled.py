@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Hashable, Sequence
-from functools import partial, update_wrapper
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from functools import update_wrapper
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autodiff import derivatives
+from autodiff.tape.calls import Calls, Programs
 from autodiff.tape.descent import Descent, Rule
-from autodiff.tape.inputs import Batch, Structure, ValueGiven, argument_names
+from autodiff.tape.inputs import ValueGiven
 from autodiff.tape.parameters import Parameters, ParametersFound
-from autodiff.tape.passes import Rows, check_scalar, reduced_gradient, values_of
+from autodiff.tape.passes import check_scalar, reduced_gradient, values_of
 from autodiff.tape.program import Program
-from autodiff.tape.recording import is_recording
-from autodiff.tape.surroundings import PlainNumbers
-from autodiff.tape.ways import Way, Ways
+from autodiff.tape.session import is_recording
+from autodiff.tape.ways import Way
 from autodiff.value import Value
 
 Floats = NDArray[np.float64]
@@ -79,35 +79,6 @@ def compile(
     return Compiled(function, parameters, ndim, backend, max_structures, max_branches)
 
 
-class ProgramReport(NamedTuple):
-    """A program of a compiled function, as ``error.programs`` lists it."""
-
-    arguments: str
-    """The arguments of one observation, with their shapes."""
-    options: dict[str, Any]
-    guards: int
-    """How many branches the program takes."""
-    instructions: int
-    runs: int
-    """How many observations it has run."""
-
-    def __str__(self) -> str:
-        options = "".join(f", {name}={value!r}" for name, value in self.options.items())
-        return (
-            f"({self.arguments}{options}): {self.instructions} instructions, {self.guards} guards, "
-            f"{self.runs} observations run"
-        )
-
-
-class Programs(tuple[ProgramReport, ...]):
-    """The programs that a compiled function keeps; prints one line for each."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self)) or "nothing is compiled yet"
-
-
 class Compiled:
     """A compiled function; :func:`compile` makes one.
 
@@ -141,16 +112,11 @@ class Compiled:
         update_wrapper(self, function, updated=())
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.function = function
-        self.ndim = None if dimensions is None else tuple(dimensions)
         self.backend = backend
-        self.max_structures = max_structures
         self.max_branches = max_branches
         self.lock = threading.RLock()
         self._parameters = Parameters(function, parameters, self.lock)
-        self._structures: dict[Hashable, Ways] = {}
-        self._by_shapes: dict[Hashable, Ways] = {}
-        self._plain: PlainNumbers | None = None
-        self._calls = 0
+        self._calls = Calls(self, None if dimensions is None else tuple(dimensions), max_structures)
         self.last: Way | None = None
         """The way that was run last."""
 
@@ -166,7 +132,7 @@ class Compiled:
         if is_recording():
             return self.function(*arguments, **options)
         try:
-            ways, rows, count, is_batch = self._read(arguments, options)
+            ways, rows, count, is_batch = self._calls.read(arguments, options)
         except ValueGiven:
             return self.function(*arguments, **options)
         values = self._run(None, values_of, ways, rows, count)
@@ -185,7 +151,7 @@ class Compiled:
             TypeError, ValueError: as a call; also if results that are no scalars are to be reduced.
         """
         _check_reduce(reduce, ("mean", "sum", None))
-        ways, rows, count, is_batch = self._read(arguments, options)
+        ways, rows, count, is_batch = self._calls.read(arguments, options)
         values = self._run(at, values_of, ways, rows, count)
         if reduce is None:
             return _shaped(ways.result, values, is_batch)
@@ -201,7 +167,7 @@ class Compiled:
             NonFiniteResultError: a value or gradient is not finite. No gradient is changed.
         """
         _check_reduce(reduce, ("mean", "sum"))
-        ways, rows, count, _ = self._read(arguments, options)
+        ways, rows, count, _ = self._calls.read(arguments, options)
         value, gradient = self._run(None, reduced_gradient, ways, rows, count, reduce == "mean", False)
         self._parameters.add_gradient(gradient.parameters, gradient.used)
         return value
@@ -237,7 +203,7 @@ class Compiled:
         """
         if wrt == PARAMETERS:
             _check_reduce(reduce, ("mean", "sum"))
-            ways, rows, count, _ = self._read(arguments, options)
+            ways, rows, count, _ = self._calls.read(arguments, options)
             value, gradient = self._run(at, reduced_gradient, ways, rows, count, reduce == "mean", False)
             return value, gradient.parameters
         _check_reduce(reduce, ("mean", "sum", None))
@@ -250,7 +216,7 @@ class Compiled:
                 )
         if reduce is None and PARAMETERS in wanted:
             raise ValueError("the gradient of parameters is reduced: reduce must be 'mean' or 'sum', not None")
-        ways, rows, count, is_batch = self._read(arguments, options)
+        ways, rows, count, is_batch = self._calls.read(arguments, options)
         value, gradient = self._run(at, reduced_gradient, ways, rows, count, reduce == "mean", True)
         assert gradient.inputs is not None  # they were asked for
         parts = tuple(
@@ -284,7 +250,7 @@ class Compiled:
         >>> errors, steps, descent.parameters
         (array([ 9.  , 36.  ,  9.  ,  2.25]), 2, array([2.25]))
         """
-        ways, rows, count, _ = self._read(arguments, options)
+        ways, rows, count, _ = self._calls.read(arguments, options)
         return self._run(None, Descent, ways, rows(0, count), rule, state, steps)
 
     # ── Parameters and programs ──────────────────────────────────────────────────────────────────
@@ -323,11 +289,7 @@ class Compiled:
     @property
     def programs(self) -> Programs:
         """All programs that are kept."""
-        return Programs(
-            ProgramReport(ways.described(), ways.options, len(way.recorded.guards), len(way.runner.program), way.runs)
-            for ways in [*self._structures.values()]
-            for way in ways.ways
-        )
+        return self._calls.programs()
 
     def __repr__(self) -> str:
         return f"<compiled {self.__name__}: {len(self.programs)} programs>"
@@ -343,60 +305,6 @@ class Compiled:
         self._parameters.meet(leaves, used)
 
     # ── Runs ─────────────────────────────────────────────────────────────────────────────────────
-
-    def _read(self, arguments: Sequence[Any], options: dict[str, Any]) -> tuple[Ways, Rows, int, bool]:
-        """The ways for these arguments, the rows of their observations, how many there are, and if it is a batch."""
-        shapes: list[Hashable] = []
-        count = 0
-        for array in () if options else arguments:  # the calls of a training loop, as fast as can be
-            if type(array) is not np.ndarray or not array.ndim or (count and len(array) != count):
-                break
-            count = len(array)
-            shapes += (array.shape[1:], array.dtype)
-        else:
-            shapes += self._numbers()
-            known = self._by_shapes.get(tuple(shapes))
-            if known is not None and count:
-                known.called = self._calls = self._calls + 1
-                return known, partial(known.structure.matrix, arguments), count, True
-        batch = Batch(arguments, self.ndim, argument_names(self.function, len(arguments)))
-        ways = self._ways(batch.structure, options)
-        if batch.is_batch and not options and [*map(id, batch.leaves)] == [*map(id, arguments)]:
-            self._by_shapes[tuple(shapes)] = ways
-        return ways, partial(batch.structure.matrix, batch.leaves), batch.observations, batch.is_batch
-
-    def _ways(self, structure: Structure, options: dict[str, Any]) -> Ways:
-        key = (
-            structure,
-            self._numbers(),
-            tuple((name, type(options[name]), options[name]) for name in sorted(options)),
-        )
-        try:
-            hash(key)
-        except TypeError:
-            raise TypeError(
-                "keyword arguments are static options of a compiled function and must be hashable, not "
-                f"{options!r:.60}: pass numbers that vary as positional arguments"
-            ) from None
-        with self.lock:
-            ways = self._structures.get(key)
-            if ways is None:
-                self._parameters.known()
-                if len(self._structures) >= self.max_structures:
-                    oldest = min(self._structures, key=lambda known: self._structures[known].called)
-                    forgotten = self._structures.pop(oldest)
-                    self._by_shapes = {
-                        shapes: each for shapes, each in self._by_shapes.items() if each is not forgotten
-                    }
-                ways = self._structures[key] = Ways(self, structure, options)
-            ways.called = self._calls = self._calls + 1
-        return ways
-
-    def _numbers(self) -> tuple[Any, ...]:
-        """The plain numbers that the function reads from outside: constants of its programs."""
-        if self._plain is None:
-            self._plain = PlainNumbers(self.function)
-        return self._plain.now()
 
     def _run(self, at: ArrayLike | None, run: Callable[..., T], *arguments: Any) -> T:
         """Run with the parameters' numbers first; once more, if a recording found more parameters."""

@@ -10,33 +10,21 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
 from dataclasses import replace
 from functools import wraps
-from math import inf, isfinite
 from pathlib import Path
 from types import CodeType, MemberDescriptorType
 from typing import Any, NamedTuple
 
 from autodiff import derivatives
 from autodiff.graph import topological_order
-from autodiff.operations import (
-    CONSTANT,
-    DETACHED,
-    EQUAL,
-    FLOW,
-    LESS,
-    LESS_EQUAL,
-    SELECT,
-    VARIABLE,
-    lookup,
-    where,
-)
-from autodiff.tape.expressions import COMPARISONS, Expression
-from autodiff.tape.expressions import derivatives as written_out
+from autodiff.operations import CONSTANT, DETACHED, SELECT, VARIABLE
+from autodiff.tape.branchless import BRANCHLESS
+from autodiff.tape.expressions import COMPARISONS
 from autodiff.tape.flatten import flatten
 from autodiff.tape.interception import Replacement, replaced
 from autodiff.tape.program import Guard, Program
+from autodiff.tape.session import Comparison, Session, current, is_recording
 from autodiff.value import Value, constant
 
 WAYS_OUT = (
@@ -48,15 +36,6 @@ WAYS_OUT = (
 
 class FrozenNumberError(TypeError):
     """A compiled function asked for a number that will be another one in the next call."""
-
-
-class Comparison(NamedTuple):
-    """A comparison that a function made while it was recorded."""
-
-    sign: str
-    left: Value
-    right: Value
-    holds: bool
 
 
 class Recording(NamedTuple):
@@ -71,44 +50,7 @@ class Recording(NamedTuple):
     """The leaves that the program reads, in the order of its slots."""
 
 
-class Session:
-    """What is noted while a function runs."""
-
-    def __init__(self) -> None:
-        self.comparisons: list[Comparison] = []
-        self.fresh: set[Value] = set()
-        """Leaves that were made inside: constants of the program."""
-        self._numbers: dict[str, Value] = {}
-
-    def compared(self, sign: str, left: Value, right: Any, holds: bool) -> None:
-        """Note a comparison with a ``Value`` or number."""
-        if not isinstance(right, Value):
-            try:
-                number = constant(right)
-            except OverflowError:  # an integer beyond every float
-                number = constant(inf if right > 0 else -inf)
-            right = self._numbers.setdefault(repr(number._data), number)
-        self.comparisons.append(Comparison(sign, left, right, holds))
-
-    def is_fixed(self, node: Value) -> bool:
-        """Whether the node depends on nothing that comes from outside."""
-        stack, seen = [node], {node}
-        while stack:
-            each = stack.pop()
-            if each.op is VARIABLE and each not in self.fresh:
-                return False
-            stack.extend(parent for parent in each.parents if parent not in seen)
-            seen.update(each.parents)
-        return True
-
-
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
-_session: ContextVar[Session | None] = ContextVar("session", default=None)
-
-
-def is_recording() -> bool:
-    """Whether a function is being recorded by this thread."""
-    return _session.get() is not None
 
 
 def record(
@@ -132,25 +74,36 @@ def record(
         TypeError: it returns something else, or changes gradients.
     """
     session = Session()
-    token = _session.set(session)
+    token = current.set(session)
     try:
         with replaced(_REPLACEMENTS):
             result = function(*arguments, **options)
     finally:
-        _session.reset(token)
-    for leaf in session.fresh:
-        leaf.op = CONSTANT
+        current.reset(token)
+    fresh = [leaf for leaf in session.fresh if leaf.op is VARIABLE]
+    try:
+        for leaf in fresh:  # one that the function keeps is a variable again in its next call, which tells
+            leaf.op = CONSTANT
+        return _laid_flat(result, session.comparisons, inputs, parameters)
+    finally:
+        for leaf in fresh:
+            leaf.op = VARIABLE
+
+
+def _laid_flat(
+    result: Any, comparisons: Sequence[Comparison], inputs: Sequence[Value], parameters: Sequence[Value]
+) -> Recording:
     roots = [_output(leaf) for leaf in derivatives._leaves(result)]
     outputs = derivatives._rebuilt(result, iter(range(len(roots))))
     known = {*inputs, *parameters}
-    order = topological_order(*roots, *(side for each in session.comparisons for side in (each.left, each.right)))
+    order = topological_order(*roots, *(side for each in comparisons for side in (each.left, each.right)))
     met = [node for node in order if node.op is VARIABLE and node not in known]
     everything = [*parameters, *met]
     variable = known.union(met)
     for node in order:
         if not variable.isdisjoint(node.parents):
             variable.add(node)
-    guarded = [each for each in session.comparisons if each.left in variable or each.right in variable]
+    guarded = [each for each in comparisons if each.left in variable or each.right in variable]
     compared = [side for each in guarded for side in (each.left, each.right)]
     program, slots = flatten(*roots, *compared, inputs=inputs, parameters=everything)
     guards = dict.fromkeys(Guard(sign, slots[left], slots[right], holds) for sign, left, right, holds in guarded)
@@ -178,102 +131,6 @@ def _check_indices(program: Program) -> None:
             )
 
 
-# ── Derivatives without branches ─────────────────────────────────────────────────────────────────
-
-
-def _locals_without_branches(original: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(original)
-    def locals_(out: Value, depends: set[Value], recorded: bool) -> Any:
-        if not (recorded and is_recording()) or out.op.arity is None:
-            return original(out, depends, recorded)
-        places = enumerate(zip(out.parents, out.op.derivatives))
-        return [_local(rule, out, place) if parent in depends else 0.0 for place, (parent, rule) in places]
-
-    return locals_
-
-
-def _local(rule: Callable[..., Any], out: Value, place: int) -> Any:
-    """The rule applied to the nodes; if it branches on them, what it does, with ``where`` for its branches."""
-    session = _session.get()
-    assert session is not None
-    before = len(session.comparisons)
-    local = rule(*out.parents, out)
-    if all(session.is_fixed(side) for each in session.comparisons[before:] for side in (each.left, each.right)):
-        return local
-    written = written_out(out.op, len(out.parents))[place]
-    if written is None:
-        return local
-    del session.comparisons[before:]
-    return _without_branches(written, out, session)
-
-
-def _without_branches(written: Expression, out: Value, session: Session) -> Any:
-    done: dict[Expression, Any] = {}
-
-    def result(expression: Expression) -> Any:
-        if expression not in done:
-            done[expression] = compute(expression)
-        return done[expression]
-
-    def compute(expression: Expression) -> Any:
-        match expression.kind:
-            case "operand":
-                return out.parents[int(expression.number)]
-            case "output":
-                return out
-            case "number":
-                return expression.number
-            case "choose":
-                condition, if_true, if_false = expression.parts
-                holds = decided(condition)
-                if isinstance(holds, bool):
-                    return result(if_true if holds else if_false)
-                return where(holds, result(if_true), result(if_false))
-            case kind:
-                return lookup("power" if kind == "pow" else kind)(*map(result, expression.parts))
-
-    def decided(condition: Expression) -> Any:
-        """The comparison: decided where both sides are fixed, else a node that is 1 where it holds."""
-        left, right = map(result, condition.parts)
-        if all(not isinstance(side, Value) or session.is_fixed(side) for side in (left, right)):
-            return bool(_COMPARE[condition.kind](_number(left), _number(right)))
-        match condition.kind:
-            case "<":
-                return LESS(left, right)
-            case "<=":
-                return LESS_EQUAL(left, right)
-            case ">":
-                return LESS(right, left)
-            case ">=":
-                return LESS_EQUAL(right, left)
-            case "==":
-                return EQUAL(left, right)
-            case _:
-                return 1.0 - EQUAL(left, right)
-
-    return result(written)
-
-
-_COMPARE = {sign: getattr(float, f"__{name}__") for sign, name in COMPARISONS.items()}
-
-
-def _number(side: Any) -> float:
-    return side._data if isinstance(side, Value) else float(side)
-
-
-def _product_without_branches(original: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(original)
-    def product(local: Any, upstream: Any) -> Any:
-        numbers = [factor for factor in (local, upstream) if not isinstance(factor, Value)]
-        if not is_recording() or len(numbers) == 2 or any(factor in (0, 1) for factor in numbers):
-            return original(local, upstream)
-        if numbers and isfinite(numbers[0]):
-            return local * upstream  # nan only where the other factor is
-        return FLOW(local, upstream)
-
-    return product
-
-
 # ── What is replaced while a function is recorded ────────────────────────────────────────────────
 
 
@@ -282,7 +139,7 @@ def _comparing(sign: str) -> Callable[[Any], Any]:
         @wraps(original)
         def compare(self: Value, other: Any) -> Any:
             holds = original(self, other)
-            session = _session.get()
+            session = current.get()
             if session is not None and holds is not NotImplemented:
                 session.compared(sign, self, other, holds)
             return holds
@@ -296,7 +153,7 @@ def _truth(original: Callable[[Value], bool]) -> Callable[[Value], bool]:
     @wraps(original)
     def truth(self: Value) -> bool:
         holds = original(self)
-        session = _session.get()
+        session = current.get()
         if session is not None:
             session.compared("!=", self, 0.0, holds)
         return holds
@@ -312,7 +169,7 @@ def _is_ours(code: CodeType) -> bool:
 def _refusing(what: str) -> Callable[[Any], Any]:
     def wrap(original: Callable[..., Any] | None) -> Callable[..., Any]:
         def refuse(self: Value, *arguments: Any) -> Any:
-            session = _session.get()
+            session = current.get()
             if session is not None and not session.is_fixed(self) and not _is_ours(sys._getframe(1).f_code):
                 raise FrozenNumberError(f"{what} inside a compiled function would freeze a number: {WAYS_OUT}")
             if original is None:
@@ -340,9 +197,7 @@ def _grad(original: MemberDescriptorType) -> property:
 def _detaching(original: Callable[[Value], Value]) -> Callable[[Value], Value]:
     @wraps(original)
     def detach(self: Value) -> Value:
-        return (
-            original(self) if _session.get() is None or self.op is CONSTANT else Value.__autodiff__(DETACHED, (self,))
-        )
+        return original(self) if current.get() is None or self.op is CONSTANT else Value.__autodiff__(DETACHED, (self,))
 
     return detach
 
@@ -364,7 +219,7 @@ def _noting(original: Callable[..., None]) -> Callable[..., None]:
     @wraps(original)
     def init(self: Value, *arguments: Any, **options: Any) -> None:
         original(self, *arguments, **options)
-        session = _session.get()
+        session = current.get()
         if session is not None:
             session.fresh.add(self)
 
@@ -383,6 +238,5 @@ _REPLACEMENTS = (
     Replacement(Value, "backward", _no_pass),
     Replacement(Value, "backward_steps", _no_pass),
     Replacement(Value, "__init__", _noting),
-    Replacement(derivatives, "_locals", _locals_without_branches),
-    Replacement(derivatives, "_product", _product_without_branches),
+    *BRANCHLESS,
 )

@@ -428,7 +428,12 @@ def test_a_function_that_is_not_deterministic_or_keeps_state_is_refused():
         w.append(Value(2.0))
         return x * w[-1] * len(w)
 
-    for function in (lambda x: x * rng.random(), counting, fresh):
+    kept = {}
+
+    def lazy(x):
+        return x * kept.setdefault("w", Value(2.0))
+
+    for function in (lambda x: x * rng.random(), counting, fresh, lazy):
         with pytest.raises(ValueError, match="not deterministic, or keeps state"):
             compile(function)([1.0, 2.0])
 

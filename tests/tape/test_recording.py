@@ -8,7 +8,8 @@ import pytest
 from autodiff import OPERATIONS, Value, grad, lookup, relu, sigmoid, topological_order
 from autodiff.operations import CONSTANT, DETACHED, EQUAL, FLOW, LESS, LESS_EQUAL, SELECT, STOPPED
 from autodiff.tape.interception import Replacement, replaced
-from autodiff.tape.recording import FrozenNumberError, is_recording, record
+from autodiff.tape.recording import FrozenNumberError, record
+from autodiff.tape.session import is_recording
 from autodiff.value import Value as Engine
 
 
