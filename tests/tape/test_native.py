@@ -3,6 +3,8 @@ import math
 import os
 import subprocess
 import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -283,6 +285,24 @@ def test_one_runner_serves_several_threads():
     with ThreadPoolExecutor(4) as pool:
         for left, right in zip(expected, pool.map(lambda batch: runner.gradient(theta, batch), batches)):
             assert all(map(same, left[:2], right[:2]))
+
+
+def test_other_threads_run_while_machine_code_does():
+    program, theta, _ = network([2, 9, 1])
+    runner = NativeRunner(program)
+
+    def descend(steps):
+        order, starts, rates = np.zeros(steps, np.int64), np.arange(steps + 1), np.zeros(steps)
+        runner.descend(theta, np.zeros((1, len(theta))), np.ones((1, 3)), order, starts, rates, 1, momentum)
+
+    descend(1)  # now it is compiled
+    descent = threading.Thread(target=descend, args=(200_000,))
+    turns = 0
+    descent.start()
+    while descent.is_alive():
+        time.sleep(0.001)
+        turns += 1
+    assert turns > 5  # the descent takes about 200 milliseconds
 
 
 def test_threads_are_chosen_where_a_program_is_prepared():
