@@ -69,6 +69,7 @@ class Calls:
         self._by_shapes: dict[Hashable, Ways] = {}
         """The same for batches of plain arrays, which are looked up without reading the arguments."""
         self._outside: PlainNumbers | None = None
+        self._names: dict[int, list[str]] = {}
         self._count = 0
 
     def read(self, arguments: Sequence[Any], options: dict[str, Any]) -> Call:
@@ -91,7 +92,9 @@ class Calls:
             if known is not None and count:
                 known.called = self._count = self._count + 1
                 return Call(known, partial(known.structure.matrix, arguments), count, True)
-        batch = Batch(arguments, self.ndim, argument_names(self.owner.function, len(arguments)))
+        if len(arguments) not in self._names:
+            self._names[len(arguments)] = argument_names(self.owner.function, len(arguments))
+        batch = Batch(arguments, self.ndim, self._names[len(arguments)])
         ways = self._ways(batch.structure, options)
         if batch.is_batch and not options and [*map(id, batch.leaves)] == [*map(id, arguments)]:
             self._by_shapes[tuple(shapes)] = ways

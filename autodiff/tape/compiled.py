@@ -253,6 +253,19 @@ class Compiled:
         ways, rows, count, _ = self._calls.read(arguments, options)
         return self._run(None, Descent, ways, rows(0, count), rule, state, steps)
 
+    def __get__(self, instance: Any, owner: type) -> Compiled:
+        """The compiled function of a class; a method is compiled for its object.
+
+        Raises:
+            TypeError: it was asked for as a method.
+        """
+        if instance is not None:
+            raise TypeError(
+                f"{self.__name__} is compiled for no object: write self.{self.__name__} = compile(self.{self.__name__}) "
+                "in __init__, in place of a decorator"
+            )
+        return self
+
     # ── Parameters and programs ──────────────────────────────────────────────────────────────────
 
     @property

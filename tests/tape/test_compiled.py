@@ -536,6 +536,26 @@ def test_methods_and_callable_objects_find_their_parameters():
     assert compile(line)([1.0, 2.0]).tolist() == [2.0, 4.0]
 
 
+def test_a_decorated_method_is_refused_with_the_way_out():
+    class Line:
+        def __init__(self):
+            self.slope = Value(2.0)
+            self.plain = compile(self.plain)
+
+        def plain(self, x):
+            return self.slope * x
+
+        @compile
+        def decorated(self, x):
+            return self.slope * x
+
+    line = Line()
+    assert line.plain([1.0, 2.0]).tolist() == [2.0, 4.0]
+    with pytest.raises(TypeError, match=r"self\.decorated = compile\(self\.decorated\) in __init__"):
+        line.decorated(1.0)
+    assert repr(Line.decorated) == "<compiled decorated: 0 programs>"
+
+
 def test_the_order_of_parameters_is_that_of_the_module():
     model, error, _, _ = network()
     assert [*map(id, error.parameters)] == [*map(id, model.parameters())]
