@@ -261,8 +261,8 @@ class Compiled:
         """
         if instance is not None:
             raise TypeError(
-                f"{self.__name__} is compiled for no object: write self.{self.__name__} = compile(self.{self.__name__}) "
-                "in __init__, in place of a decorator"
+                f"{self.__name__} is compiled for no object: in place of a decorator, write "
+                f"self.{self.__name__} = compile(self.{self.__name__}) in __init__"
             )
         return self
 
