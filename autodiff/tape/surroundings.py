@@ -34,7 +34,8 @@ def leaves_of(function: Callable[..., Any]) -> Iterator[Value]:
 class PlainNumbers:
     """The plain numbers and strings that a function reads from outside, which its program has as constants.
 
-    They are those of closures and globals, and those attributes of objects there that the code names.
+    They are those of closures and globals, and those attributes of objects there that the code names, or that of their
+    ``__call__``. Numbers further away, such as those of a module within a module, are not looked for.
 
     >>> scale = 2.0
     >>> f = lambda x: scale * x
@@ -46,13 +47,13 @@ class PlainNumbers:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._read = [
-            read
-            for thing in _reached(function, code_only=True)
-            if isinstance(thing, FunctionType)
-            for read in _reads(thing, getattr(function, "__self__", None))
-            if isinstance(read(), (int, float, str))
-        ]
+        functions = [thing for thing in _reached(function, code_only=True) if isinstance(thing, FunctionType)]
+        bound = getattr(function, "__self__", None)
+        call = type(function).__call__
+        if isinstance(call, FunctionType):  # an object that is called
+            functions, bound = [*functions, call], function
+        reads = [read for each in functions for read in _reads(each, bound)]
+        self._read = [read for read in reads if isinstance(read(), (int, float, str))]
 
     def now(self) -> tuple[Any, ...]:
         """What they are at present."""
@@ -124,7 +125,9 @@ def _reads(function: FunctionType, bound: Any) -> Iterator[Callable[[], Any]]:
     for thing in objects:
         if not isinstance(thing, (type, ModuleType, FunctionType)):
             attributes = getattr(thing, "__dict__", {})
-            yield from (partial(attributes.get, name) for name in _names(function.__code__) if name in attributes)
+            called = getattr(type(thing).__call__, "__code__", None) if callable(thing) else None
+            names = dict.fromkeys([*_names(function.__code__), *(_names(called) if called else ())])
+            yield from (partial(attributes.get, name) for name in names if name in attributes)
 
 
 @lru_cache(maxsize=1024)

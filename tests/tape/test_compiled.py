@@ -601,9 +601,13 @@ def test_plain_numbers_from_outside_are_read_at_every_call():
         def at(self, x):
             return self.slope * self.w * x
 
+        def __call__(self, x):
+            return self.slope * x
+
     scale = 2.0
     line = Line()
-    functions = [compile(lambda x: scale * x), compile(line.at), compile(lambda x: line.slope * x)]
+    functions = [compile(lambda x: scale * x), compile(line.at), compile(lambda x: line.slope * x),
+                 compile(lambda x: line(x)), compile(line)]  # fmt: skip
     for f in functions:
         assert f([1.0, 3.0]).tolist() == [2.0, 6.0]
     scale = line.slope = 5.0
