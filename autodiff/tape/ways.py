@@ -20,12 +20,19 @@ from autodiff.tape.inputs import Structure, argument_names, nodes
 from autodiff.tape.lowering import lower, only
 from autodiff.tape.program import Program
 from autodiff.tape.recording import Recording, record
+from autodiff.tape.surroundings import PlainNumbers
 from autodiff.value import Value
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Places = NDArray[np.int64] | None
 """Which observations of a batch; None for all of them."""
+
+
+KEEPS_STATE = (
+    "the function is not deterministic, or keeps state between its calls, so it cannot be compiled; pass what changes "
+    "as an argument"
+)
 
 
 class Way:
@@ -137,9 +144,13 @@ class Ways:
     def _new_way(self, theta: Floats, row: Floats, observation: int) -> Way:
         with self.owner.lock:
             try:
+                outside = PlainNumbers(self.owner.function)
+                before = outside.now()
                 recording = self.record(theta, row)
                 if not self.ways:
                     _check_same(recording, self.record(theta, row))
+                if outside.now() != before:
+                    raise ValueError(f"{KEEPS_STATE}: it changes a number outside that it reads")
             except Exception as error:
                 error.add_note(
                     f"  at observation {observation}, while {self.owner.__name__} was compiled for "
@@ -239,10 +250,7 @@ def _check_same(first: Recording, second: Recording) -> None:
     if difference is None and [*map(id, first.parameters)] != [*map(id, second.parameters)]:
         difference = "a parameter was made anew"
     if difference is not None:
-        raise ValueError(
-            "the function is not deterministic, or keeps state between its calls: two calls with the same numbers did "
-            f"different things ({difference}); pass what changes as an argument"
-        )
+        raise ValueError(f"{KEEPS_STATE}: two calls with the same numbers did different things ({difference})")
 
 
 def _difference(first: Program, second: Program) -> str | None:

@@ -433,7 +433,14 @@ def test_a_function_that_is_not_deterministic_or_keeps_state_is_refused():
     def lazy(x):
         return x * kept.setdefault("w", Value(2.0))
 
-    for function in (lambda x: x * rng.random(), counting, fresh, lazy):
+    count = 0
+
+    def numbering(x):
+        nonlocal count
+        count += 1
+        return x * 2
+
+    for function in (lambda x: x * rng.random(), counting, fresh, lazy, numbering):
         with pytest.raises(ValueError, match="not deterministic, or keeps state"):
             compile(function)([1.0, 2.0])
 
