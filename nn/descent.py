@@ -57,7 +57,7 @@ def descend(
         name: of the way, for legends; the optimizer's class if it is empty.
 
     Raises:
-        ValueError: as :func:`loss_landscape`; fewer than one step; an optimizer of other parameters.
+        ValueError: as :func:`loss_landscape`; a number of steps that is not at least 1; an optimizer of other parameters.
         FloatingPointError: the loss or its gradient is not finite at the start.
 
     >>> from nn import MLP, SGD, squared_error
@@ -66,8 +66,8 @@ def descend(
     >>> descend(line, [[0.0], [1.0]], [1.0, 3.0], squared_error, optimizer=descent, steps=2)
     Descent('SGD': 2 steps, loss 3.689 → 0.08136)
     """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, not {steps}")
+    if not isinstance(steps, (int, np.integer)) or steps < 1:
+        raise ValueError(f"steps must be a whole number of at least 1, not {steps!r}")
     objective = Objective(model, inputs, targets, loss, reduce)
     known = {*objective.values}
     if not known.issuperset(optimizer.parameters):

@@ -78,10 +78,10 @@ class Landscape:
         x, y = np.moveaxis(np.asarray(points, dtype=np.float64), -1, 0)
         (column, right), (row, up) = _cell(x, self.xs), _cell(y, self.ys)
         h = self.heights
-        below = h[row, column] * (1 - right) + h[row, column + 1] * right
-        above = h[row + 1, column] * (1 - right) + h[row + 1, column + 1] * right
+        below = _between(h[row, column], h[row, column + 1], right)
+        above = _between(h[row + 1, column], h[row + 1, column + 1], right)
         inside = (x >= self.xs[0]) & (x <= self.xs[-1]) & (y >= self.ys[0]) & (y <= self.ys[-1])
-        return np.where(inside, below * (1 - up) + above * up, np.nan)
+        return np.where(inside, _between(below, above, up), np.nan)
 
     def to_json(self) -> str:
         """The record as JSON, for a page that draws it; a number that is not finite becomes null."""
@@ -90,8 +90,9 @@ class Landscape:
     def __repr__(self) -> str:
         rows, columns = self.heights.shape
         over = f"a projection ({self.projection})" if self.projection else " and ".join(map(repr, self.axis_names))
-        low, high = np.nanmin(self.heights), np.nanmax(self.heights)
-        return f"Landscape({columns} × {rows} points over {over}, loss {low:.4g} … {high:.4g})"
+        known = self.heights[~np.isnan(self.heights)]
+        loss = f"{known.min():.4g} … {known.max():.4g}" if known.size else "nan"
+        return f"Landscape({columns} × {rows} points over {over}, loss {loss})"
 
 
 def loss_landscape(
@@ -157,7 +158,7 @@ def _check_grid(x_range: Range, y_range: Range, resolution: int) -> None:
     for name, (low, high) in (("x_range", x_range), ("y_range", y_range)):
         if not (isfinite(low) and isfinite(high) and low < high):
             raise ValueError(f"{name} must go from a finite number to a greater one, not {low} to {high}")
-    if not isinstance(resolution, int) or resolution < 2:
+    if not isinstance(resolution, (int, np.integer)) or resolution < 2:
         raise ValueError(f"resolution must be a whole number of at least 2, not {resolution!r}")
 
 
@@ -165,6 +166,13 @@ def _cell(x: Array, axis: Array) -> tuple[NDArray[np.intp], Array]:
     """The cell of the grid that a coordinate is in, and how far it is through it, from 0 to 1."""
     cell = np.clip(np.searchsorted(axis, x, side="right") - 1, 0, len(axis) - 2)
     return cell, (x - axis[cell]) / (axis[cell + 1] - axis[cell])
+
+
+def _between(start: Array, end: Array, part: Array) -> Array:
+    """That part of the way from start to end; where it is none or all of it, the other end may be infinite."""
+    with np.errstate(invalid="ignore"):
+        mixed = start * (1 - part) + end * part
+    return np.where(part == 0, start, np.where(part == 1, end, mixed))
 
 
 def _plain(part: Any) -> Any:

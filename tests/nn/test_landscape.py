@@ -203,6 +203,19 @@ def test_the_surface_between_grid_points_is_interpolated_and_outside_it_is_nothi
     assert np.isnan(mountain.height_at([99.0, 0.0]))
 
 
+def test_a_point_of_the_grid_has_its_own_height_whatever_stands_beside_it():
+    mountain = landscape(model())
+    mountain.heights[:, 1] = mountain.heights[0] = np.inf
+    mountain.heights[3, 3] = np.nan
+    points = np.stack(np.meshgrid(mountain.xs, mountain.ys), axis=-1)
+    assert np.array_equal(mountain.height_at(points), mountain.heights, equal_nan=True)
+
+
+def test_a_landscape_without_any_height_says_so():
+    mountain = landscape(model(), lambda prediction, target: log(prediction * 0 - 1))
+    assert repr(mountain).endswith("loss nan)")
+
+
 def test_a_descent_ends_before_the_first_loss_that_is_not_finite():
     network = MLP(2, [1])
     way = descend(network, DATA.inputs, DATA.targets, squared_error, optimizer=SGD(network.parameters(), 1e60), steps=9)
@@ -234,6 +247,8 @@ def test_bad_data_is_refused():
         loss_landscape(model(), DATA.inputs, DATA.targets[:-1], squared_error)
     with pytest.raises(ValueError, match="steps"):
         descend(model(), DATA.inputs, DATA.targets, squared_error, optimizer=SGD(model().parameters()), steps=0)
+    with pytest.raises(ValueError, match="whole number of at least 1, not 2.5"):
+        descend(model(), DATA.inputs, DATA.targets, squared_error, optimizer=SGD(model().parameters()), steps=2.5)
     with pytest.raises(ValueError, match="moves others"):
         descend(model(), DATA.inputs, DATA.targets, squared_error, optimizer=SGD(model().parameters()), steps=1)
 
