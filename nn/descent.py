@@ -57,7 +57,7 @@ def descend(
         name: of the way, for legends; the optimizer's class if it is empty.
 
     Raises:
-        ValueError: as :func:`loss_landscape`; a number of steps that is not at least 1; an optimizer of other parameters.
+        ValueError: as :func:`loss_landscape`; steps that are not a number from 1 on; an optimizer of others.
         FloatingPointError: the loss or its gradient is not finite at the start.
 
     >>> from nn import MLP, SGD, squared_error
