@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import repeat
 from math import inf, isfinite
 from typing import Any, TypeAlias
 
@@ -83,12 +84,9 @@ class Optimizer:
 
     def moves(self, rate: float) -> list[float]:
         """What is added to each parameter in this step, whose number is ``self.steps``, counted from 1."""
-        moves = []
-        for place, value in enumerate(self.parameters):
-            move, *state = self.rule(value.grad, rate, self.steps, *(row[place] for row in self.state))
-            moves.append(move)
-            for row, number in zip(self.state, state):
-                row[place] = number
+        gradients = [value.grad for value in self.parameters]
+        results = map(self.rule, gradients, repeat(rate), repeat(self.steps), *self.state)
+        moves, *self.state = map(list, zip(*results))
         return moves
 
     def rule(self, gradient: Any, rate: Any, step: Any, *state: Any) -> tuple[Any, ...]:
