@@ -55,6 +55,9 @@ class PlainNumbers:
         reads = [read for each in functions for read in _reads(each, bound)]
         self._read = [read for read in reads if isinstance(read(), (int, float, str))]
 
+    def __len__(self) -> int:
+        return len(self._read)
+
     def now(self) -> tuple[Any, ...]:
         """What they are at present."""
         return tuple([read() for read in self._read])

@@ -18,6 +18,7 @@ from autodiff.tape.backends import Runner, prepare
 from autodiff.tape.guards import GuardCheck
 from autodiff.tape.inputs import Structure, argument_names, nodes
 from autodiff.tape.lowering import lower, only
+from autodiff.tape.parameters import ParametersFound
 from autodiff.tape.program import Program
 from autodiff.tape.recording import Recording, record
 from autodiff.tape.surroundings import PlainNumbers
@@ -122,6 +123,8 @@ class Ways:
         """
         left: Places = None
         for way in self.ways:
+            if way.size > len(theta):  # another thread has met them meanwhile
+                raise ParametersFound("parameters")
             holds = way.hold(theta, inputs if left is None else inputs[left])
             here, left = _parted(left, holds)
             if here is None or len(here):
