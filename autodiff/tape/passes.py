@@ -103,8 +103,8 @@ def gradient_of(theta: Floats, ways: Ways, rows: Rows, count: int, weight: float
         wrt_inputs: compute the gradients of the inputs too.
 
     Raises:
-        TypeError: the function does not return one scalar. A plain number, to which no gradient flows, is one as long
-            as there is a ``Value`` for another observation.
+        TypeError: the function does not return one scalar. A plain number, to which no gradient flows, is one where the
+            function branched: it may return a ``Value`` for another observation, as ``max(0, x)`` does.
     """
     if count <= CHUNK and len(ways.ways) == 1:
         way = ways.owner.last = ways.ways[0]
@@ -126,7 +126,7 @@ def gradient_of(theta: Floats, ways: Ways, rows: Rows, count: int, weight: float
         used[: len(found.parameters)] |= True if found.used is None else found.used
         if of_inputs is not None:
             of_inputs[part.at] = found.inputs
-    if not any(way.is_scalar for way in ways.ways):
+    if not any(way.is_scalar or way.guards for way in ways.ways):
         raise TypeError(_not_scalar(0.0))
     return Gradient(values, of_parameters, of_inputs, used)
 

@@ -91,6 +91,14 @@ def test_a_way_that_is_first_met_at_other_numbers_of_the_parameters_is_recorded_
     assert f([3.0]).tolist() == [6.0]
 
 
+def test_a_branch_may_return_a_plain_number_to_which_no_gradient_flows():
+    w = Value(2.0)
+    for batches in ([[1.0, 0.1], [1.0, 2.0]], [[1.0, 2.0], [1.0, 0.1]]):
+        f = compile(lambda x: max(0.0, 1 - w * x))
+        found = [f.value_and_grad(batch, reduce="sum") for batch in batches]
+        assert sorted((value, gradient.tolist()) for value, gradient in found) == [(0.0, [0.0]), (0.8, [-0.1])]
+
+
 def test_a_comparison_of_constants_is_no_guard():
     f = compile(lambda x: x * 2 if Value(3.0) > 2 else x)
     f([1.0])
