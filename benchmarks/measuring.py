@@ -56,7 +56,8 @@ def check_equal(contenders: Sequence[Contender]) -> None:
     Raises:
         AssertionError: they differ.
     """
-    value, gradient = (np.asarray(part, float) for part in contenders[0].job())
+    value, gradient = contenders[0].job()
+    value, gradient = np.asarray(value, float), np.asarray(contenders[0].flat(gradient), float)
     for engine, job, _, tolerance, flat in contenders[1:]:
         their_value, their_gradient = job()
         for what, ours, theirs in (("value", value, their_value), ("gradient", gradient, flat(their_gradient))):
