@@ -83,13 +83,11 @@ def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] |
             on_step(step)
         return
     for out in reversed(ready(root, seed)):
-        upstream = out.grad
-        if not upstream:
+        if not (out.parents and out.grad):
             continue
-        op = out.op
+        op, upstream = out.op, out.grad
         if op.arity == 2:  # two operands are the bulk of a graph: the loop below written out, a sixth faster in all
-            a, b = out.parents
-            rule_a, rule_b = op.derivatives
+            (a, b), (rule_a, rule_b) = out.parents, op.derivatives
             try:
                 local_a = 0.0 if a.op is CONSTANT else rule_a(a._data, b._data, out._data)
                 local_b = 0.0 if b.op is CONSTANT else rule_b(a._data, b._data, out._data)
@@ -99,7 +97,7 @@ def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] |
                 a.grad += local_a * upstream
             if local_b:
                 b.grad += local_b * upstream
-        elif out.parents:
+        else:
             for parent, local in zip(out.parents, local_derivatives(out)):
                 if local:
                     parent.grad += local * upstream
