@@ -96,7 +96,7 @@ def checked(
         if report.verdict != "fail" and order == 2:
             report = Report((*report.comparisons, *_second(subject)))
         if report.verdict == "fail":
-            raise GradientMismatch(report.comparisons, *subject.root(subject.point), subject.names, backward)
+            raise GradientMismatch(report.comparisons, *subject.root(subject.point), backward)
         if unused and not allow_unused:
             names = ", ".join(subject.names[i] for i in sorted(unused))
             raise UncheckableFunction(

@@ -14,6 +14,8 @@ from autodiff.checking.graphs import Graph, recorded
 from autodiff.checking.reduction import reduced
 from autodiff.checking.subject import Subject
 
+SHOWN = 6
+"""How many comparisons a message shows in full; of more, only so many that are wrong."""
 HINTS = {-1.0: "the sign is flipped", 2.0: "a factor 2 too much", 0.5: "a factor ½ too much", 0.0: "it is missing"}
 
 
@@ -32,29 +34,28 @@ class GradientMismatch(AssertionError):  # noqa: N818  # the name says what does
         comparisons: Sequence[Comparison],
         root: Value,
         nodes: Sequence[Value],
-        names: Sequence[str],
         backward: Callable[[Value], object],
     ) -> None:
         super().__init__()
         self.comparisons = tuple(comparisons)
         self.graph = recorded(root, nodes)
-        self._names, self._backward = tuple(names), backward
+        self._backward = backward
+        self._second = len(comparisons) > len(nodes)  # these are compared only where all first derivatives are right
 
     @cached_property
     def reduced(self) -> Graph:
-        """The smallest graph found that fails too; the whole one where none does (second derivatives, foreign code)."""
+        """The smallest graph found that fails too; the whole one where none does, as of foreign code."""
         return reduced(self.graph, self._fails) if self._fails(self.graph) else self.graph
 
     @cached_property
     def culprit(self) -> str:
         """Which rule is wrong, or that it is the propagation."""
-        failed = [c for c in self.comparisons if c.verdict == "fail"]
-        wrong = culprits(self.reduced, second=all(", " in c.name for c in failed))
+        wrong = culprits(self.reduced, self._second)
         return "; ".join(wrong) if wrong else "all rules are right: propagation"
 
     def _fails(self, graph: Graph) -> bool:
         try:
-            return graph_fails(graph, self._backward)
+            return bool(culprits(graph, second=True)) if self._second else graph_fails(graph, self._backward)
         except Exception:  # a graph that cannot be differentiated is no smaller case of this failure
             return False
 
@@ -65,11 +66,16 @@ class GradientMismatch(AssertionError):  # noqa: N818  # the name says what does
             f"fail: {len(failed)} of {len(self.comparisons)} derivatives "
             f"{'is' if len(failed) == 1 else 'are'} wrong. Culprit: {self.culprit}"
         ]
-        for c in self.comparisons:
-            lines.append(told(c))
-        lines += ["", f"reduced from {before} to {size} operation{'s' * (size != 1)}:", "", str(self.reduced)]
+        shown = self.comparisons if len(self.comparisons) <= SHOWN else failed[:SHOWN]
+        lines += map(told, shown)
+        if len(shown) < len(self.comparisons):
+            right = len(self.comparisons) - len(failed)
+            lines.append(f"  … and {len(failed) - len(shown)} more that are wrong, {right} that are not")
+        lines += ["", f"reduced from {before} to {size} operation{'s' * (size != 1)}:", ""]
+        lines += ["from autodiff import check_gradients", str(self.reduced)]
+        lines.append(f"check_gradients(f, point{', order=2' * self._second})")
         point = ", ".join(f"{x!r}" for x in self.reduced.inputs)
-        lines += ["check_gradients(f, point)", "", f"as a hypothesis example: @example(({point},))"]
+        lines += ["", f"as a hypothesis example: @example(({point},))"]
         return "\n".join(lines)
 
 

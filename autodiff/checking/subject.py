@@ -138,13 +138,21 @@ class Subject:
             UncheckableFunction: it says why, and what to do.
         """
         result, nodes, arguments = self.call(self.point)
-        for name, node, (_, held), x in zip(self.names, nodes, named_leaves(arguments), self.point):
+        after = [leaf for _, leaf in named_leaves(arguments)]
+        for name, node, held, x in zip(self.names, nodes, after, self.point):
             if held is not node or node.data != x:
+                now = held.data if isinstance(held, Value) else held
                 raise UncheckableFunction(
                     "mutates its inputs",
-                    f"the function changed its input {name}: it was {x}, and is {number(held)} after the call; "
+                    f"the function changed its input {name}: it was {x}, and is {now!r:.60} after the call; "
                     "work on a copy",
                 )
+        if len(after) != len(nodes):
+            raise UncheckableFunction(
+                "mutates its inputs",
+                f"the function was given {len(nodes)} numbers, and its inputs hold {len(after)} after the call; "
+                "work on a copy",
+            )
         if not isinstance(result, Value):
             raise UncheckableFunction("returns no Value", self._no_value(result))
         again = self.root(self.point)[0].data

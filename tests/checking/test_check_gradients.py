@@ -130,10 +130,34 @@ def test_a_failure_names_the_culprit_and_prints_code_to_paste():
     assert "@example(" in message
     assert "round-off" in message
     assert "D⁻" in message
-    space = {}
-    exec(message[message.index("from autodiff") : message.index("check_gradients(f")], space)
+    run_code_of(message)
+
+
+def run_code_of(message):
+    """The code that a failure prints fails itself, as it stands."""
+    code = message[message.index("from autodiff") : message.index("as a hypothesis example")]
     with pytest.raises(GradientMismatch):
-        check_gradients(space["f"], space["point"])
+        exec(code, {})
+
+
+def test_a_wrong_second_derivative_is_reduced_to_code_that_shows_it():
+    wrong = operation("checked_cube_too", lambda x: x**3, lambda x, y: 3 * getattr(x, "data", x) * x, replace=True)
+    with pytest.raises(GradientMismatch) as caught:
+        check_gradients(lambda x, y: wrong(x) * y.exp() + x, (1.5, 2.0), order=2)
+    message = str(caught.value)
+    assert "Culprit: the second derivative of 'checked_cube_too' by operands 0, 0: factor ½" in message
+    assert "reduced from 4 to 1 operation:" in message
+    run_code_of(message)
+
+
+def test_of_many_comparisons_the_wrong_ones_are_shown_and_the_others_counted():
+    model = nn.MLP(2, [6, 1], activation=leaky, rng=1)
+    with pytest.raises(GradientMismatch) as caught:
+        check_gradients(lambda m: (m([1.0, 2.0]) - 0.5) ** 2, model)
+    lines = str(caught.value).splitlines()
+    wrong = sum(c.verdict == "fail" for c in caught.value.comparisons)
+    assert [line.split()[0] for line in lines if " input " in line] == ["fail"] * 6
+    assert f"  … and {wrong - 6} more that are wrong, {25 - wrong} that are not" in lines
 
 
 def test_where_the_rules_are_right_the_propagation_is_to_blame():
@@ -156,6 +180,20 @@ def _mutating(xs):
     return xs[0]
 
 
+def _emptying(xs):
+    xs[0] = None
+    return Value(1.0)
+
+
+def _growing(xs):
+    xs.append(xs[0])
+    return xs[0] * 2
+
+
+def _shrinking(xs):
+    return xs[0] * xs.pop()
+
+
 def _rewriting(x):
     x.data = 5.0
     return x * 2
@@ -170,6 +208,9 @@ def _rewriting(x):
         (lambda x: [x], 1.0, "returns no Value"),
         (_mutating, [1.0], "mutates its inputs"),
         (_rewriting, 1.0, "mutates its inputs"),
+        (_emptying, [1.0], "mutates its inputs"),
+        (_growing, [1.0], "mutates its inputs"),
+        (_shrinking, [1.0, 2.0], "mutates its inputs"),
         (lambda x: x.log(), -1.0, "not finite"),
         (lambda x, y: x * 2, (1.0, 2.0), "ignores an input"),
     ],
