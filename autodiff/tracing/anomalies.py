@@ -6,8 +6,8 @@ from math import isfinite
 
 from autodiff.backward import check_unchanged, edges
 from autodiff.graph import names, topological_order
+from autodiff.observing.sources import Source
 from autodiff.operations import VARIABLE, as_float
-from autodiff.tracing.sources import Source
 from autodiff.tracing.text import joined, number, one_line
 from autodiff.value import Value
 

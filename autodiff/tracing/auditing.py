@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from autodiff.graph import topological_order
+from autodiff.observing.observers import Observer, observed_by
+from autodiff.observing.sources import RECORDER, Source, user_line
 from autodiff.operations import VARIABLE
-from autodiff.tracing.recording import Observer, observed_by
-from autodiff.tracing.sources import RECORDER, Source, user_line
 from autodiff.tracing.text import joined, one_line
 from autodiff.value import Value
 

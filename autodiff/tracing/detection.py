@@ -8,9 +8,9 @@ from math import isfinite
 from typing import Any
 
 from autodiff.graph import topological_order
+from autodiff.observing.observers import Observer, observed_by
+from autodiff.observing.sources import RECORDER
 from autodiff.tracing.anomalies import check_finite, check_forward
-from autodiff.tracing.recording import Observer, observed_by
-from autodiff.tracing.sources import RECORDER
 from autodiff.value import Value
 
 

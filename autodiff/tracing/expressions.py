@@ -100,7 +100,9 @@ def _parsed(text: str) -> ast.expr:
             warnings.simplefilter("ignore")  # Python's remarks on style, such as on 1if
             return ast.parse(text, mode="eval").body
     except SyntaxError as error:
-        column = max(0, min((error.offset or 1) - 1, len(text)))
+        if error.offset == 0:  # Python's parser has come to the end of the line
+            raise ExpressionError("this is no expression: it ends too early", text, len(text)) from None
+        column = min((error.offset or 1) - 1, len(text))
         raise ExpressionError(f"this is no expression: {error.msg}", text, column) from None
     except (RecursionError, MemoryError):
         raise ExpressionError(f"the expression is nested too deep: at most {MAX_DEPTH} deep", text, 0) from None
@@ -162,7 +164,11 @@ def _row(node: ast.expr, text: str) -> Operation:
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(OPERATIONS)}"
         raise ExpressionError(f"unknown operation {node.func.id!r} ({hint})", text, _at(node, text))
     what = {"BinOp": "this operator", "UnaryOp": "this operator", "Call": "calling this"}.get(type(node).__name__)
-    raise ExpressionError(f"{what or type(node).__name__} is not allowed here: {ALLOWED}", text, _at(node, text))
+    column = _at(node, text)
+    if isinstance(node, ast.BinOp):  # it begins with its left side
+        left = text.encode()[: node.left.end_col_offset].decode()
+        column = len(text) - len(text[len(left) :].lstrip(" )"))
+    raise ExpressionError(f"{what or type(node).__name__} is not allowed here: {ALLOWED}", text, column)
 
 
 def _applied(node: ast.expr, operands: list[Value | float], text: str) -> Value | float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from autodiff.observing.text import one_line as one_line
+
 
 def number(value: float) -> str:
     """The number with 6 significant digits and a true minus sign.
@@ -10,15 +12,6 @@ def number(value: float) -> str:
     ('3.0', '−2.0', '0.333333', '−inf')
     """
     return f"{value:.6}".replace("-", "−")
-
-
-def one_line(name: str) -> str:
-    """The name in a single line: what cannot be printed is escaped.
-
-    >>> one_line("two\\nlines")
-    'two\\\\nlines'
-    """
-    return name if name.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
 
 
 def joined(parts: list[str], separator: str, most: int = 12) -> str:

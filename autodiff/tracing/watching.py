@@ -6,7 +6,7 @@ from collections.abc import Callable
 from math import isfinite
 
 from autodiff.backward import Step
-from autodiff.tracing.sources import user_frame
+from autodiff.observing.sources import user_frame
 from autodiff.value import Value
 
 Condition = Callable[[Step], object]

@@ -138,8 +138,8 @@ def test_the_address_leads_to_a_step(browser: Browser, page: Path, recorded: Tra
     assert where(browser) == f"step 7 of {len(recorded)}"
     browser.press(RIGHT)
     assert browser.run("return location.hash") == "#step=8"
-    browser.run("location.hash = '#step=2'")
-    time.sleep(0.1)
+    change = "addEventListener('hashchange', () => done()); location.hash = '#step=2'"
+    browser.run(f"return new Promise((done) => {{ {change} }})")
     assert where(browser) == f"step 2 of {len(recorded)}"
     browser.open(page, fragment="#step=999999")
     assert where(browser) == f"step {len(recorded) - 1} of {len(recorded)}"
