@@ -33,7 +33,7 @@ from autodiff.operations import (
 )
 
 if TYPE_CHECKING:
-    from autodiff.tracing.sources import Source
+    from autodiff.observing.sources import Source
 
 _now = 0
 """How many times the data of a leaf was changed so far; each node is stamped with it when it is made."""

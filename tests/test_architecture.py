@@ -18,7 +18,7 @@ LAYERS = {
     "composites": {"operations", "graph", "backward", "value"},
     "derivatives": {"operations", "graph", "backward", "value", "composites"},
 }
-FOLDER_MAY_USE = {"tracing": {"drawing", "tape"}}
+FOLDER_MAY_USE = {"tape": {"observing"}, "tracing": {"drawing", "observing", "tape"}}
 
 
 def is_for_type_checkers(node):

@@ -12,10 +12,10 @@ from math import isfinite
 from typing import Any
 
 from autodiff import derivatives
+from autodiff.observing.interception import Replacement
 from autodiff.operations import EQUAL, FLOW, LESS, LESS_EQUAL, lookup, where
 from autodiff.tape.expressions import COMPARISONS, Expression
 from autodiff.tape.expressions import derivatives as written_out
-from autodiff.tape.interception import Replacement
 from autodiff.tape.session import Session, current, is_recording
 from autodiff.value import Value
 

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import linecache
-import os
-import sys
 from collections.abc import Callable
-from contextvars import ContextVar
-from functools import wraps
 from math import isfinite
-from pathlib import Path
 from typing import Any
 
 from autodiff.backward import local_derivatives
 from autodiff.graph import names, topological_order
+from autodiff.observing.sources import record_sources
 from autodiff.operations import CONSTANT
-from autodiff.tape.interception import Replacement, replaced
 from autodiff.value import Value
-
-RECORDING = (
-    *(f"__{side}{name}__" for name in ("add", "sub", "mul", "truediv", "pow") for side in ("", "r")),
-    "__neg__", "__pos__", "__abs__", "exp", "log", "sqrt", "relu", "tanh", "sigmoid", "__autodiff__",
-)  # fmt: skip
-"""The methods of ``Value`` that record a result; all others call the last of them."""
-_PACKAGES = tuple(str(Path(__file__).parents[2] / package) + os.sep for package in ("autodiff", "nn"))
-
-Lines = dict[Value, tuple[str, int]]
 
 
 class NonFiniteResultError(FloatingPointError):
@@ -44,13 +29,8 @@ def explained(run: Callable[[], tuple[Any, list[Value]]], observation: int) -> N
         run: runs the function on it eagerly; gives the result and the nodes of the inputs.
         observation: its place in the batch.
     """
-    lines: Lines = {}
-    token = _lines.set(lines)
-    try:
-        with replaced(_REPLACEMENTS):
-            root, inputs = run()
-    finally:
-        _lines.reset(token)
+    with record_sources():
+        root, inputs = run()
     order = topological_order(root)
     name = names(order)
     node = next((node for node in order if not isfinite(node._data)), None)
@@ -64,9 +44,8 @@ def explained(run: Callable[[], tuple[Any, list[Value]]], observation: int) -> N
     else:
         node, what = _first_edge(order, name)
         said = f"the gradient of observation {observation} is not finite: {what}"
-    if node in lines:
-        file, line = lines[node]
-        said += f"\n  in {file}, line {line}: {linecache.getline(file, line).strip()}".rstrip(": ")
+    if node.source is not None:
+        said += f"\n  in {node.source.quoted}"
     error = NonFiniteResultError(said)
     error.observation, error.node = observation, node
     return error
@@ -96,29 +75,3 @@ def _first_edge(order: list[Value], name: dict[Value, str]) -> tuple[Value, str]
                         + f", at {_equation(out, name)}"
                     )
     return order[-1], "the sum over observations overflows"
-
-
-# ── The user's lines, only while an observation is diagnosed ─────────────────────────────────────
-
-_lines: ContextVar[Lines | None] = ContextVar("lines", default=None)
-
-
-def _noting(record: Any) -> Any:
-    static = isinstance(record, staticmethod)
-    call = record.__func__ if static else record
-
-    @wraps(call)
-    def recording(*operands: Any) -> Any:
-        node = call(*operands)
-        lines = _lines.get()
-        if lines is not None and isinstance(node, Value):
-            frame = sys._getframe(1)
-            while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGES):
-                frame = frame.f_back
-            lines[node] = (frame.f_code.co_filename, frame.f_lineno)
-        return node
-
-    return staticmethod(recording) if static else recording
-
-
-_REPLACEMENTS = tuple(Replacement(Value, name, _noting) for name in RECORDING)

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 
 from autodiff import derivatives
 from autodiff.graph import topological_order
+from autodiff.observing.interception import Replacement, replaced
 from autodiff.operations import CONSTANT, DETACHED, SELECT, VARIABLE
 from autodiff.tape.branchless import BRANCHLESS
 from autodiff.tape.expressions import COMPARISONS
 from autodiff.tape.flatten import flatten
-from autodiff.tape.interception import Replacement, replaced
 from autodiff.tape.program import Guard, Program
 from autodiff.tape.session import Comparison, Session, current, is_recording
 from autodiff.value import Value, constant

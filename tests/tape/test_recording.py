@@ -7,7 +7,6 @@ import pytest
 
 from autodiff import OPERATIONS, Value, grad, lookup, relu, sigmoid, topological_order
 from autodiff.operations import CONSTANT, DETACHED, EQUAL, FLOW, LESS, LESS_EQUAL, SELECT, STOPPED
-from autodiff.tape.interception import Replacement, replaced
 from autodiff.tape.recording import FrozenNumberError, record
 from autodiff.tape.session import is_recording
 from autodiff.value import Value as Engine
@@ -159,34 +158,6 @@ def test_nothing_flows_through_a_zero(local, upstream, flows):
     stopped = bool(STOPPED(local, upstream))
     assert stopped == (flows == 0 and not np.isfinite([local, upstream]).all())
     assert FLOW.local_derivatives((local, upstream), flows) == ((0.0, 0.0) if stopped else (upstream, local))
-
-
-def test_layers_of_replacements_end_in_any_order():
-    class Thing:
-        def name(self):
-            return "thing"
-
-    def adding(letter):
-        return (Replacement(Thing, "name", lambda original: lambda self: original(self) + letter),)
-
-    first, second = replaced(adding("a")), replaced(adding("b"))
-    original = Thing.name
-    first.__enter__()
-    second.__enter__()
-    assert Thing().name() == "thingab"
-    first.__exit__(None, None, None)
-    assert Thing().name() == "thingb"
-    second.__exit__(None, None, None)
-    assert Thing.name is original
-
-
-def test_an_attribute_that_was_not_there_is_gone_afterwards():
-    class Thing:
-        pass
-
-    with replaced([Replacement(Thing, "new", lambda original: original is None)]):
-        assert Thing.new is True
-    assert not hasattr(Thing, "new")
 
 
 def test_the_graph_of_the_recorded_call_is_no_part_of_the_users_own():
