@@ -1,5 +1,8 @@
 """The lecture's page in a real browser: everything moves together, its numbers are the engine's, nothing is loaded."""
 
+import base64
+import re
+
 import numpy as np
 import pytest
 
@@ -256,6 +259,35 @@ def test_a_step_goes_down_and_back_returns_to_the_start(lesson):
     assert shown(lesson, "steps") == "0"
 
 
+def test_however_often_run_is_clicked_one_descent_runs(lesson):
+    waiting = lesson.run(
+        """const waiting = new Set();
+        let timers = 0;
+        window.setTimeout = () => (waiting.add((timers += 1)), timers);
+        window.clearTimeout = (timer) => waiting.delete(timer);
+        for (let click = 0; click < 5; click += 1) document.querySelector("#run").click();
+        return [waiting.size, state.path.length - 1];"""
+    )
+    assert waiting == [1, 3]
+
+
+def test_the_last_step_that_the_page_keeps_says_so(lesson):
+    lesson.run("while (step()); changed()")
+    settle(lesson)
+    assert shown(lesson, "steps") == str(lesson.run("return MAX_STEPS"))
+    assert "restart" in shown(lesson, "descent-note")
+    assert lesson.run("return ['step', 'run'].every((id) => document.getElementById(id).disabled)")
+    click(lesson, "#restart")
+    assert shown(lesson, "descent-note") == ""
+    assert not lesson.run("return ['step', 'run'].some((id) => document.getElementById(id).disabled)")
+
+
+def test_where_a_path_leaves_the_map_and_comes_back_nothing_is_drawn_between(lesson):
+    path = [[0, 0], [1, 1], [9, 9], [-9, 0], [2, 2], [3, 3], [4, 4]]
+    assert lesson.run("return stretches(arguments[0])", path) == [[[0, 0], [1, 1]], [[2, 2], [3, 3]]]
+    assert lesson.run("return stretches([[9, 9]])") == []
+
+
 def test_a_descent_that_would_leave_every_finite_number_stops_and_says_so(lesson):
     stopped = lesson.run(
         """const slider = document.querySelector("#rate");
@@ -313,6 +345,10 @@ def test_no_size_overflows_nothing_is_loaded_and_nothing_fails(browser, pages, l
     for chapter in CHAPTERS:
         browser.run("document.getElementById(arguments[0]).scrollIntoView({behavior: 'instant'})", chapter)
         assert browser.run("return document.documentElement.scrollWidth") <= size[0]
+    cut = (
+        "return [...document.querySelectorAll('table')].filter(t => t.scrollWidth > t.parentElement.clientWidth).length"
+    )
+    assert browser.run(cut) == 0
     assert browser.run("return document.documentElement.lang") == language
     assert browser.text("h1") == languages()[language]["title"]
     assert browser.requests() == [pages[language].resolve().as_uri()]
@@ -329,6 +365,8 @@ def test_keys_go_to_the_chapters_and_change_the_theme(lesson):
     for place, chapter in enumerate(CHAPTERS, start=1):
         lesson.press(str(place))
         assert lesson.run("return location.hash") == f"#{chapter}"
+    lesson.driver.find_element("css selector", "#weights input").send_keys("2")  # also after a slider was moved
+    assert lesson.run("return location.hash") == "#loss"
     background = "return getComputedStyle(document.body).backgroundColor"
     light = lesson.run(background)
     lesson.press("d")
@@ -356,3 +394,13 @@ def test_in_print_the_tools_are_gone_and_the_pictures_stay(lesson):
         assert not lesson.run(hidden, "canvas, #graph, #table")
     finally:
         lesson.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
+@pytest.mark.parametrize("landscape", [False, True])
+@pytest.mark.parametrize("language", ["de", "en"])
+def test_every_chapter_is_printed_on_a_page_of_its_own(browser, pages, language, landscape):
+    browser.open(pages[language])
+    browser.run(SETTLED)
+    a4 = {"paperWidth": 8.27, "paperHeight": 11.69, "landscape": landscape, "printBackground": True}
+    document = base64.b64decode(browser.driver.execute_cdp_cmd("Page.printToPDF", a4)["data"])
+    assert len(re.findall(rb"/Type\s*/Page\b", document)) == len(CHAPTERS)

@@ -32,7 +32,7 @@ for (const group of $$(".flowers")) {
   group.append(
     ...flowers.map((flower, place) => {
       const made = button("", () => setFlower(place), { flower: place });
-      made.append(glyph(flower), `${texts[`species.${flower.label}`]} ${flower.number}`);
+      made.append(glyph(flower), flowerName(flower));
       return made;
     }),
   );
@@ -141,7 +141,7 @@ addEventListener("afterprint", () => {
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
 
 document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return; // it takes letters
   const links = $$("nav a");
   if (event.key >= "1" && event.key <= String(links.length)) links[Number(event.key) - 1].click();
   if (event.key === "d") toggleTheme();

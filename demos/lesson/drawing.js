@@ -81,22 +81,31 @@ function polyline(context, points) {
   points.forEach(([x, y], place) => (place ? context.lineTo(x, y) : context.moveTo(x, y)));
 }
 
-function arrow(context, [x, y], [toX, toY], head) {
+/** An arrow with a rim, so that it is seen on every ground. */
+function arrow(context, [x, y], [toX, toY], head, fill, rim) {
   const angle = Math.atan2(toY - y, toX - x);
-  polyline(context, [
+  const shaft = [
     [x, y],
     [toX - head * 0.8 * Math.cos(angle), toY - head * 0.8 * Math.sin(angle)],
+  ];
+  const point = [0, 2.6, -2.6].map((turn) => [
+    toX + (turn ? head * Math.cos(angle + turn) : 0),
+    toY + (turn ? head * Math.sin(angle + turn) : 0),
   ]);
-  context.stroke();
-  polyline(
-    context,
-    [0, 2.6, -2.6].map((turn) => [
-      toX + (turn ? head * Math.cos(angle + turn) : 0),
-      toY + (turn ? head * Math.sin(angle + turn) : 0),
-    ]),
-  );
-  context.closePath();
-  context.fill();
+  for (const [style, wider] of [
+    [rim, 3],
+    [fill, 0],
+  ]) {
+    context.strokeStyle = context.fillStyle = style;
+    context.lineWidth = head * 0.3 + wider;
+    polyline(context, shaft);
+    context.stroke();
+    context.lineWidth = wider || 1;
+    polyline(context, point);
+    context.closePath();
+    context.stroke();
+    context.fill();
+  }
 }
 
 /** The pieces of the contour line of a level, as pairs of points in grid coordinates: marching squares. */

@@ -42,6 +42,8 @@ function glyph(flower) {
   );
 }
 
+const flowerName = (flower) => `${texts[`species.${flower.label}`]} ${flower.number}`;
+
 /** Whether a picture is so narrow, as on a phone, that it is drawn with less room between its parts. */
 const isNarrow = (picture) => picture.parentElement.clientWidth < 640;
 
@@ -103,7 +105,7 @@ function drawLine(line, label, prediction) {
 /** The network with the numbers of one flower: edges as thick as their weights, blue forward and orange if negative. */
 function drawNetwork(picture, weights, flower, values) {
   const [w1, w2, b, v, c] = weights;
-  const [left, middle, right, width] = isNarrow(picture) ? [90, 320, 545, 620] : [150, 500, 850, 1000];
+  const [left, middle, right, width] = isNarrow(picture) ? [82, 338, 552, 620] : [150, 500, 850, 1000];
   const places = { x1: [left, 56], x2: [left, 206], hidden: [middle, 130], output: [right, 130] };
   const edge = (from, to, weight, name, shift) => {
     const [[x1, y1], [x2, y2]] = [places[from], places[to]];
@@ -164,8 +166,13 @@ function drawNetwork(picture, weights, flower, values) {
       under,
     ),
   ];
-  picture.setAttribute("viewBox", `0 0 ${width} 282`);
+  picture.setAttribute("viewBox", `0 0 ${width} 288`);
   picture.replaceChildren(
+    svg(
+      "text",
+      { x: width - 20, y: 30, "text-anchor": "end", "font-size": 20, "font-weight": 600, fill: "var(--ink)" },
+      flowerName(flower),
+    ),
     ...edge("x1", "hidden", w1, "w₁", -22),
     ...edge("x2", "hidden", w2, "w₂", 42),
     ...edge("hidden", "output", v, "v", -22),

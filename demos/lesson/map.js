@@ -84,14 +84,13 @@ class Chart {
       const length = Math.hypot(...gradient);
       const reach = Math.min(side * 0.32, side * (0.1 + 0.025 * length)) / (length || 1);
       const [x, y] = screen(point);
-      for (const [sign, fill] of [
-        [-1, "#fff"],
-        [1, colour("error")],
+      for (const [sign, fill, rim] of [
+        [-1, "#fff", "#000b"],
+        [1, colour("error"), "#fff"],
       ]) {
         if (!length) break;
-        context.strokeStyle = context.fillStyle = fill;
-        context.lineWidth = 3.5;
-        arrow(context, [x, y], [x + sign * gradient[0] * reach, y - sign * gradient[1] * reach], size * 0.75);
+        const tip = [x + sign * gradient[0] * reach, y - sign * gradient[1] * reach];
+        arrow(context, [x, y], tip, size * 0.75, fill, rim);
       }
     }
     ball(context, screen(point), size * 0.42);

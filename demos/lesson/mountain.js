@@ -5,6 +5,16 @@ const LABELS = 0.22; // room for the ticks under the ground, in units of half a 
 const span = (axis) => axis[axis.length - 1] - axis[0];
 const onMap = ([x, y]) => x >= plane.xs[0] && x <= plane.xs.at(-1) && y >= plane.ys[0] && y <= plane.ys.at(-1);
 
+/** A path as far as it is on the map: it can leave it, and come back elsewhere. */
+function stretches(path) {
+  const found = [[]];
+  for (const point of path) {
+    if (onMap(point)) found.at(-1).push(point);
+    else found.push([]);
+  }
+  return found.filter((stretch) => stretch.length);
+}
+
 class View {
   constructor(canvas, onTurn) {
     this.canvas = canvas;
@@ -90,14 +100,16 @@ class View {
       }
       context.stroke();
     });
-    const inside = path.filter(onMap);
-    context.strokeStyle = context.fillStyle = colour("error");
+    const inside = stretches(path);
+    context.strokeStyle = colour("error");
     context.lineWidth = 2;
-    polyline(
-      context,
-      inside.map(([x, y]) => screen(x, y, ground)),
-    );
-    context.stroke();
+    for (const stretch of inside) {
+      polyline(
+        context,
+        stretch.map(([x, y]) => screen(x, y, ground)),
+      );
+      context.stroke();
+    }
 
     // The surface: every cell a quadrilateral, the far ones first.
     const cells = [];
@@ -134,8 +146,10 @@ class View {
     ]) {
       context.strokeStyle = stroke;
       context.lineWidth = thick;
-      polyline(context, inside.map(above));
-      context.stroke();
+      for (const stretch of inside) {
+        polyline(context, stretch.map(above));
+        context.stroke();
+      }
     }
     for (const mark of marks) flag(context, above(mark.point), mark.name, size);
     if (onMap(point)) {

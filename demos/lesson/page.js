@@ -63,71 +63,50 @@ function drawError(values) {
   drawLine($("#line"), flower.label, prediction);
 }
 
+/** A line of a table of flowers: its name, a cell for each flower, and what they make together. */
+function row(name, className, cells, total = element("td", "")) {
+  const line = Object.assign(element("tr", ""), { className });
+  total.classList.add("total");
+  line.append(Object.assign(element("th", name), { scope: "row" }), ...cells, total);
+  return line;
+}
+
+/** A table of the six flowers, with its lines. */
+function fill(table, name, rows) {
+  const heads = flowers.map((flower) => {
+    const cell = Object.assign(element("th", ""), { scope: "col" });
+    cell.append(glyph(flower), ` ${flower.number}`);
+    return cell;
+  });
+  const [top, body, line] = ["thead", "tbody", "tr"].map((part) => element(part, ""));
+  line.append(element("th", name), ...heads, Object.assign(element("th", texts.sum), { scope: "col" }));
+  top.append(line);
+  body.append(...rows);
+  table.replaceChildren(top, body);
+}
+
 function drawTable(results) {
+  const labels = flowers.map((flower) => flower.label);
   const predictions = results.map((values) => output(values, "prediction"));
   const errors = results.map((values) => output(values, "absolute"));
-  const rounded = results.map((values, place) => errorOf(values, "rounded", flowers[place].label));
-  const cells = (numbers, decimals, wrong = () => false) =>
-    numbers.map((value, place) => {
-      const cell = element("td", number(value, decimals));
-      if (wrong(place)) cell.classList.add("wrong");
-      return cell;
-    });
-  const sum = (numbers, decimals) =>
-    Object.assign(
-      element(
-        "td",
-        number(
-          numbers.reduce((a, b) => a + b, 0),
-          decimals,
-        ),
-      ),
-      { className: "total" },
-    );
-  const row = (name, className, cells, total = element("td", "")) => {
-    total.classList.add("total");
-    const line = element("tr", "");
-    line.className = className;
-    line.append(Object.assign(element("th", name), { scope: "row" }), ...cells, total);
-    return line;
+  const rounded = results.map((values, place) => errorOf(values, "rounded", labels[place]));
+  const cells = (numbers, decimals) => numbers.map((value) => element("td", number(value, decimals)));
+  const marked = (numbers) => {
+    const made = cells(numbers, 0);
+    made.forEach((cell, place) => cell.classList.toggle("wrong", rounded[place] > 0));
+    return made;
   };
-  const head = element("tr", "");
-  head.append(
-    element("th", texts.flower),
-    ...flowers.map((flower) => {
-      const cell = Object.assign(element("th", ""), { scope: "col" });
-      cell.append(glyph(flower), ` ${flower.number}`);
-      return cell;
-    }),
-    Object.assign(element("th", texts["loss.sum"]), { scope: "col" }),
-  );
-  const body = element("tbody", "");
-  body.append(
-    row(
-      texts["loss.true"],
-      "",
-      cells(
-        flowers.map((flower) => flower.label),
-        0,
-      ),
-    ),
-    row(
-      texts["loss.rounded"],
-      "rounded",
-      cells(predictions.map(labelOf), 0, (place) => rounded[place] > 0),
-    ),
-    row(
-      texts["loss.error.rounded"],
-      "strong rounded",
-      cells(rounded, 0, (place) => rounded[place] > 0),
-      sum(rounded, 0),
-    ),
+  const sum = (numbers, decimals) => {
+    const [cell] = cells([numbers.reduce((a, b) => a + b, 0)], decimals);
+    return cell;
+  };
+  fill($("#table"), texts.flower, [
+    row(texts["loss.true"], "", cells(labels, 0)),
+    row(texts["loss.rounded"], "rounded", marked(predictions.map(labelOf))),
+    row(texts["loss.error.rounded"], "strong rounded", marked(rounded), sum(rounded, 0)),
     row(texts["loss.prediction"], "", cells(predictions, 2)),
     row(texts["loss.error"], "strong", cells(errors, 2), sum(errors, 2)),
-  );
-  const top = element("thead", "");
-  top.append(head);
-  $("#table").replaceChildren(top, body);
+  ]);
 }
 
 /** Whether a canvas is on the screen or nearly: painting the others would cost time on every move of a slider. */
@@ -162,17 +141,18 @@ function drawMountains(total) {
   const outside = !onMap(point) && texts["descent.outside"];
   shown("descent-note").textContent = [
     state.stopped && texts["descent.stopped"],
+    isFull() && texts["descent.full"],
     outside,
     state.kind === "rounded" && texts["descent.flat"],
   ]
     .filter(Boolean)
     .join(" ");
+  $("#step").disabled = $("#run").disabled = isFull();
   $("#run").textContent = texts[state.running ? "descent.pause" : "descent.run"];
   const measured = slopes(state.weights, state.kind);
   drawRose($("#rose"), measured, slope);
   const steepest = measured.reduce((most, { slope: one }) => Math.max(most, one), -Infinity);
-  shown("rose").textContent =
-    `${texts["descent.steepest"]}: ${number(steepest, 3)} ≤ ${number(Math.hypot(...slope), 3)}`;
+  shown("rose").textContent = `${texts["descent.steepest"]} ${number(steepest, 3)} ≤ ${number(Math.hypot(...slope), 3)}`;
   drawCurve($("#curve"), state.losses);
 }
 
@@ -192,30 +172,13 @@ function drawBackward() {
     input.value = state.inputs[place];
     input.nextElementSibling.textContent = number(state.inputs[place]);
   }
-  const head = element("tr", "");
-  head.append(
-    element("th", texts.weights),
-    ...flowers.map((flower) => {
-      const cell = Object.assign(element("th", ""), { scope: "col" });
-      cell.append(glyph(flower), ` ${flower.number}`);
-      return cell;
-    }),
-    Object.assign(element("th", texts["backward.total"]), { scope: "col" }),
-  );
   const each = flowers.map((flower) => gradientOf(state.weights, inputsOf(flower), state.kind));
-  const total = gradient(state.weights, state.kind);
-  const rows = lesson.weights.map((weight, place) => {
-    const line = element("tr", "");
-    line.append(
-      Object.assign(element("th", `∂E/∂${weight.name}`), { scope: "row" }),
-      ...each.map((one, flower) =>
-        Object.assign(element("td", number(one[place])), { className: flower === state.flower ? "chosen" : "" }),
-      ),
-      Object.assign(element("td", number(total[place])), { className: "total" }),
-    );
-    return line;
+  const rows = gradient(state.weights, state.kind).map((total, place) => {
+    const cells = each.map((one) => element("td", number(one[place])));
+    cells[state.flower].className = "chosen";
+    return row(`∂E/∂${lesson.weights[place].name}`, "", cells, element("td", number(total)));
   });
-  $("#gradients").replaceChildren(head, ...rows);
+  fill($("#gradients"), texts.weights, rows);
 }
 
 function element(name, text) {

@@ -24,20 +24,19 @@ function drawRose(canvas, measured, gradient) {
   context.arc(x, y, length * scale, 0, 2 * Math.PI);
   context.stroke();
   context.setLineDash([]);
-  context.strokeStyle = context.fillStyle = colour("error");
-  context.lineWidth = 4;
-  if (length) arrow(context, [x, y], [x + gradient[0] * scale, y - gradient[1] * scale], size * 0.9);
+  const tip = [x + gradient[0] * scale, y - gradient[1] * scale];
+  if (length) arrow(context, [x, y], tip, size * 0.9, colour("error"), colour("card"));
   context.font = font;
   context.textAlign = "left";
-  for (const [place, [name, key]] of [
-    ["species-2", "descent.up"],
-    ["species-1", "descent.down"],
-    ["error", "descent.gradient"],
-  ].entries()) {
+  for (const [name, key, top] of [
+    ["species-2", "descent.up", size], // in the corners, where the circle leaves room
+    ["species-1", "descent.down", size * 2.25],
+    ["error", "descent.gradient", height - size],
+  ]) {
     context.fillStyle = colour(name);
-    context.fillRect(size * 0.6, size * (0.65 + 1.25 * place), size * 0.7, size * 0.7);
+    context.fillRect(size * 0.6, top - size * 0.35, size * 0.7, size * 0.7);
     context.fillStyle = colour("ink");
-    context.fillText(texts[key], size * 1.6, size * (1 + 1.25 * place));
+    context.fillText(texts[key], size * 1.6, top);
   }
 }
 

@@ -20,6 +20,7 @@ const state = {
   running: false,
   playing: null,
   stopped: false,
+  timer: null,
   printing: false,
 };
 let land = null;
@@ -53,18 +54,19 @@ function restartHere() {
   changed();
 }
 
-/** One step of the descent; false where the next weights or their loss would not be finite. */
+/** Whether the descent has as many steps as are kept. */
+const isFull = () => state.path.length > MAX_STEPS;
+
+/** One step of the descent; false where there is none, or the next weights or their loss would not be finite. */
 function step() {
-  if (state.path.length > MAX_STEPS) return false;
+  if (isFull()) return false;
   state.optimizer ??= new Optimizer($("#optimizer").value, rate());
   state.optimizer.rate = rate();
   const moves = state.optimizer.moves(gradient(state.weights, state.kind).slice(0, 2));
   const next = at(state.weights, state.weights[0] + moves[0], state.weights[1] + moves[1]);
   const there = loss(next, smooth(state.kind));
-  if (![...next, there].every(Number.isFinite)) {
-    state.stopped = true;
-    return false;
-  }
+  state.stopped = ![...next, there].every(Number.isFinite);
+  if (state.stopped) return false;
   state.weights = next;
   state.path.push(next.slice(0, 2));
   state.losses.push(there);
@@ -73,9 +75,11 @@ function step() {
 
 const rate = () => Number((10 ** Number($("#rate").value)).toPrecision(2));
 
+/** Step on as long as the descent is running. */
 function run() {
+  clearTimeout(state.timer);
   if (!state.running) return;
-  state.running = step() && state.running;
+  state.running = step();
   changed();
-  if (state.running) setTimeout(run, 90);
+  if (state.running) state.timer = setTimeout(run, 90);
 }
