@@ -112,7 +112,7 @@ def select(rows: Sequence[Any], index: Any) -> Any:
         place = operator.index(index)
     except TypeError:
         raise TypeError(f"an index must be an integer, not {type(index).__name__} {index!r:.60}") from None
-    return rows[table.place_among(place, len(rows))]
+    return table.chosen(place, *rows)
 
 
 def _some(values: Iterable[Any], function: str) -> tuple[Any, ...]:

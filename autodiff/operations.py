@@ -158,55 +158,8 @@ VARIABLE = Operation("variable")
 CONSTANT = Operation("constant")
 """The operation of a plain number in an expression: no gradient flows to it."""
 
-DETACHED = Operation("detached", lambda x: x, lambda x, y: 0.0)
-"""The operation of ``detach()`` where a program is recorded: the number is computed, no gradient flows through it."""
-
-SELECT = Operation(
-    "select",
-    lambda index, *choices: choices[place_among(index, len(choices))],
-    lambda operands, y: (0.0, *(where(operands[0] - place, 0.0, 1.0) for place in range(len(operands) - 1))),
-    variadic=True,
-)
-"""The operation of ``select()`` where a program is recorded: an index, then the numbers that it chooses from."""
-
-LESS = Operation("less", lambda a, b: 1.0 if a < b else 0.0, lambda a, b, y: 0.0, lambda a, b, y: 0.0)
-LESS_EQUAL = Operation("less_equal", lambda a, b: 1.0 if a <= b else 0.0, lambda a, b, y: 0.0, lambda a, b, y: 0.0)
-EQUAL = Operation("equal", lambda a, b: 1.0 if a == b else 0.0, lambda a, b, y: 0.0, lambda a, b, y: 0.0)
-"""Comparisons as numbers, where a program is recorded: the conditions of rules that branch."""
-
-STOPPED = Operation(
-    "stopped",
-    lambda local, upstream: 1.0 if local * upstream != local * upstream and (local == 0 or upstream == 0) else 0.0,
-    lambda local, upstream, y: 0.0,
-    lambda local, upstream, y: 0.0,
-)
-"""1 where a product would be nan although one of its factors is zero."""
-
-FLOW = Operation(
-    "flow",
-    lambda local, upstream: 0.0 if STOPPED(local, upstream) else local * upstream,
-    lambda local, upstream, y: where(STOPPED(local, upstream), 0.0, upstream),
-    lambda local, upstream, y: where(STOPPED(local, upstream), 0.0, local),
-)
-"""The product of the chain rule, where a derivative is recorded in a program: nothing flows through a zero."""
-
-NOT_IN_TABLE = {row.name: row for row in (VARIABLE, CONSTANT, DETACHED, SELECT, LESS, LESS_EQUAL, EQUAL, STOPPED, FLOW)}
-"""The operations that are not mathematics, and so no rows of the table."""
-
-
-def place_among(index: Any, rows: int) -> int:
-    """The index as an int.
-
-    Raises:
-        TypeError: it is not a whole number.
-        ValueError: there is no such row.
-    """
-    place = int(index) if index == index and abs(index) < inf else 0
-    if place != index:
-        raise TypeError(f"an index must be an integer, not {index!r}")
-    if not 0 <= place < rows:
-        raise ValueError(f"the index {place} is none of {rows} rows (from 0 to {rows - 1})")
-    return place
+NOT_IN_TABLE = {row.name: row for row in (VARIABLE, CONSTANT)}
+"""The operations that are no rows of the table, by name."""
 
 
 def operation(name: str, primal: Rule, *derivatives: Rule, replace: bool = False, **row: Any) -> Operation:
@@ -504,8 +457,46 @@ total = operation("total", _sum, lambda operands, y: (1.0,) * len(operands), sym
 dot = operation("dot", _dot, lambda operands, y: _swapped_halves(operands), symbol="·", variadic=True)
 # fmt: on
 
-POW = NOT_IN_TABLE["pow"] = Operation("pow", _ieee(math.pow, _power_limit), *power.derivatives, ufunc="power")
-"""The power with any exponent, as ``math`` and floats have it: the part of ``power`` that is elementary."""
+
+# ── Beside the table ─────────────────────────────────────────────────────────────────────────────
+# What only recorded programs hold (autodiff/tape): no functions of mathematics, and no methods of ``Value``.
+def chosen(index: float, *choices: Any) -> Any:
+    """The choice at that place.
+
+    Raises:
+        TypeError: the index is not a whole number.
+        ValueError: there is no such choice.
+    """
+    place = int(index) if index == index and abs(index) < inf else 0
+    if place != index:
+        raise TypeError(f"an index must be an integer, not {index!r}")
+    if not 0 <= place < len(choices):
+        raise ValueError(f"the index {place} is none of {len(choices)} rows (from 0 to {len(choices) - 1})")
+    return choices[place]
+
+
+def _choice_rule(operands: Sequence[Any], y: Any) -> tuple[Any, ...]:
+    return (0.0, *(where(operands[0] - place, 0.0, 1.0) for place in range(len(operands) - 1)))
+
+
+# fmt: off
+# The power with any exponent, as math and floats have it: what is elementary in the row above.
+POW = Operation("pow", _ieee(math.pow, _power_limit), *power.derivatives, ufunc="power")
+# The number that an index chooses among the other operands; and a number whose history no gradient flows to.
+SELECT = Operation("select", chosen, _choice_rule, variadic=True)
+DETACHED = Operation("detached", lambda x: x, lambda x, y: 0.0)
+# Comparisons as numbers: the conditions of rules that branch.
+LESS = Operation("less", lambda a, b: 1.0 if a < b else 0.0, lambda a, b, y: 0.0, lambda a, b, y: 0.0)
+LESS_EQUAL = Operation("less_equal", lambda a, b: 1.0 if a <= b else 0.0, lambda a, b, y: 0.0, lambda a, b, y: 0.0)
+EQUAL = Operation("equal", lambda a, b: 1.0 if a == b else 0.0, lambda a, b, y: 0.0, lambda a, b, y: 0.0)
+# The product of the chain rule, through whose zeros nothing flows; and where that makes a difference.
+STOPPED = Operation("stopped", lambda a, b: 1.0 if a * b != a * b and (a == 0 or b == 0) else 0.0,
+                    lambda a, b, y: 0.0, lambda a, b, y: 0.0)
+FLOW = Operation("flow", lambda a, b: 0.0 if STOPPED(a, b) else a * b,
+                 lambda a, b, y: where(STOPPED(a, b), 0.0, b), lambda a, b, y: where(STOPPED(a, b), 0.0, a))
+# fmt: on
+
+NOT_IN_TABLE.update({row.name: row for row in (POW, SELECT, DETACHED, LESS, LESS_EQUAL, EQUAL, STOPPED, FLOW)})
 BUILT_IN = frozenset({*OPERATIONS, *NOT_IN_TABLE})
 give_arithmetic(Ieee, {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power})
 give_signs(Ieee, {"neg": negative, "pos": positive, "abs": absolute})
