@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from functools import update_wrapper
+from functools import partial, update_wrapper
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autodiff import derivatives
+from autodiff.tape.backends import Runner, prepare
 from autodiff.tape.calls import Calls, Programs
 from autodiff.tape.descent import Descent, Rule
 from autodiff.tape.inputs import ValueGiven
@@ -33,6 +34,7 @@ def compile(
     parameters: Any = None,
     ndim: Sequence[int] | int | None = None,
     backend: str | None = None,
+    threads: int = 1,
     max_structures: int = 128,
     max_branches: int = 32,
 ) -> Any:
@@ -47,6 +49,7 @@ def compile(
             is one argument. By default, a call is one observation if a plain number is among its arguments, else a
             batch, with the observations along the first axis of every array and list.
         backend: ``"numpy"`` or ``"native"``; None for the fastest that is installed.
+        threads: over how many threads machine code spreads large batches; the bits do not depend on it.
         max_structures: so many structures and shapes of arguments are kept; the least recently used are forgotten.
         max_branches: so many ways through the function's branches are compiled for one structure; observations that go
             yet another way run eagerly, with a warning.
@@ -73,10 +76,11 @@ def compile(
             parameters=parameters,
             ndim=ndim,
             backend=backend,
+            threads=threads,
             max_structures=max_structures,
             max_branches=max_branches,
         )
-    return Compiled(function, parameters, ndim, backend, max_structures, max_branches)
+    return Compiled(function, parameters, ndim, backend, threads, max_structures, max_branches)
 
 
 class Compiled:
@@ -98,6 +102,7 @@ class Compiled:
         parameters: Any,
         ndim: Sequence[int] | int | None,
         backend: str | None,
+        threads: int,
         max_structures: int,
         max_branches: int,
     ) -> None:
@@ -106,13 +111,13 @@ class Compiled:
         dimensions = (ndim,) if isinstance(ndim, int) else ndim
         if dimensions is not None and not all(isinstance(each, int) and each >= 0 for each in dimensions):
             raise ValueError(f"ndim must be a number from 0 for each positional argument, such as (1, 0); not {ndim!r}")
-        for name, bound in (("max_structures", max_structures), ("max_branches", max_branches)):
+        for name, bound in (("threads", threads), ("max_structures", max_structures), ("max_branches", max_branches)):
             if not isinstance(bound, int) or bound < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, not {bound!r}")
         update_wrapper(self, function, updated=())
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.function = function
-        self.backend = backend
+        self.prepare: Callable[[Program], Runner] = partial(prepare, backend=backend, threads=threads)
         self.max_branches = max_branches
         self.lock = threading.RLock()
         self._parameters = Parameters(function, parameters, self.lock)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.tape.backends import prepare
+from autodiff.tape.backends import Runner
 from autodiff.tape.lowering import lower, only
 from autodiff.tape.program import Guard, Program
 
@@ -22,12 +22,12 @@ COMPARE = {
 class GuardCheck:
     """The guards of a program, made ready to be checked for many observations at once."""
 
-    def __init__(self, program: Program, backend: str | None) -> None:
+    def __init__(self, program: Program, prepare: Callable[[Program], Runner]) -> None:
         varying = program.depends(range(program.first_input, program.first_result))
         of_inputs = [guard for guard in program.guards if varying[guard.left] or varying[guard.right]]
         of_parameters = [guard for guard in program.guards if guard not in set(of_inputs)]
-        self.of_inputs = _Comparisons(program, of_inputs, backend) if of_inputs else None
-        self.of_parameters = _Comparisons(program, of_parameters, backend) if of_parameters else None
+        self.of_inputs = _Comparisons(program, of_inputs, prepare) if of_inputs else None
+        self.of_parameters = _Comparisons(program, of_parameters, prepare) if of_parameters else None
 
     @property
     def depends_on_parameters(self) -> bool:
@@ -48,11 +48,11 @@ class GuardCheck:
 class _Comparisons:
     """Some guards, and the program that computes what they compare."""
 
-    def __init__(self, program: Program, guards: Sequence[Guard], backend: str | None) -> None:
+    def __init__(self, program: Program, guards: Sequence[Guard], prepare: Callable[[Program], Runner]) -> None:
         slots = sorted({slot for guard in guards for slot in (guard.left, guard.right)})
         column = {slot: place for place, slot in enumerate(slots)}
         compared = lower(only(program, slots))
-        self.runner = prepare(compared, backend)
+        self.runner = prepare(compared)
         wrt = range(compared.first_parameter, compared.first_input)
         self.depends_on_parameters = bool(compared.depends(wrt)[compared.outputs].any())
         self.by_sign = [

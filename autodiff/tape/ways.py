@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from autodiff import derivatives
 from autodiff.operations import SELECT
-from autodiff.tape.backends import Runner, prepare
+from autodiff.tape.backends import Runner
 from autodiff.tape.guards import GuardCheck
 from autodiff.tape.inputs import Structure, argument_names, nodes
 from autodiff.tape.lowering import lower, only
@@ -39,7 +39,7 @@ KEEPS_STATE = (
 class Way:
     """One way through the function: its program, made ready to run."""
 
-    def __init__(self, recording: Recording, backend: str | None) -> None:
+    def __init__(self, recording: Recording, prepare: Callable[[Program], Runner]) -> None:
         self.recorded = recording.program
         self.result = recording.result
         self.is_scalar = recording.is_scalar
@@ -52,8 +52,8 @@ class Way:
         self.used = None if used.all() else used
         """(size,): the parameters that the function used; None for all of them."""
         self.indices = _indices(program)
-        self.guards = GuardCheck(program, backend) if program.guards else None
-        self.runner: Runner = prepare(lower(only(program, program.outputs.tolist())), backend)
+        self.guards = GuardCheck(program, prepare) if program.guards else None
+        self.runner: Runner = prepare(lower(only(program, program.outputs.tolist())))
 
     def hold(self, theta: Floats, rows: Floats) -> Mask | None:
         """(observations,): for which observations the program is right; None for all of them."""
@@ -83,7 +83,7 @@ class Owner(Protocol):
 
     __name__: str
     function: Callable[..., Any]
-    backend: str | None
+    prepare: Callable[[Program], Runner]
     max_branches: int
     lock: threading.RLock
     last: Way | None
@@ -164,7 +164,7 @@ class Ways:
                 if _difference(way.recorded, recording.program) is None:
                     return way
             self.owner.meet(recording.parameters, _used(recording.program))
-            way = Way(recording, self.owner.backend)
+            way = Way(recording, self.owner.prepare)
             if self.ways and _kind(way.result) != _kind(self.ways[0].result):
                 raise ValueError(
                     f"{self.owner.__name__} must return results of one structure for all observations of a batch; "

@@ -664,3 +664,22 @@ def test_a_program_that_knows_fewer_parameters_than_a_later_one_still_has_a_whol
     f.backward(1.0)
     assert (hidden.w.grad, hidden.v.grad) == (1.0, 0.0)
     assert hidden.v.grad is NOT_COMPUTED
+
+
+def test_threads_change_no_bit():
+    pytest.importorskip("numba", reason="threads need machine code: pip install numba")
+    model = MLP(2, [8, 1], "tanh", rng=3)
+    inputs = np.random.default_rng(4).normal(size=(40_000, 2))
+    gradients = [
+        compile(lambda x: model(x) ** 2, parameters=model, threads=threads, backend="native").value_and_grad(inputs)
+        for threads in (1, 2, 3)
+    ]
+    for value, gradient in gradients[1:]:
+        assert value == gradients[0][0]
+        assert gradient.tobytes() == gradients[0][1].tobytes()
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5])
+def test_a_number_of_threads_that_is_none_is_refused(threads):
+    with pytest.raises(ValueError, match="threads must be a whole number of at least 1"):
+        compile(lambda x: x, threads=threads)
