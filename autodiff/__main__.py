@@ -75,7 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("expression", help='such as "tanh(w*x + b)"; - reads it from standard input')
-    add("values", nargs="*", metavar="name=number", help="the numbers that the names stand for")
+    add("values", nargs="*", default=[], metavar="name=number", help="the numbers that the names stand for")
     add("--wrt", metavar="NAMES", help="the gradients to print, as w,x; by default those of all names")
     add("--order", type=int, choices=(1, 2), default=1, help="2 prints the second derivatives as well")
     add("--explain", metavar="NAME", help="the gradient by that name as the sum over paths, largest first")
@@ -121,6 +121,8 @@ def _run(options: argparse.Namespace) -> int:
         _draw(loss, options.svg)
     if recorded is not None and options.html is not None:
         _write_page(recorded, options.html)
+    for value in variables.values():
+        value.grad = 0.0  # what the trace left there is not to be taken for the gradient of an earlier pass
     check_finite(loss)
     if infinite:
         raise RuntimeError(f"not finite: {', '.join(infinite)}")

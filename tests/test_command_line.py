@@ -131,6 +131,18 @@ def test_a_number_that_is_not_finite_is_exit_code_1_and_named(
     assert "path to the loss" in err
 
 
+def test_an_infinite_gradient_is_named_by_the_step_that_made_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sqrt(x)", "x=0"]) == 1
+    assert "∂L/∂x += ∂v1/∂x · ∂L/∂v1 = inf × 1.0 = inf" in capsys.readouterr().err
+
+
+def test_only_the_expression_is_required(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == 2
+    assert "the following arguments are required: expression\n" in capsys.readouterr().err
+
+
 def test_a_second_derivative_that_is_not_finite_is_exit_code_1(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["x ** 1.5", "x=0"]) == 0
     assert main(["x ** 1.5", "x=0", "--order", "2"]) == 1

@@ -41,6 +41,7 @@ def check_finite(loss: Value, seed: float = 1.0, *, backward: bool = True) -> No
 
     Raises:
         NonFiniteError: there is such a number.
+        TypeError: the loss is not a ``Value``.
         RuntimeError: a leaf's data was changed since the forward pass.
 
     >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
@@ -50,6 +51,8 @@ def check_finite(loss: Value, seed: float = 1.0, *, backward: bool = True) -> No
     autodiff.tracing.anomalies.NonFiniteError: the first number that is not finite is v3 = log(v2) = log(−1.0) = nan
       path to the loss: v3 → v4
     """
+    if not isinstance(loss, Value):
+        raise TypeError(f"check_finite needs a Value, not {type(loss).__name__} {loss!r:.60}")
     order = topological_order(loss)
     check_unchanged(order)
     check_forward(order)

@@ -44,6 +44,7 @@ def evaluate(text: str, variables: Mapping[str, Value | float]) -> Value:
         variables: what the names stand for.
 
     Raises:
+        TypeError: the text is no str, or what a name stands for no number.
         ExpressionError: the text is no such expression, or is larger than an honest one.
 
     >>> evaluate("max(2*x, 1) ** 2", {"x": Value(3.0)}).data
@@ -54,6 +55,8 @@ def evaluate(text: str, variables: Mapping[str, Value | float]) -> Value:
       2 + tahn(1)
           ^
     """
+    if not isinstance(text, str):
+        raise TypeError(f"an expression is a str, not {type(text).__name__} {text!r:.60}")
     text = " ".join(text.split("\n")).strip()
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"an expression has at most {MAX_LENGTH} characters, not {len(text)}", text, MAX_LENGTH)

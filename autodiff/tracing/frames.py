@@ -103,7 +103,7 @@ def _caption(trace: Trace, taken: int) -> str:
     """A line for the picture after that many steps: the step, or how the pass begins."""
     if taken:
         step = trace.steps[taken - 1]
-        return f"step {step.place}:  {step}"
+        return f"step {step.place}:  {step}" + (f"   {one_line(step.node.source)}" if step.node.source else "")
     name = one_line(trace.root.name)
     return f"start:  L = {name} = {number(trace.root.data)},  ∂L/∂{name} = {number(trace.root.initial or 0.0)}"
 

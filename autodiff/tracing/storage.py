@@ -119,6 +119,7 @@ def compare(a: Trace, b: Trace, *, tolerance: float = 0.0) -> Difference | None:
         tolerance: numbers differ if they are further apart than this times the greater of their sizes.
 
     Raises:
+        TypeError: one of them is not a :class:`Trace`.
         ValueError: the tolerance is not a number from 0 on.
 
     >>> from autodiff import Value
@@ -128,6 +129,9 @@ def compare(a: Trace, b: Trace, *, tolerance: float = 0.0) -> Difference | None:
     step 1 differs: local 1.0 and 1.5; contribution 1.0 and 1.5; after 1.0 and 1.5
     the forward pass differs already at 'w': 1.0 and 1.5
     """
+    for given in (a, b):
+        if not isinstance(given, Trace):
+            raise TypeError(f"compare needs two Traces, such as trace(loss), not {type(given).__name__}")
     if not tolerance >= 0:
         raise ValueError(f"the tolerance must be a number from 0 on, not {tolerance!r}")
 

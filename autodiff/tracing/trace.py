@@ -66,7 +66,13 @@ class Trace(Sequence[TracedStep]):
     @overload
     def __getitem__(self, index: slice) -> Trace: ...
     def __getitem__(self, index: int | slice) -> TracedStep | Trace:
-        return self._part(self.steps[index]) if isinstance(index, slice) else self.steps[index]
+        if isinstance(index, slice):
+            return self._part(self.steps[index])
+        try:
+            return self.steps[index]
+        except IndexError:
+            count = len(self.steps)
+            raise IndexError(f"there is no step {index}: this trace has {count}, counted from 0") from None
 
     def node(self, which: str | Value) -> TracedNode:
         """The record of a node, by its name or by the node itself.

@@ -7,6 +7,7 @@ from math import isfinite
 
 from autodiff.backward import Step
 from autodiff.observing.sources import user_frame
+from autodiff.operations import as_float
 from autodiff.value import Value
 
 Condition = Callable[[Step], object]
@@ -84,5 +85,12 @@ def larger_than(limit: float) -> Condition:
     """A condition: the step's contribution, or the gradient that it makes, is larger than the limit in size.
 
     nan counts as larger.
+
+    Raises:
+        TypeError: the limit is not a number.
+        ValueError: it is below 0 or nan.
     """
+    limit = as_float(limit)
+    if not limit >= 0:
+        raise ValueError(f"the limit of a size must be a number from 0 on, not {limit}")
     return lambda step: not (abs(step.contribution) <= limit and abs(step.after) <= limit)

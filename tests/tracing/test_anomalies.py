@@ -8,6 +8,11 @@ from autodiff import Value, topological_order, where
 from autodiff.tracing import NonFiniteError, check_finite
 
 
+def test_only_a_value_is_looked_at() -> None:
+    with pytest.raises(TypeError, match="check_finite needs a Value, not float nan"):
+        check_finite(math.nan)  # type: ignore[arg-type]
+
+
 def test_finite_graphs_pass_and_no_gradient_is_touched() -> None:
     w = Value(0.5, label="w")
     loss = (w * w).tanh() / w

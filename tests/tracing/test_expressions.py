@@ -44,6 +44,11 @@ def test_variadic_operations_and_symbols_are_there_too() -> None:
     assert evaluate("total(x, 1, 2) + dot(x, 1, 3, 4) + max(x, 7) + min(x, 1) + abs(-x)", {"x": x}).data == 25.0
 
 
+def test_only_text_is_an_expression() -> None:
+    with pytest.raises(TypeError, match="an expression is a str, not int 3"):
+        evaluate(3, {})  # type: ignore[arg-type]
+
+
 def test_numbers_that_depend_on_nothing_are_no_nodes() -> None:
     assert len(topological_order(evaluate("x * (2 + 3 * 4 - exp(0))", {"x": Value(2.0)}))) == 3
 

@@ -12,7 +12,7 @@ from autodiff.drawing import find_dot
 from autodiff.drawing.colours import ACTIVE
 from autodiff.drawing.text import short
 from autodiff.operations import OPERATIONS
-from autodiff.tracing import dumps, loads, trace
+from autodiff.tracing import dumps, loads, record_sources, trace
 from autodiff.tracing.trace import Trace
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -91,6 +91,13 @@ def test_a_picture_says_the_step_and_marks_its_edge() -> None:
     assert "start:  L = " in start.source
     assert ACTIVE not in start.source
     assert "+= " not in start.source.replace("+= contribution", "")
+
+
+def test_a_picture_says_the_line_that_computed_the_result() -> None:
+    w = Value(3.0, label="w")
+    with record_sources():
+        recorded = trace(w * w)
+    assert f"= 3.0   {recorded[0].node.source}<" in recorded.draw(0).source
 
 
 def test_the_colours_mean_the_same_in_all_pictures() -> None:

@@ -14,7 +14,7 @@ from autodiff import Value
 from autodiff.drawing import find_dot
 from autodiff.drawing.colours import ACTIVE, FILLS, STROKES, contrast, luminance, scale
 from autodiff.drawing.text import short, span
-from autodiff.tracing import trace
+from autodiff.tracing import record_sources, trace
 from autodiff.tracing.player import html
 from autodiff.tracing.text import number
 from autodiff.tracing.trace import Trace
@@ -159,6 +159,16 @@ def test_every_number_is_that_of_the_trace(opened: Browser, recorded: Trace) -> 
         )
         shown = [opened.text(f"#{name}") for name in ("local", "upstream", "contribution")]
         assert shown == [number(n) for n in (step.local, step.upstream, step.contribution)]
+
+
+def test_a_step_says_the_line_that_computed_its_result(browser: Browser, tmp_path: Path) -> None:
+    w = Value(3.0, label="w")
+    with record_sources():
+        recorded = trace(w * w)
+    browser.open(recorded.to_html(tmp_path / "sources.html"), fragment="#step=0")
+    assert browser.text("#sum") == f"∂L/∂w: 0.0 → 3.0, 1 of 2 contributions. {recorded[0].node.source}"
+    browser.run("live.set(live.leaves[0], 5)")
+    assert browser.text("#sum") == f"∂L/∂w: 0.0 → 5.0, 1 of 2 contributions. {recorded[0].node.source}"
 
 
 @needs_dot

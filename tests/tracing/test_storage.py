@@ -112,6 +112,12 @@ def test_an_error_of_a_file_names_the_file(tmp_path: Path) -> None:
         save(3, tmp_path / "y.json")  # type: ignore[arg-type]
 
 
+def test_only_traces_are_compared() -> None:
+    for pair in ((record(), 3), (3, record())):
+        with pytest.raises(TypeError, match="compare needs two Traces, such as trace\\(loss\\), not int"):
+            compare(*pair)  # type: ignore[arg-type]
+
+
 def test_comparing_names_the_first_step_that_differs() -> None:
     good = record()
     for place, step in enumerate(good):

@@ -89,6 +89,12 @@ def test_a_trace_is_a_sequence() -> None:
     assert recorded[3] in recorded
 
 
+def test_an_index_out_of_range_says_how_many_steps_there_are() -> None:
+    w = Value(2.0)
+    with pytest.raises(IndexError, match="there is no step 2: this trace has 2, counted from 0"):
+        trace(w * w)[2]
+
+
 def test_until_ends_with_the_step_that_completes_the_gradient() -> None:
     leaves, loss = network()
     recorded = trace(loss)

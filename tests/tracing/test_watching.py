@@ -48,6 +48,12 @@ def test_watching_changes_no_gradient() -> None:
     assert w.grad == other.grad
 
 
+@pytest.mark.parametrize(("limit", "error"), [("a", TypeError), (math.nan, ValueError), (-1.0, ValueError)])
+def test_a_limit_is_a_size(limit: float, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        larger_than(limit)
+
+
 def test_a_callback_may_stop_the_pass() -> None:
     def stop(step: Step) -> None:
         raise StopIteration(step.parent_name)

@@ -71,9 +71,9 @@ class Live {
     const found = program.backward(values, { seed: 0, initial }); // the seed is among the initial gradients
     return new Model({
       seed,
-      nodes: nodes.map(({ place, name, op, operands, initial: first, gradient }) => {
+      nodes: nodes.map(({ place, name, op, operands, initial: first, gradient, source }) => {
         const slot = slots[place];
-        return [name, op, values[slot], operands, first, gradient === null ? null : found.gradients[slot]];
+        return [name, op, values[slot], operands, first, gradient === null ? null : found.gradients[slot], source];
       }),
       steps: found.steps.slice(0, steps.length).map((step, place) => [
         place, placeOf[step.node], placeOf[step.operand], step.position,

@@ -2,8 +2,8 @@
 class Model {
   constructor(saved) {
     this.seed = real(saved.seed);
-    this.nodes = saved.nodes.map(([name, op, data, operands, initial, gradient], place) => ({
-      place, name, op, operands,
+    this.nodes = saved.nodes.map(([name, op, data, operands, initial, gradient, source], place) => ({
+      place, name, op, operands, source,
       data: real(data),
       initial: initial === null ? null : real(initial),
       gradient: gradient === null ? null : real(gradient),
