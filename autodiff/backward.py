@@ -79,6 +79,8 @@ class Step(NamedTuple):
 def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] | None = None) -> None:
     """Add ∂root/∂leaf · seed to the gradient of every leaf, and set that of every node between."""
     if on_step is not None:
+        if not callable(on_step):
+            raise TypeError(f"on_step must be a function of a step, not {type(on_step).__name__} {on_step!r:.60}")
         for step in backward_steps(root, seed):
             on_step(step)
         return

@@ -114,6 +114,13 @@ def test_steps_change_gradients_one_edge_at_a_time():
     assert next(steps, None) is None
 
 
+def test_on_step_must_be_a_function():
+    a = Value(3.0)
+    with pytest.raises(TypeError, match="on_step must be a function of a step, not int 3"):
+        (a * a).backward(on_step=3)
+    assert a.grad == 0.0
+
+
 def test_on_step_is_called_with_every_step():
     a, b = Value(3.0), Value(4.0)
     y = (a * b).tanh() + a
