@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from autodiff import Value, grad, jvp, topological_order
 from autodiff.checking import check_gradients
+from autodiff.drawing import find_dot
 from autodiff.drawing.colours import contrast
 from demos.lesson import backpropagation, error_mountain, exercises, gradient_descent, loss, network, order
 from demos.lesson import page as page_module
@@ -156,6 +157,7 @@ def test_an_exercise_can_be_done_by_hand_and_its_solution_is_right(seed):
     task = exercises.exercise(seed)
     text = exercises.question(task)
     assert text == exercises.question(exercises.exercise(seed))
+    assert len({line.partition(" = ")[2] for line in task.lines}) == len(task.lines)
     nodes = topological_order(task.root)
     assert all(node.data == round(node.data) and abs(node.data) <= exercises.GREATEST for node in nodes)
     solution = exercises.answer(task)
@@ -166,14 +168,28 @@ def test_an_exercise_can_be_done_by_hand_and_its_solution_is_right(seed):
             name, formula = line.split(" = ")
             formula = formula.replace("·", "*").replace("−", "-").replace("²", "**2")
             numbers[name] = eval(formula, {}, dict(numbers))  # the exercise's own text
-        return numbers[task.lines[-1][0]]
+        return numbers
 
-    assert by_hand(**given_) == task.root.data
+    forward = by_hand(**given_)
+    assert forward["g"] == task.root.data
+    for name in set(forward) - set(given_):
+        assert f"  {name} = {forward[name]:.0f}\n".replace("-", "−") in solution
     for leaf in task.leaves:
-        up, down = (by_hand(**given_ | {leaf.label: leaf.data + step}) for step in (1e-4, -1e-4))
+        up, down = (by_hand(**given_ | {leaf.label: leaf.data + step})["g"] for step in (1e-4, -1e-4))
         assert leaf.grad == round(leaf.grad)
         assert leaf.grad == pytest.approx((up - down) / 2e-4, rel=1e-5)
         assert f"∂g/∂{leaf.label} = {leaf.grad:.0f}".replace("-", "−") in solution
+
+
+@pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")
+def test_the_picture_of_an_exercise_does_not_give_the_answer_away(tmp_path):
+    run("exercises", "--out", str(tmp_path))
+    exercise, solution = (
+        set(re.findall(r"<text[^>]*>([^<]+)<", (tmp_path / f"{name}_graph.svg").read_text(encoding="utf-8")))
+        for name in ("exercise", "solution")
+    )
+    assert {text for text in exercise if text.strip()} == {*"abcdefg+×"}
+    assert {"data", "grad"} < solution
 
 
 # ── The programs ────────────────────────────────────────────────────────────────────────────────────

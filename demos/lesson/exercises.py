@@ -1,7 +1,7 @@
 """Exercises: a small graph, all gradients to find by hand, and the solution edge by edge.
 
 Every seed gives another graph of whole numbers, in which one node is used twice. The exercise and its solution are
-printed, and written to two files, with a picture of the graph in each.
+printed, and written to two files, each with a picture of the graph: without numbers to fill in, and with all of them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autodiff import Value, draw, leaves, render, topological_order, trace
+from autodiff import Value, draw, grad, render, topological_order, trace
+from autodiff.tape.flatten import flatten
 from demos.lesson._common import options
 
 NAMES = "abcdefg"
@@ -38,38 +39,32 @@ def exercise(seed: int) -> Exercise:
 
 
 def _draw(rng: random.Random) -> Exercise | None:
-    """A graph at random; None if it is dull: a leaf unused, no node used twice, or numbers too large for a hand."""
+    """A graph at random; None if it is dull: a node unused or none used twice, a line repeated, numbers too large."""
     inputs = [Value(number, label=name) for name, number in zip(NAMES, rng.sample([-3, -2, -1, 2, 3, 4, 5], 3))]
-    nodes, lines = [*inputs], []
+    nodes, formulas = [*inputs], []
     for name in NAMES[3:]:
         left, right = rng.choice(nodes), rng.choice(nodes[-3:])
         kind = rng.choice(["add", "subtract", "multiply", "multiply", "square"])
         if kind == "square":
-            node, text = left**2, f"{left.label}²"
+            node, formula = left**2, f"{left.label}²"
         else:
             node = {"add": left + right, "subtract": left - right, "multiply": left * right}[kind]
-            text = f"{left.label} {SIGNS[kind]} {right.label}"
+            formula = f"{left.label} {SIGNS[kind]} {right.label}"
         node.label = name
         nodes.append(node)
-        lines.append(f"{name} = {text}")
+        formulas.append(formula)
     root = nodes[-1]
     used = [parent for node in nodes for parent in node.parents]
-    within = {*topological_order(root)}
-    root.backward()
-    sizes = [abs(number) for node in nodes for number in (node.data, node.grad)]
-    inner = nodes[3:-1]
-    good = (
-        within >= {*nodes}
-        and {*leaves(root)} >= {*inputs}
-        and any(used.count(node) > 1 for node in inner)
-        and 0 < max(sizes) <= GREATEST
-        and all(value.grad for value in inputs)
-    )
-    if not good:
+    if len({*formulas}) < len(formulas) or not {*nodes} <= {*topological_order(root)}:
         return None
-    for node in nodes:  # the pass was a trial: the exercise has not been solved yet
-        node.grad = 0.0
-    return Exercise(root, tuple(inputs), tuple(lines))
+    gradients = [gradient.data for gradient in grad(root, nodes)]
+    good = (
+        any(used.count(node) > 1 for node in nodes[3:-1])
+        and max(abs(number) for number in (*gradients, *(node.data for node in nodes))) <= GREATEST
+        and all(gradients[: len(inputs)])
+    )
+    lines = tuple(f"{node.label} = {formula}" for node, formula in zip(nodes[3:], formulas))
+    return Exercise(root, tuple(inputs), lines) if good else None
 
 
 def question(task: Exercise) -> str:
@@ -83,8 +78,8 @@ def question(task: Exercise) -> str:
 
 def answer(task: Exercise) -> str:
     """The solution as text: forward, backward edge by edge, and the gradients."""
-    results = [node for node in topological_order(task.root) if node.parents and node.label]
-    forward = [f"  {line.split(' = ')[0]} = {node:.0f}" for line, node in zip(task.lines, results)]
+    results = {node.label: node for node in topological_order(task.root)}  # not in the order of the lines
+    forward = [f"  {name} = {results[name]:.0f}" for name in NAMES[len(task.leaves) :]]
     passed = trace(task.root)
     gradients = [f"  ∂{task.root.label}/∂{leaf.label} = {leaf.grad:.0f}" for leaf in task.leaves]
     return "\n".join(["Forward", *forward, "", "Backward", str(passed), "", "So", *gradients]).replace("-", "−")
@@ -94,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = options(__doc__ or "", "exercises", arguments)
     task = exercise(chosen.seed)
     texts = {"exercise": question(task)}
-    pictures = [render(draw(task.root), chosen.out / "exercise_graph.svg")]
+    bare, _ = flatten(task.root)  # a program has no numbers that would give the answer away
+    pictures = [render(draw(bare), chosen.out / "exercise_graph.svg")]
     texts["solution"] = answer(task)
     pictures.append(render(draw(task.root), chosen.out / "solution_graph.svg"))
     for name, text in texts.items():
