@@ -39,7 +39,7 @@ def _local(rule: Callable[..., Any], out: Value, place: int) -> Any:
     local = rule(*out.parents, out)
     if all(session.is_fixed(side) for each in session.comparisons[before:] for side in (each.left, each.right)):
         return local
-    written = written_out(out.op, len(out.parents))[place]
+    written = written_out(out.op, len(out.parents), inline=False)[place]
     if written is None:
         return local
     del session.comparisons[before:]

@@ -93,31 +93,39 @@ def primal(row: Operation, arity: int) -> Expression | None:
 
 
 @cache
-def derivatives(row: Operation, arity: int) -> tuple[Expression | None, ...]:
-    """The local derivative for each of that many operands; None where its rule cannot be written out."""
+def derivatives(row: Operation, arity: int, inline: bool = True) -> tuple[Expression | None, ...]:
+    """The local derivative for each of that many operands; None where its rule cannot be written out.
+
+    Args:
+        row: the operation.
+        arity: the number of operands.
+        inline: as of :func:`traced`.
+    """
     if row.arity is not None:
-        return tuple(traced(rule, arity, output=True) for rule in row.derivatives)
+        return tuple(traced(rule, arity, True, inline) for rule in row.derivatives)
     rule = row.derivatives[0]
     return tuple(
-        traced(lambda *symbols, at=at: rule(symbols[:-1], symbols[-1])[at], arity, output=True) for at in range(arity)
+        traced(lambda *symbols, at=at: rule(symbols[:-1], symbols[-1])[at], arity, True, inline) for at in range(arity)
     )
 
 
-def traced(function: Callable[..., Any], arity: int, output: bool = False) -> Expression | None:
+def traced(function: Callable[..., Any], arity: int, output: bool = False, inline: bool = True) -> Expression | None:
     """What a function of numbers does, as an expression; None if it cannot be run with symbols.
 
     Args:
         function: of ``arity`` numbers, and of the output after them if so asked for.
         arity: the number of operands.
         output: pass the output too.
+        inline: write out the operations that it calls, too. What is to be differentiated calls them, since the
+            derivative of an operation is that of its row, whatever its primal does.
 
     >>> print(traced(lambda x: x if x > 0 else 2 * x, 1))
     choose(x0 > 0.0, x0, 2.0 * x0)
     """
     leaves = [*map(operand, range(arity)), *([OUTPUT] if output else [])]
     try:
-        return _explored(lambda way: function(*(Symbol(leaf, way) for leaf in leaves)))
-    except TypeError:  # a NotSymbolic, or an operator that symbols do not have, such as %
+        return _explored(lambda way: function(*(Symbol(leaf, way) for leaf in leaves)), inline)
+    except Exception:  # a NotSymbolic, a method that only floats have, an error that the function itself raises
         return None
 
 
@@ -133,7 +141,7 @@ class Symbol:
     @staticmethod
     def __autodiff__(row: Operation, operands: Sequence[Any]) -> Symbol:
         way = next(operand.way for operand in operands if isinstance(operand, Symbol))
-        if row.name not in ARITHMETIC and not _is_elementary(row, len(operands)):
+        if way.inline and row.name not in ARITHMETIC and not _is_elementary(row, len(operands)):
             return Symbol(_expression(row.primal(*(Symbol(_expression(operand), way) for operand in operands))), way)
         return Symbol(Expression(row.name, tuple(map(_expression, operands))), way)
 
@@ -168,8 +176,9 @@ give_signs(Symbol, {"neg": negative, "pos": positive, "abs": absolute})
 class _Way:
     """One way through a function: which of its conditions hold. Beyond what is prescribed, all do."""
 
-    def __init__(self, prescribed: Sequence[bool] = ()) -> None:
+    def __init__(self, prescribed: Sequence[bool], inline: bool) -> None:
         self.prescribed = prescribed
+        self.inline = inline
         self.taken: list[tuple[Expression, bool]] = []
 
     def decide(self, condition: Expression) -> bool:
@@ -184,7 +193,7 @@ class _Way:
         return holds
 
 
-def _explored(run: Callable[[_Way], Any]) -> Expression:
+def _explored(run: Callable[[_Way], Any], inline: bool) -> Expression:
     """Every way through the function, as one expression that chooses between them."""
     ways = 0
 
@@ -193,7 +202,7 @@ def _explored(run: Callable[[_Way], Any]) -> Expression:
         ways += 1
         if ways > MOST_BRANCHES:
             raise NotSymbolic(f"there are more than {MOST_BRANCHES} ways through it")
-        way = _Way(prescribed)
+        way = _Way(prescribed, inline)
         result = _expression(run(way))
         decisions = [holds for _, holds in way.taken]
         for at in reversed(range(len(prescribed), len(way.taken))):

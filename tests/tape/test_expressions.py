@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from autodiff import OPERATIONS, Operation, Value, cos, exp, lookup, sqrt, where
+from autodiff import OPERATIONS, Operation, Value, cos, exp, lookup, relu, sqrt, where
 from autodiff.operations import BUILT_IN, DETACHED, Ieee
 from autodiff.tape.expressions import ARITHMETIC, COMPARISONS, MOST_BRANCHES, derivatives, primal, traced
 from tests.tape.programs import bits
@@ -91,9 +91,7 @@ def test_the_local_derivatives_as_expressions_have_the_bits_of_the_row(row):
 def test_what_every_backend_must_have_is_arithmetic_and_the_elementary_operations():
     assert {row.name for row in TABLE if primal(row, arity_of(row)) is None} == ELEMENTARY
     kinds = set()
-    stack = [
-        each for row in TABLE for each in (primal(row, arity_of(row)), *derivatives(row, arity_of(row)))
-    ]
+    stack = [each for row in TABLE for each in (primal(row, arity_of(row)), *derivatives(row, arity_of(row)))]
     while stack:
         expression = stack.pop()
         if expression is not None:
@@ -123,11 +121,22 @@ def test_the_same_condition_is_asked_once():
         lambda x: [1.0, 2.0][x],
         lambda x: Value(1.0) * 2 if x > 0 else Value(2.0),
         lambda x: sum(x * at if x > at else at for at in range(MOST_BRANCHES.bit_length() + 1)),
+        lambda x: x if x.is_integer() else 0.0,
+        lambda x: refused(x) if x < 0 else x,
     ],
-    ids=["math", "float", "index", "a Value", "too many branches"],
+    ids=["math", "float", "index", "a Value", "too many branches", "a float's method", "an error of its own"],
 )
 def test_what_cannot_be_written_out_is_elementary(function):
     assert traced(function, 1) is None
+
+
+def refused(x):
+    raise ValueError("it must not be negative")
+
+
+def test_operations_are_called_where_they_are_not_to_be_written_out():
+    assert str(traced(lambda x: x * relu(x), 1, inline=False)) == "x0 * relu(x0)"
+    assert str(derivatives(lookup("sigmoid"), 1, inline=False)[0]) == "y * sigmoid(-x0)"
 
 
 def test_an_expression_reads_as_a_formula():
