@@ -1,4 +1,4 @@
-"""Pictures of a training run and of what a model has learned; they need matplotlib.
+"""Pictures of a training run, of what a model has learned, and of the error mountain; they need matplotlib.
 
 The colours are Okabe and Ito's (2008, "Color Universal Design"), which colour-blind people can tell
 apart; classes also differ in their markers and lines in their dashes, so that a grey print is enough.
