@@ -59,6 +59,19 @@ def test_the_fault_of_a_wrong_rule_is_named(named, primal, rule):
     assert named in caught.value.faults[0]
 
 
+def test_each_wrong_derivative_is_named_once_by_what_all_points_show():
+    twice = operation("planted_sum", lambda a, b: a + b, lambda a, b, y: 1.0, lambda a, b, y: 2.0, replace=True)
+    with pytest.raises(OperationFault) as caught:  # the output is 2 as well, at one of the points
+        check_operation(twice)
+    (fault,) = caught.value.faults
+    assert fault.startswith("the derivative by operand 1: factor 2 (at ")
+    varied = operation("planted_exp", math.exp, lambda x, y: x, replace=True)
+    with pytest.raises(OperationFault) as caught:
+        check_operation(varied)
+    (fault,) = caught.value.faults
+    assert fault.startswith("the derivative by operand 0: ")
+
+
 def test_a_rule_that_runs_on_floats_alone_is_told():
     right = operation("planted_floats", math.sin, lambda x, y: math.cos(x), replace=True)
     for checked in (right, lambda x: right(x)):
@@ -98,6 +111,7 @@ def test_a_function_of_values_is_checked_over_a_given_domain():
         return x / (1 + abs(x))
 
     assert check_operation(softsign, domain=[(-4, 4)]).verdicts["fail"] == 0
+    assert check_operation(lambda x: x.tanh(), math.tanh, domain=[(-4, 4)]).verdicts["fail"] == 0
     with pytest.raises(ValueError, match="pass domain="):
         check_operation(softsign)
 
