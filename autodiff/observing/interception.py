@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 MOST_SWAPS = 200
-"""How often attributes are replaced and put back; after that they stay replaced, which slows the engine down by a tenth.
+"""How often attributes are replaced; after that they stay so, which slows the engine down by a tenth.
 
 CPython 3.13 and later cache the methods of a class no more once it was changed about a thousand times, and then the
 engine would take twice as long for good: a training loop that opens a context in every step would come to that.
