@@ -25,7 +25,7 @@ def flatten(
             topological order.
 
     Raises:
-        ValueError: a leaf of the graph is neither among the inputs nor among the parameters.
+        ValueError: a leaf of the graph is neither an input nor a parameter, or one of these is no leaf.
 
     >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
     >>> program, slots = flatten(w * x + 1, inputs=[x])
@@ -39,6 +39,10 @@ def flatten(
     (1, 2)
     """
     order = topological_order(*roots)
+    computed = [node for node in (*inputs, *(parameters or ())) if node.parents]
+    if computed:
+        what = ", ".join(names(computed).values())
+        raise ValueError(f"inputs and parameters are leaves, and these are computed from others: {what}")
     given = set(inputs)
     leaves = [node for node in order if not node.parents and node.op is not CONSTANT and node not in given]
     if parameters is None:

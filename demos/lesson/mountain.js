@@ -151,18 +151,15 @@ class View {
         context.stroke();
       }
     }
+    const plumb = onMap(point) ? [screen(...point, ground), above(point)] : [];
+    context.setLineDash([4, 4]);
+    context.strokeStyle = colour("ink");
+    context.lineWidth = 1.5;
+    polyline(context, plumb);
+    context.stroke();
+    context.setLineDash([]);
     for (const mark of marks) flag(context, above(mark.point), mark.name, size);
-    if (onMap(point)) {
-      const [foot, top] = [screen(...point, ground), above(point)];
-      context.setLineDash([4, 4]);
-      context.strokeStyle = colour("ink");
-      context.lineWidth = 1.5;
-      polyline(context, [top, foot]);
-      context.stroke();
-      context.setLineDash([]);
-      ball(context, foot, size * 0.22);
-      ball(context, top, size * 0.48);
-    }
+    plumb.forEach((end, place) => ball(context, end, size * (place ? 0.48 : 0.22)));
 
     // Names of the axes, outside the edges that are nearest to the eye.
     context.font = font;

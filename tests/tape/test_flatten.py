@@ -48,6 +48,15 @@ def test_a_leaf_without_a_place_is_refused_by_name():
         flatten(root, inputs=[x], parameters=[w])
 
 
+@pytest.mark.parametrize("given", ["inputs", "parameters"])
+def test_a_result_is_neither_an_input_nor_a_parameter(given):
+    w = Value(2.0, label="w")
+    square = w * w
+    square.label = "square"
+    with pytest.raises(ValueError, match=r"computed from others: square$"):
+        flatten(square + 1.0, **{given: [square]})
+
+
 def test_several_roots_share_their_nodes():
     w = Value(2.0, label="w")
     square = w * w
