@@ -8,6 +8,7 @@ is *elementary*: a backend has a function of that name, or calls the primal itse
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -127,6 +128,25 @@ def traced(function: Callable[..., Any], arity: int, output: bool = False, inlin
         return _explored(lambda way: function(*(Symbol(leaf, way) for leaf in leaves)), inline)
     except Exception:  # a NotSymbolic, a method that only floats have, an error that the function itself raises
         return None
+
+
+def called(row: Operation, operands: Sequence[float]) -> float:
+    """The primal, called where it is not written out; nan where it raises.
+
+    That may be on the side of a choice that is not taken.
+    """
+    try:
+        return row.evaluate(operands)
+    except Exception:
+        return math.nan
+
+
+def called_derivatives(row: Operation, operands: Sequence[float], output: float) -> tuple[float, ...]:
+    """The local derivatives, called where they are not written out; nan where their rules raise."""
+    try:
+        return row.local_derivatives(operands, output)
+    except Exception:
+        return (math.nan,) * len(operands)
 
 
 class Symbol:

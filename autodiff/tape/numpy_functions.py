@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.operations import BUILT_IN, Operation, lookup
-from autodiff.tape.expressions import COMPARISONS, Expression, derivatives, primal
+from autodiff.operations import BUILT_IN, POW, Operation, lookup
+from autodiff.tape.expressions import COMPARISONS, Expression, called, called_derivatives, derivatives, primal
 
 Floats = NDArray[np.float64]
 OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", **{sign: sign for sign in COMPARISONS}}
@@ -74,20 +74,14 @@ def elementary(row: Operation) -> Callable[..., Any]:
 
     The error function is taken from ``math`` in any case, so that nothing depends on whether SciPy is there.
     """
+    if row is POW:
+        return _power
     if row.name in BUILT_IN or row.ufunc != row.name:  # a user's own may be called like one of NumPy's by chance
         known = getattr(np, row.ufunc, None)
         if isinstance(known, np.ufunc):
             return known
-    each = _each(lambda operands: [_number(row, operands)], 1)
+    each = _each(lambda operands: [called(row, operands)], 1)
     return lambda *arrays: each(*arrays)[0]
-
-
-def _number(row: Operation, operands: Sequence[float]) -> float:
-    """The primal; nan where it raises: that may be on the side of a choice that is not taken."""
-    try:
-        return row.evaluate(operands)
-    except (ArithmeticError, ValueError):
-        return np.nan
 
 
 def _each(function: Callable[[tuple[float, ...]], Sequence[float]], results: int) -> Callable[..., tuple[Floats, ...]]:
@@ -100,6 +94,11 @@ def _each(function: Callable[[tuple[float, ...]], Sequence[float]], results: int
         return tuple(found[:, at].reshape(shape) for at in range(results))
 
     return each
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    """NumPy's power; of one exponent 0.5 for all, it would take the root, which of -0.0 and -inf is another number."""
+    return np.power(base, exponent + np.zeros(np.shape(base)))
 
 
 @cache
@@ -119,5 +118,5 @@ def derivative_function(row: Operation, arity: int, wanted: tuple[int, ...]) -> 
     known = [each for each in (expressions[place] for place in wanted) if each is not None]
     if len(known) == len(wanted):
         return array_function(known, arity)
-    each = _each(lambda numbers: row.local_derivatives(numbers[:-1], numbers[-1]), arity)
+    each = _each(lambda numbers: called_derivatives(row, numbers[:-1], numbers[-1]), arity)
     return lambda *arrays: tuple(each(*arrays)[place] for place in wanted)

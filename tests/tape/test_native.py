@@ -18,7 +18,7 @@ from autodiff.tape.flatten import flatten
 from autodiff.tape.lowering import PASSES, lower
 from autodiff.tape.numpy_backend import NumpyRunner
 from autodiff.tape.program import Instruction, assemble
-from tests.tape.programs import eager, network, program_of
+from tests.tape.programs import bits, eager, network, program_of
 
 pytest.importorskip("numba", reason="the native backend needs numba")
 
@@ -234,19 +234,56 @@ def test_an_operation_that_is_replaced_is_another_one(own):
     check(lambda w, x: thrice(w * x), [1.5], np.ones((3, 1)))
 
 
-def test_an_operation_without_machine_code_runs_on_numpy_and_says_so(own):
-    odd = own("native_odd", lambda x: float(str(float(x))), lambda x, y: 1.0)
-    program = program_of(odd, [0.5])
-    with pytest.raises(NotCompilable, match="numba cannot compile the operation 'native_odd'"):
-        prepare(program, "native")
-    with pytest.warns(RuntimeWarning, match="the NumPy backend runs this program: .*'native_odd'"):
-        assert isinstance(prepare(program), NumpyRunner)
+def not_negative(x):
+    if x < 0:
+        raise ValueError("it must not be negative")
+    return math.sqrt(x)
 
 
-def test_a_variadic_operation_of_the_user_has_no_machine_code(own):
+PRIMALS = {
+    "math": lambda x: math.atan(x) / math.exp(max(-700.0, min(x, 700.0))),
+    "integers without bounds": lambda x: x - math.floor(x),
+    "a rounded number": lambda x: float(round(x)) + int(x),
+    "a factorial": lambda x: sum(math.sin(x) / math.factorial(n) for n in range(1, 30)),
+    "a square beside math": lambda x: math.sin(x) ** 2 + x**3,
+    "a function that numba has another way": lambda x: math.hypot(x, 1.3) + math.lgamma(math.fabs(x) + 0.1),
+    "a function that numba does not know": lambda x: math.fsum([x, 1e16, -1e16]),
+    "a string": lambda x: float(str(float(x))),
+    "a method of floats": lambda x: x if x.is_integer() else 0.5,
+}
+
+
+@pytest.mark.parametrize("primal", PRIMALS.values(), ids=PRIMALS)
+def test_a_users_primal_has_pythons_bits_whatever_it_calls(own, primal):
+    row = own("native_own", primal, lambda x, y: primal(x))
+    numbers = np.array([[0.3], [-1.7], [2.5], [7.0], [1e20], [-1e20], [0.0], *RNG.normal(size=(500, 1)) * 30])
+    runner = NativeRunner(program_of(row, [0.5]))
+    expected = [primal(x) for x in numbers[:, 0].tolist()]
+    values, _, slopes = runner.gradient(np.empty(0), numbers, wrt_inputs=True)
+    assert bits(values) == bits(expected)
+    assert bits(slopes[:, 0]) == bits(expected)
+
+
+def test_a_users_primal_that_raises_gives_nan(own):
+    root = own("native_root", not_negative, lambda x, y: 0.5 / y)
+    runner = NativeRunner(program_of(lambda x: root(x), [1.0]))
+    found = runner.values(np.empty(0), np.array([[4.0], [-4.0], [9.0]]))
+    assert bits(found[:, 0]) == bits([2.0, math.nan, 3.0])
+
+
+def test_an_operation_that_was_replaced_before_it_was_compiled_is_still_itself(own):
+    twice = own("native_early", lambda x: math.fabs(x) * 2.0, lambda x, y: 2.0)
+    own("native_early", lambda x: math.fabs(x) * 3.0, lambda x, y: 3.0, replace=True)
+    check(lambda w, x: twice(w * x), [1.5], np.ones((3, 1)))
+
+
+def test_an_operation_of_any_number_of_operands_runs_on_numpy_and_says_so(own):
     product = own("native_product", lambda *xs: math.prod(xs), lambda xs, y: [y / x for x in xs], variadic=True)
+    program = program_of(lambda x, y: product(x, y), [1.0, 2.0])
     with pytest.raises(NotCompilable, match="'native_product' takes any number of operands"):
-        NativeRunner(program_of(lambda x, y: product(x, y), [1.0, 2.0]))
+        prepare(program, "native")
+    with pytest.warns(RuntimeWarning, match="the NumPy backend runs this program: .*'native_product'"):
+        assert isinstance(prepare(program), NumpyRunner)
 
 
 # ── Observations: how many, how they are cut, over how many threads ──────────────────────────────

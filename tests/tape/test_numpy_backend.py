@@ -28,7 +28,7 @@ def functions_of_math(monkeypatch):
     """Elementary functions as ``math`` has them, so that every bit can be compared with the eager engine's."""
 
     def elementary(row):
-        each = names["_each"](lambda operands: [names["_number"](row, operands)], 1)
+        each = names["_each"](lambda operands: [names["called"](row, operands)], 1)
         return lambda *arrays: each(*arrays)[0]
 
     cached = (numpy_steps.primal_function, numpy_steps.derivative_function)
@@ -48,6 +48,22 @@ def operand_rows(row):
     inside = [[low + (high - low) * share for low, high in domain] for share in (0.1, 0.35, 0.8)]
     special = [[*numbers] for numbers in product(SPECIAL, repeat=min(arity, 2))]
     return [*inside, *map(list, row.pinned), *(numbers + [0.5] * (arity - len(numbers)) for numbers in special)]
+
+
+def test_a_power_is_not_a_root_where_that_is_another_number():
+    runner = NumpyRunner(program_of(lambda x: x**0.5, [1.0]))
+    found = runner.values(np.empty(0), np.array([[-math.inf], [-0.0], [4.0]]))
+    assert bits(found[:, 0]) == bits([math.inf, 0.0, 2.0])
+
+
+def test_a_rule_that_raises_where_no_gradient_flows_does_no_harm():
+    try:
+        root = operation("numpy_root", lambda x: math.fabs(x) ** 0.5, lambda x, y: 0.5 / math.sqrt(x))
+        runner = NumpyRunner(program_of(lambda x: autodiff.where(x.relu(), root(x), 3.0 * x), [1.0]))
+        values, _, slopes = runner.gradient(np.empty(0), np.array([[-4.0]]), wrt_inputs=True)
+        assert (values.tolist(), slopes.tolist()) == ([-12.0], [[3.0]])
+    finally:
+        del OPERATIONS["numpy_root"]
 
 
 @pytest.mark.parametrize("name", [*OPERATIONS])

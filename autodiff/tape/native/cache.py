@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +16,8 @@ from types import ModuleType
 
 import numba
 
-from autodiff.tape.native.machine import called
+from autodiff.tape.native.callbacks import callback
+from autodiff.tape.native.codegen import Helper
 
 FOLDER = Path(__file__).parent
 
@@ -71,16 +72,16 @@ def _on_disk(name: str, text: str) -> ModuleType | None:
     return module
 
 
-def in_memory(name: str, text: str, helpers: Mapping[str, Callable[..., float]] | None = None) -> ModuleType:
+def in_memory(name: str, text: str, helpers: Mapping[str, Helper] | None = None) -> ModuleType:
     """The text as a module without a file: its machine code lives as long as the process.
 
     Args:
         name: its name.
         text: its text.
-        helpers: functions of numbers that the text calls.
+        helpers: what the text calls.
     """
     module = sys.modules[name] = ModuleType(name)
-    module.__dict__.update({each: called(function) for each, function in (helpers or {}).items()})
+    module.__dict__.update({each: callback(*helper) for each, helper in (helpers or {}).items()})
     filename = f"<{name}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     exec(compile(text, filename, "exec"), module.__dict__)

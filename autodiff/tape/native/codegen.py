@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from autodiff.operations import BUILT_IN, Operation, lookup
-from autodiff.tape.expressions import COMPARISONS, Expression, derivatives, primal
+from autodiff.tape.expressions import COMPARISONS, Expression, called, called_derivatives, derivatives, primal
 
 SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", **{sign: sign for sign in COMPARISONS}}
 PREFIXES = {"negative": "-", "positive": "+"}
@@ -20,15 +21,24 @@ from autodiff.tape.native.machine import flow, operation
 
 
 class NotCompilable(TypeError):  # noqa: N818 - named for what it says of an operation
-    """An operation is written with something that has no machine code."""
+    """An operation of the user takes any number of operands: that has no machine code."""
+
+
+class Helper(NamedTuple):
+    """A function of a user's row that cannot be written out."""
+
+    function: Callable[..., float]
+    arity: int
+    evaluate: Callable[..., float]
+    """The same function, but that it gives nan where the other raises."""
 
 
 class Source(NamedTuple):
     """A module with the code of an operation, ``forward`` and ``backward``."""
 
     text: str
-    helpers: dict[str, Callable[..., float]]
-    """Functions of numbers that the text calls: those of a user's row that cannot be written out."""
+    helpers: dict[str, Helper]
+    """What the text calls, by its name there."""
 
 
 def source(row: Operation) -> Source:
@@ -37,19 +47,20 @@ def source(row: Operation) -> Source:
     Raises:
         NotCompilable: it takes any number of operands.
     """
-    helpers: dict[str, Callable[..., float]] = {}
+    helpers: dict[str, Helper] = {}
     if row.arity is None:
         raise NotCompilable(f"the operation {row.name!r} takes any number of operands")
     rows = [f"a{at} = record[{2 + 2 * at}] * stride" for at in range(row.arity)]
     head = ["out = record[1] * stride", *rows]
     names = range(row.arity)
-    value = _written(primal(row, row.arity) or _called(row, row.arity), helpers)
+    expression = primal(row, row.arity)
+    value = _call(row, [f"x{at}" for at in names], helpers) if expression is None else _written(expression, helpers)
     forward = _loop([f"x{at} = v[a{at}{{i}}]" for at in names], f"v[out{{i}}] = {value}")
     backward = []
     for at, rule in enumerate(derivatives(row, row.arity)):
         if rule is None:
             local = f"derivative{at}({', '.join(f'x{place}' for place in names)}, y)"
-            helpers[f"derivative{at}"] = row.derivatives[at]
+            helpers[f"derivative{at}"] = Helper(row.derivatives[at], row.arity + 1, partial(_local, row, at))
         else:
             local = _written(rule, helpers)
         product = "upstream" if local == "1.0" else f"flow({local}, upstream)"
@@ -79,12 +90,24 @@ def _function(name: str, lines: Sequence[str]) -> str:
     return f"\n\n@operation\ndef {name}(record, s, sg, v, g, stride, lanes):\n{body}\n"
 
 
-def _called(row: Operation, arity: int) -> Expression:
-    return Expression(row.name, tuple(Expression("operand", (), at) for at in range(arity)))
+def _call(row: Operation, operands: Sequence[str], helpers: dict[str, Helper]) -> str:
+    """The call of an elementary operation; that of a user is noted as a helper."""
+    if row.name in BUILT_IN:
+        return f"math.{row.name}({', '.join(operands)})"
+    helpers[f"primal_{row.name}"] = Helper(row.primal, len(operands), partial(_primal, row))
+    return f"primal_{row.name}({', '.join(operands)})"
 
 
-def _written(expression: Expression, helpers: dict[str, Callable[..., float]]) -> str:
-    """An expression as Python text; the primals that it has to call are noted as helpers."""
+def _primal(row: Operation, *operands: float) -> float:
+    return called(row, operands)
+
+
+def _local(row: Operation, at: int, *operands_and_output: float) -> float:
+    return called_derivatives(row, operands_and_output[:-1], operands_and_output[-1])[at]
+
+
+def _written(expression: Expression, helpers: dict[str, Helper]) -> str:
+    """An expression as Python text."""
     kind, parts = expression.kind, expression.parts
     if kind == "operand":
         return f"x{expression.number:.0f}"
@@ -103,10 +126,7 @@ def _written(expression: Expression, helpers: dict[str, Callable[..., float]]) -
         return f"math.fabs({texts[0]})"
     if kind == "pow":  # times 1, of which the compiler does not know: it has other ideas of squares than libm
         return f"math.pow({texts[0]}, {texts[1]} * s[0])"
-    if kind in BUILT_IN:
-        return f"math.{kind}({', '.join(texts)})"
-    helpers[f"primal_{kind}"] = lookup(kind).primal
-    return f"primal_{kind}({', '.join(texts)})"
+    return _call(lookup(kind), texts, helpers)
 
 
 def _number(number: float) -> str:

@@ -31,11 +31,6 @@ def compiled(function: Function) -> Function:
     return njit(inline="always", **OPTIONS)(function)  # type: ignore[no-any-return]
 
 
-def called(function: Function) -> Function:
-    """The function as machine code that others call."""
-    return njit(**OPTIONS)(function)  # type: ignore[no-any-return]
-
-
 def entry(function: Function) -> Function:
     """The function as machine code to be called from Python."""
     return njit(cache=_has_file(function), **OPTIONS)(function)  # type: ignore[no-any-return]

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from autodiff.operations import SELECT as SELECT_OPERATION
 from autodiff.operations import Operation, dot, total
 from autodiff.tape.native.cache import in_memory, module_of
-from autodiff.tape.native.codegen import NotCompilable, source
+from autodiff.tape.native.codegen import source
 from autodiff.tape.native.layout import (
     DOT,
     FIRST_ROW,
@@ -63,7 +63,7 @@ class NativeRunner:
         threads: how many threads the observations are spread over; the bits do not depend on it.
 
     Raises:
-        NotCompilable: an operation cannot be written as machine code.
+        NotCompilable: an operation of the user takes any number of operands.
     """
 
     def __init__(self, program: Program, threads: int = 1) -> None:
@@ -227,17 +227,10 @@ def addresses(op: Operation) -> Addresses:
     """Where the code of an operation of the table is.
 
     Raises:
-        NotCompilable: it cannot be written as machine code.
+        NotCompilable: it takes any number of operands.
     """
     text, helpers = source(op)
-    if not helpers:
-        module = module_of(text)
-    else:
-        try:
-            module = in_memory(f"autodiff_native_{op.name}_{id(op)}", text, helpers)
-        except Exception as error:  # numba raises whatever its compiler trips over
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise NotCompilable(f"numba cannot compile the operation {op.name!r}: {reason}") from error
+    module = in_memory(f"autodiff_native_{op.name}_{id(op)}", text, helpers) if helpers else module_of(text)
     return module.forward.address, module.backward.address, module.backward.address
 
 
