@@ -8,7 +8,7 @@ from typing import Any
 
 from autodiff.checking.ladder import Estimate, ladder
 from autodiff.checking.noise import jitter
-from autodiff.checking.structures import named_leaves, number, with_leaves
+from autodiff.checking.structures import holds_module, named_leaves, number, with_leaves
 from autodiff.checking.subject import needs_function
 
 
@@ -60,13 +60,16 @@ def numerical_gradient(f: Callable[..., Any], inputs: Any) -> Any:
         The structure of the inputs, with an :class:`Estimate` for each number.
 
     Raises:
-        TypeError: f is no function, or an input or the result is no real number.
+        TypeError: f is no function, an input or the result is no real number, or an input is a module.
         ValueError: an input is not finite.
 
     >>> a, b = numerical_gradient(lambda x, y: x * y, (3.0, 4.0))
     >>> round(a.value, 9), round(b.value, 9)
     (4.0, 3.0)
     """
+    needs_function(f, "f")
+    if holds_module(inputs):
+        raise TypeError("numerical_gradient takes numbers, not a module: check_gradients compares its parameters")
     point = [number(leaf) for _, leaf in named_leaves(inputs)]
 
     def estimate(position: int) -> Estimate:

@@ -48,6 +48,11 @@ def is_module(tree: Any) -> bool:
     return callable(getattr(type(tree), "named_parameters", None))
 
 
+def holds_module(tree: Any) -> bool:
+    """Whether it is a module, or one is somewhere in it."""
+    return is_module(tree) or any(holds_module(part) for _, part in _parts(tree) or ())
+
+
 def with_leaves(tree: Any, leaves: Iterator[Any]) -> Any:
     """The structure with these numbers in place of its own; a module stays as it is.
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+import nn
 from autodiff.checking import numerical_derivative, numerical_gradient
 
 FUNCTIONS = [
@@ -59,3 +60,14 @@ def test_a_gradient_has_the_structure_of_the_inputs():
     found = numerical_gradient(lambda p: p["w"] * p["x"][0], {"w": 2.0, "x": [5.0]})
     assert found["w"].value == pytest.approx(5.0)
     assert found["x"][0].value == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize("inputs", [nn.MLP(1, [1], rng=0), (nn.MLP(1, [1], rng=0), 1.0)])
+def test_a_numerical_gradient_takes_no_module(inputs):
+    with pytest.raises(TypeError, match="takes numbers, not a module"):
+        numerical_gradient(lambda *_: 1.0, inputs)
+
+
+def test_a_numerical_gradient_takes_a_function():
+    with pytest.raises(TypeError, match="f must be a function, not int 3"):
+        numerical_gradient(3, [1.0])
