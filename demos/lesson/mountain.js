@@ -44,7 +44,7 @@ class View {
     });
   }
 
-  draw({ land, path, point, names, heightName, marks }) {
+  draw({ land, path, point, names, heightName, marks, terraced }) {
     const { context, width, height, size, font } = prepared(this.canvas);
     const [cos, sin, tilt, lift] = [
       Math.cos(this.azimuth),
@@ -125,8 +125,8 @@ class View {
       ];
       const z = corners.map(([r, c]) => land.grid[r][c]);
       const points = corners.map(([r, c], place) => screen(xs[c], ys[r], z[place]));
-      const light =
-        0.5 + 0.4 * Math.tanh(8 * (z[0] + z[3] - z[1] - z[2]) * cos + 8 * (z[2] + z[3] - z[0] - z[1]) * sin);
+      const slope = (z[0] + z[3] - z[1] - z[2]) * cos + (z[2] + z[3] - z[0] - z[1]) * sin;
+      const light = 0.5 + (terraced ? 0.15 : 0.4) * Math.tanh(8 * slope); // the edges of terraces would glare
       context.fillStyle = context.strokeStyle = `rgb(${viridis((z[0] + z[1] + z[2] + z[3]) / 4, light)})`;
       context.lineWidth = 0.6;
       polyline(context, points);
@@ -181,7 +181,7 @@ class View {
     }
     context.textAlign = "left";
     context.fillText(
-      `${heightName}: ${number(land.lowest)} … ${number(land.highest)}`,
+      `${heightName}: ${[land.lowest, land.highest].map((height) => number(height, terraced ? 0 : 2)).join(" … ")}`,
       size * 0.6,
       height - size * 0.8,
     );

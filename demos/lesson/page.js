@@ -123,7 +123,8 @@ function drawMountains(total) {
     name: ["1", "2", "3"][place],
     point: setting.slice(0, 2),
   }));
-  const scene = { land, point, path: [], names: PLANE_NAMES, marks, heightName: texts[`mountain.${state.kind}`] };
+  const heightName = texts[`mountain.${state.kind}`];
+  const scene = { land, point, path: [], names: PLANE_NAMES, marks, heightName, terraced: state.kind === "rounded" };
   const walked = { ...scene, path: state.path, marks: [] };
   const scenes = [scene, walked];
   for (const [place, view] of views.entries()) if (isNear(view.canvas)) view.draw(scenes[place]);
