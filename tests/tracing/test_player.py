@@ -167,6 +167,8 @@ def test_a_step_says_the_line_that_computed_its_result(browser: Browser, tmp_pat
         recorded = trace(w * w)
     browser.open(recorded.to_html(tmp_path / "sources.html"), fragment="#step=0")
     assert browser.text("#sum") == f"∂L/∂w: 0.0 → 3.0, 1 of 2 contributions. ({recorded[0].node.source})"
+    told = browser.run("return describe(player.model.root, { gradient: 1 })")
+    assert told.split("\n")[-1] == recorded[0].node.source
     browser.run("live.set(live.leaves[0], 5)")
     assert browser.text("#sum") == f"∂L/∂w: 0.0 → 5.0, 1 of 2 contributions. ({recorded[0].node.source})"
 

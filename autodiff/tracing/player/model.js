@@ -81,3 +81,17 @@ function level(gradient, bounds) {
   if (Number.isNaN(size)) return 5;
   return size === 0 ? 0 : 1 + bounds.filter((bound) => size >= bound).length;
 }
+
+/** The step as a trace prints it. */
+function line(step) {
+  const [out, parent] = [step.node.name, step.parent.name];
+  const numbers = `${number(step.local)} × ${number(step.upstream)} = ${number(step.contribution)}`;
+  return `∂L/∂${parent} += ∂${out}/∂${parent} · ∂L/∂${out} = ${numbers}`;
+}
+
+/** A node with all the digits of its numbers. */
+function describe(node, state) {
+  const gradient = state.gradient === null ? "not computed" : String(state.gradient).replace("-", "−");
+  const source = node.source ? `\n${node.source}` : "";
+  return `${node.name}: ${node.op}\ndata ${String(node.data).replace("-", "−")}\ngradient ${gradient}${source}`;
+}

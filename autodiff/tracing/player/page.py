@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from autodiff.tracing.trace import Trace
 
 MAX_STEPS = 20_000
-PROGRAM = ("numbers.js", "model.js", "player.js")
+PROGRAM = ("numbers.js", "model.js", "view.js", "player.js")
 NOTEBOOK_NODES = 100
 NOTEBOOK_STEPS = 400
 """Of a page that comes unasked: a notebook keeps it in its file."""

@@ -1,0 +1,164 @@
+/** What is written again when the model changes: at once where it is seen, else a little later or when it is seen. */
+class Sight {
+  constructor() {
+    this.seen = new Set();
+    this.stale = new Set();
+    this.all = new Map();
+    this.observer = new IntersectionObserver((changes) => {
+      for (const { target, isIntersecting } of changes) {
+        const thing = this.all.get(target);
+        if (isIntersecting) this.seen.add(thing);
+        else this.seen.delete(thing);
+        if (isIntersecting) this.write(thing);
+      }
+    });
+  }
+
+  /** Something with an `element` and a function `write`. */
+  watch(thing) {
+    this.all.set(thing.element, thing);
+    this.observer.observe(thing.element);
+    return thing;
+  }
+
+  change(things) {
+    for (const thing of things) this.stale.add(thing);
+    for (const thing of this.seen) this.write(thing);
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.settle(), 250);
+  }
+
+  write(thing) {
+    if (this.stale.delete(thing)) thing.write();
+  }
+
+  /** Write all that is left. */
+  settle() {
+    clearTimeout(this.later);
+    for (const thing of this.stale) thing.write();
+    this.stale.clear();
+  }
+}
+
+/** One drawing of the graph: its boxes and arrows, with the nodes and edges they stand for. */
+class View {
+  constructor(svg, sight) {
+    this.svg = svg;
+    this.sight = sight;
+    this.title = svg.dataset.title;
+    this.width = svg.viewBox.baseVal.width;
+    this.height = svg.viewBox.baseVal.height;
+    this.boxOf = new Map();
+    this.boxes = [...svg.querySelectorAll(".node[data-nodes]")].map((group) => {
+      const box = new Part(group, ["data", "grad"], () => this.writeBox(box));
+      box.nodes = group.dataset.nodes.split(" ").map(Number);
+      for (const member of group.dataset.members.split(" ")) this.boxOf.set(Number(member), box);
+      return sight.watch(box);
+    });
+    this.arrows = [...svg.querySelectorAll(".edge[data-edges]")].map((group) => {
+      const arrow = new Part(group, ["local", "contribution"], () => this.writeArrow(arrow));
+      arrow.edges = group.dataset.edges.split(" ");
+      return sight.watch(arrow);
+    });
+  }
+
+  /** Show the graph after so many steps, of which the last one is active. */
+  show(model, states, taken, step) {
+    const ends = step ? [this.boxOf.get(step.node.place), this.boxOf.get(step.parent.place)] : [];
+    this.now = { model, states, taken, step, ends };
+    this.sight.change([...this.boxes, ...this.arrows]);
+  }
+
+  writeBox(box) {
+    const { model, states, ends } = this.now;
+    const of = box.nodes.map((place) => states[place]);
+    const known = of.filter((state) => state.gradient !== null).map((state) => state.gradient);
+    const all = known.length === of.length;
+    const state = of.every((one) => one.state === "final") ? "final" : known.length ? "partial" : "waiting";
+    box.say("data", span(box.nodes.map((place) => model.nodes[place].data)));
+    box.say("grad", known.length ? span(known) + (state === "final" ? "" : " + …") : "not computed");
+    const size = known.length ? `grad-${Math.max(...known.map((gradient) => level(gradient, model.scale)))}` : "";
+    const active = box === ends[1] ? "active operand" : box === ends[0] ? "active result" : "";
+    const lost = all && [...known, ...box.nodes.map((place) => model.nodes[place].data)].some(Number.isNaN);
+    box.mark([state, size, active, lost ? "lost" : ""]);
+    box.hint(() => box.nodes.map((place, at) => describe(model.nodes[place], of[at])).join("\n"));
+  }
+
+  writeArrow(arrow) {
+    const { model, taken, step } = this.now;
+    const own = arrow.edges.map((edge) => model.stepOfEdge.get(edge));
+    const steps = own.filter((one) => one && one.place < taken);
+    const whole = steps.length === arrow.edges.length;
+    const one = whole && steps.every((other) => other.parent === steps[0].parent);
+    const sum = one ? steps.reduce((total, other) => total + other.contribution, 0) : null;
+    arrow.say("local", own[0] ? `×${short(own[0].local)}` : "");
+    arrow.say("contribution", one ? `+= ${short(sum)}` : "");
+    const greatest = Math.max(...(one ? [sum] : steps.map((other) => other.contribution)).map((c) => level(c, model.scale)));
+    arrow.mark([steps.length ? `taken grad-${greatest}` : "", step && arrow.edges.includes(step.edge) ? "active" : ""]);
+    arrow.hint(() => (steps.length === 1 ? line(steps[0]) : ""));
+  }
+
+  /** The step that a click means: that of an edge, or the one that completes the gradient of a node. */
+  stepAt(target, model) {
+    const edge = target.closest(".edge[data-edges]");
+    if (edge) return model.stepOfEdge.get(edge.dataset.edges.split(" ").at(-1));
+    const node = target.closest(".node[data-nodes]");
+    const places = node ? node.dataset.nodes.split(" ").map(Number) : [];
+    return model.steps.findLast((step) => places.includes(step.parent.place));
+  }
+
+  /** Scroll the stage so that the ends of the active edge are seen; at the start, the root. */
+  reveal(stage, step, page) {
+    const places = step ? [step.node.place, step.parent.place] : [Math.max(...this.boxOf.keys())];
+    const seen = stage.getBoundingClientRect();
+    const rects = places.map((place) => this.boxOf.get(place)?.element.getBoundingClientRect()).filter(Boolean);
+    if (!rects.length) return;
+    const margin = 12;
+    const box = {
+      left: Math.min(...rects.map((rect) => rect.left)) - margin,
+      right: Math.max(...rects.map((rect) => rect.right)) + margin,
+      top: Math.min(...rects.map((rect) => rect.top)) - margin,
+      bottom: Math.max(...rects.map((rect) => rect.bottom)) + margin,
+    };
+    const last = rects.at(-1); // where both do not fit, the operand counts
+    const move = (low, high, from, to, lastLow, lastHigh) => {
+      if (low >= from && high <= to) return 0;
+      if (high - low > to - from) return (lastLow + lastHigh) / 2 - (from + to) / 2;
+      return (low + high) / 2 - (from + to) / 2;
+    };
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches || page.body.classList.contains("playing");
+    stage.scrollBy({
+      left: move(box.left, box.right, seen.left, seen.right, last.left, last.right),
+      top: move(box.top, box.bottom, seen.top, seen.bottom, last.top, last.bottom),
+      behavior: still ? "instant" : "smooth",
+    });
+  }
+}
+
+/** A group of the drawing whose texts and classes change; what stays the same is not written again. */
+class Part {
+  constructor(group, texts, write) {
+    this.element = group;
+    this.write = write;
+    this.still = group.getAttribute("class");
+    this.marks = null;
+    this.title = group.querySelector("title");
+    this.texts = Object.fromEntries(texts.map((name) => [name, group.querySelector(`text.${name}`)]));
+  }
+
+  say(name, text) {
+    const element = this.texts[name];
+    if (element && element.textContent !== text) element.textContent = text;
+  }
+
+  mark(classes) {
+    const marks = [this.still, ...classes].filter(Boolean).join(" ");
+    if (marks !== this.marks) this.element.setAttribute("class", marks);
+    this.marks = marks;
+  }
+
+  /** What the browser shows where the pointer rests: told when it comes. */
+  hint(tell) {
+    this.element.onpointerenter = () => (this.title.textContent = tell());
+  }
+}
