@@ -130,6 +130,26 @@ def traced(function: Callable[..., Any], arity: int, output: bool = False, inlin
         return None
 
 
+def rule_of_steps(rule: Callable[..., Sequence[Any]], states: int) -> list[Expression]:
+    """What an optimizer's rule does with its operands, the gradient, the rate, the step and the state.
+
+    Args:
+        rule: ``move, *state = rule(gradient, rate, step, *state)``.
+        states: how many numbers it remembers of a parameter.
+
+    Returns:
+        The expressions of the move and of the new state.
+
+    Raises:
+        TypeError: the rule asks for numbers, or branches too often.
+    """
+    found = [traced(lambda *numbers, at=at: rule(*numbers)[at], 3 + states) for at in range(1 + states)]
+    written = [each for each in found if each is not None]
+    if len(written) < len(found):
+        raise TypeError("the rule of a step must be written with arithmetic and operations of autodiff alone")
+    return written
+
+
 def called(row: Operation, operands: Sequence[float]) -> float:
     """The primal, called where it is not written out; nan where it raises.
 

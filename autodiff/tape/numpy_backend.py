@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autodiff.tape.expressions import traced
+from autodiff.tape.expressions import rule_of_steps
 from autodiff.tape.numpy_functions import Floats, array_function
 from autodiff.tape.numpy_memory import Memory
 from autodiff.tape.numpy_plan import Plan
@@ -132,7 +132,4 @@ def rule_function(rule: Callable[..., Sequence[Any]], states: int) -> Callable[.
     Raises:
         TypeError: the rule asks for numbers, or branches too often.
     """
-    expressions = [traced(lambda *numbers, at=at: rule(*numbers)[at], 3 + states) for at in range(1 + states)]
-    if None in expressions:
-        raise TypeError("the rule of a step must be written with arithmetic and operations of autodiff alone")
-    return array_function([each for each in expressions if each is not None], 3 + states)
+    return array_function(rule_of_steps(rule, states), 3 + states)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autodiff.operations import EQUAL, LESS, LESS_EQUAL, Operation, lookup, where
-from autodiff.tape.expressions import Expression, traced
+from autodiff.tape.expressions import Expression, rule_of_steps
 from autodiff.tape.lowering import lower
 from autodiff.tape.program import Instruction, Program, assemble
 
@@ -34,10 +34,7 @@ def rule_program(rule: Callable[..., Sequence[Any]], states: int) -> Program:
       v6 = rate * v5
     outputs     v6, v5
     """
-    expressions = [traced(lambda *numbers, at=at: rule(*numbers)[at], 3 + states) for at in range(1 + states)]
-    if None in expressions:
-        raise TypeError("the rule of a step must be written with arithmetic and operations of autodiff alone")
-    written = [each for each in expressions if each is not None]
+    written = rule_of_steps(rule, states)
     constants = sorted({number for each in written for number in _numbers(each)})
     parameters, inputs = ("rate", "step"), ("gradient", *(f"state {at}" for at in range(states)))
     first = len(constants)
