@@ -1,0 +1,62 @@
+"""The benchmarks refuse to time engines that disagree, say who is missing, and print what they measured."""
+
+import json
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks import compiled, peers
+from benchmarks.measuring import Contender, check_equal, race
+
+
+def job(value, gradient):
+    return lambda: (value, gradient)
+
+
+def test_engines_that_agree_are_timed_beside_the_first():
+    first = Contender("first", job(np.ones(3), np.eye(3)))
+    last_point_alone = Contender("second", job(1.0, [0.0, 0.0, 1.0]), evaluations=3)
+    rows = race([first, last_point_alone], repeats=2)
+    assert [row["engine"] for row in rows] == ["first", "second"]
+    assert rows[0]["ratio"] == 1.0
+    assert all(row["seconds"] > 0 for row in rows)
+
+
+@pytest.mark.parametrize("other", [job(1.0 + 1e-6, [2.0]), job(1.0, [2.0 + 1e-6]), job(np.nan, [2.0])])
+def test_an_engine_with_another_result_is_not_timed(other):
+    with pytest.raises(AssertionError, match=r"wrong gives another (value|gradient)"):
+        check_equal([Contender("right", job(1.0, [2.0])), Contender("wrong", other)])
+
+
+def test_the_flat_parameters_of_a_perceptron_are_those_of_nn():
+    points = np.random.default_rng(1).normal(size=(5, 3))
+    lineup = compiled.perceptron([3, 4, 1], points, np.array([1.0, -1.0, 1.0, 1.0, -1.0]), 1e-3)
+    assert {"autodiff, numpy, flat", "NumPy by hand"} <= {contender.engine for contender in lineup.contenders}
+    check_equal(lineup.contenders)
+
+
+@pytest.mark.parametrize("name", ["W1", "W2"])
+def test_a_workload_is_run_by_name_and_names_the_engines_that_are_missing(name, monkeypatch, capsys):
+    monkeypatch.setattr(compiled, "POINTS", 50)
+    monkeypatch.setattr(command, "one_core", lambda: None)  # the other tests may have all cores
+    command.main([name, "--repeats", "1", "--json"])
+    printed = capsys.readouterr()
+    figures = json.loads(printed.out)
+    assert {"date", "python", "machine", name} == set(figures)
+    assert "autodiff, numpy" in {row["engine"] for row in figures[name]}
+    for package in peers.INSTALL:
+        assert (f"not installed (pip install {peers.INSTALL[package]})" in printed.err) == (find_spec(package) is None)
+
+
+def test_an_unknown_workload_is_refused_with_those_there_are(capsys):
+    with pytest.raises(SystemExit):
+        command.main(["W10"])
+    assert "unknown workload W10; choose from W1, W2" in capsys.readouterr().err
+
+
+def test_w1_is_the_expression_and_point_that_everybody_times():
+    value, gradient = compiled.w1().contenders[0].job()
+    assert value[0] == 612.5
+    assert [part[0] for part in gradient] == [-35.0, 1050.0]
