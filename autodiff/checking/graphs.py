@@ -80,13 +80,17 @@ class Graph:
         return sum(uses.count(slot) > 1 for slot in set(uses))
 
     def __str__(self) -> str:
+        return self.code()
+
+    def code(self, *imported: str) -> str:
+        """Python code of the function and its point; it imports what it uses, and these names as well."""
         names = [f"x{i}" for i in range(len(self.inputs))]
         lines = []
         for slot, step in enumerate(self.steps, len(names)):
             operands = [names[at] if type(at) is int else _literal(at) for at in step.operands]
             names.append(f"v{slot}")
             lines.append(f"    v{slot} = {_written(step.op, operands)}")
-        used = sorted({_imported(step.op) for step in self.steps} - {""})
+        used = sorted({*imported, *(_imported(step.op) for step in self.steps)} - {""})
         head = [f"from autodiff import {', '.join(used)}", ""] if used else []
         if any("inf" in line or "nan" in line for line in (*lines, repr(self.inputs))):
             head.insert(0, "from math import inf, nan")

@@ -72,8 +72,7 @@ class GradientMismatch(AssertionError):  # noqa: N818  # the name says what does
             right = len(self.comparisons) - len(failed)
             lines.append(f"  … and {len(failed) - len(shown)} more that are wrong, {right} that are not")
         lines += ["", f"reduced from {before} to {size} operation{'s' * (size != 1)}:", ""]
-        lines += ["from autodiff import check_gradients", str(self.reduced)]
-        lines.append(f"check_gradients(f, point{', order=2' * self._second})")
+        lines += [self.reduced.code("check_gradients"), f"check_gradients(f, point{', order=2' * self._second})"]
         point = ", ".join(f"{x!r}" for x in self.reduced.inputs)
         lines += ["", f"as a hypothesis example: @example(({point},))"]
         return "\n".join(lines)
