@@ -48,7 +48,7 @@ def test_the_same_seed_gives_the_same_output(name, tmp_path, capsys):
     outputs = []
     for _ in range(2):
         run(name, "--seed", "3", "--out", str(tmp_path))
-        outputs.append(re.sub(r"\d+(\.\d+)? ?m?s\b", "", capsys.readouterr().out))
+        outputs.append(re.sub(r" *\d+(\.\d+)? ?m?s\b", "", capsys.readouterr().out))
     assert outputs[0] == outputs[1]
 
 
