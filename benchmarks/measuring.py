@@ -69,17 +69,24 @@ def check_equal(contenders: Sequence[Contender]) -> None:
                 raise AssertionError(f"{engine} gives another {what}, by {worst:.3g}: nothing is timed")
 
 
+def warmed_up(job: Job) -> float:
+    """Seconds of the quickest of the first runs, in which an engine may compile and look around."""
+    quickest, spent = float("inf"), 0.0
+    while spent < SECONDS / 10:
+        start = time.perf_counter()
+        job()
+        elapsed = time.perf_counter() - start
+        quickest, spent = min(quickest, elapsed), spent + elapsed
+    return quickest
+
+
 def race(contenders: Sequence[Contender], repeats: int = 7) -> list[dict[str, Any]]:
     """Check the results, then time: for each engine the median seconds of one evaluation and the ratio to the first.
 
     The repeats are interleaved, so that a noisy moment of the machine meets all engines alike.
     """
     check_equal(contenders)
-    runs = {}
-    for engine, job, *_ in contenders:
-        start = time.perf_counter()
-        job()
-        runs[engine] = max(1, round(SECONDS / repeats / (time.perf_counter() - start)))
+    runs = {contender.engine: max(1, round(SECONDS / repeats / warmed_up(contender.job))) for contender in contenders}
     seconds: dict[str, list[float]] = {contender.engine: [] for contender in contenders}
     for _ in range(repeats):
         for engine, job, evaluations, *_ in contenders:
