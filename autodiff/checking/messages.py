@@ -69,8 +69,8 @@ class GradientMismatch(AssertionError):  # noqa: N818  # the name says what does
         shown = self.comparisons if len(self.comparisons) <= SHOWN else failed[:SHOWN]
         lines += map(told, shown)
         if len(shown) < len(self.comparisons):
-            right = len(self.comparisons) - len(failed)
-            lines.append(f"  … and {len(failed) - len(shown)} more that are wrong, {right} that are not")
+            more = f"{len(failed) - len(shown)} more that are wrong, " * (len(failed) > len(shown))
+            lines.append(f"  … and {more}{len(self.comparisons) - len(failed)} that are not wrong")
         lines += ["", f"reduced from {before} to {size} operation{'s' * (size != 1)}:", ""]
         lines += [self.reduced.code("check_gradients"), f"check_gradients(f, point{', order=2' * self._second})"]
         point = ", ".join(f"{x!r}" for x in self.reduced.inputs)

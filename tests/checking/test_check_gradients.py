@@ -157,7 +157,7 @@ def test_of_many_comparisons_the_wrong_ones_are_shown_and_the_others_counted():
     lines = str(caught.value).splitlines()
     wrong = sum(c.verdict == "fail" for c in caught.value.comparisons)
     assert [line.split()[0] for line in lines if " input " in line] == ["fail"] * 6
-    assert f"  … and {wrong - 6} more that are wrong, {25 - wrong} that are not" in lines
+    assert f"  … and {wrong - 6} more that are wrong, {25 - wrong} that are not wrong" in lines
 
 
 def test_where_the_rules_are_right_the_propagation_is_to_blame():
