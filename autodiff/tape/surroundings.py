@@ -9,15 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dis import get_instructions
 from functools import lru_cache, partial
-from types import CellType, CodeType, FunctionType, MethodType, ModuleType
+from inspect import getattr_static
+from itertools import islice
+from math import inf
+from types import (
+    BuiltinFunctionType,
+    CellType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 import numpy as np
 
-from autodiff.operations import VARIABLE
+from autodiff.operations import VARIABLE, Operation
 from autodiff.value import Value
 
-PLAIN = (int, float, str, type(None))
+PLAIN = (int, float, str, type(None), np.number, np.bool_)
+FEW = 256
+"""Collections outside are compared in every call if they hold at most so many numbers."""
 
 
 def leaves_of(function: Callable[..., Any]) -> Iterator[Value]:
@@ -32,10 +45,11 @@ def leaves_of(function: Callable[..., Any]) -> Iterator[Value]:
 
 
 class PlainNumbers:
-    """The plain numbers and strings that a function reads from outside, which its program has as constants.
+    """The plain numbers, strings and functions that a function uses from outside, which its program has as constants.
 
-    They are those of closures and globals, and those attributes of objects there that the code names, or that of their
-    ``__call__``. Numbers further away, such as those of a module within a module, are not looked for.
+    They are those of closures and globals, and those attributes of objects, classes and modules there that the code
+    names, or that of their ``__call__``; also those in small arrays, lists and dicts. Numbers further away, such as
+    those of a module within a module, are not looked for.
 
     >>> scale = 2.0
     >>> f = lambda x: scale * x
@@ -53,14 +67,39 @@ class PlainNumbers:
         if isinstance(call, FunctionType):  # an object that is called
             functions, bound = [*functions, call], function
         reads = [read for each in functions for read in _reads(each, bound)]
-        self._read = [read for read in reads if isinstance(read(), (int, float, str))]
+        self._read = [read for read in reads if 0 < _count(read()) <= FEW]
 
     def __len__(self) -> int:
         return len(self._read)
 
     def now(self) -> tuple[Any, ...]:
         """What they are at present."""
-        return tuple([read() for read in self._read])
+        return tuple([_present(read()) for read in self._read])
+
+
+def _count(thing: Any, depth: int = 4) -> float:
+    """How many plain things it holds; infinity if it holds others, too."""
+    if isinstance(thing, (list, tuple, dict)):
+        parts = thing.values() if isinstance(thing, dict) else thing
+        return sum(_count(part, depth - 1) for part in parts) if depth and len(thing) <= FEW else inf
+    if isinstance(thing, np.ndarray):
+        return thing.size if thing.dtype != object else inf
+    return 1 if isinstance(thing, (*PLAIN, *_FUNCTIONS)) else inf
+
+
+def _present(thing: Any) -> Any:
+    """What can be compared with what it is later."""
+    if isinstance(thing, np.ndarray):
+        return thing.shape, thing.dtype, thing.tobytes() if thing.size <= FEW else None
+    if isinstance(thing, dict):
+        return tuple((key, _present(part)) for key, part in islice(thing.items(), FEW))
+    if isinstance(thing, (list, tuple)):
+        return tuple(map(_present, islice(thing, FEW)))
+    return thing if isinstance(thing, (*PLAIN, *_FUNCTIONS)) else None
+
+
+_FUNCTIONS = (FunctionType, BuiltinFunctionType, type, Operation)
+"""What is replaced as a whole, such as the activation of a network; each is equal to itself alone."""
 
 
 def is_module(thing: Any) -> bool:
@@ -103,13 +142,12 @@ def _references(thing: Any) -> Iterable[Any]:
 
 def _variables(function: FunctionType) -> Iterator[Callable[[], Any]]:
     """How the variables outside of a function that its code names are read; not those that are imported functions."""
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+    cells, variables = dict(zip(function.__code__.co_freevars, function.__closure__ or ())), function.__globals__
     for name in _names(function.__code__):
-        thing = function.__globals__.get(name)
         if name in cells:
             yield partial(_content, cells[name])
-        elif not isinstance(thing, FunctionType) or thing.__globals__ is function.__globals__:
-            yield partial(function.__globals__.get, name)
+        elif name in variables and getattr(variables[name], "__globals__", variables) is variables:
+            yield partial(variables.get, name)
 
 
 def _content(cell: CellType) -> Any:
@@ -126,11 +164,17 @@ def _reads(function: FunctionType, bound: Any) -> Iterator[Callable[[], Any]]:
         yield read
         objects.append(read())
     for thing in objects:
-        if not isinstance(thing, (type, ModuleType, FunctionType)):
-            attributes = getattr(thing, "__dict__", {})
+        if not isinstance(thing, (Value, *PLAIN, FunctionType)):
             called = getattr(type(thing).__call__, "__code__", None) if callable(thing) else None
-            names = dict.fromkeys([*_names(function.__code__), *(_names(called) if called else ())])
-            yield from (partial(attributes.get, name) for name in names if name in attributes)
+            for name in dict.fromkeys([*_names(function.__code__), *(_names(called) if called else ())]):
+                attribute = getattr_static(thing, name, _MISSING)
+                computed = hasattr(type(attribute), "__get__") and not isinstance(attribute, MemberDescriptorType)
+                if not (computed or (isinstance(thing, ModuleType) and callable(attribute))):
+                    yield partial(getattr, thing, name, None)
+
+
+_MISSING = property()
+"""Stands for an attribute that is not there: like one that is computed, it is not read."""
 
 
 @lru_cache(maxsize=1024)

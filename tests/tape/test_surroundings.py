@@ -5,7 +5,7 @@ import functools
 import numpy as np
 import pytest
 
-from autodiff import Value, compile, grad
+from autodiff import Value, compile, exp, grad, tanh
 from autodiff.tape.surroundings import PlainNumbers, leaves_of
 from nn import MLP
 
@@ -73,8 +73,43 @@ def test_a_cycle_ends():
 
 @pytest.mark.parametrize(("function", "numbers"), [
     (lambda x: SCALE * x, (2.0,)),
-    (lambda x: helper(x), ()),
+    (lambda x: helper(x), (helper,)),
     (lambda x, power=3: x**power, ()),
 ])  # fmt: skip
 def test_plain_numbers_are_those_that_code_reads_from_outside(function, numbers):
     assert PlainNumbers(function).now() == numbers
+
+
+class Settings:
+    """Numbers in every place where a function may find them."""
+
+    scale = 2.0
+
+    def __init__(self):
+        self.named, self.nested = {"scale": 2.0}, {"scale": [2.0, (1.0,)]}
+        self.array, self.single = np.array([1.0, 2.0]), np.float32(2.0)
+        self.missing = None
+        self.activation = tanh
+
+
+SETTINGS = Settings()
+PLACES = {
+    "an attribute of a class": (lambda x: Settings.scale * x, lambda: setattr(Settings, "scale", 3.0)),
+    "an attribute that hides one of a class": (lambda x: SETTINGS.scale * x, lambda: setattr(SETTINGS, "scale", 4.0)),
+    "a dict": (lambda x: SETTINGS.named["scale"] * x, lambda: SETTINGS.named.update(scale=3.0)),
+    "a list in a dict": (lambda x: SETTINGS.nested["scale"][0] * x, lambda: SETTINGS.nested.update(scale=[3.0])),
+    "an array": (lambda x: SETTINGS.array[1] * x, lambda: SETTINGS.array.fill(3.0)),
+    "a number of NumPy": (lambda x: SETTINGS.single * x, lambda: setattr(SETTINGS, "single", np.float32(3.0))),
+    "None": (lambda x: (SETTINGS.missing or 2.0) * x, lambda: setattr(SETTINGS, "missing", 3.0)),
+    "an operation": (lambda x: SETTINGS.activation(x), lambda: setattr(SETTINGS, "activation", exp)),
+}
+
+
+@pytest.mark.parametrize(("function", "change"), PLACES.values(), ids=PLACES)
+def test_a_constant_outside_that_changes_is_another_one_in_the_next_call(monkeypatch, function, change):
+    monkeypatch.setattr(Settings, "scale", 2.0)
+    monkeypatch.setitem(globals(), "SETTINGS", Settings())
+    compiled = compile(function, backend="numpy")
+    for _ in range(2):
+        assert compiled([1.0]).tolist() == [pytest.approx(function(Value(1.0)).data, rel=1e-15)]
+        change()
