@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autodiff import value as engine
 from autodiff.operations import VARIABLE
-from autodiff.tape.surroundings import is_module, leaves_of
+from autodiff.tape.surroundings import is_module, leaves_of, modules_of
 from autodiff.value import Value
 
 Floats = NDArray[np.float64]
@@ -78,8 +78,7 @@ class Parameters:
         new = [leaf for leaf in leaves if leaf not in self._members]
         if new and self.fixed:
             raise ValueError(
-                f"the function uses {_listed(new)} beyond those of parameters=: list all of them there, "
-                "or use detach() if no gradient shall flow to one"
+                f"the function uses {_listed(new)} beyond those of parameters=: list all of them there"
             )
         self._used.update(leaf for leaf, is_used in zip(leaves, used.tolist()) if is_used)
         if new:
@@ -134,7 +133,10 @@ class Parameters:
             places = np.flatnonzero(used)
             leaves, gradient = [leaves[place] for place in places.tolist()], gradient[places]
         for leaf, contribution in zip(leaves, gradient.tolist()):
-            leaf.grad = (leaf.grad or 0.0) + contribution  # None, as in PyTorch, stands for 0
+            try:
+                leaf.grad += contribution
+            except TypeError:  # None, as in PyTorch, stands for 0
+                leaf.grad = contribution
 
     def name(self, place: int) -> str:
         """The label of a parameter, else its place."""
@@ -144,19 +146,26 @@ class Parameters:
         """Look whether the parameters that were used are still those that the function refers to.
 
         Raises:
-            ValueError: one was replaced by another ``Value``; it is named.
+            ValueError: one was replaced by another ``Value``, or a module has new ones; they are named.
         """
+        modules = [self.given] if self.fixed and is_module(self.given) else []
         if self.fixed:
-            present = set(_given(self.given)) if is_module(self.given) else self._members
+            present = set(_given(self.given)) if modules else self._members
             expected = self.leaves
         else:
             expected = self._found or []
             present = set(leaves_of(self.function)) if expected else set()
+            modules = [*modules_of(self.function)] if expected else []
         gone = [leaf for leaf in expected if leaf in self._used and leaf not in present]
         if gone:
             raise ValueError(
                 f"the function no longer refers to {_listed(gone)}, with which it was compiled: "
                 "set the .data of a parameter in place of a new Value, or compile the function again"
+            )
+        new = [leaf for module in modules for leaf in module.parameters() if leaf not in self._members]
+        if new:
+            raise ValueError(
+                f"a module has {_listed(new)} more than when the function was compiled: compile the function again"
             )
 
     def _remember(self) -> None:
