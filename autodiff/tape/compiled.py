@@ -18,6 +18,7 @@ from autodiff.tape.inputs import ValueGiven
 from autodiff.tape.parameters import Parameters, ParametersFound
 from autodiff.tape.passes import check_scalar, reduced_gradient, values_of
 from autodiff.tape.program import Program
+from autodiff.tape.recording import FrozenNumberError
 from autodiff.tape.session import is_recording
 from autodiff.tape.ways import Way
 from autodiff.value import Value
@@ -280,6 +281,7 @@ class Compiled:
 
     def vector(self) -> Floats:
         """(parameters,): the present numbers of the parameters."""
+        _refuse_inside(self.__name__)
         self._parameters.known()
         self._parameters.check()
         return self._parameters.numbers().copy()
@@ -326,6 +328,7 @@ class Compiled:
 
     def _run(self, at: ArrayLike | None, run: Callable[..., T], *arguments: Any) -> T:
         """Run with the parameters' numbers first; once more, if a recording found more parameters."""
+        _refuse_inside(self.__name__)
         while True:
             try:
                 return run(self._parameters.vector(at), *arguments)
@@ -335,6 +338,15 @@ class Compiled:
                         f"the function uses {found}, which could not be found before it was called: "
                         "pass parameters= to compile, or call it once before vector()"
                     ) from None
+
+
+def _refuse_inside(name: str) -> None:
+    """Inside another compiled function, a function is its graph; its numbers would be frozen."""
+    if is_recording():
+        raise FrozenNumberError(
+            f"the numbers of {name} inside a compiled function would be frozen, and its gradients be taken only once: "
+            f"call {name} itself there, or use grad() of it, whose results are graph"
+        )
 
 
 def _check_reduce(reduce: Any, allowed: tuple[str | None, ...]) -> None:

@@ -17,6 +17,24 @@ Integers = NDArray[np.int64]
 Rule = Callable[..., Sequence[Any]]
 
 
+def _batches(
+    order: ArrayLike, starts: ArrayLike, rates: ArrayLike, observations: int
+) -> tuple[Integers, Integers, Floats]:
+    """The batches as arrays, checked: machine code would read whatever there is beyond."""
+    places, begins = np.array(order, np.int64), np.array(starts, np.int64)
+    steps: Floats = np.array(rates, np.float64)
+    bad = np.flatnonzero((places < 0) | (places >= observations) | (places != np.asarray(order)))
+    if len(bad):
+        raise ValueError(f"order must hold places of the {observations} observations, not {np.asarray(order)[bad[0]]}")
+    fits = begins.shape == (len(steps) + 1,) and begins[0] >= 0 and begins[-1] <= len(places)
+    if not fits or not (np.diff(begins) > 0).all():
+        raise ValueError(
+            f"starts must rise from 0 to at most the {len(places)} places in order, one batch for each of the "
+            f"{len(steps)} rates and where the last one ends; not {begins.tolist()!s:.60}"
+        )
+    return places, begins, steps
+
+
 class Descent:
     """A data set, the parameters and what the optimizer remembers, as arrays; :meth:`Compiled.descent` makes one.
 
@@ -58,10 +76,9 @@ class Descent:
 
         Raises:
             TypeError: the function does not return one scalar, or the rule is no formula.
-            ValueError: an index is out of range, or the function refuses an observation.
+            ValueError: there is no such observation, the batches do not fit, or the function refuses an observation.
         """
-        order, starts = np.ascontiguousarray(order, np.int64), np.ascontiguousarray(starts, np.int64)
-        rates = np.ascontiguousarray(rates, np.float64)
+        order, starts, rates = _batches(order, starts, rates, len(self._inputs))
         if self._goes_one_way():
             way = self._ways.ways[0]
             self._ways.owner.last = way

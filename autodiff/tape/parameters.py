@@ -77,9 +77,7 @@ class Parameters:
         """
         new = [leaf for leaf in leaves if leaf not in self._members]
         if new and self.fixed:
-            raise ValueError(
-                f"the function uses {_listed(new)} beyond those of parameters=: list all of them there"
-            )
+            raise ValueError(f"the function uses {_listed(new)} beyond those of parameters=: list all of them there")
         self._used.update(leaf for leaf, is_used in zip(leaves, used.tolist()) if is_used)
         if new:
             self.leaves = [*self.leaves, *new]

@@ -44,6 +44,11 @@ def leaves_of(function: Callable[..., Any]) -> Iterator[Value]:
     return (thing for thing in _reached(function) if isinstance(thing, Value) and thing.op is VARIABLE)
 
 
+def modules_of(function: Callable[..., Any]) -> Iterator[Any]:
+    """The modules that a function refers to, each once."""
+    return (thing for thing in _reached(function) if is_module(thing))
+
+
 class PlainNumbers:
     """The plain numbers, strings and functions that a function uses from outside, which its program has as constants.
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff import derivatives
-from autodiff.operations import SELECT
+from autodiff.operations import DETACHED, SELECT
 from autodiff.tape.backends import Runner
 from autodiff.tape.guards import GuardCheck
 from autodiff.tape.inputs import Structure, argument_names, nodes
@@ -48,9 +48,9 @@ class Way:
         program = recording.program
         self.size = len(program.parameters)
         """How many of the compiled function's parameters, from the first, the program knows."""
-        used = _used(program)
+        used = _differentiated(program)
         self.used = None if used.all() else used
-        """(size,): the parameters that the function used; None for all of them."""
+        """(size,): the parameters that get a gradient, be it 0; None for all of them."""
         self.indices = _indices(program)
         self.guards = GuardCheck(program, prepare) if program.guards else None
         self.runner: Runner = prepare(lower(only(program, program.outputs.tolist())))
@@ -64,6 +64,8 @@ class Way:
             fits = ((index == np.floor(index)) & (index >= 0) & (index < choices)).all(axis=1)
             if fits.all():
                 fits = None
+            elif not fits.any():
+                return fits
         if self.guards is None:
             return fits
         holds = self.guards.hold(theta[: self.size], rows if fits is None else rows[fits])
@@ -150,8 +152,7 @@ class Ways:
                 outside = PlainNumbers(self.owner.function)
                 before = outside.now()
                 recording = self.record(theta, row)
-                if not self.ways:
-                    _check_same(recording, self.record(theta, row))
+                _check_same(recording, self.record(theta, row))
                 if outside.now() != before:
                     raise ValueError(f"{KEEPS_STATE}: it changes a number outside that it reads")
             except Exception as error:
@@ -163,7 +164,7 @@ class Ways:
             for way in self.ways:
                 if _difference(way.recorded, recording.program) is None:
                     return way
-            self.owner.meet(recording.parameters, _used(recording.program))
+            self.owner.meet(recording.parameters, _read(recording.program))
             way = Way(recording, self.owner.prepare)
             if self.ways and _kind(way.result) != _kind(self.ways[0].result):
                 raise ValueError(
@@ -217,11 +218,24 @@ def at_numbers(parameters: Sequence[Value], theta: Floats) -> Iterator[None]:
             value._data = number
 
 
-def _used(program: Program) -> Mask:
+def _read(program: Program) -> Mask:
     """(parameters,): whether the function used it at all."""
-    used = np.zeros(program.slots, bool)
-    used[program.operands] = used[program.outputs] = True
-    return used[program.first_parameter : program.first_input]
+    read = np.zeros(program.slots, bool)
+    read[program.operands] = read[program.outputs] = True
+    read[[slot for guard in program.guards for slot in (guard.left, guard.right)]] = True
+    return read[program.first_parameter : program.first_input]
+
+
+def _differentiated(program: Program) -> Mask:
+    """(parameters,): whether the eager backward pass would reach it, which goes through nothing that is detached."""
+    reached = np.zeros(program.slots, bool)
+    reached[program.outputs] = True
+    stops = [op is DETACHED for op in program.operations]
+    places = zip(program.opcodes.tolist(), program.starts.tolist(), program.starts[1:].tolist())
+    for slot, (code, start, end) in zip(reversed(range(program.first_result, program.slots)), reversed([*places])):
+        if reached[slot] and not stops[code]:
+            reached[program.operands[start:end]] = True
+    return reached[program.first_parameter : program.first_input]
 
 
 def _parted(left: Places, holds: Mask | None) -> tuple[Places, Places]:

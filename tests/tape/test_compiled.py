@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import autodiff
 from autodiff import NOT_COMPUTED, Value, compile, grad, hessian, hvp, log, maximum, mean, select, softmax, total
 from autodiff.checking.strategies import graphs
-from nn import MLP, Module, moons
+from nn import MLP, Layer, Module, moons
 
 BACKENDS = ["numpy", *(["native"] if find_spec("numba") else [])]
 CLOSE = 1e-12
@@ -462,6 +462,78 @@ def test_a_parameter_that_was_replaced_is_missed():
     assert [value.grad for value in model.parameters()] == gradients
     model.layers[0].neurons[0].weights[1] = old
     error.backward(xs, ys)
+
+
+def test_a_module_that_grew_is_noticed():
+    model, error, xs, ys = network()
+    error.backward(xs, ys)
+    model.layers.append(Layer(1, 1))
+    with pytest.raises(ValueError, match=r"a module has the parameters neurons.* more than when"):
+        error.backward(xs, ys)
+
+
+def test_a_parameter_that_is_only_compared_is_missed_when_it_is_replaced():
+    w = Value(1.0)
+    f = compile(lambda x: x * 2 if w > 0 else x * 3)
+    assert f([1.0]).tolist() == [2.0]
+    w = Value(-1.0)
+    with pytest.raises(ValueError, match="no longer refers to the parameter"):
+        f([1.0])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda w, v, x: w * x * v.detach(),
+        lambda w, v, x: w * x if v * 2 > 0 else x,
+        lambda w, v, x: w * x + 0 * v,
+        lambda w, v, x: select([w, v], 0) * x,
+    ],
+    ids=["detached", "compared", "times 0", "not selected"],
+)
+def test_only_what_the_eager_pass_reaches_gets_a_gradient(function):
+    def gradients(run):
+        w, v = Value(2.0), Value(3.0)
+        run(w, v)
+        return [repr(each.grad) for each in (w, v)]
+
+    expected = gradients(lambda w, v: function(w, v, Value(1.5)).backward())
+    assert gradients(lambda w, v: compile(lambda x: function(w, v, x)).backward(1.5)) == expected
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda inner: inner.value(2.0),
+        lambda inner: inner.backward(2.0),
+        lambda inner: inner.value_and_grad(2.0)[0],
+        lambda inner: inner.vector()[0],
+    ],
+    ids=["value", "backward", "value_and_grad", "vector"],
+)
+def test_numbers_of_another_compiled_function_are_not_frozen(use):
+    w = Value(2.0)
+    inner = compile(lambda x: w * x)
+    inner(1.0)
+    outer = compile(lambda x: x * use(inner))
+    with pytest.raises(autodiff.tape.FrozenNumberError, match="inside a compiled function would be frozen"):
+        outer(1.0)
+    assert w.grad is NOT_COMPUTED
+
+
+def test_an_index_out_of_range_is_named_beside_a_branch_on_a_parameter():
+    w = Value(1.0)
+    f = compile(lambda i, x: select([w, w * 2], i) * x if w > 0 else x)
+    f([0, 1], [1.0, 1.0])
+    with pytest.raises(ValueError, match="the index 5 is none of 2 rows"):
+        f([5, 6], [1.0, 1.0])
+
+
+def test_chance_in_a_branch_that_is_met_later_is_refused():
+    rng = np.random.default_rng(0)
+    f = compile(lambda x: x * rng.random() if x > 0 else x)
+    with pytest.raises(ValueError, match="not deterministic"):
+        f([-1.0, 1.0])
 
 
 def test_a_function_that_uses_an_unlisted_parameter_is_refused():

@@ -95,6 +95,25 @@ def test_steps_go_on_counting():
     assert descent.steps == 13
 
 
+@pytest.mark.parametrize(("order", "starts", "rates", "message"), [
+    ([0, 7], [0, 2], [0.1], "order must hold places of the 2 observations, not 7"),
+    ([-1], [0, 1], [0.1], "order must hold places of the 2 observations, not -1"),
+    ([0.5], [0, 1], [0.1], "order must hold places of the 2 observations, not 0.5"),
+    ([0, 1], [0, 3], [0.1], "starts must rise from 0 to at most the 2 places in order"),
+    ([0, 1], [-1, 2], [0.1], "starts must rise from 0"),
+    ([0, 1], [0, 0, 2], [0.1, 0.1], "starts must rise from 0"),
+    ([0, 1], [0, 1, 2], [0.1], "one batch for each of the 1 rates"),
+    ([0, 1], [0, 1], [0.1, 0.1], "one batch for each of the 2 rates"),
+])  # fmt: skip
+def test_batches_that_do_not_fit_are_refused(order, starts, rates, message):
+    w = Value(1.0)
+    descent = compile(lambda x: w * x).descent([1.0, 2.0], rule=lambda g, rate, step: (g,))
+    with pytest.raises(ValueError, match=message):
+        descent.run(order, starts, rates)
+    assert descent.parameters.tolist() == [1.0]
+    assert descent.steps == 0
+
+
 def test_a_rule_that_is_no_formula_is_refused():
     w = Value(1.0)
     descent = compile(lambda x: w * x).descent([1.0], rule=lambda g, rate, step: (math.sin(g),))
