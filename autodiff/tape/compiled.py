@@ -27,6 +27,9 @@ Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 PARAMETERS = "parameters"
+LOCK = threading.RLock()
+"""Held while a function is recorded, which gives its parameters other numbers for a while: one for all compiled
+functions, since they may share parameters."""
 
 
 def compile(
@@ -120,7 +123,7 @@ class Compiled:
         self.function = function
         self.prepare: Callable[[Program], Runner] = partial(prepare, backend=backend, threads=threads)
         self.max_branches = max_branches
-        self.lock = threading.RLock()
+        self.lock = LOCK
         self._parameters = Parameters(function, parameters, self.lock)
         self._calls = Calls(self, None if dimensions is None else tuple(dimensions), max_structures)
         self.last: Way | None = None

@@ -214,8 +214,9 @@ def at_numbers(parameters: Sequence[Value], theta: Floats) -> Iterator[None]:
             value._data = number
         yield
     finally:
-        for value, number in zip(parameters, before):
-            value._data = number
+        for value, number, earlier in zip(parameters, numbers, before):
+            if value._data is number:  # else another thread has set it meanwhile
+                value._data = earlier
 
 
 def _read(program: Program) -> Mask:
