@@ -530,8 +530,10 @@ def test_an_index_out_of_range_is_named_beside_a_branch_on_a_parameter():
         f([5, 6], [1.0, 1.0])
 
 
-def test_a_recording_at_other_numbers_is_not_seen_by_another_function_of_the_same_parameters():
-    w = Value(2.0)
+@pytest.mark.parametrize("changed", ["w", "unrelated"])
+def test_a_recording_at_other_numbers_is_not_seen_by_another_function_of_the_same_parameters(changed):
+    leaves = {"w": Value(2.0), "unrelated": Value(2.0)}
+    w = leaves["w"]
     recording, other = threading.Event(), compile(lambda x: w * x)
     other(1.0)
 
@@ -543,10 +545,10 @@ def test_a_recording_at_other_numbers_is_not_seen_by_another_function_of_the_sam
     with ThreadPoolExecutor() as pool:
         running = pool.submit(compile(slow, parameters=[w]).value, 1.0, at=[5.0])
         recording.wait()
-        w.data = 3.0  # so that the numbers are read anew
-        assert other(1.0) == 3.0
+        leaves[changed].data = 3.0  # so that the numbers are read anew
+        assert other(1.0) == (3.0 if changed == "w" else 2.0)
         assert running.result() == 5.0
-    assert w.data == 3.0
+    assert w.data == (3.0 if changed == "w" else 2.0)
 
 
 def test_chance_in_a_branch_that_is_met_later_is_refused():
