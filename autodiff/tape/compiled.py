@@ -93,9 +93,13 @@ class Compiled:
     It is called like the function, and gives floats, or arrays with the observations in front. Where an argument is a
     ``Value``, and inside another compiled function, it is the function itself. Threads may call it at the same time.
 
-    Numbers are the eager ones, observation by observation. Sums over observations are taken in another order. A
-    parameter that is replaced by another ``Value`` is found where a module, a closure or a global of the function
-    refers to it, though not in every call; one that is hidden elsewhere is not.
+    Numbers are the eager ones, observation by observation, but for the sign of a zero and for the last place of a
+    gradient that comes together around a ``detach()``, as in ``softmax``. Sums over observations, and over several uses
+    of a parameter, are taken in another order.
+
+    A parameter that is replaced by another ``Value`` is found where a module, a closure or a global of the function
+    refers to it, though not in every call; one that is hidden elsewhere is not. Numbers and functions that it refers to
+    may change, except for those in large arrays and lists, or further away: these are constants.
     """
 
     __name__: str

@@ -197,6 +197,8 @@ class Symbol:
 
     __hash__ = None  # type: ignore[assignment]  # equality is a comparison of numbers here
 
+    __class__ = property(lambda self: float)  # what a rule is told by isinstance()
+
 
 def _compare(sign: str) -> Callable[[Symbol, Any], Symbol]:
     def compare(self: Symbol, other: Any) -> Symbol:

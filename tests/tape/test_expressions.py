@@ -3,6 +3,7 @@
 import math
 import operator
 from itertools import product
+from numbers import Real
 
 import pytest
 
@@ -107,6 +108,11 @@ def test_a_branch_becomes_a_choice_of_both_ways():
     assert str(traced(lambda x: cos(x) if x > 0 and x < 1 else x, 1)) == (
         "choose(x0 > 0.0, choose(x0 < 1.0, cos(x0), x0), x0)"
     )
+
+
+def test_a_function_that_asks_for_the_type_is_told_that_it_is_a_float():
+    assert str(traced(lambda x: 2 * x if isinstance(x, float) else 0.0, 1)) == "2.0 * x0"
+    assert str(traced(lambda x: 2 * x if isinstance(x, Real) and not isinstance(x, Value) else 0.0, 1)) == "2.0 * x0"
 
 
 def test_the_same_condition_is_asked_once():
