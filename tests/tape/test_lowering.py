@@ -27,6 +27,7 @@ from autodiff.tape.program import Guard, Instruction, assemble
 from tests.tape.programs import bits, network, program_of, tangle
 
 ROUNDING = 1e-12  # where gradients add up in another order
+CANCELLED = 1e-14  # of contributions of about 1 that cancel each other, this is left of their rounding
 MANY = ["add", "multiply", "add", "multiply", "add", "exp", "tanh", "maximum"]  # sums of products, and repetitions
 EVERY = [pytest.param([one], id=one.__name__) for one in PASSES] + [pytest.param(PASSES, id="all")]
 GRAPHS = [
@@ -68,7 +69,7 @@ def test_gradients_of_parameters_stay_the_same(passes):
         before, slope, _ = NumpyRunner(program).gradient(numbers[:half], inputs)
         after, lowered, _ = NumpyRunner(lower(program, passes)).gradient(numbers[:half], inputs)
         assert bits(before) == bits(after), function
-        np.testing.assert_allclose(lowered, slope, rtol=ROUNDING, err_msg=str(function))
+        np.testing.assert_allclose(lowered, slope, rtol=ROUNDING, atol=CANCELLED, err_msg=str(function))
 
 
 def test_a_pass_can_be_left_out():
