@@ -213,6 +213,8 @@ def _number(thing: Any, name: str) -> float:
 
 
 def _array(thing: Any, name: str) -> NDArray[Any]:
+    if type(thing) is not np.ndarray and isinstance(thing, np.ma.MaskedArray) and np.ma.is_masked(thing):
+        raise ValueError(f"{name} is masked in places, where it has no numbers: fill them, or leave these out")
     if isinstance(thing, np.ndarray) or hasattr(thing, "__array__"):
         array = thing if isinstance(thing, np.ndarray) else np.asarray(thing)
         if array.dtype.kind in NUMERIC:

@@ -114,3 +114,9 @@ def test_a_call_of_the_wrong_rank_says_how_it_was_taken():
         compile(lambda x: x[0])([1.0, 2.0])
     assert "x: number" in caught.value.__notes__[0]
     assert "ndim" in caught.value.__notes__[0]
+
+
+def test_what_is_masked_is_no_number():
+    with pytest.raises(ValueError, match="x is masked in places"):
+        compile(lambda x: x * 2)(np.ma.array([1.0, 2.0], mask=[False, True]))
+    assert compile(lambda x: x * 2)(np.ma.array([1.0, 2.0])).tolist() == [2.0, 4.0]
