@@ -91,10 +91,12 @@ def race(contenders: Sequence[Contender], repeats: int = 7) -> list[dict[str, An
     for _ in range(repeats):
         for engine, job, evaluations, *_ in contenders:
             gc.collect()  # what the job before left in cycles is not this one's
+            gc.freeze()  # nor are the objects of all the other libraries, which the collector would walk over
             start = time.perf_counter()
             for _ in range(runs[engine]):
                 job()
             seconds[engine].append((time.perf_counter() - start) / runs[engine] / evaluations)
+            gc.unfreeze()
     medians = {engine: statistics.median(times) for engine, times in seconds.items()}
     first = next(iter(medians.values()))
     return [
