@@ -2,6 +2,7 @@
 
 import math
 import operator
+from functools import reduce
 from itertools import product
 from numbers import Real
 
@@ -28,7 +29,7 @@ OWN = [
         lambda x, z, y: max(x, z),
     ),
     Operation("own_constant", lambda x: 3, lambda x, y: 0),
-    Operation("own_variadic", lambda *xs: sum(xs), lambda xs, y: [y - x for x in xs], variadic=True),
+    Operation("own_variadic", lambda *xs: reduce(operator.add, xs), lambda xs, y: [y - x for x in xs], variadic=True),
 ]
 TABLE = [row for name, row in OPERATIONS.items() if name in BUILT_IN]
 ROWS = [*TABLE, DETACHED, *OWN]
