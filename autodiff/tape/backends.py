@@ -33,7 +33,7 @@ class Runner(Protocol):
 
     def gradient(
         self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
-    ) -> tuple[Floats, Floats, Floats | None]:
+    ) -> tuple[Floats, Floats, Floats | None, float]:
         """Values and gradients of the first output; all arrays are fresh ones.
 
         Args:
@@ -43,8 +43,8 @@ class Runner(Protocol):
             wrt_inputs: compute the gradients of the inputs too.
 
         Returns:
-            The values (observations,), the gradient (parameters,) of Σ weight · value over the observations, and that
-            of the inputs (observations, inputs) or None.
+            The values (observations,), the gradient (parameters,) of Σ weight · value over the observations, that of
+            the inputs (observations, inputs) or None, and Σ value, or nan if a gradient is not finite.
         """
 
     def descend(
@@ -116,7 +116,7 @@ def prepare(program: Program, backend: str | None = None, threads: int = 1) -> R
     >>> program = assemble([], ["w"], ["x"], [Instruction(lookup("multiply"), (0, 1))], [2])
     >>> runner = prepare(program, "numpy")
     >>> runner.gradient(np.array([3.0]), np.array([[1.0], [2.0]]))
-    (array([3., 6.]), array([3.]), None)
+    (array([3., 6.]), array([3.]), None, 9.0)
     """
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")

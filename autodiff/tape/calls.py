@@ -82,10 +82,11 @@ class Calls:
         shapes: list[Hashable] = []
         count = 0
         for array in () if options else arguments:  # the calls of a training loop, as fast as can be
-            if type(array) is not np.ndarray or not array.ndim or (count and len(array) != count):
+            shape = array.shape if type(array) is np.ndarray else ()
+            if not shape or (count and shape[0] != count):
                 break
-            count = len(array)
-            shapes += (array.shape[1:], array.dtype)
+            count = shape[0]
+            shapes += (shape[1:], array.dtype)
         else:
             if self._outside is None or self._outside:
                 shapes += self._numbers()

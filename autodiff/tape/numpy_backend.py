@@ -6,6 +6,7 @@ like differ from ``math``'s in the last places. Sums over observations are taken
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -47,14 +48,14 @@ class NumpyRunner:
 
     def gradient(
         self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
-    ) -> tuple[Floats, Floats, Floats | None]:
+    ) -> tuple[Floats, Floats, Floats | None, float]:
         weights = np.broadcast_to(np.asarray(weight, np.float64), len(inputs))
         with np.errstate(all="ignore"):
             found = self._gradient(parameters, inputs, weights, wrt_inputs, np.multiply)
-            if not all(each is None or np.isfinite(each).all() for each in found[1:]):
+            if not _are_finite(*found[1:]):
                 # Nothing flows through a zero: only where something is not finite does that need care.
                 found = self._gradient(parameters, inputs, weights, wrt_inputs, _times)
-        return found
+            return *found, float(np.add.reduce(found[0])) if _are_finite(*found[1:]) else math.nan
 
     def _gradient(
         self, parameters: Floats, inputs: Floats, weights: Floats, wrt_inputs: bool, times: Times
@@ -89,7 +90,7 @@ class NumpyRunner:
         errors = np.full(len(order), np.nan)
         for step, rate in enumerate(rates.tolist()):
             batch = slice(starts[step], starts[step + 1])
-            values, gradient, _ = self.gradient(parameters, inputs[order[batch]])
+            values, gradient, *_ = self.gradient(parameters, inputs[order[batch]])
             errors[batch] = values
             if not (np.isfinite(values).all() and np.isfinite(gradient).all()):
                 return errors, step
@@ -119,6 +120,10 @@ class NumpyRunner:
             memory.varying[: len(program.inputs)] = rows.T
             plan.forward(memory, shared=start == 0)
             yield slice(start, start + len(rows)), memory
+
+
+def _are_finite(gradient: Floats, slopes: Floats | None) -> bool:
+    return bool(np.isfinite(gradient).all() and (slopes is None or np.isfinite(slopes).all()))
 
 
 def _times(local: Floats, upstream: Floats) -> Floats:

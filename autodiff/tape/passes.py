@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from math import isfinite
+from math import isfinite, nan
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +39,8 @@ class Gradient(NamedTuple):
     """(observations, inputs)"""
     used: NDArray[np.bool_] | None
     """(parameters,): which parameters the function used; None for all of them."""
+    total: float
+    """Σ value; not finite if that, a value or a gradient is not."""
 
 
 class _Part(NamedTuple):
@@ -112,7 +114,7 @@ def gradient_of(theta: Floats, ways: Ways, rows: Rows, count: int, weight: float
         if way.is_scalar and way.size == len(theta) and way.hold(theta, inputs) is None:  # nothing has to be added up
             way.runs += count
             return _way_gradient(way, theta, inputs, weight, wrt_inputs)
-    values = np.empty(count)
+    values, total = np.empty(count), 0.0
     of_parameters, used = np.zeros(len(theta)), np.zeros(len(theta), bool)
     of_inputs = np.empty((count, ways.structure.size)) if wrt_inputs else None
     for part in _parts(theta, ways, rows, count):
@@ -122,13 +124,16 @@ def gradient_of(theta: Floats, ways: Ways, rows: Rows, count: int, weight: float
             check_scalar(part.way.result)
             found = _way_gradient(part.way, theta, part.rows, weight, wrt_inputs)
         values[part.at] = found.values
-        of_parameters[: len(found.parameters)] += found.parameters
+        total += found.total
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error, with more to say
+            of_parameters[: len(found.parameters)] += found.parameters
         used[: len(found.parameters)] |= True if found.used is None else found.used
         if of_inputs is not None:
             of_inputs[part.at] = found.inputs
     if not any(way.is_scalar or way.guards for way in ways.ways):
         raise TypeError(_not_scalar(0.0))
-    return Gradient(values, of_parameters, of_inputs, used)
+    finite = np.isfinite(of_parameters).all() and (of_inputs is None or np.isfinite(of_inputs).all())
+    return Gradient(values, of_parameters, of_inputs, used, total if finite else nan)
 
 
 def reduced_gradient(
@@ -141,18 +146,15 @@ def reduced_gradient(
         NonFiniteResultError: a value or gradient is not finite.
     """
     gradient = gradient_of(theta, ways, rows, count, 1.0 / count if mean else 1.0, wrt_inputs)
-    # Squares overflow before numbers do: only then, every number is looked at. Other products of NumPy's would warn.
-    squares = np.vdot(gradient.values, gradient.values) + np.vdot(gradient.parameters, gradient.parameters)
-    if not isfinite(squares) or (gradient.inputs is not None and not np.isfinite(gradient.inputs).all()):
-        check_finite(theta, ways, rows, count, gradient)
-    value = float(np.add.reduce(gradient.values))
-    return value / count if mean else value, gradient
+    if not isfinite(gradient.total):
+        raise _at_fault(theta, ways, rows, count, gradient)
+    return gradient.total / count if mean else gradient.total, gradient
 
 
 def _way_gradient(way: Way, theta: Floats, rows: Floats, weight: float, wrt_inputs: bool) -> Gradient:
     known = theta if way.size == len(theta) else theta[: way.size]
-    values, of_parameters, of_inputs = way.runner.gradient(known, rows, weight, wrt_inputs)
-    return Gradient(values, of_parameters, of_inputs, way.used)
+    values, of_parameters, of_inputs, total = way.runner.gradient(known, rows, weight, wrt_inputs)
+    return Gradient(values, of_parameters, of_inputs, way.used, total)
 
 
 def check_scalar(result: Any) -> None:
@@ -173,12 +175,8 @@ def _not_scalar(result: Any) -> str:
     )
 
 
-def check_finite(theta: Floats, ways: Ways, rows: Rows, count: int, gradient: Gradient) -> None:
-    """Refuse a result that is not finite.
-
-    Raises:
-        NonFiniteResultError: it names the first observation at fault, and the node.
-    """
+def _at_fault(theta: Floats, ways: Ways, rows: Rows, count: int, gradient: Gradient) -> NonFiniteResultError:
+    """The error for a result that is not finite: it names the first observation at fault, and the node."""
     bad_values = ~np.isfinite(gradient.values)
     bad_inputs = None if gradient.inputs is None else ~np.isfinite(gradient.inputs).all(axis=1)
     if bad_values.any():
@@ -188,13 +186,10 @@ def check_finite(theta: Floats, ways: Ways, rows: Rows, count: int, gradient: Gr
     elif not np.isfinite(gradient.parameters).all():
         place = _first_bad_gradient(theta, ways, rows, count)
     else:
-        with np.errstate(over="ignore", invalid="ignore"):
-            if not np.isfinite(np.add.reduce(gradient.values)):
-                raise NonFiniteResultError("the sum over the observations overflows, although every value is finite")
-        return
+        return NonFiniteResultError("the sum over the observations overflows, although every value is finite")
     row = rows(place, place + 1)[0]
     with ways.owner.lock, at_numbers(ways.owner.known(), theta):
-        raise explained(lambda: ways.call(row), place)
+        return explained(lambda: ways.call(row), place)
 
 
 def _first_bad_gradient(theta: Floats, ways: Ways, rows: Rows, count: int) -> int:
@@ -238,4 +233,4 @@ def _eager_gradient(theta: Floats, ways: Ways, rows: Floats, weight: float) -> G
                 used |= [leaf in reached for leaf in leaves]
                 of_parameters += np.multiply(weight, gradients[: len(leaves)])
                 of_inputs[place] = np.multiply(weight, gradients[len(leaves) :])
-    return Gradient(values, of_parameters, of_inputs, used)
+    return Gradient(values, of_parameters, of_inputs, used, sum(values.tolist()))

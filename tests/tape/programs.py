@@ -1,5 +1,7 @@
 """Programs for tests: recorded graphs laid flat, and what the eager engine says of them."""
 
+import math
+
 import numpy as np
 
 import nn
@@ -23,7 +25,7 @@ def program_of(function, numbers, parameters=0):
 
 
 def eager(function, parameters, inputs, weight=1.0):
-    """Values, gradient of the parameters and of the inputs, one observation at a time: what a runner must give."""
+    """What a runner must give, one observation at a time: values, gradients of parameters and inputs, Σ value."""
     values, gradients, input_gradients = [], np.zeros(len(parameters)), np.zeros(np.shape(inputs))
     weights = np.broadcast_to(weight, len(inputs))
     for row, (observation, seed) in enumerate(zip(inputs, weights)):
@@ -35,7 +37,8 @@ def eager(function, parameters, inputs, weight=1.0):
             result.backward(float(seed))
         gradients += [leaf.grad for leaf in leaves]
         input_gradients[row] = [leaf.grad for leaf in own]
-    return np.array(values), gradients, input_gradients
+    finite = np.isfinite(gradients).all() and np.isfinite(input_gradients).all()
+    return np.array(values), gradients, input_gradients, sum(values) if finite else math.nan
 
 
 def network(sizes, seed=0, activation="relu", error=lambda output, y: (1 - y * output).relu()):

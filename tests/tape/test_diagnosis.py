@@ -1,12 +1,15 @@
 """A result that is not finite is traced back to its observation, its node and the user's line."""
 
 import math
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
-from autodiff import Value, compile, log
+from autodiff import Value, compile, log, sqrt
 from autodiff.tape import NonFiniteResultError
+
+BACKENDS = ["numpy", *(["native"] if find_spec("numba") else [])]
 
 
 def test_the_first_bad_observation_and_node_are_named_with_the_line():
@@ -62,6 +65,25 @@ def test_a_sum_that_overflows_is_said_to_be_one():
     w = Value(1.0)
     with pytest.raises(NonFiniteResultError, match="sum"):
         compile(lambda x, y: w * x - w.detach() * x).value_and_grad([1e308, 1e308], [1.0, 1.0], reduce="sum")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("observations", [2, 9000, 40_000])
+@pytest.mark.parametrize("branches", [False, True])
+@pytest.mark.parametrize(("what", "number"), [("value", 1e308), ("gradient", 1e308), ("slope", 0.0)], ids=str)
+def test_nothing_that_is_not_finite_passes_however_a_batch_is_cut(backend, observations, branches, what, number):
+    w = Value(1.0)
+
+    def f(x, y):
+        result = {"value": w.detach() * x, "gradient": w * x - w.detach() * x, "slope": w * sqrt(x)}[what]
+        return result if branches and y > 0 else 1.0 * result
+
+    error = compile(f, parameters=[w], backend=backend)
+    x, y = np.ones(observations), np.arange(observations) % 2
+    assert math.isfinite(error.value_and_grad(x, y, reduce="sum", wrt=("parameters", 0))[0])
+    x[0] = x[-1] = number  # the sum of the two overflows, or a slope is infinite where the value is not
+    with pytest.raises(NonFiniteResultError):
+        error.value_and_grad(x, y, reduce="sum", wrt=("parameters", 0))
 
 
 def test_values_alone_may_be_what_they_are():

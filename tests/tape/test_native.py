@@ -39,11 +39,12 @@ def check(function, parameters, inputs, passes=()):
     """Values and gradients of the inputs to the last bit; those of the parameters up to the order of additions."""
     program = lower(program_of(function, [*parameters, *inputs[0]], len(parameters)), passes)
     runner = NativeRunner(program)
-    values, gradient, input_gradient = runner.gradient(np.array(parameters), inputs, wrt_inputs=True)
-    expected, expected_gradient, expected_input_gradient = eager(function, parameters, inputs)
+    values, gradient, input_gradient, total = runner.gradient(np.array(parameters), inputs, wrt_inputs=True)
+    expected, expected_gradient, expected_input_gradient, expected_total = eager(function, parameters, inputs)
     assert same(values, expected)
     assert same(runner.values(np.array(parameters), inputs)[:, 0], expected)
     assert same(input_gradient, expected_input_gradient)
+    assert np.isclose(total, expected_total, rtol=SUMMED, atol=SUMMED, equal_nan=True)
     assert np.allclose(gradient, expected_gradient, rtol=SUMMED, atol=SUMMED, equal_nan=True)
     again = runner.gradient(np.array(parameters), inputs)[1]
     assert np.allclose(again, expected_gradient, rtol=SUMMED, atol=SUMMED, equal_nan=True)
@@ -144,7 +145,7 @@ def test_tangles_of_sums_are_what_eager_makes_of_them(seed, passes):
 def test_networks_are_what_eager_makes_of_them(sizes, observations):
     program, theta, model = network(sizes, activation="tanh")
     inputs = RNG.normal(size=(observations, sizes[0] + 1))
-    values, gradient, _ = NativeRunner(lower(program)).gradient(theta, inputs)
+    values, gradient, _, _ = NativeRunner(lower(program)).gradient(theta, inputs)
     for row, value in zip(inputs, values):
         loss = (1 - row[-1] * model(row[:-1])).relu()
         loss.backward()
@@ -177,7 +178,7 @@ def test_nothing_flows_through_a_detached_number():
         [], ["w"], ["x"],
         [Instruction(DETACHED, (0,)), Instruction(DETACHED, (1,)), Instruction(lookup("dot"), (2, 0, 1, 3))], [4],
     )  # fmt: skip
-    gradients = NativeRunner(program).gradient(np.array([3.0]), np.array([[2.0]]), wrt_inputs=True)
+    gradients = NativeRunner(program).gradient(np.array([3.0]), np.array([[2.0]]), wrt_inputs=True)[:3]
     assert [each.tolist() for each in gradients] == [[12.0], [2.0], [[3.0]]]
 
 
@@ -192,7 +193,7 @@ def test_nothing_flows_through_a_zero_where_the_other_factor_is_infinite(observa
 def test_the_output_may_be_any_slot():
     for slot, expected in enumerate(([2.5, 2.5], [3.0, 3.0], [7.0, 8.0])):
         program = assemble([2.5], ["w"], ["x"], [], [slot])
-        values, gradient, input_gradient = NativeRunner(program).gradient(
+        values, gradient, input_gradient, _ = NativeRunner(program).gradient(
             np.array([3.0]), np.array([[7.0], [8.0]]), np.array([10.0, 100.0]), wrt_inputs=True
         )
         assert values.tolist() == expected
@@ -259,7 +260,7 @@ def test_a_users_primal_has_pythons_bits_whatever_it_calls(own, primal):
     numbers = np.array([[0.3], [-1.7], [2.5], [7.0], [1e20], [-1e20], [0.0], *RNG.normal(size=(500, 1)) * 30])
     runner = NativeRunner(program_of(row, [0.5]))
     expected = [primal(x) for x in numbers[:, 0].tolist()]
-    values, _, slopes = runner.gradient(np.empty(0), numbers, wrt_inputs=True)
+    values, _, slopes, _ = runner.gradient(np.empty(0), numbers, wrt_inputs=True)
     assert bits(values) == bits(expected)
     assert bits(slopes[:, 0]) == bits(expected)
 
@@ -423,7 +424,7 @@ def plain(rule, runner, theta, states, inputs, order, starts, rates, first_step)
     """The same descent as a loop over floats."""
     theta, state, errors = theta.copy(), np.zeros((states, len(theta))), []
     for step, (first, last, rate) in enumerate(zip(starts, starts[1:], rates.tolist()), first_step):
-        values, gradient, _ = runner.gradient(theta, inputs[order[first:last]])
+        values, gradient, _, _ = runner.gradient(theta, inputs[order[first:last]])
         errors += [*values]
         for at, slope in enumerate((gradient / (last - first)).tolist()):
             move, *state[:, at] = rule(slope, rate, step, *state[:, at].tolist())
@@ -511,7 +512,7 @@ def run(folder, **environment):
     return answer.stdout.split("\n")[:2]
 
 
-RESULT = "(array([0., 0.]), array([0.]), None)"
+RESULT = "(array([0., 0.]), array([0.]), None, 0.0)"
 
 
 def test_a_second_process_finds_the_machine_code(tmp_path):

@@ -28,7 +28,19 @@ from autodiff.tape.native.layout import (
     SHARED,
     STORES,
 )
-from autodiff.tape.native.machine import address, beyond, call, compiled, entry, take
+from autodiff.tape.native.machine import (
+    WIDTH,
+    address,
+    beyond,
+    call,
+    compiled,
+    entry,
+    load,
+    plus,
+    spread,
+    sum_of,
+    take,
+)
 
 
 @compiled
@@ -131,10 +143,22 @@ def stride_of(lanes: int) -> int:
 @compiled
 def is_finite(numbers: Any, first: int, last: int) -> bool:
     """Whether all of these numbers are."""
-    total = 0.0
+    finite: bool = True
     for at in range(first, last):
-        total += numbers[at] * 0.0
-    return total == 0.0
+        finite &= np.isfinite(numbers[at])
+    return finite
+
+
+@compiled
+def sum_up(numbers: Any) -> float:
+    """The sum of an array's numbers: of those side by side in vectors, then of the rest."""
+    places, rest, vector = address(numbers), len(numbers) // WIDTH * WIDTH, spread(0.0)
+    for at in range(0, rest, WIDTH):
+        vector = plus(vector, load(places, at))
+    total: float = sum_of(vector)
+    for at in range(rest, len(numbers)):
+        total += numbers[at]
+    return total
 
 
 @compiled
@@ -157,7 +181,7 @@ def gradient_of(
     spread_scalars(code, MAIN, s, v, stride, lanes)
     result = take(code, take(code, MAIN + STORES)) * stride
     pairs = take(code, MAIN + INPUTS)
-    finite = True
+    finite: bool = True
     for start in range(first, last, lanes):
         end = min(start + lanes, last)
         read(code, inputs, order, start, end, v, stride, lanes)
@@ -206,17 +230,20 @@ def values(
 def gradient(
     code: Any, table: Any, constants: Any, parameters: Any, inputs: Any, order: Any, weights: Any, most: int,
     work: Any, results: Any, gradient: Any, input_gradient: Any,
-) -> None:  # fmt: skip
+) -> float:  # fmt: skip
     """Values (observations,), gradients of the parameters and, if there is room, of the inputs.
 
-    Where a gradient is not finite, a zero may have met an infinity: then all is done again, carefully.
+    Where a gradient is not finite, a zero may have met an infinity: then all is done again, carefully. Returns the sum
+    of the values, or nan if a gradient is still not finite.
     """
     for how in range(1, 3):
         if gradient_of(
             address(code), table, constants, parameters, inputs, order, 0, len(inputs), weights,
             lanes_of(len(inputs), most), how, work, results, gradient, input_gradient,
         ):  # fmt: skip
-            break
+            total: float = sum_up(results)
+            return total
+    return np.nan
 
 
 @entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, cached_property
@@ -92,39 +93,41 @@ class NativeRunner:
 
     def gradient(
         self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
-    ) -> tuple[Floats, Floats, Floats | None]:
+    ) -> tuple[Floats, Floats, Floats | None, float]:
         theta, weights = plain(parameters), np.array(weight, np.float64, ndmin=1)
         if len(inputs) < 2 * CHUNK:
             return self._gradient(theta, inputs, weights, wrt_inputs)
-        gradient = np.zeros(len(theta))
+        gradient, total = np.zeros(len(theta)), 0.0
         values = np.empty(len(inputs))
         input_gradient = np.empty(inputs.shape) if wrt_inputs else None
 
-        def run(chunk: slice) -> Floats:
+        def run(chunk: slice) -> tuple[Floats, float]:
             own = weights[chunk] if len(weights) > 1 else weights
-            values[chunk], part, input_part = self._gradient(theta, inputs[chunk], own, wrt_inputs)
+            values[chunk], part, input_part, subtotal = self._gradient(theta, inputs[chunk], own, wrt_inputs)
             if input_gradient is not None:
                 input_gradient[chunk] = input_part
-            return part
+            return part, subtotal
 
-        for part in self._over_chunks(run, len(inputs)):
-            gradient += part
-        return values, gradient, input_gradient
+        for part, subtotal in self._over_chunks(run, len(inputs)):
+            with np.errstate(over="ignore", invalid="ignore"):  # as in machine code
+                gradient += part
+            total += subtotal
+        return values, gradient, input_gradient, total if np.isfinite(gradient).all() else math.nan
 
     def _gradient(
         self, parameters: Floats, inputs: Floats, weights: Floats, wrt_inputs: bool
-    ) -> tuple[Floats, Floats, Floats | None]:
+    ) -> tuple[Floats, Floats, Floats | None, float]:
         """The gradient of one chunk."""
         values, gradient = np.empty(len(inputs)), np.empty(len(parameters))
         input_gradient = np.zeros(inputs.shape) if wrt_inputs else NO_GRADIENT
         code, table, constants = self.parts.arrays(wrt_inputs)
         room = self._room(self.parts.room(len(inputs)))
-        self.interpreter.gradient(
+        total = self.interpreter.gradient(
             code, table, constants, parameters, plain(inputs), NO_ORDER, weights, self.parts.most, room, values,
             gradient, input_gradient,
         )  # fmt: skip
         self._rooms.append(room)
-        return values, gradient, input_gradient if wrt_inputs else None
+        return values, gradient, input_gradient if wrt_inputs else None, total
 
     def descend(
         self,
