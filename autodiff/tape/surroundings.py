@@ -89,22 +89,25 @@ def _count(thing: Any, depth: int = 4) -> float:
         return sum(_count(part, depth - 1) for part in parts) if depth and len(thing) <= FEW else inf
     if isinstance(thing, np.ndarray):
         return thing.size if thing.dtype != object else inf
-    return 1 if isinstance(thing, (*PLAIN, *_FUNCTIONS)) else inf
+    return 1 if isinstance(thing, _COMPARED) else inf
 
 
 def _present(thing: Any) -> Any:
     """What can be compared with what it is later."""
+    if isinstance(thing, _COMPARED):
+        return thing
     if isinstance(thing, np.ndarray):
         return thing.shape, thing.dtype, thing.tobytes() if thing.size <= FEW else None
     if isinstance(thing, dict):
         return tuple((key, _present(part)) for key, part in islice(thing.items(), FEW))
     if isinstance(thing, (list, tuple)):
         return tuple(map(_present, islice(thing, FEW)))
-    return thing if isinstance(thing, (*PLAIN, *_FUNCTIONS)) else None
+    return None
 
 
-_FUNCTIONS = (FunctionType, BuiltinFunctionType, type, Operation)
-"""What is replaced as a whole, such as the activation of a network; each is equal to itself alone."""
+_COMPARED = (*PLAIN, FunctionType, BuiltinFunctionType, type, Operation)
+"""What is compared as it is: numbers, and functions, such as the activation of a network, that equal themselves alone.
+"""
 
 
 def is_module(thing: Any) -> bool:
