@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from autodiff.graph import names, topological_order
-from autodiff.operations import CONSTANT, as_float
+from autodiff.operations import CONSTANT, VARIABLE, as_float
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -85,11 +85,11 @@ def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] |
             on_step(step)
         return
     for out in reversed(ready(root, seed)):
-        if not (out.parents and out.grad):
+        if out.op is VARIABLE or not out.grad:
             continue
         op, upstream = out.op, out.grad
         if op.arity == 2:  # two operands are the bulk of a graph: the loop below written out, a sixth faster in all
-            (a, b), (rule_a, rule_b) = out.parents, op.derivatives
+            a, b, (rule_a, rule_b) = out._first, out._second, op.derivatives
             try:
                 local_a = 0.0 if a.op is CONSTANT else rule_a(a._data, b._data, out._data)
                 local_b = 0.0 if b.op is CONSTANT else rule_b(a._data, b._data, out._data)
@@ -140,10 +140,10 @@ def ready(root: Value, seed: float) -> list[Value]:
     order = topological_order(root)
     check_unchanged(order)
     for node in order:
-        if node.parents:
-            node.grad = 0.0
-        elif node.op is not CONSTANT:
+        if node.op is VARIABLE:
             node.grad = (node.grad or 0.0) + 0.0  # None, as in PyTorch, stands for 0
+        elif node.op is not CONSTANT:
+            node.grad = 0.0
     root.grad += seed
     return order
 
@@ -156,7 +156,7 @@ def check_unchanged(order: list[Value]) -> None:
     """
     newest_leaf = 0
     for node in order:
-        if not node.parents:
+        if node.op is VARIABLE or node.op is CONSTANT:
             if node.stamp > newest_leaf:
                 newest_leaf = node.stamp
         elif node.stamp < newest_leaf:

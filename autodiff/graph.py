@@ -36,10 +36,10 @@ def topological_order(*roots: Value) -> list[Value]:
             order.append(stack.pop())  # type: ignore[arg-type]  # a mark is never put on a mark
         elif node not in seen:
             seen.add(node)
-            if node.parents:
-                stack.append(node)
-                stack.append(None)
-                stack.extend(node.parents[::-1])
+            if node._second is not None:
+                stack += (node, None, node._second, node._first)
+            elif node._first:
+                stack += (node, None, *reversed(node._first))
             else:
                 order.append(node)
     return order

@@ -54,7 +54,8 @@ def _operator(op: Operation) -> Callable[[Value, Any], Value]:
         node = _new(Value)
         node._data = primal(self._data, other._data)
         node.grad = NOT_COMPUTED
-        node.parents = (self, other)
+        node._first = self
+        node._second = other
         node.op = op
         node.label = ""
         node.stamp = _now
@@ -85,7 +86,8 @@ def _method(op: Operation) -> Callable[[Value], Value]:
         node = _new(Value)
         node._data = primal(self._data)
         node.grad = NOT_COMPUTED
-        node.parents = (self,)
+        node._first = (self,)
+        node._second = None
         node.op = op
         node.label = ""
         node.stamp = _now
@@ -116,13 +118,13 @@ class Value:
     0.9993, ∂loss/∂a = -0.0040, ∂loss/∂b = 0.0027
     """
 
-    __slots__ = ("_data", "grad", "label", "op", "parents", "stamp")
+    __slots__ = ("_data", "_first", "_second", "grad", "label", "op", "stamp")
 
     _data: float  # read directly by the engine; `data` checks what is written
     grad: float
     """The gradient of the last ``backward()``; on leaves, the sum over all calls since it was set to 0."""
-    parents: tuple[Value, ...]
-    """The operands, as they were written; empty for a leaf."""
+    _first: Any  # of two operands, each has a slot: a tuple for every node would take half as long again to build;
+    _second: Any  # if there are not two, the first slot holds the tuple of all, and this one None
     op: Operation
     """The operation that made this node; ``variable`` or ``constant`` for a leaf."""
     label: str
@@ -162,6 +164,15 @@ class Value:
             _now += 1
             self._data = number
             self.stamp = _now
+
+    @property
+    def parents(self) -> tuple[Value, ...]:
+        """The operands, as they were written; empty for a leaf."""
+        return self._first if self._second is None else (self._first, self._second)
+
+    @parents.setter
+    def parents(self, parents: tuple[Value, ...]) -> None:
+        self._first, self._second = parents if len(parents) == 2 else (parents, None)
 
     @property
     def source(self) -> Source | None:
