@@ -278,13 +278,32 @@ def test_an_operation_that_was_replaced_before_it_was_compiled_is_still_itself(o
     check(lambda w, x: twice(w * x), [1.5], np.ones((3, 1)))
 
 
-def test_an_operation_of_any_number_of_operands_runs_on_numpy_and_says_so(own):
-    product = own("native_product", lambda *xs: math.prod(xs), lambda xs, y: [y / x for x in xs], variadic=True)
-    program = program_of(lambda x, y: product(x, y), [1.0, 2.0])
-    with pytest.raises(NotCompilable, match="'native_product' takes any number of operands"):
+def products_of_others(xs, y):
+    return [math.prod(xs[:at] + xs[at + 1 :]) for at in range(len(xs))]
+
+
+VARIADIC = {
+    "written out": (lambda *xs: math.prod(xs), products_of_others),
+    "with branches": (lambda *xs: max(xs), lambda xs, y: [1.0 if x == y else 0.0 for x in xs]),
+    "with math": (lambda *xs: math.log(math.fsum(map(math.exp, xs))), lambda xs, y: [math.exp(x - y) for x in xs]),
+}
+
+
+@pytest.mark.parametrize("rules", VARIADIC.values(), ids=VARIADIC)
+def test_an_operation_of_any_number_of_operands_has_code_for_each_number(own, rules):
+    row = own("native_any", *rules, variadic=True)
+    inputs = RNG.normal(size=(11, 3))
+    check(lambda w, x, y, z: row(w, x) * row(x, y, w, z, x) + row(z) * row(w, w, y), [0.5], inputs)
+
+
+def test_an_operation_of_too_many_operands_runs_on_numpy_and_says_so(own):
+    product = own("native_product", lambda *xs: math.prod(xs), products_of_others, variadic=True)
+    program = program_of(lambda *xs: product(*xs), [1.0] * 17)
+    with pytest.raises(NotCompilable, match="'native_product' has 17 operands, and there is machine code for 16 at"):
         prepare(program, "native")
     with pytest.warns(RuntimeWarning, match="the NumPy backend runs this program: .*'native_product'"):
         assert isinstance(prepare(program), NumpyRunner)
+    prepare(program_of(lambda *xs: product(*xs), [1.0] * 16), "native")
 
 
 # ── Observations: how many, how they are cut, over how many threads ──────────────────────────────

@@ -20,8 +20,12 @@ from autodiff.tape.native.machine import flow, operation
 '''
 
 
+MOST_OPERANDS = 16
+"""An operation of any number of operands that has more has no machine code: its text grows with their square."""
+
+
 class NotCompilable(TypeError):  # noqa: N818 - named for what it says of an operation
-    """An operation of the user takes any number of operands: that has no machine code."""
+    """An operation of the user has too many operands for machine code."""
 
 
 class Helper(NamedTuple):
@@ -41,26 +45,28 @@ class Source(NamedTuple):
     """What the text calls, by its name there."""
 
 
-def source(row: Operation) -> Source:
-    """The module of an operation.
+def source(row: Operation, arity: int) -> Source:
+    """The module of an operation of that many operands.
 
     Raises:
-        NotCompilable: it takes any number of operands.
+        NotCompilable: they are too many.
     """
     helpers: dict[str, Helper] = {}
-    if row.arity is None:
-        raise NotCompilable(f"the operation {row.name!r} takes any number of operands")
-    rows = [f"a{at} = record[{2 + 2 * at}] * stride" for at in range(row.arity)]
-    head = ["out = record[1] * stride", *rows]
-    names = range(row.arity)
-    expression = primal(row, row.arity)
+    if row.arity is None and arity > MOST_OPERANDS:
+        raise NotCompilable(
+            f"the operation {row.name!r} has {arity} operands, and there is machine code for {MOST_OPERANDS} at most"
+        )
+    names = range(arity)
+    head = ["out = record[1] * stride", *(f"a{at} = record[{2 + 2 * at}] * stride" for at in names)]
+    expression = primal(row, arity)
     value = _call(row, [f"x{at}" for at in names], helpers) if expression is None else _written(expression, helpers)
     forward = _loop([f"x{at} = v[a{at}{{i}}]" for at in names], f"v[out{{i}}] = {value}")
     backward = []
-    for at, rule in enumerate(derivatives(row, row.arity)):
+    for at, rule in enumerate(derivatives(row, arity)):
         if rule is None:
             local = f"derivative{at}({', '.join(f'x{place}' for place in names)}, y)"
-            helpers[f"derivative{at}"] = Helper(row.derivatives[at], row.arity + 1, partial(_local, row, at))
+            called = partial(_local, row, at)
+            helpers[f"derivative{at}"] = Helper(row.derivatives[at] if row.arity else called, arity + 1, called)
         else:
             local = _written(rule, helpers)
         product = "upstream" if local == "1.0" else f"flow({local}, upstream)"

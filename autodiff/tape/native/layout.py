@@ -39,12 +39,16 @@ ROWS, LOADS, INPUTS, FORWARD, BACKWARD, STORES = 0, 1, 4, 6, 8, 10
 input); records; records that gradients flow through; pairs (row, scalar) to store, or rows of the outputs."""
 
 
-def lay_out(program: Program, opcodes: Mapping[Operation, int], wrt_inputs: bool) -> NDArray[np.uint32]:
+Opcodes = Mapping[tuple[Operation, int], int]
+"""The number of each operation of the table with so many operands."""
+
+
+def lay_out(program: Program, opcodes: Opcodes, wrt_inputs: bool) -> NDArray[np.uint32]:
     """The array for a program.
 
     Args:
         program: what to run.
-        opcodes: the number of each operation of the table.
+        opcodes: the numbers of operations.
         wrt_inputs: whether adjoints of the inputs are wanted.
     """
     return np.array(_Layout(program, opcodes, wrt_inputs).words(), np.uint32)
@@ -57,7 +61,7 @@ def operations_in(code: NDArray[np.uint32]) -> set[int]:
 
 
 class _Layout:
-    def __init__(self, program: Program, opcodes: Mapping[Operation, int], wrt_inputs: bool) -> None:
+    def __init__(self, program: Program, opcodes: Opcodes, wrt_inputs: bool) -> None:
         self.program = program
         self.opcodes = opcodes
         self.instructions = list(program)
@@ -157,8 +161,9 @@ class _Layout:
         op, operands = self.instructions[place]
         row, adjoint = self.row, self.adjoint
         out = row[self.first + place]
-        if op in self.opcodes:
-            return [self.opcodes[op], out, *(word for slot in operands for word in (row[slot], adjoint[slot]))]
+        opcode = self.opcodes.get((op, len(operands)))
+        if opcode is not None:
+            return [opcode, out, *(word for slot in operands for word in (row[slot], adjoint[slot]))]
         rows, adjoints = [row[slot] for slot in operands], [adjoint[slot] for slot in operands]
         if op is dot:
             return [DOT, out, len(operands) // 2, *rows, *adjoints]

@@ -64,7 +64,7 @@ class NativeRunner:
         threads: how many threads the observations are spread over; the bits do not depend on it.
 
     Raises:
-        NotCompilable: an operation of the user takes any number of operands.
+        NotCompilable: an operation of the user has too many operands.
     """
 
     def __init__(self, program: Program, threads: int = 1) -> None:
@@ -186,10 +186,12 @@ class _Parts:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        rows = [op for op in program.operations if op not in WRITTEN_BY_HAND]
-        self.opcodes = {op: opcode for opcode, op in enumerate(rows, FIRST_ROW)}
+        pairs = np.unique(np.column_stack([program.opcodes, np.diff(program.starts)]), axis=0).tolist()
+        rows = [(program.operations[code], arity) for code, arity in pairs]
+        rows = [(op, arity) for op, arity in rows if op not in WRITTEN_BY_HAND]
+        self.opcodes = {row: opcode for opcode, row in enumerate(rows, FIRST_ROW)}
         self.table = np.zeros((FIRST_ROW + len(rows), 3), np.int64)
-        self.table[FIRST_ROW:] = np.reshape([addresses(op) for op in rows], (-1, 3))
+        self.table[FIRST_ROW:] = np.reshape([addresses(*row) for row in rows], (-1, 3))
         self.codes: dict[bool, NDArray[np.uint32]] = {}
         self.size = self.rows = self.most = 0
         self.arrays(False)
@@ -226,14 +228,14 @@ def text_of(name: str) -> str:
 
 
 @cache
-def addresses(op: Operation) -> Addresses:
-    """Where the code of an operation of the table is.
+def addresses(op: Operation, arity: int) -> Addresses:
+    """Where the code of an operation of the table is, for that many operands.
 
     Raises:
-        NotCompilable: it takes any number of operands.
+        NotCompilable: they are too many.
     """
-    text, helpers = source(op)
-    module = in_memory(f"autodiff_native_{op.name}_{id(op)}", text, helpers) if helpers else module_of(text)
+    text, helpers = source(op, arity)
+    module = in_memory(f"autodiff_native_{op.name}_{arity}_{id(op)}", text, helpers) if helpers else module_of(text)
     return module.forward.address, module.backward.address, module.backward.address
 
 
