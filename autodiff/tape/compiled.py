@@ -51,7 +51,8 @@ def compile(
             refers to.
         ndim: how many dimensions the positional arguments of ONE observation have, such as ``(1, 0)``; an int if there
             is one argument. By default, a call is one observation if a plain number is among its arguments, else a
-            batch, with the observations along the first axis of every array and list.
+            batch, with the observations along the first axis of every array and list; a list of arrays of one shape is
+            a list of rows. In tuples, dicts and other lists, each array has an axis of its own.
         backend: ``"numpy"`` or ``"native"``; None for the fastest that is installed.
         threads: over how many threads machine code spreads large batches; the bits do not depend on it.
         max_structures: so many structures and shapes of arguments are kept; the least recently used are forgotten.

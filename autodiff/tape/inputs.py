@@ -30,8 +30,8 @@ class Leaf:
 
     shape: tuple[int, ...]
     """The dimensions of one observation's part; () for a number."""
-    containers: tuple[type, ...] | None
-    """The types of the nested lists, from the outside in; None for an array."""
+    containers: tuple[type, ...]
+    """The types of the nested lists, from the outside in; what they hold is an array if it has dimensions still."""
 
     @property
     def size(self) -> int:
@@ -149,6 +149,9 @@ def _read(tree: Any, name: str, leaves: list[NDArray[Any]]) -> Tree:
     """The structure of an argument as it was given, observations included; its leaves are put into the list."""
     if isinstance(tree, dict):
         return Branch(dict, tuple(tree), tuple(_read(part, f"{name}[{key!r}]", leaves) for key, part in tree.items()))
+    if _are_rows(tree):
+        leaves.append(np.array([_array(row, f"{name}[{at}]") for at, row in enumerate(tree)]))
+        return Leaf(leaves[-1].shape, (list,))
     if isinstance(tree, (list, tuple)):
         if not _is_nested_numbers(tree):
             parts = (_read(part, f"{name}[{at}]", leaves) for at, part in enumerate(tree))
@@ -157,7 +160,13 @@ def _read(tree: Any, name: str, leaves: list[NDArray[Any]]) -> Tree:
         leaves.append(array)
         return Leaf(array.shape, containers)
     leaves.append(_array(tree, name))
-    return Leaf(leaves[-1].shape, None if leaves[-1].ndim else ())
+    return Leaf(leaves[-1].shape, ())
+
+
+def _are_rows(tree: Any) -> bool:
+    """Whether it is a list of arrays of one shape; others are structures, whose parts have an axis of their own."""
+    shapes = {getattr(part, "shape", ()) for part in tree} if isinstance(tree, list) else set()
+    return len(shapes) == 1 and shapes != {()}
 
 
 def _is_nested_numbers(tree: Any) -> bool:
@@ -256,8 +265,7 @@ def _observations(read: Sequence[Tree], names: Sequence[str]) -> int:
 
 def _without_observations(tree: Tree) -> Tree:
     if isinstance(tree, Leaf):
-        shape = tree.shape[1:]
-        return Leaf(shape, None if shape and tree.containers is None else (tree.containers or ())[1:])
+        return _row(tree)
     return Branch(tree.kind, tree.keys, tuple(map(_without_observations, tree.parts)))
 
 
@@ -288,21 +296,26 @@ def _names(tree: Tree, name: str) -> Iterator[str]:
 
 def _built(tree: Tree, numbers: Iterator[Any]) -> Any:
     if isinstance(tree, Leaf):
-        if tree.containers is None and tree.shape:
-            array = np.empty(tree.size, object)
-            array[:] = [next(numbers) for _ in range(tree.size)]
-            return array.reshape(tree.shape)
-        return _nested(tree.shape, tree.containers or (), numbers)
+        return _nested(tree, numbers)
     parts = [_built(part, numbers) for part in tree.parts]
     if tree.kind is dict:
         return dict(zip(tree.keys, parts))
     return tree.kind(*parts) if hasattr(tree.kind, "_fields") else tree.kind(parts)
 
 
-def _nested(shape: tuple[int, ...], containers: tuple[type, ...], numbers: Iterator[Any]) -> Any:
-    if not shape:
+def _row(leaf: Leaf) -> Leaf:
+    """What it holds along its first axis."""
+    return Leaf(leaf.shape[1:], leaf.containers[1:])
+
+
+def _nested(leaf: Leaf, numbers: Iterator[Any]) -> Any:
+    if leaf.containers:
+        return leaf.containers[0](_nested(_row(leaf), numbers) for _ in range(leaf.shape[0]))
+    if not leaf.shape:
         return next(numbers)
-    return containers[0](_nested(shape[1:], containers[1:], numbers) for _ in range(shape[0]))
+    array = np.empty(leaf.size, object)
+    array[:] = [next(numbers) for _ in range(leaf.size)]
+    return array.reshape(leaf.shape)
 
 
 def _parted(tree: Tree, matrix: Floats, offset: int, batch: bool) -> Any:
