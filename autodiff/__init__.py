@@ -72,11 +72,14 @@ if TYPE_CHECKING:
     from autodiff.tracing.trace import trace as trace
 
 __all__ = [
-    "NOT_COMPUTED", "OPERATIONS", "Interval", "Operation", "Pinned", "Step", "Value", "absolute", "acos", "asin",
-    "atan", "constant", "cos", "cosh", "dot", "erf", "erfc", "exp", "expm1", "gelu", "grad", "hessian",
-    "hvp", "jacobian", "jvp", "leaky_relu", "leaves", "log", "log1p", "log_softmax", "log_sum_exp", "lookup",
-    "maximum", "mean", "minimum", "operation", "power", "relu", "select", "sigmoid", "silu", "sin", "sinh",
-    "softmax", "softplus", "sqrt", "tan", "tanh", "topological_order", "total", "value_and_grad", "where",
+    "NOT_COMPUTED", "OPERATIONS", "Interval", "NonFiniteError", "Operation", "Pinned", "Step", "Trace", "Value",
+    "absolute", "acos", "asin", "atan", "check_finite", "check_gradients", "check_operation", "check_training",
+    "compile", "constant", "cos", "cosh", "detect_anomaly", "dot", "draw", "erf", "erfc", "exp", "explain", "expm1",
+    "gelu", "grad", "hessian", "hvp", "jacobian", "jvp", "leaky_relu", "leaves", "log", "log1p", "log_softmax",
+    "log_sum_exp", "lookup", "maximum", "mean", "minimum", "name_values", "numerical_derivative",
+    "numerical_gradient", "operation", "power", "record_sources", "relu", "render", "select", "sigmoid", "silu",
+    "sin", "sinh", "softmax", "softplus", "sqrt", "tan", "tanh", "topological_order", "total", "trace", "tree",
+    "value_and_grad", "watch", "where",
 ]  # fmt: skip
 __version__ = "0.1.0"
 

@@ -178,7 +178,9 @@ def _draw(loss: Value, path: str) -> None:
     except ValueError as error:  # more nodes than a picture can show
         raise RuntimeError(f"{path} was not written: {error}") from None
     if str(written) != path:
-        print(f"there is no dot to draw with: a tree of text is in {written}", file=sys.stderr)
+        raise RuntimeError(
+            f"{path} was not written, since there is no dot to draw with: a tree of text is in {written}"
+        )
 
 
 def _write_page(recorded: Trace, path: str) -> None:

@@ -277,7 +277,7 @@ def as_float(number: object) -> float:
         try:
             return float(number)  # type: ignore[arg-type]  # a NumPy scalar or 0-d array
         except OverflowError:
-            raise OverflowError(f"a {type(number).__name__} this large does not fit into a float") from None
+            raise OverflowError(f"this {type(number).__name__} is too large for a float") from None
     raise TypeError(
         f"a real number is needed (int, float, bool, Fraction, Decimal, a NumPy scalar or 0-d array), "
         f"not {type(number).__name__} {number!r:.60}"

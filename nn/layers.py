@@ -175,7 +175,7 @@ class MLP(Module):
             raise TypeError(f"outputs must be a list of layer sizes such as [16, 1], not {outputs!r:.60}") from None
         if len(sizes) == 1:
             raise ValueError("at least one layer is needed: outputs such as [16, 1]")
-        rng = generator(rng)
+        rng, activation = generator(rng), _activation(activation) or "linear"
         activations = [activation] * (len(sizes) - 2) + ["linear"]
         self.layers = [
             Layer(before, after, function, rng, expanded=expanded)

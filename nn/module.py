@@ -7,6 +7,7 @@ import os
 import secrets
 from collections.abc import Iterator, Mapping
 from html import escape
+from inspect import Signature, signature
 from math import isfinite
 from pathlib import Path
 from typing import Any, TypeVar
@@ -25,6 +26,12 @@ class _NamesParameters(type):
         module = super().__call__(*args, **options)  # type: ignore[misc]  # mypy takes cls for a plain class
         _label_parameters(module)
         return module  # type: ignore[no-any-return]
+
+    @property
+    def __signature__(cls) -> Signature:
+        """That of the constructor, for ``help()``: it would be that of the method above."""
+        constructor = signature(cls.__init__)  # type: ignore[misc]
+        return Signature([*constructor.parameters.values()][1:])
 
 
 class Module(metaclass=_NamesParameters):

@@ -33,7 +33,12 @@ class Optimizer:
     """How many numbers the rule remembers of each parameter; they begin as 0."""
 
     def __init__(self, parameters: Iterable[Value], learning_rate: Rate) -> None:
-        self.parameters = list(parameters)
+        try:
+            self.parameters = list(parameters)
+        except TypeError:
+            raise TypeError(
+                f"parameters must be leaf Values, such as model.parameters(), not {parameters!r:.60}"
+            ) from None
         for value in self.parameters:
             if not isinstance(value, Value) or value.op.name != "variable":
                 raise TypeError(f"a parameter must be a leaf Value that gradients flow to, not {value!r:.80}")

@@ -146,9 +146,15 @@ def accuracy(prediction: Any, target: Any) -> float:
         prediction: a logit or score, whose sign is the class; or (classes,) of them, the greatest of which is.
         target: 0 or −1 and 1 for a single logit; else the index of the class.
 
+    Raises:
+        ValueError: there is no such class.
+
     >>> accuracy(-0.3, 0), accuracy(-0.3, 1), accuracy([0.1, 2.0, 0.3], 1)
     (1.0, 0.0, 1.0)
     """
+    classes = range(len(prediction)) if is_vector(prediction) else (-1, 0, 1)
+    if target not in classes:
+        raise ValueError(f"the target must be one of {[*classes]!s:.60}, not {target!r:.60}")
     if is_vector(prediction):
         return float(max(range(len(prediction)), key=prediction.__getitem__) == target)
     return float((prediction > 0) == (target > 0))

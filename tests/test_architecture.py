@@ -100,6 +100,6 @@ def test_importing_the_engine_loads_the_engine_and_the_standard_library_alone():
     assert len(loaded) < 100  # a light import: some 40 modules of the standard library
 
 
-def test_every_public_name_of_the_engine_files_is_there():
-    for name in set(autodiff.__all__) - set(autodiff._LAZY):
-        assert hasattr(autodiff, name)
+def test_every_public_name_is_there_and_listed():
+    assert set(autodiff._LAZY) < set(autodiff.__all__)
+    assert all(hasattr(autodiff, name) for name in autodiff.__all__)

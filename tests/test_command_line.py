@@ -65,7 +65,7 @@ def test_second_derivatives(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_files_hold_the_trace_and_the_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AUTODIFF_DOT", "none")
-    assert main([*NEURON, "--json", str(tmp_path / "t.json"), "--svg", str(tmp_path / "g.svg")]) == 0
+    assert main([*NEURON, "--json", str(tmp_path / "t.json"), "--svg", str(tmp_path / "g.svg")]) == 1
     assert load(tmp_path / "t.json") == trace(neuron()[1])
     assert "data 0.8005, grad 1" in (tmp_path / "g.txt").read_text(encoding="utf-8")
 
@@ -87,7 +87,7 @@ def test_explanations_and_latex(capsys: pytest.CaptureFixture[str]) -> None:
     assert "∂L/∂w = 7.0, the sum over 3 paths" in capsys.readouterr().out
     assert main(["w*w + w", "w=3", "--latex"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("\\begin{aligned}\n\\frac{\\partial L}{\\partial \\mathrm{w}}\n")
+    assert out.startswith("\\begin{aligned}\nL &= \\mathrm{v2} \\\\\n\\frac{\\partial L}{\\partial \\mathrm{w}}\n")
     assert out.endswith("&= 7.0\n\\end{aligned}\n")
 
 

@@ -188,11 +188,12 @@ def _add_box(
     name = html(_short_name(box))
     times = f" ×{box.repeats}" if box.repeats > 1 else ""
     if box.kind == "constant":
-        label = f'<font color="{quiet}">{name + " = " if node.label else ""}{short(node.data)}{times}</font>'
+        text = _padded(f"{name + ' = ' if node.label else ''}{short(node.data)}{times}")
+        label = f'<font color="{quiet}">{text}</font>'
     else:
         if box.kind == "folded":
             left, right = f"<b>{name}{times}</b>", ""
-            size = f"{box.count} nodes" + (f", {len(box.nodes)} outputs" if len(box.nodes) > 1 else "")
+            size = _padded(f"{box.count} nodes" + (f", {len(box.nodes)} outputs" if len(box.nodes) > 1 else ""))
         else:
             left = f"<b>{name}</b>" if node.label else f'<font color="{quiet}">{name}</font>'
             right = f"<b>{html(sign(node.op))}</b>" if node.parents else ""

@@ -84,15 +84,17 @@ def scene(
     place = {node: number for number, node in enumerate(order)}
     name = names(order)
     shown = order if depth is None else _near(root, depth, place)
-    if not fold and sum(node.op is not CONSTANT for node in shown) > (max_nodes or len(shown)):
-        _limit(sum(constants or node.op is not CONSTANT for node in shown), max_nodes)  # before any work on millions
+    numbers = sum(node.op is CONSTANT for node in shown)
+    if not fold and len(shown) - numbers > (max_nodes or len(shown)):  # before any work on millions
+        _limit(len(shown) - (0 if constants else numbers), numbers, max_nodes)
     inside = set(shown)
     path: dict[Value, Path] = modules(order) if clusters or fold else dict.fromkeys(order, ())
     folds = Folds(fold, path.values())
     box_of = _boxes(root, shown, path, folds, name, place, constants, merge)
     if merge == "siblings":
         _merge_siblings(box_of, shown)
-    _limit(len({box.id for box in box_of.values()}), max_nodes)
+    kinds = {box.id: box.kind for box in box_of.values()}
+    _limit(len(kinds), sum(kind == "constant" for kind in kinds.values()), max_nodes)
     if not clusters:
         for box in box_of.values():
             box.path = ()
@@ -133,11 +135,11 @@ def scene(
     return Scene(sorted(boxes, key=lambda box: int(box.id[1:])), arrows, box_of)
 
 
-def _limit(count: int, max_nodes: int | None) -> None:
+def _limit(count: int, constants: int, max_nodes: int | None) -> None:
     if max_nodes is not None and count > max_nodes:
         raise ValueError(
-            f"{count} nodes are more than max_nodes={max_nodes}: draw less with fold='neuron' or "
-            "fold='layer', merge='siblings', constants=False or depth=3, or raise max_nodes"
+            f"{count} nodes are more than max_nodes={max_nodes}: draw less with fold='neuron', fold='layer'"
+            f"{', constants=False' if count - constants <= max_nodes else ''} or depth=3, or raise max_nodes"
         )
 
 

@@ -82,8 +82,9 @@ class Explanation(NamedTuple):
         >>> w = Value(3.0, label="w_1")
         >>> print(explain(-w * -2.0, w).latex())
         \begin{aligned}
+        L &= \mathrm{v3} \\
         \frac{\partial L}{\partial \mathrm{w\_1}}
-        &= \frac{\partial L}{\partial \mathrm{v1}} \, \frac{\partial \mathrm{v1}}{\partial \mathrm{w\_1}} \\
+        &= \frac{\partial \mathrm{v3}}{\partial \mathrm{v1}} \, \frac{\partial \mathrm{v1}}{\partial \mathrm{w\_1}} \\
         &= (-2.0) \cdot (-1.0) \\
         &= 2.0
         \end{aligned}
@@ -93,6 +94,7 @@ class Explanation(NamedTuple):
         numbers = [r" \cdot ".join(_dotted([_factor(edge.local) for edge in path.edges])) or "1" for path in self.paths]
         lines = [
             r"\begin{aligned}",
+            rf"L &= {_name(self.loss)} \\",
             _fraction("L", _name(self.parameter)),
             rf"&= {' + '.join(symbols + more) or '0'} \\",
             rf"&= {' + '.join(numbers + more) or '0'} \\",
@@ -103,8 +105,9 @@ class Explanation(NamedTuple):
 
 
 def _fractions(path: GradientPath) -> list[str]:
-    results = ["L", *(_name(edge.node) for edge in path.edges[1:])]
-    return [_fraction(result, _name(edge.parent)) for result, edge in zip(results, path.edges)]
+    """The local derivatives along a path; an operand that stands there more than once has its place, from 1, on top."""
+    places = [f"^{{({edge.position + 1})}}" if edge.parallel else "" for edge in path.edges]
+    return [_fraction(_name(edge.node), _name(edge.parent) + place) for edge, place in zip(path.edges, places)]
 
 
 def _fraction(result: str, operand: str) -> str:

@@ -56,6 +56,16 @@ class TracedStep(NamedTuple):
     after: float
     """The operand's gradient after this step: before + contribution."""
 
+    @property
+    def node_name(self) -> str:
+        """The name of the result."""
+        return self.node.name
+
+    @property
+    def parent_name(self) -> str:
+        """The name of the operand."""
+        return self.parent.name
+
     def __str__(self) -> str:
         out, parent = one_line(self.node.name), one_line(self.parent.name)
         return (

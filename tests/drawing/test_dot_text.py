@@ -130,8 +130,10 @@ def test_equal_constants_of_one_result_are_drawn_once_with_their_number() -> Non
 
 def test_more_nodes_than_the_limit_are_refused_with_the_ways_out() -> None:
     root = sum((Value(1.0) for _ in range(200)), Value(0.0))
-    with pytest.raises(ValueError, match=r"401 nodes .* max_nodes=300.*fold=.*constants=False.*depth=.*max_nodes"):
+    with pytest.raises(ValueError, match=r"401 nodes .* max_nodes=300.*fold='layer' or depth=3, or .*max_nodes"):
         draw(root)
+    with pytest.raises(ValueError, match=r"302 nodes .*, constants=False or depth="):
+        draw(total([*range(300), Value(1.0)]), merge="nothing", max_nodes=300)
     assert draw(root, max_nodes=401).source
     assert draw(root, max_nodes=None).source
 

@@ -80,6 +80,7 @@ def test_any_sequence_of_numbers_is_an_input(inputs):
         (lambda: nn.MLP(2, [-1]), ValueError, "outputs must be at least 1, not -1"),
         (lambda: nn.Layer(2, 1.5), TypeError, "outputs must be an int, not float"),
         (lambda: nn.MLP(2, [2, 1], "rellu"), ValueError, "did you mean 'relu'"),
+        (lambda: nn.MLP(2, [1], "rellu"), ValueError, "did you mean 'relu'"),
         (lambda: nn.Neuron(2, "multiply"), ValueError, "one operand, and 'multiply' takes 2"),
         (lambda: nn.Neuron(2, "dot"), ValueError, "takes any number"),
         (lambda: nn.Neuron(2, 3), TypeError, "a name or a function, not int"),

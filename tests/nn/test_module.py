@@ -3,6 +3,7 @@
 import copy
 import os
 import pickle
+from inspect import signature
 
 import numpy as np
 import pytest
@@ -70,6 +71,11 @@ def test_a_label_given_by_hand_stays():
     neuron.bias.label = "my bias"
     outer = Box(part=neuron, own=Value(1.0, label="own label"))
     assert [value.label for value in outer.parameters()] == ["part.weights.0", "part.weights.1", "my bias", "own label"]
+
+
+def test_the_signature_of_a_module_is_that_of_its_constructor():
+    assert str(signature(Box)) == "(**parts)"
+    assert str(signature(MLP)).startswith("(inputs: 'int', outputs:")
 
 
 def test_named_modules_starts_with_the_module_itself():

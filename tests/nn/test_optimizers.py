@@ -5,7 +5,7 @@ import math
 import pytest
 
 from autodiff import Value, constant
-from nn import SGD, Adam, Optimizer
+from nn import MLP, SGD, Adam, Optimizer
 
 
 def parameter(data, grad, label="w"):
@@ -95,6 +95,7 @@ def test_a_schedule_that_leaves_its_range_is_refused(rate):
         (lambda w: SGD([w + 1], 0.1), TypeError, "leaf Value"),
         (lambda w: SGD([constant(1.0)], 0.1), TypeError, "leaf Value"),
         (lambda w: SGD([1.0], 0.1), TypeError, "leaf Value"),
+        (lambda w: SGD(MLP(1, [1]), 0.1), TypeError, r"such as model.parameters\(\), not MLP"),
     ],
 )
 def test_options_out_of_range_are_refused(make, error, message):

@@ -140,3 +140,6 @@ def test_bad_input_is_refused(options, error, message):
 def test_accuracy_reads_signs_and_greatest_logits():
     assert [accuracy(Value(0.5), y) for y in (0, 1, -1)] == [0.0, 1.0, 0.0]
     assert [accuracy([Value(0.5), Value(2.0)], y) for y in (0, 1)] == [0.0, 1.0]
+    for prediction, target in ((0.5, 2), (Value(0.5), 0.5), ([0.1, 0.2], 2), ([0.1, 0.2], -1)):
+        with pytest.raises(ValueError, match="the target must be one of"):
+            accuracy(prediction, target)

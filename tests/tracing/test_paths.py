@@ -123,6 +123,18 @@ def test_parallel_edges_are_paths_of_their_own() -> None:
     assert "a (operand 2)" in str(explain(a * a, a))
 
 
+def test_latex_tells_a_local_derivative_from_the_gradient_and_parallel_edges_apart() -> None:
+    x, y = Value(3.0, label="x"), Value(2.0, label="y")
+    product, gradient, symbols, *_ = explain(x * y + x, x).latex().splitlines()[1:]
+    assert (product, gradient) == (r"L &= \mathrm{v3} \\", r"\frac{\partial L}{\partial \mathrm{x}}")
+    assert symbols == (
+        r"&= \frac{\partial \mathrm{v3}}{\partial \mathrm{v2}} \, \frac{\partial \mathrm{v2}}{\partial \mathrm{x}}"
+        r" + \frac{\partial \mathrm{v3}}{\partial \mathrm{x}} \\"
+    )
+    assert r"{\partial \mathrm{x}^{(1)}} + \frac" in explain(x * x, x).latex()
+    assert r"{\partial \mathrm{x}^{(2)}} \\" in explain(x * x, x).latex()
+
+
 def test_a_branch_not_taken_is_no_path() -> None:
     x = Value(0.0, label="x")
     explained = explain(where(1.0, 2 * x, x.log()), x)

@@ -113,6 +113,14 @@ def test_where_keeps_the_order_and_the_indices() -> None:
     assert 0 < len(large) < len(recorded)
 
 
+def test_a_condition_on_names_is_written_as_for_the_steps_of_the_pass() -> None:
+    _, loss = network()
+    passed = [step for step in loss.backward_steps() if "w" in step.parent_name or "v4" in step.node_name]
+    found = trace(loss).where(lambda step: "w" in step.parent_name or "v4" in step.node_name)
+    assert [*map(str, found)] == [*map(str, passed)]
+    assert found
+
+
 def test_unknown_foreign_and_ambiguous_nodes_are_refused() -> None:
     a, b = Value(1.0, label="a"), Value(2.0, label="a")
     recorded = trace(a * b)
