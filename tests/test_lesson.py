@@ -181,6 +181,13 @@ def test_an_exercise_can_be_done_by_hand_and_its_solution_is_right(seed):
         assert f"∂g/∂{leaf.label} = {leaf.grad:.0f}".replace("-", "−") in solution
 
 
+@pytest.mark.parametrize("seed", range(100))
+def test_in_every_exercise_a_result_goes_into_two_others_or_twice_into_one(seed):
+    task = exercises.exercise(seed)
+    operands = re.findall("[a-g]", " ".join(line.partition(" = ")[2] for line in task.lines))
+    assert any(operands.count(name) > 1 for name in "def")
+
+
 @pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")
 def test_the_picture_of_an_exercise_does_not_give_the_answer_away(tmp_path):
     run("exercises", "--out", str(tmp_path))

@@ -1,12 +1,13 @@
 """Exercises: a small graph, all gradients to find by hand, and the solution edge by edge.
 
-Every seed gives another graph of whole numbers, in which one node is used twice. The exercise and its solution are
+Every seed gives another graph of whole numbers, in which a result is used twice. The exercise and its solution are
 printed, and written to two files, each with a picture of the graph: without numbers to fill in, and with all of them.
 """
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ def exercise(seed: int) -> Exercise:
 
 
 def _draw(rng: random.Random) -> Exercise | None:
-    """A graph at random; None if it is dull: a node unused or none used twice, a line repeated, numbers too large."""
+    """A graph at random; None if it is dull: a node unused, no result used twice, a line repeated, large numbers."""
     inputs = [Value(number, label=name) for name, number in zip(NAMES, rng.sample([-3, -2, -1, 2, 3, 4, 5], 3))]
     nodes, formulas = [*inputs], []
     for name in NAMES[3:]:
@@ -54,12 +55,12 @@ def _draw(rng: random.Random) -> Exercise | None:
         nodes.append(node)
         formulas.append(formula)
     root = nodes[-1]
-    used = [parent for node in nodes for parent in node.parents]
+    uses = Counter(id(parent) for node in nodes for parent in node.parents)  # values are equal as numbers are
     if len({*formulas}) < len(formulas) or not {*nodes} <= {*topological_order(root)}:
         return None
     gradients = [gradient.data for gradient in grad(root, nodes)]
     good = (
-        any(used.count(node) > 1 for node in nodes[3:-1])
+        any(uses[id(node)] > 1 for node in nodes[len(inputs) :])
         and max(abs(number) for number in (*gradients, *(node.data for node in nodes))) <= GREATEST
         and all(gradients[: len(inputs)])
     )
