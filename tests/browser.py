@@ -26,9 +26,7 @@ class Browser:
     def open(self, page: Path, *, fragment: str = "", size: tuple[int, int] = DESKTOP, dark: bool = False,
              still: bool = True) -> None:  # fmt: skip
         """Load a file anew, in a window of that size, with the wishes of a reader."""
-        width, height = size
-        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        self._set_size(size)
         wishes = {"prefers-color-scheme": "dark" if dark else "light",
                   "prefers-reduced-motion": "reduce" if still else "no-preference"}  # fmt: skip
         features = [{"name": name, "value": value} for name, value in wishes.items()]
@@ -36,6 +34,16 @@ class Browser:
         self.driver.get("about:blank")
         self.errors(), self.requests()  # those of the page before are forgotten
         self.driver.get(page.resolve().as_uri() + fragment)
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Give the window another size, and the page the time to follow."""
+        self._set_size(size)
+        self.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
+
+    def _set_size(self, size: tuple[int, int]) -> None:
+        width, height = size
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
     def run(self, script: str, *arguments: Any) -> Any:
         """What a script, such as ``return document.title``, returns."""

@@ -77,7 +77,7 @@ def test_the_outputs_work_on_one_page(executed: list[dict[str, Any]], browser: B
     for frame in browser.driver.find_elements("css selector", "iframe"):
         browser.driver.switch_to.frame(frame)
         browser.click("#next")
-        assert browser.text("#where").startswith("step 0 of ")
+        assert browser.text("#where").startswith("1 of ")
         browser.driver.switch_to.default_content()
     assert browser.errors() == []
 

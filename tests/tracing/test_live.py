@@ -14,7 +14,7 @@ from autodiff.drawing.text import short
 from autodiff.tape.javascript import Unwritable
 from autodiff.tracing import Trace, dumps, loads, trace
 from autodiff.tracing.text import number
-from tests.browser import PHONE, Browser
+from tests.browser import DESKTOP, PHONE, Browser
 from tests.tape.test_javascript import SAME_BITS
 
 needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")
@@ -204,7 +204,7 @@ def test_keys_change_a_number_by_steps(visit: Callable[..., Browser]) -> None:
     typed(browser, 0, ALT + DOWN)
     assert leaf(browser, 0) == 2.59
     assert field(browser, 0).get_attribute("aria-valuenow") == "2.59"
-    assert browser.text("#where") == "start"  # the keys of the player are not meant
+    assert browser.text("#where") == "0 of 7 steps taken"  # the keys of the player are not meant
 
 
 @needs_dot
@@ -217,14 +217,14 @@ def test_a_leaf_is_dragged_to_and_fro(visit: Callable[..., Browser], where: str)
     assert leaf(browser, 1) == 2.4
     drag(browser, name, -20)
     assert leaf(browser, 1) == 2.2
-    assert browser.text("#where") == "start"  # a drag is no click
+    assert browser.text("#where") == "0 of 7 steps taken"  # a drag is no click
     drag(browser, name, 30, release=False)
     browser.press(ESCAPE)
     assert leaf(browser, 1) == 2.2
     drag(browser, name, 0)
     assert leaf(browser, 1) == 2.2
     if where == "graph":  # and a click is no drag: it shows the step that completes the gradient
-        assert browser.text("#where") == "step 6 of 7"
+        assert browser.text("#where") == "7 of 7 steps taken"
 
 
 @needs_dot
@@ -236,6 +236,16 @@ def test_a_finger_drags_on_a_phone(visit: Callable[..., Browser]) -> None:
     drag(browser, browser.driver.find_element("css selector", 'label[for="leaf-1"]'), 50, "touch")
     assert leaf(browser, 1) == 2.5
     assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_list_of_leaves_folds_where_it_would_hide_the_graph(visit: Callable[..., Browser]) -> None:
+    browser = visit(neuron(), size=PHONE)
+    leaves = browser.driver.find_element("id", "leaves")
+    assert not leaves.is_displayed()
+    browser.resize(DESKTOP)
+    assert leaves.is_displayed()
+    browser.resize(PHONE)
+    assert not leaves.is_displayed()
 
 
 def test_reset_gives_back_what_was_recorded(visit: Callable[..., Browser]) -> None:

@@ -18,11 +18,12 @@ from autodiff.tracing import record_sources, trace
 from autodiff.tracing.player import html
 from autodiff.tracing.text import number
 from autodiff.tracing.trace import Trace
-from tests.browser import PHONE, Browser
+from tests.browser import DESKTOP, PHONE, Browser
 
 needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")
 READABLE = 4.5
 """The contrast of text that WCAG 2.1 asks for (level AA)."""
+PROJECTOR = (1920, 1080)
 LEFT, RIGHT, HOME, END = "\ue012", "\ue014", "\ue011", "\ue010"
 
 
@@ -65,6 +66,11 @@ def where(browser: Browser) -> str:
     return browser.text("#where")
 
 
+def taken(count: int, recorded: Trace) -> str:
+    """How the page counts: the last of so many steps is step ``count - 1``."""
+    return f"{count} of {len(recorded)} steps taken"
+
+
 def spoken(browser: Browser) -> str:
     return browser.text("#spoken")
 
@@ -77,27 +83,27 @@ def test_the_page_is_one_file_that_loads_nothing(browser: Browser, page: Path) -
 
 
 def test_buttons_step_to_and_fro(opened: Browser, recorded: Trace) -> None:
-    assert where(opened) == "start"
+    assert where(opened) == taken(0, recorded)
     for place in range(3):
         opened.click("#next")
-        assert where(opened) == f"step {place} of {len(recorded)}"
+        assert where(opened) == taken(place + 1, recorded)
     opened.click("#back")
-    assert where(opened) == f"step 1 of {len(recorded)}"
+    assert where(opened) == taken(2, recorded)
     opened.click("#last")
-    assert where(opened) == f"step {len(recorded) - 1} of {len(recorded)}"
+    assert where(opened) == taken(len(recorded), recorded)
     assert not opened.driver.find_element("id", "next").is_enabled()
     opened.click("#first")
-    assert where(opened) == "start"
+    assert where(opened) == taken(0, recorded)
     assert not opened.driver.find_element("id", "back").is_enabled()
 
 
 def test_keys_step_play_and_change_the_colours(opened: Browser, recorded: Trace) -> None:
     opened.press(RIGHT, RIGHT, LEFT)
-    assert where(opened) == f"step 0 of {len(recorded)}"
+    assert where(opened) == taken(1, recorded)
     opened.press(END)
-    assert where(opened) == f"step {len(recorded) - 1} of {len(recorded)}"
+    assert where(opened) == taken(len(recorded), recorded)
     opened.press(HOME)
-    assert where(opened) == "start"
+    assert where(opened) == taken(0, recorded)
     opened.press(" ")
     assert opened.run("return player.playing")
     opened.press(" ")
@@ -113,10 +119,10 @@ def test_keys_step_play_and_change_the_colours(opened: Browser, recorded: Trace)
 def test_the_slider_goes_to_a_step_and_says_which(opened: Browser, recorded: Trace) -> None:
     opened.run("const s = arguments[0]; s.value = 5; s.dispatchEvent(new Event('input'))",
                opened.driver.find_element("id", "slider"))  # fmt: skip
-    assert where(opened) == f"step 4 of {len(recorded)}"
-    assert opened.run("return slider.getAttribute('aria-valuetext')") == f"step 4, {recorded[4]}"
+    assert where(opened) == taken(5, recorded)
+    assert opened.run("return slider.getAttribute('aria-valuetext')") == f"{taken(5, recorded)}, step 4: {recorded[4]}"
     opened.driver.find_element("id", "slider").send_keys(RIGHT)
-    assert where(opened) == f"step 5 of {len(recorded)}"
+    assert where(opened) == taken(6, recorded)
 
 
 def test_playing_goes_through_all_steps_and_stops(opened: Browser, recorded: Trace) -> None:
@@ -127,7 +133,7 @@ def test_playing_goes_through_all_steps_and_stops(opened: Browser, recorded: Tra
     end = time.monotonic() + 20
     while opened.run("return player.playing") and time.monotonic() < end:
         time.sleep(0.02)
-    assert where(opened) == f"step {len(recorded) - 1} of {len(recorded)}"
+    assert where(opened) == taken(len(recorded), recorded)
     assert opened.run("return document.getElementById('play').getAttribute('aria-label')") == "play"
     assert opened.run("return document.getElementById('spoken').getAttribute('aria-live')") == "polite"
 
@@ -135,14 +141,14 @@ def test_playing_goes_through_all_steps_and_stops(opened: Browser, recorded: Tra
 @pytest.mark.parametrize("fragment", ["#step=7", "#7"])
 def test_the_address_leads_to_a_step(browser: Browser, page: Path, recorded: Trace, fragment: str) -> None:
     browser.open(page, fragment=fragment)
-    assert where(browser) == f"step 7 of {len(recorded)}"
+    assert where(browser) == taken(8, recorded)
     browser.press(RIGHT)
     assert browser.run("return location.hash") == "#step=8"
     change = "addEventListener('hashchange', () => done()); location.hash = '#step=2'"
     browser.run(f"return new Promise((done) => {{ {change} }})")
-    assert where(browser) == f"step 2 of {len(recorded)}"
+    assert where(browser) == taken(3, recorded)
     browser.open(page, fragment="#step=999999")
-    assert where(browser) == f"step {len(recorded) - 1} of {len(recorded)}"
+    assert where(browser) == taken(len(recorded), recorded)
 
 
 def test_every_number_is_that_of_the_trace(opened: Browser, recorded: Trace) -> None:
@@ -183,10 +189,10 @@ def test_the_drawing_shows_the_gradients_as_of_the_step(opened: Browser, recorde
         )
         return {int(nodes): [data, grad, classes] for nodes, data, grad, classes in found}
 
-    for taken in (0, 1, len(recorded) // 2, len(recorded)):
-        opened.run("player.go(arguments[0])", taken)
-        now = {recorded.root.place: 1.0} | {step.parent.place: step.after for step in recorded[:taken]}
-        later = {step.parent.place for step in recorded[taken:]}
+    for count in (0, 1, len(recorded) // 2, len(recorded)):
+        opened.run("player.go(arguments[0])", count)
+        now = {recorded.root.place: 1.0} | {step.parent.place: step.after for step in recorded[:count]}
+        later = {step.parent.place for step in recorded[count:]}
         for place, (data, grad, classes) in drawn().items():
             assert data == short(recorded.nodes[place].data).replace("-", "−")
             known = short(now[place]).replace("-", "−") if place in now else "not computed"
@@ -194,7 +200,7 @@ def test_the_drawing_shows_the_gradients_as_of_the_step(opened: Browser, recorde
             assert ("final" in classes) == (place in now and place not in later)
             assert ("waiting" in classes) == (place not in now)
         active = [place for place, (_, _, classes) in drawn().items() if "active" in classes]
-        step = recorded[taken - 1] if taken else None
+        step = recorded[count - 1] if count else None
         assert set(active) == ({step.node.place, step.parent.place} if step else set())
 
 
@@ -226,25 +232,105 @@ def test_the_graph_is_folded_by_neuron_and_by_layer(opened: Browser, recorded: T
     assert shown == span([node.data for node in outputs]).replace("-", "−")
 
 
+INSIDE = """
+    const s = document.getElementById("stage").getBoundingClientRect();
+    return [...document.querySelectorAll(`svg.view:not([hidden]) ${arguments[0]}`)].every((part) => {
+      const b = part.getBoundingClientRect();
+      return b.left >= s.left - 1 && b.right <= s.right + 1 && b.top >= s.top - 1 && b.bottom <= s.bottom + 1;
+    });
+"""
+
+
 @needs_dot
 def test_the_active_node_is_scrolled_into_view(browser: Browser, page: Path, recorded: Trace) -> None:
     browser.open(page, size=PHONE)
-    for taken in range(1, len(recorded), 7):
-        browser.run("player.go(arguments[0])", taken)
-        inside = browser.run(
-            "const s = document.getElementById('stage').getBoundingClientRect();"
-            "const b = document.querySelector('svg.view:not([hidden]) .operand').getBoundingClientRect();"
-            "return b.left >= s.left - 1 && b.right <= s.right + 1 && b.top >= s.top - 1 && b.bottom <= s.bottom + 1"
-        )
-        assert inside, recorded[taken - 1]
+    for count in range(1, len(recorded), 7):
+        browser.run("player.go(arguments[0])", count)
+        assert browser.run(INSIDE, ".operand"), recorded[count - 1]
+
+
+SMALLEST_TEXTS = """
+    const size = (element) => parseFloat(getComputedStyle(element).fontSize);
+    const drawn = [...document.querySelectorAll("svg.view:not([hidden]) text")].map((text) => {
+      const matrix = text.getScreenCTM();
+      return size(text) * Math.hypot(matrix.a, matrix.b);
+    });
+    const written = [...document.querySelectorAll("body *:not(script, noscript)")]
+      .filter((element) => element.checkVisibility() && !element.closest("svg"))
+      .filter((element) => [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+    return [Math.min(...drawn), Math.min(...written.map(size))];
+"""
+
+
+@needs_dot
+@pytest.mark.parametrize(("size", "smallest"), [(PHONE, 14), (DESKTOP, 14), (PROJECTOR, 19)])
+def test_a_long_chain_is_read_from_afar_and_its_active_step_stays_in_view(
+    browser: Browser, tmp_path: Path, size: tuple[int, int], smallest: float
+) -> None:
+    signal = Value(0.5, label="x")
+    for layer in range(5):
+        signal = (Value(-0.03, label=f"w{layer}") * signal).tanh()
+    recorded = trace(signal)
+    browser.open(recorded.to_html(tmp_path / "chain.html"), size=size)
+    assert min(browser.run(SMALLEST_TEXTS)) >= smallest
+    for count in range(len(recorded) + 1):
+        browser.run("player.go(arguments[0])", count)
+        assert browser.run(INSIDE, ".active"), count
+    browser.resize((700, 500))
+    assert browser.run(INSIDE, ".active")
+
+
+@needs_dot
+def test_a_small_graph_is_seen_whole(browser: Browser, tmp_path: Path) -> None:
+    a, c = Value(2.0, label="a"), Value(-3.0, label="c")
+    page = trace((a * c + a * a).tanh() * c).to_html(tmp_path / "small.html")
+    for size, smallest in ((DESKTOP, 13.9), (PROJECTOR, 19)):
+        browser.open(page, size=size)
+        assert browser.run(INSIDE, ".node")
+        assert browser.run(SMALLEST_TEXTS)[0] >= smallest
+
+
+@needs_dot
+def test_a_long_number_stays_in_its_box(browser: Browser, tmp_path: Path) -> None:
+    w, x = Value(-1.234e-150, label="w"), Value(1.234e-5, label="x")
+    browser.open(trace(w * x + w * 1.0 + w * x).to_html(tmp_path / "tiny.html"), fragment="#step=4")
+    assert browser.run("""
+        return [...document.querySelectorAll(".node[data-nodes]")].every((node) => {
+          const wide = (text) => text.getBoundingClientRect();
+          const label = [...node.querySelectorAll(".quiet")].at(-1);
+          return wide(label).right < wide(node.querySelector(".grad")).left;
+        });
+    """)
+
+
+@needs_dot
+@pytest.mark.parametrize("live", [False, True])
+def test_on_paper_there_is_everything_and_nothing_to_press(
+    browser: Browser, recorded: Trace, tmp_path: Path, live: bool
+) -> None:
+    browser.open(recorded.to_html(tmp_path / "paper.html", live=live), size=(1046, 700), dark=True, fragment="#step=9")
+    browser.press("d", "d")  # a chosen theme is not printed either
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    pressed = "return [...document.querySelectorAll('button, input, select')].filter((part) => part.checkVisibility())"
+    assert browser.run(pressed) == []
+    assert browser.run("return getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert browser.run(INSIDE, ".node")
+    width, high, columns = browser.run("""
+        const table = document.querySelector("#steps");
+        const cells = [...table.querySelector("tr").cells].filter((cell) => cell.checkVisibility());
+        return [document.documentElement.scrollWidth, table.scrollHeight - table.clientHeight, cells.length];
+    """)
+    assert width <= 1046
+    assert (high, columns) == (0, 6)
+    browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 @needs_dot
 def test_a_click_on_a_node_shows_the_step_that_completes_it(opened: Browser, recorded: Trace) -> None:
     opened.click(f'.node[data-nodes="{recorded.node("target").place}"]')
-    assert where(opened).startswith(f"step {recorded.until('target')[-1].place} ")
+    assert where(opened) == taken(len(recorded.until("target")), recorded)
     opened.click("#rows tr:nth-child(3)")
-    assert where(opened).startswith("step 2 ")
+    assert where(opened) == taken(3, recorded)
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -309,7 +395,7 @@ def test_another_model_replaces_every_number(opened: Browser, recorded: Trace) -
         player.setModel(new Model(saved));
         player.sight.settle();  // what is not seen is written a little later
     """)
-    assert where(opened) == f"step {len(recorded) - 1} of {len(recorded)}"
+    assert where(opened) == taken(len(recorded), recorded)
     assert number(recorded[-1].after * 100) in spoken(opened) != before
     if find_dot() is not None:
         assert opened.text('.node[data-nodes="0"] .data') == short(recorded.nodes[0].data + 1).replace("-", "−")
@@ -318,14 +404,14 @@ def test_another_model_replaces_every_number(opened: Browser, recorded: Trace) -
 def test_a_part_of_a_pass_is_played_from_its_start(browser: Browser, recorded: Trace, tmp_path: Path) -> None:
     part = recorded.until("target")
     browser.open(part.to_html(tmp_path / "part.html"), fragment="#step=9999")
-    assert where(browser) == f"step {len(part) - 1} of {len(part)}"
+    assert where(browser) == taken(len(part), part)
     with pytest.raises(ValueError, match=r"step 0 is not in this trace: take the whole trace"):
         recorded[2:].html()
 
 
 def test_a_graph_of_one_node_is_shown(browser: Browser, tmp_path: Path) -> None:
     browser.open(trace(Value(2.0, label="x")).to_html(tmp_path / "one.html"))
-    assert where(browser) == "start"
+    assert where(browser) == "0 of 0 steps taken"
     browser.click("#play")
     assert browser.errors() == []
 
@@ -338,7 +424,7 @@ def test_without_a_dot_the_page_has_everything_but_the_picture(
     assert "graphviz-pure" in browser.text(".hint")
     assert len(browser.texts("#rows tr")) == len(recorded)
     browser.press(RIGHT, "+")
-    assert where(browser) == f"step 3 of {len(recorded)}"
+    assert where(browser) == taken(4, recorded)
     assert browser.errors() == []
 
 
@@ -353,9 +439,9 @@ def test_two_players_in_frames_on_one_page_do_not_meet(browser: Browser, recorde
     for frame, count in zip(inner, (len(recorded), 2)):
         browser.driver.switch_to.frame(frame)
         browser.click("#last")
-        assert where(browser) == f"step {count - 1} of {count}"
+        assert where(browser) == f"{count} of {count} steps taken"
         browser.run("document.querySelector('#rows a').click()")
-        assert where(browser) == f"step 0 of {count}"
+        assert where(browser) == f"1 of {count} steps taken"
         browser.driver.switch_to.default_content()
     assert browser.errors() == []
     assert {url.partition(":")[0] for url in browser.requests()} <= {"file", "about"}

@@ -11,9 +11,9 @@ from html import escape
 from math import hypot
 
 from autodiff.drawing.scene import Box
-from autodiff.drawing.text import sign
 from autodiff.tracing.player.layout import (
     LABEL,
+    PAD,
     ROW,
     Frame,
     Line,
@@ -24,11 +24,10 @@ from autodiff.tracing.player.layout import (
     label_lines,
     shortened,
     shown_name,
+    shown_sign,
 )
 from autodiff.tracing.text import one_line
 from autodiff.value import Value
-
-PAD = 10.0
 
 
 def graph_svg(view: View, number: int, place: Mapping[Value, int]) -> str:
@@ -79,11 +78,10 @@ def _box(box: Box, middle: Point, members: Iterable[int], place: Mapping[Value, 
         outputs = f", {len(box.nodes)} outputs" if len(box.nodes) > 1 else ""
         second = f'<text class="quiet" x="{PAD}" y="{lower}">{box.count} nodes{outputs}</text>'
     else:
-        op = escape(sign(node.op)) if node.parents else ""
-        second = f'<text class="op" x="{right:.1f}" y="{ROW}">{op}</text>'
+        second = f'<text class="op" x="{right:.1f}" y="{ROW}">{escape(shown_sign(box))}</text>'
     rows = "".join(
         f'<text class="quiet" x="{PAD}" y="{lower + ROW * row}">{what}</text>'
-        f'<text class="{what}" x="{right:.1f}" y="{lower + ROW * row}"></text>'
+        f'<text class="{what}" x="{right:.1f}" y="{lower + ROW * row}" lengthAdjust="spacingAndGlyphs"></text>'
         for row, what in enumerate(("data", "grad"), start=1)
     )
     shown = _listed(place[node] for node in box.nodes)
@@ -111,13 +109,14 @@ def _edge(line: Line, place: Mapping[Value, int]) -> str:
 def _texts(line: Line) -> Iterator[str]:
     assert line.label is not None
     (x, y), lines = line.label, label_lines(line.arrow)
-    left, top = x - LABEL[0] / 2 + 8, y - LABEL[1] * lines / 2 + 11
+    top = y - LABEL[1] * lines / 2 + 12
     kinds = (["local"] if line.arrow.local is not None else []) + ["contribution"]
     for row, kind in enumerate(kinds):
-        yield f'<text class="{kind}" x="{left:.1f}" y="{top + LABEL[1] * row:.1f}"></text>'
+        at = f'x="{x:.1f}" y="{top + LABEL[1] * row:.1f}"'
+        yield f'<text class="{kind}" {at} lengthAdjust="spacingAndGlyphs"></text>'
     if len(kinds) < lines:
         count = f"{len(line.arrow.edges)} edges"
-        yield f'<text class="quiet" x="{left:.1f}" y="{top + LABEL[1] * len(kinds):.1f}">{count}</text>'
+        yield f'<text class="quiet" x="{x:.1f}" y="{top + LABEL[1] * len(kinds):.1f}">{count}</text>'
 
 
 def _arrowhead(kind: str, tip: Point, base: Point, length: float = 8, half: float = 3.4) -> str:

@@ -13,7 +13,7 @@ from unicodedata import east_asian_width
 from autodiff.drawing.clusters import Path, modules
 from autodiff.drawing.rendering import run_dot
 from autodiff.drawing.scene import Arrow, Box, Scene, scene
-from autodiff.drawing.text import short
+from autodiff.drawing.text import short, sign
 from autodiff.graph import topological_order
 from autodiff.tracing.text import one_line
 from autodiff.value import Value
@@ -21,12 +21,13 @@ from autodiff.value import Value
 Point: TypeAlias = tuple[float, float]
 
 MAX_NAME = 24
-LETTER = 7.4
-"""The width of a letter of a name, a bold sans serif of 13 px, on the wide side."""
-NUMBERS, RANGES = 138.0, 214.0
+LETTER = 8.0
+"""The width of a letter of a name, a bold sans serif of 14 px, on the wide side."""
+NUMBERS, RANGES = 132.0, 214.0
 """The width of a box with "not computed" in it, and of one with the range of several numbers."""
-ROW = 18.0
-LABEL = (80.0, 15.0)
+ROW, PAD = 18.0, 8.0
+"""The height of a line of a box, and the room around its text."""
+LABEL = (64.0, 16.0)
 """The room for one line beside an edge."""
 DENSE = 2
 """With more arrows than this for each box, texts beside those of folded modules would bend them out of shape."""
@@ -100,10 +101,10 @@ def box_size(box: Box) -> Point:
     """Width and height of a box."""
     if box.kind == "constant":
         return 16 + LETTER * text_width(constant_text(box)), 24.0
-    width = max(NUMBERS, 46 + LETTER * text_width(shown_name(box)))
+    width = max(NUMBERS, 2 * PAD + LETTER * (2 + text_width(shown_name(box)) + text_width(shown_sign(box))))
     if box.kind == "folded":
-        return max(width, RANGES if len(box.nodes) > 1 else NUMBERS), 4 * ROW + 10
-    return width, 3 * ROW + 10
+        return max(width, RANGES if len(box.nodes) > 1 else NUMBERS), 4 * ROW + PAD
+    return width, 3 * ROW + PAD
 
 
 def constant_text(box: Box) -> str:
@@ -115,6 +116,12 @@ def constant_text(box: Box) -> str:
 def shown_name(box: Box) -> str:
     """The name of a box, without the path that the frames around it show already."""
     return shortened(one_line(box.name.removeprefix(".".join(box.path) + ".") if box.path else box.name))
+
+
+def shown_sign(box: Box) -> str:
+    """The sign of the operation that computes the node of a box; empty for a leaf and a folded module."""
+    node = box.nodes[0]
+    return sign(node.op) if node.parents and box.kind != "folded" else ""
 
 
 def shortened(name: str) -> str:
@@ -170,7 +177,7 @@ def _source(picture: Scene) -> Iterable[str]:
     """The graph for Graphviz: nothing but sizes and ids."""
     dense = len(picture.arrows) > DENSE * len(picture.boxes)
     yield "digraph {"
-    yield f"rankdir=LR; nodesep=0.22; ranksep={1.2 if dense else 0.4}"
+    yield f"rankdir=LR; nodesep=0.2; ranksep={1.2 if dense else 0.02}"
     yield "node [shape=box, fixedsize=true]; edge [arrowsize=0.8]"
     paths = sorted({box.path[:depth] for box in picture.boxes for depth in range(1, len(box.path) + 1)})
     inside: dict[Path, list[str]] = {path: [] for path in [(), *paths]}

@@ -16,7 +16,9 @@ class Live {
     page.getElementById("live").hidden = false;
     page.getElementById("leaves").append(...this.rows());
     page.body.classList.add("live");
-    this.fold(matchMedia("(max-width: 899px)").matches); // as in the style: where the list would hide the graph
+    const narrow = matchMedia("(max-width: 899px)"); // as in the style: where the list would hide the graph
+    narrow.addEventListener("change", () => this.fold(narrow.matches)); // a frame is narrow until it has its place
+    this.fold(narrow.matches);
     this.listen();
     this.tell(this.recorded);
   }

@@ -1,5 +1,5 @@
-const PADDING = 8; // of the stage, as in the style
-const [SMALLEST, READABLE, LARGEST] = [0.66, 0.85, 1.7]; // a graph that does not fit when so small is scrolled
+const PADDING = 4; // of the stage, as in the style
+const [SMALLEST, READABLE, LARGEST] = [0.97, 1, 1.5]; // times the page's text; a graph that must be smaller is scrolled
 
 /** Shows a model in the page: text and classes change, the drawing stays. */
 class Player {
@@ -15,9 +15,9 @@ class Player {
     this.views = [...page.querySelectorAll("svg.view")].map((svg) => new View(svg, this.sight));
     this.view = this.views[0] ?? null;
     this.listen();
-    this.offerViews();
     this.find("zoom").hidden = !this.view;
     this.setModel(model);
+    this.offerViews();
     this.go(this.taken);
   }
 
@@ -60,8 +60,9 @@ class Player {
     this.tell(step, states);
     const [slider, atEnd] = [this.find("slider"), this.taken === model.steps.length];
     slider.value = this.taken;
-    slider.setAttribute("aria-valuetext", step ? `step ${step.place}, ${line(step)}` : "start");
-    this.find("where").textContent = step ? `step ${step.place} of ${model.steps.length}` : "start";
+    const where = `${this.taken} of ${counted(model.steps.length, "step")} taken`;
+    slider.setAttribute("aria-valuetext", step ? `${where}, step ${step.place}: ${line(step)}` : where);
+    this.find("where").textContent = where;
     for (const id of ["first", "back"]) this.find(id).disabled = this.taken === 0;
     for (const id of ["next", "last"]) this.find(id).disabled = atEnd;
   }
@@ -197,23 +198,29 @@ class Player {
     this.go(this.taken);
   }
 
-  /** Make the graph as large as was asked for, or as fits the window and can still be read. */
+  /** Make the graph as large as was asked for, or as fits the window and can still be read; the step stays in sight. */
   fit() {
     if (!this.view) return;
     const stage = this.find("stage");
     const room = [stage.clientWidth - 2 * PADDING, stage.clientHeight - 2 * PADDING];
-    const fitting = Math.min(room[0] / this.view.width, room[1] / this.view.height, LARGEST);
-    const zoom = this.zoom ?? (fitting < SMALLEST ? READABLE : fitting);
+    const unit = this.unit();
+    const fitting = Math.min(room[0] / this.view.width / unit, room[1] / this.view.height / unit, LARGEST);
+    const zoom = unit * (this.zoom ?? (fitting < SMALLEST ? READABLE : fitting));
     this.view.svg.setAttribute("width", Math.floor(this.view.width * zoom));
     this.view.svg.setAttribute("height", Math.floor(this.view.height * zoom));
+    this.view.reveal(stage, this.step, this.page);
+  }
+
+  /** How much larger the page's text is than usual: it grows with the window. */
+  unit() {
+    return parseFloat(getComputedStyle(this.page.documentElement).fontSize) / 16;
   }
 
   resize(how) {
-    const now = this.view.svg.getBoundingClientRect().width / this.view.width;
+    const now = this.view.svg.getBoundingClientRect().width / this.view.width / this.unit();
     const factor = { in: 1.25, out: 0.8 }[how];
     this.zoom = factor ? Math.max(0.1, Math.min(now * factor, 8)) : null;
     this.fit();
-    this.view.reveal(this.find("stage"), this.step, this.page);
   }
 
   toggleTheme() {
@@ -291,7 +298,6 @@ class Player {
       if (stage.offsetWidth === width) return; // a scrollbar that came or went
       width = stage.offsetWidth;
       this.fit();
-      this.view?.reveal(stage, this.step, this.page);
     }).observe(stage);
   }
 }

@@ -1,3 +1,7 @@
+const LETTER = 7.2; // the width of a letter of a number
+const BETWEEN = 76; // the room for a number between two boxes
+const BESIDE = 50; // the width of a box that is no room for a number: its name and the padding
+
 /** What is written again when the model changes: at once where it is seen, else a little later or when it is seen. */
 class Sight {
   constructor() {
@@ -50,13 +54,14 @@ class View {
     this.height = svg.viewBox.baseVal.height;
     this.boxOf = new Map();
     this.boxes = [...svg.querySelectorAll(".node[data-nodes]")].map((group) => {
-      const box = new Part(group, ["data", "grad"], () => this.writeBox(box));
+      const room = group.querySelector("rect").width.baseVal.value - BESIDE;
+      const box = new Part(group, ["data", "grad"], room, () => this.writeBox(box));
       box.nodes = group.dataset.nodes.split(" ").map(Number);
       for (const member of group.dataset.members.split(" ")) this.boxOf.set(Number(member), box);
       return sight.watch(box);
     });
     this.arrows = [...svg.querySelectorAll(".edge[data-edges]")].map((group) => {
-      const arrow = new Part(group, ["local", "contribution"], () => this.writeArrow(arrow));
+      const arrow = new Part(group, ["local", "contribution"], BETWEEN, () => this.writeArrow(arrow));
       arrow.edges = group.dataset.edges.split(" ");
       return sight.watch(arrow);
     });
@@ -120,11 +125,11 @@ class View {
       top: Math.min(...rects.map((rect) => rect.top)) - margin,
       bottom: Math.max(...rects.map((rect) => rect.bottom)) + margin,
     };
-    const last = rects.at(-1); // where both do not fit, the operand counts
+    const last = rects.at(-1); // where both do not fit, the operand counts, and as much of the edge as there is room for
     const move = (low, high, from, to, lastLow, lastHigh) => {
       if (low >= from && high <= to) return 0;
-      if (high - low > to - from) return (lastLow + lastHigh) / 2 - (from + to) / 2;
-      return (low + high) / 2 - (from + to) / 2;
+      if (high - low <= to - from) return (low + high) / 2 - (from + to) / 2;
+      return lastLow - low < high - lastHigh ? low - from : high - to;
     };
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches || page.body.classList.contains("playing");
     stage.scrollBy({
@@ -137,8 +142,9 @@ class View {
 
 /** A group of the drawing whose texts and classes change; what stays the same is not written again. */
 class Part {
-  constructor(group, texts, write) {
+  constructor(group, texts, room, write) {
     this.element = group;
+    this.room = room; // a longer text is made narrower
     this.write = write;
     this.still = group.getAttribute("class");
     this.marks = null;
@@ -148,7 +154,10 @@ class Part {
 
   say(name, text) {
     const element = this.texts[name];
-    if (element && element.textContent !== text) element.textContent = text;
+    if (!element || element.textContent === text) return;
+    element.textContent = text;
+    if (text.length * LETTER > this.room) element.setAttribute("textLength", this.room);
+    else element.removeAttribute("textLength");
   }
 
   mark(classes) {
