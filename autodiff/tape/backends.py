@@ -47,6 +47,9 @@ class Runner(Protocol):
             the inputs (observations, inputs) or None, and Σ value, or nan if a gradient is not finite.
         """
 
+    def total(self, values: Floats) -> float:
+        """The sum of (observations,), taken in the order in which ``gradient`` takes it."""
+
     def descend(
         self,
         parameters: Floats,

@@ -80,10 +80,10 @@ class Calls:
             ValueError: they do not fit together, a list is ragged, or there are no observations.
         """
         shapes: list[Hashable] = []
-        count = 0
+        count: int | None = None
         for array in () if options else arguments:  # the calls of a training loop, as fast as can be
             shape = array.shape if type(array) is np.ndarray else ()
-            if not shape or (count and shape[0] != count):
+            if not shape or shape[0] != (shape[0] if count is None else count):
                 break
             count = shape[0]
             shapes += (shape[1:], array.dtype)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import operator
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
@@ -16,7 +19,7 @@ from autodiff.tape.calls import Calls, Programs
 from autodiff.tape.descent import Descent, Rule
 from autodiff.tape.inputs import ValueGiven
 from autodiff.tape.parameters import Parameters, ParametersFound
-from autodiff.tape.passes import check_scalar, reduced_gradient, values_of
+from autodiff.tape.passes import check_scalar, finite_gradient, total_of, values_of
 from autodiff.tape.program import Program
 from autodiff.tape.recording import FrozenNumberError
 from autodiff.tape.session import is_recording
@@ -126,6 +129,7 @@ class Compiled:
         update_wrapper(self, function, updated=())
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.function = function
+        self._made_of = (function, parameters, ndim, backend, threads, max_structures, max_branches)
         self.prepare: Callable[[Program], Runner] = partial(prepare, backend=backend, threads=threads)
         self.max_branches = max_branches
         self.lock = LOCK
@@ -170,7 +174,7 @@ class Compiled:
         if reduce is None:
             return _shaped(ways.result, values, is_batch)
         check_scalar(ways.result)
-        total = float(np.add.reduce(values[:, 0]))
+        total = total_of(ways, values[:, 0])
         return total / count if reduce == "mean" else total
 
     def backward(self, *arguments: Any, reduce: str = "mean", **options: Any) -> float:
@@ -182,7 +186,7 @@ class Compiled:
         """
         _check_reduce(reduce, ("mean", "sum"))
         ways, rows, count, _ = self._calls.read(arguments, options)
-        value, gradient = self._run(None, reduced_gradient, ways, rows, count, reduce == "mean", False)
+        value, gradient = self._run(None, finite_gradient, ways, rows, count, reduce, True, False)
         self._parameters.add_gradient(gradient.parameters, gradient.used)
         return value
 
@@ -218,7 +222,7 @@ class Compiled:
         if wrt == PARAMETERS:
             _check_reduce(reduce, ("mean", "sum"))
             ways, rows, count, _ = self._calls.read(arguments, options)
-            value, gradient = self._run(at, reduced_gradient, ways, rows, count, reduce == "mean", False)
+            value, gradient = self._run(at, finite_gradient, ways, rows, count, reduce, True, False)
             return value, gradient.parameters
         _check_reduce(reduce, ("mean", "sum", None))
         wanted = wrt if isinstance(wrt, tuple) else (wrt,)
@@ -231,7 +235,7 @@ class Compiled:
         if reduce is None and PARAMETERS in wanted:
             raise ValueError("the gradient of parameters is reduced: reduce must be 'mean' or 'sum', not None")
         ways, rows, count, is_batch = self._calls.read(arguments, options)
-        value, gradient = self._run(at, reduced_gradient, ways, rows, count, reduce == "mean", True)
+        value, gradient = self._run(at, finite_gradient, ways, rows, count, reduce, PARAMETERS in wanted, True)
         assert gradient.inputs is not None  # they were asked for
         parts = tuple(
             gradient.parameters
@@ -279,6 +283,16 @@ class Compiled:
                 f"self.{self.__name__} = compile(self.{self.__name__}) in __init__"
             )
         return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        """Itself; if it is compiled for an object that is copied, too, the same for the copy."""
+        made_of = copy.deepcopy(self._made_of, memo)
+        return self if all(map(operator.is_, made_of, self._made_of)) else Compiled(*made_of)
+
+    def __reduce__(self) -> tuple[Any, ...] | str:
+        if getattr(sys.modules.get(self.__module__), self.__name__, None) is self:
+            return str(self.__name__)  # as functions are pickled: by name
+        return Compiled, self._made_of
 
     # ── Parameters and programs ──────────────────────────────────────────────────────────────────
 
@@ -342,10 +356,7 @@ class Compiled:
                 return run(self._parameters.vector(at), *arguments)
             except ParametersFound as found:
                 if at is not None:
-                    raise ValueError(
-                        f"the function uses {found}, which could not be found before it was called: "
-                        "pass parameters= to compile, or call it once before vector()"
-                    ) from None
+                    raise found.refused() from None
 
 
 def _refuse_inside(name: str) -> None:

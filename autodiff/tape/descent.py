@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autodiff.tape.numpy_backend import rule_function
+from autodiff.tape.parameters import ParametersFound
 from autodiff.tape.passes import check_scalar, gradient_of, rows_of
 from autodiff.tape.ways import Ways
 
@@ -21,16 +22,20 @@ def _batches(
     order: ArrayLike, starts: ArrayLike, rates: ArrayLike, observations: int
 ) -> tuple[Integers, Integers, Floats]:
     """The batches as arrays, checked: machine code would read whatever there is beyond."""
+    for name, given in (("order", order), ("starts", starts), ("rates", rates)):
+        if np.ndim(given) != 1 or not np.isfinite(given).all():
+            raise ValueError(f"{name} must be a list of finite numbers, not {given!r:.60}")
     places, begins = np.array(order, np.int64), np.array(starts, np.int64)
     steps: Floats = np.array(rates, np.float64)
     bad = np.flatnonzero((places < 0) | (places >= observations) | (places != np.asarray(order)))
     if len(bad):
         raise ValueError(f"order must hold places of the {observations} observations, not {np.asarray(order)[bad[0]]}")
-    fits = begins.shape == (len(steps) + 1,) and begins[0] >= 0 and begins[-1] <= len(places)
+    fits = len(begins) == len(steps) + 1 and begins[0] >= 0 and begins[-1] <= len(places)
+    fits = fits and bool((begins == np.asarray(starts)).all())
     if not fits or not (np.diff(begins) > 0).all():
         raise ValueError(
             f"starts must rise from 0 to at most the {len(places)} places in order, one batch for each of the "
-            f"{len(steps)} rates and where the last one ends; not {begins.tolist()!s:.60}"
+            f"{len(steps)} rates and where the last one ends; not {np.asarray(starts).tolist()!s:.60}"
         )
     return places, begins, steps
 
@@ -76,9 +81,22 @@ class Descent:
 
         Raises:
             TypeError: the function does not return one scalar, or the rule is no formula.
-            ValueError: there is no such observation, the batches do not fit, or the function refuses an observation.
+            ValueError: there is no such observation, the batches do not fit, the function refuses an observation, or it
+                uses a parameter that was not known before. No step is taken.
         """
         order, starts, rates = _batches(order, starts, rates, len(self._inputs))
+        before = self.parameters.copy(), self.state.copy()
+        try:
+            errors, done = self._run(order, starts, rates)
+        except Exception as error:
+            self.parameters[:], self.state[:] = before
+            if isinstance(error, ParametersFound):
+                raise error.refused() from None
+            raise
+        self.steps += done
+        return errors, done
+
+    def _run(self, order: Integers, starts: Integers, rates: Floats) -> tuple[Floats, int]:
         if self._goes_one_way():
             way = self._ways.ways[0]
             self._ways.owner.last = way
@@ -86,10 +104,8 @@ class Descent:
                 self.parameters, self.state, self._inputs, order, starts, rates, self.steps + 1, self._rule
             )
             way.runs += int(starts[done])
-        else:
-            errors, done = self._step_by_step(order, starts, rates)
-        self.steps += done
-        return errors, done
+            return errors, done
+        return self._step_by_step(order, starts, rates)
 
     def _goes_one_way(self) -> bool:
         """Whether every observation goes the same way, whatever the parameters will be."""

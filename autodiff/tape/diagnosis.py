@@ -10,7 +10,7 @@ from autodiff.backward import local_derivatives
 from autodiff.graph import names, topological_order
 from autodiff.observing.sources import record_sources
 from autodiff.operations import CONSTANT
-from autodiff.value import Value
+from autodiff.value import Value, constant
 
 
 class NonFiniteResultError(FloatingPointError):
@@ -31,6 +31,7 @@ def explained(run: Callable[[], tuple[Any, list[Value]]], observation: int) -> N
     """
     with record_sources():
         root, inputs = run()
+    root = root if isinstance(root, Value) else constant(root)
     order = topological_order(root)
     name = names(order)
     node = next((node for node in order if not isfinite(node._data)), None)

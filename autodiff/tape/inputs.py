@@ -171,10 +171,10 @@ def _are_rows(tree: Any) -> bool:
 
 def _is_nested_numbers(tree: Any) -> bool:
     """Whether it is a list or tuple of numbers, or of such lists; namedtuples have parts with names."""
-    if hasattr(tree, "_fields"):
-        return False
     first = tree
     while isinstance(first, (list, tuple)) and first:
+        if hasattr(first, "_fields"):
+            return False
         first = first[0]
     return not any(isinstance(part, dict) or getattr(part, "shape", ()) for part in (first, *tree))
 
@@ -320,7 +320,7 @@ def _nested(leaf: Leaf, numbers: Iterator[Any]) -> Any:
 
 def _parted(tree: Tree, matrix: Floats, offset: int, batch: bool) -> Any:
     if isinstance(tree, Leaf):
-        part = matrix[:, offset : offset + tree.size].reshape(-1, *tree.shape)
+        part = matrix[:, offset : offset + tree.size].reshape(len(matrix), *tree.shape)
         return part if batch else part[0] if tree.shape else float(part[0])
     parts = []
     for each in tree.parts:

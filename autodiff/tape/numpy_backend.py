@@ -55,7 +55,11 @@ class NumpyRunner:
             if not _are_finite(*found[1:]):
                 # Nothing flows through a zero: only where something is not finite does that need care.
                 found = self._gradient(parameters, inputs, weights, wrt_inputs, _times)
-            return *found, float(np.add.reduce(found[0])) if _are_finite(*found[1:]) else math.nan
+            return *found, self.total(found[0]) if _are_finite(*found[1:]) else math.nan
+
+    def total(self, values: Floats) -> float:
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(np.add.reduce(values))
 
     def _gradient(
         self, parameters: Floats, inputs: Floats, weights: Floats, wrt_inputs: bool, times: Times

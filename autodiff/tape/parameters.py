@@ -27,6 +27,13 @@ SHARE = 0.05
 class ParametersFound(Exception):  # noqa: N818 - a signal: what ran with fewer of them runs again
     """A recording met parameters that were not known before."""
 
+    def refused(self) -> ValueError:
+        """The error where it cannot run again."""
+        return ValueError(
+            f"the function uses {self}, which could not be found before it was called: pass parameters= to compile, or "
+            "call it once before"
+        )
+
 
 class Parameters:
     """An ordered list of leaves, to which a recording may add what it meets.

@@ -114,7 +114,7 @@ def gradient_of(theta: Floats, ways: Ways, rows: Rows, count: int, weight: float
         if way.is_scalar and way.size == len(theta) and way.hold(theta, inputs) is None:  # nothing has to be added up
             way.runs += count
             return _way_gradient(way, theta, inputs, weight, wrt_inputs)
-    values, total = np.empty(count), 0.0
+    values = np.empty(count)
     of_parameters, used = np.zeros(len(theta)), np.zeros(len(theta), bool)
     of_inputs = np.empty((count, ways.structure.size)) if wrt_inputs else None
     for part in _parts(theta, ways, rows, count):
@@ -124,7 +124,6 @@ def gradient_of(theta: Floats, ways: Ways, rows: Rows, count: int, weight: float
             check_scalar(part.way.result)
             found = _way_gradient(part.way, theta, part.rows, weight, wrt_inputs)
         values[part.at] = found.values
-        total += found.total
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error, with more to say
             of_parameters[: len(found.parameters)] += found.parameters
         used[: len(found.parameters)] |= True if found.used is None else found.used
@@ -133,22 +132,34 @@ def gradient_of(theta: Floats, ways: Ways, rows: Rows, count: int, weight: float
     if not any(way.is_scalar or way.guards for way in ways.ways):
         raise TypeError(_not_scalar(0.0))
     finite = np.isfinite(of_parameters).all() and (of_inputs is None or np.isfinite(of_inputs).all())
-    return Gradient(values, of_parameters, of_inputs, used, total if finite else nan)
+    return Gradient(values, of_parameters, of_inputs, used, total_of(ways, values) if finite else nan)
 
 
-def reduced_gradient(
-    theta: Floats, ways: Ways, rows: Rows, count: int, mean: bool, wrt_inputs: bool
+def finite_gradient(
+    theta: Floats, ways: Ways, rows: Rows, count: int, reduce: str | None, wrt_parameters: bool, wrt_inputs: bool
 ) -> tuple[float, Gradient]:
-    """The mean or sum of the values, and its gradient, all finite; arguments as of :func:`gradient_of`.
+    """The mean or sum of the values, and its gradient; what is asked for is finite.
+
+    Args:
+        theta, ways, rows, count, wrt_inputs: as of :func:`gradient_of`.
+        reduce: ``"mean"`` or ``"sum"``; None if neither is asked for, and each observation counts as in a sum.
+        wrt_parameters: whether the gradient of the parameters is asked for.
 
     Raises:
         TypeError: as of :func:`gradient_of`.
         NonFiniteResultError: a value or gradient is not finite.
     """
-    gradient = gradient_of(theta, ways, rows, count, 1.0 / count if mean else 1.0, wrt_inputs)
-    if not isfinite(gradient.total):
-        raise _at_fault(theta, ways, rows, count, gradient)
-    return gradient.total / count if mean else gradient.total, gradient
+    gradient = gradient_of(theta, ways, rows, count, 1.0 / count if reduce == "mean" else 1.0, wrt_inputs)
+    total = gradient.total
+    if not isfinite(total):
+        total = total_of(ways, gradient.values)
+        _check_finite(theta, ways, rows, count, gradient, total if reduce else 0.0, wrt_parameters)
+    return total / count if reduce == "mean" else total, gradient
+
+
+def total_of(ways: Ways, values: Floats) -> float:
+    """Σ value, in the order in which gradients come with it."""
+    return ways.ways[0].runner.total(values)
 
 
 def _way_gradient(way: Way, theta: Floats, rows: Floats, weight: float, wrt_inputs: bool) -> Gradient:
@@ -175,21 +186,25 @@ def _not_scalar(result: Any) -> str:
     )
 
 
-def _at_fault(theta: Floats, ways: Ways, rows: Rows, count: int, gradient: Gradient) -> NonFiniteResultError:
-    """The error for a result that is not finite: it names the first observation at fault, and the node."""
+def _check_finite(
+    theta: Floats, ways: Ways, rows: Rows, count: int, gradient: Gradient, total: float, wrt_parameters: bool
+) -> None:
+    """Refuse what is not finite: the error names the first observation at fault, and the node."""
     bad_values = ~np.isfinite(gradient.values)
     bad_inputs = None if gradient.inputs is None else ~np.isfinite(gradient.inputs).all(axis=1)
     if bad_values.any():
         place = int(bad_values.argmax())
     elif bad_inputs is not None and bad_inputs.any():
         place = int(bad_inputs.argmax())
-    elif not np.isfinite(gradient.parameters).all():
+    elif wrt_parameters and not np.isfinite(gradient.parameters).all():
         place = _first_bad_gradient(theta, ways, rows, count)
+    elif not isfinite(total):
+        raise NonFiniteResultError("the sum over the observations overflows, although every value is finite")
     else:
-        return NonFiniteResultError("the sum over the observations overflows, although every value is finite")
+        return
     row = rows(place, place + 1)[0]
     with ways.owner.lock, at_numbers(ways.owner.known(), theta):
-        return explained(lambda: ways.call(row), place)
+        raise explained(lambda: ways.call(row), place)
 
 
 def _first_bad_gradient(theta: Floats, ways: Ways, rows: Rows, count: int) -> int:
@@ -216,7 +231,7 @@ def _from(rows: Rows, offset: int, start: int, stop: int) -> Floats:
 def _eager_values(theta: Floats, ways: Ways, row: Floats) -> list[float]:
     with ways.owner.lock, at_numbers(ways.owner.known(), theta):
         result, _ = ways.call(row)
-        return [leaf.data if isinstance(leaf, Value) else leaf for leaf in derivatives._leaves(result)]
+        return [leaf.data if isinstance(leaf, Value) else leaf for leaf in ways.leaves(result)]
 
 
 def _eager_gradient(theta: Floats, ways: Ways, rows: Floats, weight: float) -> Gradient:
@@ -226,11 +241,13 @@ def _eager_gradient(theta: Floats, ways: Ways, rows: Floats, weight: float) -> G
     for place, row in enumerate(rows):
         with ways.owner.lock, at_numbers(leaves, theta):
             root, inputs = ways.call(row)
+            if derivatives._items(root) is not None:
+                raise TypeError(_not_scalar(root))
             values[place] = root.data if isinstance(root, Value) else root
             if isinstance(root, Value):
                 gradients = derivatives._gradients(root, [*leaves, *inputs], recorded=False)
                 reached = set(topological_order(root))
-                used |= [leaf in reached for leaf in leaves]
+                used |= np.array([leaf in reached for leaf in leaves], bool)
                 of_parameters += np.multiply(weight, gradients[: len(leaves)])
                 of_inputs[place] = np.multiply(weight, gradients[len(leaves) :])
     return Gradient(values, of_parameters, of_inputs, used, sum(values.tolist()))

@@ -6,6 +6,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -153,6 +154,10 @@ class Ways:
                 before = outside.now()
                 recording = self.record(theta, row)
                 _check_same(recording, self.record(theta, row))
+                if self.ways:
+                    order = self.leaves(recording.result)
+                    program = replace(recording.program, outputs=recording.program.outputs[order])
+                    recording = recording._replace(program=program, result=self.result)
                 if outside.now() != before:
                     raise ValueError(f"{KEEPS_STATE}: it changes a number outside that it reads")
             except Exception as error:
@@ -166,11 +171,6 @@ class Ways:
                     return way
             self.owner.meet(recording.parameters, _read(recording.program))
             way = Way(recording, self.owner.prepare)
-            if self.ways and _kind(way.result) != _kind(self.ways[0].result):
-                raise ValueError(
-                    f"{self.owner.__name__} must return results of one structure for all observations of a batch; "
-                    f"observation {observation} gives another one"
-                )
             self.ways = (*self.ways, way)
             return way
 
@@ -186,6 +186,19 @@ class Ways:
         """The function itself on one observation: its result, and the nodes of the inputs."""
         inputs = nodes(self.names, row.tolist())
         return self.owner.function(*self.structure.observation(iter(inputs)), **self.options), inputs
+
+    def leaves(self, result: Any) -> list[Any]:
+        """The leaves of a result in the order of the outputs: dicts agree by key.
+
+        Raises:
+            ValueError: it is of another structure than the results before.
+        """
+        if derivatives._shape(result) != derivatives._shape(self.result):
+            raise ValueError(
+                f"{self.owner.__name__} must return results of one structure for all observations, and gives another "
+                "one here than before"
+            )
+        return derivatives._leaves_in_order(result, self.result)
 
     def described(self) -> str:
         """The arguments of one observation, with their shapes."""
@@ -256,11 +269,6 @@ def _indices(program: Program) -> tuple[NDArray[np.int64], NDArray[np.int64]] | 
             column = operands[0] - program.first_input
             choices[column] = min(len(operands) - 1, choices.get(column, len(operands)))
     return (np.array([*choices]), np.array([*choices.values()])) if choices else None
-
-
-def _kind(result: Any) -> Any:
-    """What must agree between the results of two ways."""
-    return derivatives._shape(result)
 
 
 def _check_same(first: Recording, second: Recording) -> None:

@@ -1,7 +1,10 @@
 """A compiled function is the eager function: same values, same gradients, nothing changed by an error."""
 
+import copy
 import math
+import os
 import pickle
+import signal
 import sys
 import threading
 import time
@@ -16,7 +19,7 @@ from hypothesis import strategies as st
 import autodiff
 from autodiff import NOT_COMPUTED, Value, compile, grad, hessian, hvp, log, maximum, mean, select, softmax, total
 from autodiff.checking.strategies import graphs
-from nn import MLP, Layer, Module, moons
+from nn import MLP, Layer, Module, loss_landscape, moons, squared_error
 
 BACKENDS = ["numpy", *(["native"] if find_spec("numba") else [])]
 CLOSE = 1e-12
@@ -773,7 +776,60 @@ def test_threads_change_no_bit():
         assert gradient.tobytes() == gradients[0][1].tobytes()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_has_threads_of_its_own():
+    pytest.importorskip("numba", reason="threads need machine code: pip install numba")
+    f = compile(lambda x: x * x, threads=2, backend="native")
+    x = np.ones(10_000)
+    f(x)
+    child = os.fork()
+    if not child:
+        signal.alarm(20)
+        os._exit(0 if f(x).sum() == 10_000 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 @pytest.mark.parametrize("threads", [0, -1, 1.5])
 def test_a_number_of_threads_that_is_none_is_refused(threads):
     with pytest.raises(ValueError, match="threads must be a whole number of at least 1"):
         compile(lambda x: x, threads=threads)
+
+
+# ── Copies ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class Line(Module):
+    """A module with a method compiled as the error for methods says."""
+
+    def __init__(self):
+        self.slope, self.offset = Value(2.0), Value(0.0)
+        self.error = compile(self.error)
+
+    def __call__(self, x):
+        return self.slope * x[0] + self.offset
+
+    def error(self, x, y):
+        return (self(x) - y) ** 2
+
+
+@compile
+def doubled(x):
+    return 2 * x
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+def test_a_compiled_method_is_copied_with_its_object(copied):
+    line = Line()
+    assert line.error([[1.0], [2.0]], [1.0, 1.0]).tolist() == [1.0, 9.0]
+    other = copied(line)
+    other.slope.data = 3.0
+    assert other.error([[1.0], [2.0]], [1.0, 1.0]).tolist() == [4.0, 25.0]
+    assert {*other.error.parameters} == {other.slope, other.offset}
+    assert line.error([[1.0], [2.0]], [1.0, 1.0]).tolist() == [1.0, 9.0]
+    assert copied(doubled) is doubled
+
+
+def test_the_landscape_of_a_module_with_a_compiled_method():
+    mountain = loss_landscape(Line(), [[1.0], [2.0]], [1.0, 2.0], squared_error, resolution=3)
+    assert mountain.heights[1].tolist() == [mean([(s * x - x) ** 2 for x in (1.0, 2.0)]) for s in mountain.xs]

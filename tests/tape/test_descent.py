@@ -104,6 +104,10 @@ def test_steps_go_on_counting():
     ([0, 1], [0, 0, 2], [0.1, 0.1], "starts must rise from 0"),
     ([0, 1], [0, 1, 2], [0.1], "one batch for each of the 1 rates"),
     ([0, 1], [0, 1], [0.1, 0.1], "one batch for each of the 2 rates"),
+    ([0, 1], [0, 1.5], [0.1], r"starts must rise .* not \[0.0, 1.5\]"),
+    ([[0, 1]], [0, 1], [0.1], "order must be a list of finite numbers"),
+    ([0, 1], [0, 1], 0.1, "rates must be a list of finite numbers, not 0.1"),
+    ([0, 1], [0, 1], [math.nan], "rates must be a list of finite numbers"),
 ])  # fmt: skip
 def test_batches_that_do_not_fit_are_refused(order, starts, rates, message):
     w = Value(1.0)
@@ -112,6 +116,31 @@ def test_batches_that_do_not_fit_are_refused(order, starts, rates, message):
         descent.run(order, starts, rates)
     assert descent.parameters.tolist() == [1.0]
     assert descent.steps == 0
+
+
+def test_what_a_rule_reads_may_change_between_runs():
+    class Rule:
+        share = 0.0
+
+        def __call__(self, gradient, rate, step, velocity):
+            velocity = self.share * velocity + gradient
+            return -rate * velocity, velocity
+
+    w, rule = Value(1.0), Rule()
+    descent = compile(lambda x: w * x).descent([1.0], rule=rule, state=np.zeros((1, 1)))
+    descent.run([0], [0, 1], [0.1])
+    rule.share = 0.5
+    descent.run([0], [0, 1], [0.1])
+    assert descent.parameters[0] == 1.0 - 0.1 - 0.1 * 1.5
+
+
+def test_a_parameter_that_is_met_on_the_way_is_an_error_that_takes_no_step():
+    w, hidden = Value(1.0), [0.0, Value(3.0)]
+    error = compile(lambda x: w * x if x > 0 else hidden[1] * x)
+    descent = error.descent([1.0, -1.0], rule=lambda gradient, rate, step: (-rate * gradient,))
+    with pytest.raises(ValueError, match="could not be found before it was called"):
+        descent.run([0, 1], [0, 1, 2], [0.1, 0.1])
+    assert (descent.parameters.tolist(), descent.steps) == ([1.0], 0)
 
 
 def test_a_rule_that_is_no_formula_is_refused():

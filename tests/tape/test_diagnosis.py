@@ -86,6 +86,32 @@ def test_nothing_that_is_not_finite_passes_however_a_batch_is_cut(backend, obser
         error.value_and_grad(x, y, reduce="sum", wrt=("parameters", 0))
 
 
+def test_only_what_is_asked_for_has_to_be_finite():
+    w = Value(1.0)
+    f = compile(lambda x: w * x - x)
+    large = np.full(3, 1e308)
+    assert f.value_and_grad(large, reduce="sum", wrt=0) == (0.0, pytest.approx([0.0, 0.0, 0.0]))
+    values, slopes = compile(lambda x: x * 1e308).value_and_grad([1.0, 1.0], reduce=None, wrt=0)
+    assert (values.tolist(), slopes.tolist()) == ([1e308] * 2, [1e308] * 2)
+    assert compile(lambda x: x * 1.0).value(large, reduce="mean") == math.inf
+    with pytest.raises(NonFiniteResultError):
+        f.value_and_grad(large, reduce="sum", wrt=("parameters", 0))
+
+
+def test_a_plain_number_that_is_not_finite_is_named():
+    with pytest.raises(NonFiniteResultError, match="value of observation 1 is inf"):
+        compile(lambda x: x * 2.0 if x > 0 else math.inf).backward([1.0, -1.0])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_sum_is_the_same_with_its_gradient_and_without(backend):
+    f = compile(lambda x: x * 1.0 if x < 9 else x * 1.5, backend=backend)
+    rng = np.random.default_rng(0)
+    for count in (1, 7, 8, 9, 100, 1000, 9000, 20_000):
+        x = rng.normal(size=count) * 10.0 ** rng.integers(-8, 2, count)
+        assert f.value(x, reduce="sum") == f.value_and_grad(x, reduce="sum", wrt=0)[0]
+
+
 def test_values_alone_may_be_what_they_are():
     f = compile(lambda x: log(x))
     assert f([0.0, -1.0, 1.0]).tolist() == pytest.approx([-math.inf, math.nan, 0.0], nan_ok=True)

@@ -138,8 +138,39 @@ def test_a_huge_integer_is_compared_as_it_is_eagerly():
 def test_results_of_different_structure_in_one_batch_are_refused():
     f = compile(lambda x: [x, x] if x > 0 else [x])
     assert f([1.0, 2.0])[0].tolist() == [1.0, 2.0]
-    with pytest.raises(ValueError, match=r"results of one structure .* observation 1"):
+    with pytest.raises(ValueError, match=r"results of one structure"):
         f([1.0, -1.0])
+
+
+WAYS = {"compiled": {}, "the second way eagerly": {"max_branches": 1}}
+
+
+@pytest.mark.filterwarnings("ignore:.* branched on its numbers in more than:RuntimeWarning")
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
+def test_dicts_of_different_ways_agree_by_key(options):
+    f = compile(lambda x: {"a": x, "b": [2 * x, 3]} if x > 0 else {"b": [3 * x, 4], "a": x * 4}, **options)
+    found = f([1.0, -2.0])
+    assert (found["a"].tolist(), found["b"][0].tolist(), found["b"][1].tolist()) == ([1.0, -8.0], [2.0, -6.0], [3, 4])
+    assert f(-1.0) == {"a": -4.0, "b": [-3.0, 4.0]}
+
+
+@pytest.mark.filterwarnings("ignore:.* branched on its numbers in more than:RuntimeWarning")
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("other", [lambda x: [x], lambda x: x, lambda x: {"a": x}])
+def test_another_structure_is_refused_whoever_runs_it(other, options):
+    f = compile(lambda x: [x, 10 * x] if x > 0 else other(x), **options)
+    with pytest.raises(ValueError, match=r"results of one structure"):
+        f([1.0, -1.0])
+    g = compile(lambda x: x * 1.0 if x > 0 else [x], **options)
+    with pytest.raises((TypeError, ValueError), match=r"one scalar|one structure"):
+        g.value_and_grad([1.0, -1.0], wrt=0)
+
+
+@pytest.mark.filterwarnings("ignore:.* branched on its numbers in more than:RuntimeWarning")
+@pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
+def test_a_function_without_parameters_has_gradients_of_its_inputs(options):
+    f = compile(lambda x: x * 2 if x > 0 else x * 3, **options)
+    assert f.value_and_grad([1.0, -1.0], reduce="sum", wrt=0)[1].tolist() == [2.0, 3.0]
 
 
 def test_validation_in_the_function_reaches_the_caller_with_the_observation():

@@ -121,6 +121,25 @@ def test_a_call_of_the_wrong_rank_says_how_it_was_taken():
     assert "ndim" in caught.value.__notes__[0]
 
 
+def test_an_argument_of_no_features_has_an_empty_gradient():
+    value, (none, of_y) = compile(lambda x, y: y * y).value_and_grad(np.ones((3, 0)), np.ones(3), wrt=(0, 1))
+    assert (value, none.shape, of_y.shape) == (1.0, (3, 0), (3,))
+
+
+def test_an_empty_batch_is_refused_in_later_calls_too():
+    f = compile(lambda x, y: x * y)
+    for arguments in ((np.ones(5), np.ones(5)), (np.ones(0), np.ones(5)), (np.ones(0), np.ones(0))):
+        if len(arguments[0]):
+            f(*arguments)
+        else:
+            with pytest.raises(ValueError, match=r"same number of observations|batch is empty"):
+                f(*arguments)
+
+
+def test_namedtuples_in_a_list_keep_their_names():
+    assert compile(lambda points, y: points[0].x * points[1].y + y)([Point(1.0, 2.0), Point(3.0, 4.0)], 0.5) == 4.5
+
+
 def test_what_is_masked_is_no_number():
     with pytest.raises(ValueError, match="x is masked in places"):
         compile(lambda x: x * 2)(np.ma.array([1.0, 2.0], mask=[False, True]))

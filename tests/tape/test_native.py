@@ -13,7 +13,7 @@ from autodiff import OPERATIONS, Value, dot, operation, select, sqrt, total
 from autodiff.checking.strategies import TRUNK, draw_graphs
 from autodiff.operations import BUILT_IN, DETACHED, lookup
 from autodiff.tape.backends import prepare
-from autodiff.tape.expressions import COMPARISONS
+from autodiff.tape.expressions import COMPARISONS, rule_of_steps
 from autodiff.tape.flatten import flatten
 from autodiff.tape.lowering import PASSES, lower
 from autodiff.tape.numpy_backend import NumpyRunner
@@ -499,13 +499,13 @@ def test_descent_refuses_what_it_cannot_change_in_place():
 def test_a_rule_may_compare(sign):
     compare = eval(f"lambda slope, rate, step: [3.0 if slope {sign} 0.5 else slope]")
     slopes = np.array([[0.0], [0.5], [1.0], [math.nan]])
-    moves = NativeRunner(rule_program(compare, 0)).values(np.ones(2), slopes)
+    moves = NativeRunner(rule_program(rule_of_steps(compare, 0))).values(np.ones(2), slopes)
     assert same(moves, [compare(slope, 1.0, 1.0) for [slope] in slopes.tolist()])
 
 
 def test_a_rule_that_asks_for_numbers_is_refused():
     with pytest.raises(TypeError, match="must be written with arithmetic"):
-        rule_program(lambda gradient, rate, step: [math.exp(gradient)], 0)
+        rule_of_steps(lambda gradient, rate, step: [math.exp(gradient)], 0)
 
 
 # ── Machine code on disk ─────────────────────────────────────────────────────────────────────────

@@ -204,6 +204,13 @@ def gradient_of(
 
 
 @entry
+def total(numbers: Any) -> float:
+    """Their sum."""
+    found: float = sum_up(numbers)
+    return found
+
+
+@entry
 def values(
     code_array: Any, table: Any, constants: Any, parameters: Any, inputs: Any, most: int, work: Any, results: Any
 ) -> None:
@@ -241,8 +248,8 @@ def gradient(
             address(code), table, constants, parameters, inputs, order, 0, len(inputs), weights,
             lanes_of(len(inputs), most), how, work, results, gradient, input_gradient,
         ):  # fmt: skip
-            total: float = sum_up(results)
-            return total
+            found: float = sum_up(results)
+            return found
     return np.nan
 
 

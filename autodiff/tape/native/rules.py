@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from autodiff.operations import EQUAL, LESS, LESS_EQUAL, Operation, lookup, where
-from autodiff.tape.expressions import Expression, rule_of_steps
+from autodiff.tape.expressions import Expression
 from autodiff.tape.lowering import lower
 from autodiff.tape.program import Instruction, Program, assemble
 
@@ -17,24 +16,22 @@ COMPARISONS = {
 """The row of each comparison, and whether its sides, or the choices that hang on it, are exchanged."""
 
 
-def rule_program(rule: Callable[..., Sequence[Any]], states: int) -> Program:
+def rule_program(written: Sequence[Expression]) -> Program:
     """One parameter's step: of its gradient and state (inputs), the rate and the step (parameters).
 
     Args:
-        rule: ``move, *state = rule(gradient, rate, step, *state)``.
-        states: how many numbers it remembers of a parameter.
+        written: the rule, as :func:`~autodiff.tape.expressions.rule_of_steps` writes it.
 
-    Raises:
-        TypeError: the rule asks for numbers, or branches too often.
-
-    >>> print(rule_program(lambda gradient, rate, step, velocity: (rate * (0.9 * velocity), 0.9 * velocity), 1))
+    >>> from autodiff.tape.expressions import rule_of_steps
+    >>> rule = lambda gradient, rate, step, velocity: (rate * (0.9 * velocity), 0.9 * velocity)
+    >>> print(rule_program(rule_of_steps(rule, 1)))
     parameters  rate, step
     inputs      gradient, state 0
       v5 = 0.9 * state 0
       v6 = rate * v5
     outputs     v6, v5
     """
-    written = rule_of_steps(rule, states)
+    states = len(written) - 1
     constants = sorted({number for each in written for number in _numbers(each)})
     parameters, inputs = ("rate", "step"), ("gradient", *(f"state {at}" for at in range(states)))
     first = len(constants)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from autodiff.operations import SELECT as SELECT_OPERATION
 from autodiff.operations import Operation, dot, total
+from autodiff.tape.expressions import Expression, rule_of_steps
 from autodiff.tape.native.cache import in_memory, module_of
 from autodiff.tape.native.codegen import source
 from autodiff.tape.native.layout import (
@@ -72,8 +74,9 @@ class NativeRunner:
         self.threads = threads
         self.interpreter = module_of(text_of("interpreter"))
         self.parts = _Parts(program)
-        self._rules: dict[tuple[Rule, int], _Parts] = {}
+        self._rules: dict[tuple[Expression, ...], _Parts] = {}
         self._rooms: list[Floats] = []
+        self._pools: dict[int, ThreadPoolExecutor] = {}
 
     def values(self, parameters: Floats, inputs: Floats) -> Floats:
         results = np.empty((len(inputs), len(self.program.outputs)))
@@ -97,22 +100,27 @@ class NativeRunner:
         theta, weights = plain(parameters), np.array(weight, np.float64, ndmin=1)
         if len(inputs) < 2 * CHUNK:
             return self._gradient(theta, inputs, weights, wrt_inputs)
-        gradient, total = np.zeros(len(theta)), 0.0
+        gradient = np.zeros(len(theta))
         values = np.empty(len(inputs))
         input_gradient = np.empty(inputs.shape) if wrt_inputs else None
 
-        def run(chunk: slice) -> tuple[Floats, float]:
+        def run(chunk: slice) -> tuple[Floats, bool]:
             own = weights[chunk] if len(weights) > 1 else weights
             values[chunk], part, input_part, subtotal = self._gradient(theta, inputs[chunk], own, wrt_inputs)
             if input_gradient is not None:
                 input_gradient[chunk] = input_part
-            return part, subtotal
+            return part, math.isfinite(subtotal)
 
-        for part, subtotal in self._over_chunks(run, len(inputs)):
+        finite = True
+        for part, part_is_finite in self._over_chunks(run, len(inputs)):
             with np.errstate(over="ignore", invalid="ignore"):  # as in machine code
                 gradient += part
-            total += subtotal
-        return values, gradient, input_gradient, total if np.isfinite(gradient).all() else math.nan
+            finite &= part_is_finite
+        finite &= bool(np.isfinite(gradient).all())
+        return values, gradient, input_gradient, self.total(values) if finite else math.nan
+
+    def total(self, values: Floats) -> float:
+        return float(self.interpreter.total(plain(values)))
 
     def _gradient(
         self, parameters: Floats, inputs: Floats, weights: Floats, wrt_inputs: bool
@@ -142,10 +150,10 @@ class NativeRunner:
     ) -> tuple[Floats, int]:
         if plain(parameters) is not parameters or plain(state) is not state:
             raise ValueError("parameters and state are changed in place: they must be plain arrays of float64, by rows")
-        key = (rule, len(state))
-        if key not in self._rules:
-            self._rules[key] = _Parts(rule_program(*key))
-        update = self._rules[key]
+        written = tuple(rule_of_steps(rule, len(state)))
+        if written not in self._rules:
+            self._rules[written] = _Parts(rule_program(written))
+        update = self._rules[written]
         errors = np.full(len(order), np.nan)
         most = min(self.parts.most, update.most)
         room = self._room(max(self.parts.room(int(np.diff(starts).max(initial=1))), update.room(len(parameters))))
@@ -165,9 +173,10 @@ class NativeRunner:
         slices = map(slice, bounds[:-1], bounds[1:])
         return map(run, slices) if self.threads == 1 or chunks == 1 else self._pool.map(run, slices)
 
-    @cached_property
+    @property
     def _pool(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(self.threads, "autodiff")
+        """The threads of this process: one that was forked has none of its parent's."""
+        return self._pools.setdefault(os.getpid(), ThreadPoolExecutor(self.threads, "autodiff"))
 
     def _room(self, size: int) -> Floats:
         """Room to work in, of this call alone until it is given back."""
