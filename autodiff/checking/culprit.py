@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from autodiff import Value, grad
 from autodiff.checking.comparison import Comparison, compare
@@ -60,19 +60,33 @@ def _compared(
 
 def culprits(graph: Graph, second: bool = False) -> list[str]:
     """The operations of a graph whose rules are wrong at its point, with the fault named."""
-    values = graph.values()
+    order = "second derivative" if second else "derivative"
     found: dict[str, None] = {}  # in order, each once
+    for op, operands, comparison in _rules(graph, second):
+        if comparison.verdict == "fail":
+            what = fault(comparison.engine, comparison.estimate.value, float(op(*operands)), operands)
+            found[f"the {order} of {op.name!r} by {comparison.name}: {what}"] = None
+    return list(found)
+
+
+def pinned(graph: Graph) -> list[str]:
+    """The operations of a graph that are taken at a kink, where their derivative is a convention."""
+    return list(dict.fromkeys(op.name for op, _, found in _rules(graph, second=False) if found.verdict == "kink"))
+
+
+def suspect(graph: Graph, second: bool = False) -> bool:
+    """Whether a graph may be wrong at its point and right beside it: by a rule that is wrong there, or at a kink."""
+    return any(found.verdict in ("fail", "kink") for _, _, found in _rules(graph, second))
+
+
+def _rules(graph: Graph, second: bool) -> Iterator[tuple[Operation, list[float], Comparison]]:
+    """Every comparison of the rules of a graph at its point, with the operation and its operands."""
+    values = graph.values()
     for step in graph.steps:
         operands = [values[at] if type(at) is int else at for at in step.operands]
         if all(map(math.isfinite, operands)):
-            compared = second_comparisons(step.op, operands) if second else rule_comparisons(step.op, operands)
-            for comparison in compared:
-                if comparison.verdict == "fail":
-                    y = float(step.op(*operands))
-                    what = fault(comparison.engine, comparison.estimate.value, y, operands)
-                    order = "second derivative" if second else "derivative"
-                    found[f"the {order} of {step.op.name!r} by {comparison.name}: {what}"] = None
-    return list(found)
+            for found in (second_comparisons if second else rule_comparisons)(step.op, operands):
+                yield step.op, operands, found
 
 
 def fault(engine: float, numeric: float, y: float, operands: Sequence[float]) -> str:

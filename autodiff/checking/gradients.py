@@ -12,13 +12,11 @@ from typing import Any, NamedTuple
 
 from autodiff import Value, grad, topological_order
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints, compare
+from autodiff.checking.culprit import suspect
+from autodiff.checking.inputs import Backward, input_comparisons
 from autodiff.checking.messages import GradientMismatch
 from autodiff.checking.noise import recorded_noise
 from autodiff.checking.subject import Subject, UncheckableFunction, needs_function
-
-Backward = Callable[[Value], object]
-TWICE = 1e-12
-"""The relative difference allowed between the first and the second backward pass over one graph."""
 
 
 class InconclusiveGradientWarning(UserWarning):
@@ -92,11 +90,12 @@ def checked(
     try:
         subject.examine()
         unused = subject.unused()
-        report = Report(tuple(_first(subject, backward)))
+        report = Report(tuple(input_comparisons(subject, backward)))
         if report.verdict != "fail" and order == 2:
             report = Report((*report.comparisons, *_second(subject)))
         if report.verdict == "fail":
-            raise GradientMismatch(report.comparisons, *subject.root(subject.point), backward)
+            second = len(report.comparisons) > len(subject.names)  # compared only where all first derivatives are right
+            raise GradientMismatch(report.comparisons, subject.graph(), backward, second)
         if unused and not allow_unused:
             names = ", ".join(subject.names[i] for i in sorted(unused))
             raise UncheckableFunction(
@@ -107,34 +106,6 @@ def checked(
     finally:
         subject.restore()
     return report
-
-
-def _first(subject: Subject, backward: Backward) -> list[Comparison]:
-    """The gradient, and whether a second backward pass over the same graph adds the same again."""
-    root, nodes = subject.root(subject.point)
-    held = [node.grad for node in nodes]
-    for node in nodes:
-        node.grad = 0.0
-    backward(root)
-    gradients = [node.grad for node in nodes]
-    backward(root)
-    again = [node.grad - gradient for node, gradient in zip(nodes, gradients)]
-    for node, grad_before in zip(nodes, held):
-        node.grad = grad_before
-    adjoints = absolute_adjoints(topological_order(root))
-    comparisons = []
-    for i, name in enumerate(subject.names):
-        adjoint = adjoints.get(nodes[i], 0.0)
-        found = compare(
-            name, gradients[i], subject.along(i), subject.point[i], partial(subject.noise, i), adjoint,
-            subject.derivative(i, moved=i),
-        )  # fmt: skip
-        if found.verdict == "pass" and abs(again[i] - gradients[i]) > TWICE * max(adjoint, abs(gradients[i])):
-            found = found._replace(
-                engine=again[i], verdict="fail", note="the second backward() on one graph: stale inner gradients"
-            )
-        comparisons.append(found)
-    return comparisons
 
 
 def _second(subject: Subject) -> list[Comparison]:
@@ -156,6 +127,7 @@ def _second(subject: Subject) -> list[Comparison]:
                 partial(_noise, gradient),
                 adjoints[i].get(nodes[j], 0.0),
                 subject.derivative(i, j, moved=j),
+                lambda: suspect(subject.graph(), second=True),
             )
         )
     return comparisons

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from random import Random
 
-from autodiff import Value, topological_order
+from autodiff import Value
 from autodiff.operations import VARIABLE
 
 ULP = 2.0**-52
@@ -65,20 +65,13 @@ def recorded_noise(order: Sequence[Value], seed: int = 0) -> float:
     return worst if math.isfinite(worst) else math.inf
 
 
-def gradient_noise(derivative: Callable[[float], Value], x: float, step: float) -> float:
-    """The noise of the engine's derivative: of its rounding, and of what it does within a step.
+def beside(derivative: Callable[[float], Value], x: float, step: float) -> list[tuple[float, float]]:
+    """The engine's derivative on both sides of x, at several distances from one step on.
 
-    Args:
-        derivative: the recorded derivative as a function of the input.
-        x: the point.
-        step: how far function values must lie apart to tell anything. If the derivative here is not amid those at
-            both ends, the function has a feature that its own values do not show: a corner close by, or a fast
-            oscillation whose amplitude is below their rounding, as of ``1e17 + sin(1e9 * x)``.
+    At a single distance, a fast oscillation may be where it is at x.
     """
-    here = derivative(x)
-    distances = [step * 1.5**i for i in range(4)]  # at a single one, a fast oscillation may be where it is here
-    amid = [(derivative(x + distance).data + derivative(x - distance).data) / 2 for distance in distances]
-    return recorded_noise(topological_order(here)) + max(abs(number - here.data) for number in amid)
+    distances = [step * 1.5**i for i in range(4)]
+    return [(derivative(x - distance).data, derivative(x + distance).data) for distance in distances]
 
 
 def jitter(f: Callable[[float], float], x: float) -> float:

@@ -12,7 +12,8 @@ from autodiff import Interval, Value, topological_order
 from autodiff.backward import edges
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints
 from autodiff.checking.culprit import fault, rule_comparisons, second_comparisons
-from autodiff.checking.gradients import Backward, checked
+from autodiff.checking.gradients import checked
+from autodiff.checking.inputs import Backward
 from autodiff.checking.messages import GradientMismatch, told
 from autodiff.checking.subject import UncheckableFunction, needs_function
 from autodiff.operations import REALS, Operation

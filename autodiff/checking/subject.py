@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autodiff import Value, grad, topological_order
+from autodiff.checking.graphs import Graph, recorded
 from autodiff.checking.noise import recorded_noise
 from autodiff.checking.structures import is_module, named_leaves, number, with_leaves
 
@@ -95,6 +96,10 @@ class Subject:
         if not isinstance(result, Value):
             raise UncheckableFunction("returns no Value", self._no_value(result))
         return result, nodes
+
+    def graph(self) -> Graph:
+        """The recorded function at the point."""
+        return recorded(*self.root(self.point))
 
     def restore(self) -> None:
         """Give the parameters of modules their numbers back."""

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nn
-from autodiff import Value, exp, maximum, operation, sqrt, where
+from autodiff import Value, cosh, exp, maximum, operation, relu, sin, sqrt, tanh, where
 from autodiff.checking import (
     GradientMismatch,
     InconclusiveGradientWarning,
@@ -74,6 +74,61 @@ def test_what_rounding_hides_is_inconclusive_and_warns():
 @pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
 def test_a_right_gradient_that_values_cannot_show_is_not_called_wrong(f, inputs):
     assert check_gradients(f, inputs).verdict in ("pass", "kink", "inconclusive")
+
+
+cubes = operation("checked_special_cube", lambda x: x**3, lambda x, y: 100.0 if x == 2 else 3 * x * x, replace=True)
+exprel = operation(
+    "checked_exprel",
+    lambda x: math.expm1(x) / x if x else 1.0,
+    lambda x, y: 0.0 if x == 0 else (exp(x) - y) / x,
+    replace=True,
+)
+cubic = operation("checked_cubic", lambda x: x**3, lambda x, y: 3 * x * x if x != 1 else 3.0 + 0 * x, replace=True)
+
+
+@pytest.mark.parametrize(
+    ("f", "x", "culprit"),
+    [
+        (cubes, 2.0, "'checked_special_cube' by operand 0: 8.33333333 times the right one"),
+        (lambda x: 3 * cubes(2 * x).tanh() + cubes(2 * x) - x, 1.0, "'checked_special_cube' by operand 0"),
+        (exprel, 0.0, "'checked_exprel' by operand 0: missing"),
+        (lambda x: relu(x) - relu(-x), 0.0, "no rule is wrong, but the derivative of 'relu' at a kink is a convention"),
+    ],
+)
+def test_a_derivative_that_is_wrong_at_one_point_alone_fails(f, x, culprit):
+    with pytest.raises(GradientMismatch) as caught:
+        check_gradients(f, x)
+    assert culprit in str(caught.value)
+
+
+def test_a_second_derivative_that_is_wrong_at_one_point_alone_fails():
+    with pytest.raises(GradientMismatch, match="input 0, 0"):
+        check_gradients(cubic, 1.0, order=2)
+
+
+@pytest.mark.parametrize("f", [relu, abs, lambda x: maximum(x, -2 * x), lambda x: where(x > 0, x, 3 * x)])
+def test_a_kink_pinned_by_convention_does_not_fail(f):
+    assert check_gradients(f, 0.0).verdict == "kink"
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        pytest.param(lambda x: x + 1e-12 * sin(1e12 * x), 1.0, id="oscillation"),
+        pytest.param(lambda x: x + 1e-18 * tanh(1e18 * x), 0.0, id="step below the finest difference"),
+        pytest.param(lambda x: x + 1e-18 * tanh(1e18 * (x - 1)), 1.0, id="step between two floats"),
+        pytest.param(lambda x: x + relu(x - 1 + 1e-15) - relu(x - 1 - 1e-15), 1.0, id="corners close by"),
+        pytest.param(lambda x: where(x > 0, abs(x) ** (1 / 3), -(abs(x) ** (1 / 3))), 0.0, id="vertical tangent"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+def test_what_no_value_shows_is_neither_wrong_nor_passed(f, x):
+    assert check_gradients(f, x).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(("f", "x"), [(exp, 709.5), (cosh, 710.4), (lambda x: x * 1e300, 1.7e8)])
+def test_a_gradient_close_to_overflow_passes(f, x):
+    assert check_gradients(f, x).verdict == "pass"
 
 
 def test_nan_never_passes():
@@ -251,3 +306,15 @@ def test_nodes_given_as_inputs_keep_their_gradients():
     x = Value(2.0)
     check_gradients(lambda x: x * x, x)
     assert x.grad == 0.0
+
+
+def test_every_node_that_is_reached_keeps_its_gradient():
+    w, v = Value(2.0), Value(3.0)
+    inner = w * v
+    inner.backward()
+    held = [node.grad for node in (w, v, inner)]
+    check_gradients(lambda x: w * x + inner, 1.0, order=2)
+    with pytest.raises(GradientMismatch) as caught:
+        check_gradients(lambda x: cubes(w * x) * inner, 1.0)
+    assert str(caught.value)
+    assert [node.grad for node in (w, v, inner)] == held
