@@ -95,11 +95,12 @@ class Compiled:
     """A compiled function; :func:`compile` makes one.
 
     It is called like the function, and gives floats, or arrays with the observations in front. Where an argument is a
-    ``Value``, and inside another compiled function, it is the function itself. Threads may call it at the same time.
+    ``Value``, and inside another compiled function, it is the function itself. Threads may call it at the same time;
+    while one of them compiles for numbers given with ``at=``, the parameters hold these, and others must not use them.
 
     Numbers are the eager ones, observation by observation, but for the sign of a zero and for the last place of a
-    gradient that comes together around a ``detach()``, as in ``softmax``. Sums over observations, and over several uses
-    of a parameter, are taken in another order.
+    gradient that comes together around a ``detach()``, as in ``softmax``, or a ``select``, and of second derivatives
+    whose rules branch. Sums over observations, and over several uses of a parameter, are taken in another order.
 
     A parameter that is replaced by another ``Value`` is found where a module, a closure or a global of the function
     refers to it, though not in every call; one that is hidden elsewhere is not. Numbers and functions that it refers to

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autodiff import value as engine
 from autodiff.operations import VARIABLE
-from autodiff.tape.surroundings import is_module, leaves_of, modules_of
+from autodiff.tape.surroundings import groups_of, is_module, leaves_of
 from autodiff.value import Value
 
 Floats = NDArray[np.float64]
@@ -151,27 +151,27 @@ class Parameters:
         """Look whether the parameters that were used are still those that the function refers to.
 
         Raises:
-            ValueError: one was replaced by another ``Value``, or a module has new ones; they are named.
+            ValueError: one was replaced by another ``Value``, or there are new ones; they are named.
         """
-        modules = [self.given] if self.fixed and is_module(self.given) else []
         if self.fixed:
-            present = set(_given(self.given)) if modules else self._members
             expected = self.leaves
+            present = _given(self.given) if is_module(self.given) else expected
+            groups = [present]
         else:
             expected = self._found or []
-            present = set(leaves_of(self.function)) if expected else set()
-            modules = [*modules_of(self.function)] if expected else []
-        gone = [leaf for leaf in expected if leaf in self._used and leaf not in present]
+            present = [*leaves_of(self.function)] if expected else []
+            groups = [*groups_of(self.function)] if expected else []
+        still = set(present)
+        gone = [leaf for leaf in expected if leaf in self._used and leaf not in still]
         if gone:
             raise ValueError(
                 f"the function no longer refers to {_listed(gone)}, with which it was compiled: "
                 "set the .data of a parameter in place of a new Value, or compile the function again"
             )
-        new = [leaf for module in modules for leaf in module.parameters() if leaf not in self._members]
+        beside = [group for group in groups if not self._used.isdisjoint(group)]
+        new = [leaf for group in beside for leaf in group if leaf not in self._members]
         if new:
-            raise ValueError(
-                f"a module has {_listed(new)} more than when the function was compiled: compile the function again"
-            )
+            raise ValueError(f"the function refers to {_listed(new)} more than when it was compiled: compile it again")
 
     def _remember(self) -> None:
         self._members = set(self.leaves)

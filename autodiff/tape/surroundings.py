@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dis import get_instructions
+from enum import Enum
 from functools import lru_cache, partial
 from inspect import getattr_static
-from itertools import islice
-from math import inf
+from itertools import islice, repeat
+from numbers import Number
 from types import (
     BuiltinFunctionType,
     CellType,
@@ -44,17 +45,19 @@ def leaves_of(function: Callable[..., Any]) -> Iterator[Value]:
     return (thing for thing in _reached(function) if isinstance(thing, Value) and thing.op is VARIABLE)
 
 
-def modules_of(function: Callable[..., Any]) -> Iterator[Any]:
-    """The modules that a function refers to, each once."""
-    return (thing for thing in _reached(function) if is_module(thing))
+def groups_of(function: Callable[..., Any]) -> Iterator[list[Value]]:
+    """The leaves that stand together, in a module or a collection that a function refers to."""
+    for thing in _reached(function):
+        if is_module(thing) or isinstance(thing, (list, tuple, dict)):
+            yield [each for each in _references(thing) if isinstance(each, Value) and each.op is VARIABLE]
 
 
 class PlainNumbers:
     """The plain numbers, strings and functions that a function uses from outside, which its program has as constants.
 
-    They are those of closures and globals, and those attributes of objects, classes and modules there that the code
-    names, or that of their ``__call__``; also those in small arrays, lists and dicts. Numbers further away, such as
-    those of a module within a module, are not looked for.
+    They are those of closures, globals and arguments of ``partial``, and those attributes of objects, classes and
+    modules there that the code names, or that of their ``__call__`` and of methods that it names; also those in small
+    arrays, lists and dicts. Numbers further away, such as those of a module within a module, are not looked for.
 
     >>> scale = 2.0
     >>> f = lambda x: scale * x
@@ -66,13 +69,16 @@ class PlainNumbers:
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        functions = [thing for thing in _reached(function, code_only=True) if isinstance(thing, FunctionType)]
+        reached = [*_reached(function, code_only=True)]
+        functions = [thing for thing in reached if isinstance(thing, FunctionType)]
+        given = [value for thing in reached if isinstance(thing, partial) for value in _arguments(thing)]
         bound = getattr(function, "__self__", None)
         call = type(function).__call__
         if isinstance(call, FunctionType):  # an object that is called
             functions, bound = [*functions, call], function
         reads = [read for each in functions for read in _reads(each, bound)]
-        self._read = [read for read in reads if 0 < _count(read()) <= FEW]
+        reads += [partial(_itself, value) for value in given]
+        self._read = [read for read in reads if _is_compared(read())]
 
     def __len__(self) -> int:
         return len(self._read)
@@ -82,30 +88,42 @@ class PlainNumbers:
         return tuple([_present(read()) for read in self._read])
 
 
-def _count(thing: Any, depth: int = 4) -> float:
-    """How many plain things it holds; infinity if it holds others, too."""
-    if isinstance(thing, (list, tuple, dict)):
-        parts = thing.values() if isinstance(thing, dict) else thing
-        return sum(_count(part, depth - 1) for part in parts) if depth and len(thing) <= FEW else inf
+def _is_compared(thing: Any) -> bool:
+    """Whether there is something plain in it, and not too much of anything."""
+    parts = [*islice(_parts(thing), FEW + 1)]
+    return any(parts) and len(parts) <= FEW
+
+
+def _parts(thing: Any, depth: int = 4) -> Iterator[bool]:
+    """For each thing in it, whether it is plain; an empty collection is, and one too deep is too much."""
     if isinstance(thing, np.ndarray):
-        return thing.size if thing.dtype != object else inf
-    return 1 if isinstance(thing, _COMPARED) else inf
+        yield from repeat(thing.dtype != object, thing.size)
+    elif not isinstance(thing, (list, tuple, dict)):
+        yield isinstance(thing, _COMPARED)
+    elif thing and depth:
+        for part in thing.values() if isinstance(thing, dict) else thing:
+            yield from _parts(part, depth - 1)
+    else:
+        yield from repeat(False, FEW + 1) if thing else (True,)
 
 
 def _present(thing: Any) -> Any:
-    """What can be compared with what it is later."""
-    if isinstance(thing, _COMPARED):
+    """What can be compared with what it is later; of a collection of other things, that it holds nothing plain."""
+    if isinstance(thing, PLAIN):
         return thing
-    if isinstance(thing, np.ndarray):
+    if isinstance(thing, np.ndarray) and thing.dtype != object:
         return thing.shape, thing.dtype, thing.tobytes() if thing.size <= FEW else None
     if isinstance(thing, dict):
-        return tuple((key, _present(part)) for key, part in islice(thing.items(), FEW))
+        parts = tuple((key, _present(part)) for key, part in islice(thing.items(), FEW))
+        return parts if any(part is not _NOTHING for _, part in parts) else _NOTHING
     if isinstance(thing, (list, tuple)):
-        return tuple(map(_present, islice(thing, FEW)))
-    return None
+        found = tuple(map(_present, islice(thing, FEW)))
+        return found if any(part is not _NOTHING for part in found) else _NOTHING
+    return thing if isinstance(thing, _COMPARED) else _NOTHING
 
 
-_COMPARED = (*PLAIN, FunctionType, BuiltinFunctionType, type, Operation)
+_NOTHING = object()
+_COMPARED = (*PLAIN, FunctionType, BuiltinFunctionType, type, Operation, Enum, Number, range, bytes)
 """What is compared as it is: numbers, and functions, such as the activation of a network, that equal themselves alone.
 """
 
@@ -142,7 +160,7 @@ def _references(thing: Any) -> Iterable[Any]:
     if isinstance(thing, MethodType):
         return (thing.__self__, thing.__func__)
     if isinstance(thing, partial):
-        return (thing.func, *thing.args, *thing.keywords.values())
+        return (thing.func, *_arguments(thing))
     if isinstance(thing, FunctionType):
         return [*(read() for read in _variables(thing)), *(thing.__defaults__ or ())]
     return getattr(thing, "__dict__", {}).values()
@@ -174,11 +192,30 @@ def _reads(function: FunctionType, bound: Any) -> Iterator[Callable[[], Any]]:
     for thing in objects:
         if not isinstance(thing, (Value, *PLAIN, FunctionType)):
             called = getattr(type(thing).__call__, "__code__", None) if callable(thing) else None
-            for name in dict.fromkeys([*_names(function.__code__), *(_names(called) if called else ())]):
+            for name in _names_within(thing, [*_names(function.__code__), *(_names(called) if called else ())]):
                 attribute = getattr_static(thing, name, _MISSING)
                 computed = hasattr(type(attribute), "__get__") and not isinstance(attribute, MemberDescriptorType)
                 if not (computed or (isinstance(thing, ModuleType) and callable(attribute))):
                     yield partial(getattr, thing, name, None)
+
+
+def _names_within(thing: Any, names: list[str]) -> list[str]:
+    """The names, and those that the object's methods of these names read."""
+    known = dict.fromkeys(names)
+    for name in names:  # which grows
+        method = getattr_static(type(thing), name, None)
+        if isinstance(method, FunctionType):
+            names += [each for each in _names(method.__code__) if each not in known]
+            known.update(dict.fromkeys(names))
+    return [*known]
+
+
+def _arguments(given: partial[Any]) -> Iterable[Any]:
+    return (*given.args, *given.keywords.values())
+
+
+def _itself(thing: Any) -> Any:
+    return thing
 
 
 _MISSING = property()

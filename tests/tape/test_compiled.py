@@ -472,8 +472,17 @@ def test_a_module_that_grew_is_noticed():
     model, error, xs, ys = network()
     error.backward(xs, ys)
     model.layers.append(Layer(1, 1))
-    with pytest.raises(ValueError, match=r"a module has the parameters neurons.* more than when"):
+    with pytest.raises(ValueError, match=r"refers to the parameters neurons.* more than when"):
         error.backward(xs, ys)
+
+
+def test_a_list_of_parameters_that_grew_is_noticed():
+    weights = [Value(2.0)]
+    error = compile(lambda x: total([w * x for w in weights]))
+    assert error([1.0, 2.0]).tolist() == [2.0, 4.0]
+    weights.append(Value(5.0))
+    with pytest.raises(ValueError, match="more than when it was compiled"):
+        error([1.0, 2.0])
 
 
 def test_a_parameter_that_is_only_compared_is_missed_when_it_is_replaced():

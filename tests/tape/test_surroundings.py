@@ -1,6 +1,9 @@
 """What a function refers to is found where Python keeps it, in the order of its code."""
 
 import functools
+from enum import Enum
+from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import pytest
@@ -80,6 +83,11 @@ def test_plain_numbers_are_those_that_code_reads_from_outside(function, numbers)
     assert PlainNumbers(function).now() == numbers
 
 
+class Colour(Enum):
+    RED = 2.0
+    BLUE = 3.0
+
+
 class Settings:
     """Numbers in every place where a function may find them."""
 
@@ -90,9 +98,18 @@ class Settings:
         self.array, self.single = np.array([1.0, 2.0]), np.float32(2.0)
         self.missing = None
         self.activation = tanh
+        self.empty, self.mixed = [], {"leaf": Value(2.0), "scale": 2.0, "leaves": [Value(1.0)]}
+        self.fraction, self.enum, self.range = Fraction(1, 2), Colour.RED, range(2)
+
+    def scaled(self, x):
+        return self.twice(x) / 2
+
+    def twice(self, x):
+        return 2 * self.scale * x
 
 
 SETTINGS = Settings()
+GIVEN = [2.0]
 PLACES = {
     "an attribute of a class": (lambda x: Settings.scale * x, lambda: setattr(Settings, "scale", 3.0)),
     "an attribute that hides one of a class": (lambda x: SETTINGS.scale * x, lambda: setattr(SETTINGS, "scale", 4.0)),
@@ -101,6 +118,13 @@ PLACES = {
     "an array": (lambda x: SETTINGS.array[1] * x, lambda: SETTINGS.array.fill(3.0)),
     "a number of NumPy": (lambda x: SETTINGS.single * x, lambda: setattr(SETTINGS, "single", np.float32(3.0))),
     "None": (lambda x: (SETTINGS.missing or 2.0) * x, lambda: setattr(SETTINGS, "missing", 3.0)),
+    "an empty list": (lambda x: x + sum(SETTINGS.empty), lambda: SETTINGS.empty.append(3.0)),
+    "beside a Value": (lambda x: SETTINGS.mixed["scale"] * x, lambda: SETTINGS.mixed.update(scale=3.0)),
+    "a fraction": (lambda x: SETTINGS.fraction * x, lambda: setattr(SETTINGS, "fraction", Fraction(5, 2))),
+    "an enum": (lambda x: SETTINGS.enum.value * x, lambda: setattr(SETTINGS, "enum", Colour.BLUE)),
+    "a range": (lambda x: len(SETTINGS.range) * x, lambda: setattr(SETTINGS, "range", range(5))),
+    "an attribute that a method reads": (lambda x: SETTINGS.scaled(x), lambda: setattr(SETTINGS, "scale", 3.0)),
+    "an argument of partial": (partial(lambda given, x: given[0] * x, GIVEN), lambda: GIVEN.__setitem__(0, 3.0)),
     "an operation": (lambda x: SETTINGS.activation(x), lambda: setattr(SETTINGS, "activation", exp)),
 }
 
