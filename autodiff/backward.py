@@ -95,9 +95,9 @@ def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] |
                 local_b = 0.0 if b.op is CONSTANT else rule_b(a._data, b._data, out._data)
             except ArithmeticError:
                 local_a, local_b = local_derivatives(out)
-            if local_a:
+            if local_a != 0.0:  # which None is, too: a rule that returns nothing is an error
                 a.grad += local_a * upstream
-            if local_b:
+            if local_b != 0.0:
                 b.grad += local_b * upstream
         else:
             for parent, local in zip(out.parents, local_derivatives(out)):
@@ -198,9 +198,8 @@ def local_derivatives(out: Value) -> Sequence[float]:
     try:
         if op.arity is not None:
             rules = zip(parents, op.derivatives)
-            return [0.0 if parent.op is CONSTANT else rule(*operands, y) for parent, rule in rules]
+            return [0.0 if parent.op is CONSTANT else as_float(rule(*operands, y)) for parent, rule in rules]
     except ArithmeticError:
         pass  # Python's floats raise where IEEE 754 has an answer, which the general form below gives
-    return [
-        0.0 if parent.op is CONSTANT else local for parent, local in zip(parents, op.local_derivatives(operands, y))
-    ]
+    locals_ = zip(parents, op.local_derivatives(operands, y))
+    return [0.0 if parent.op is CONSTANT else as_float(local) for parent, local in locals_]

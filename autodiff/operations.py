@@ -191,12 +191,14 @@ def operation(name: str, primal: Rule, *derivatives: Rule, replace: bool = False
             if name in BUILT_IN
             else f"the operation {name!r} is declared already; choose another name or pass replace=True"
         )
-    for number in _with_methods:
-        if hasattr(number, name) and not hasattr(getattr(number, name), "operation"):
-            raise ValueError(f"{name!r} is an attribute of {number.__name__} already; choose another name")
     if not derivatives:
         raise TypeError(f"the operation {name!r} needs one local derivative for each operand, none was given")
     new = Operation(name, primal, *derivatives, **row)
+    for number in _with_methods:
+        for method in (name, new.ufunc):
+            own = getattr(getattr(number, method, None), "operation", None)
+            if hasattr(number, method) and (own is None or own.name != name):
+                raise ValueError(f"{method!r} is an attribute of {number.__name__} already; choose another name")
     operands = 1 if new.arity is None else new.arity
     for what, rule, takes in [("primal", primal, new.arity)] + [
         ("local derivative", rule, operands + 1) for rule in derivatives

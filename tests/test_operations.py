@@ -1,14 +1,16 @@
 """Every row of the table against references of its own, at singular points, and through every way to call it."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from mpmath import mp
 
 import autodiff as ad
-from autodiff import OPERATIONS, Operation, Value, operation
+from autodiff import OPERATIONS, Operation, Value, grad, operation, trace
 from autodiff.operations import BUILT_IN, REALS, as_float, lookup
+from autodiff.tracing import dumps, loads
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12  # a few roundings of the rule, and what (1 - y) loses at tanh's tails
 SECOND = 1e-6  # of the second derivative: the first one's rounding, amplified
@@ -238,7 +240,7 @@ def test_numbers_follow_ieee_754_forward_and_backward(formula, x, expected):
 def test_only_real_numbers_become_floats():
     with pytest.raises(TypeError, match=r"a real number is needed .* not str 'a'"):
         as_float("a")
-    with pytest.raises(OverflowError, match=r"does not fit"):
+    with pytest.raises(OverflowError, match=r"this int is too large for a float"):
         as_float(10**400)
 
 
@@ -321,11 +323,40 @@ def test_a_bad_declaration_is_refused(declare):
         declare("own", lambda x: x)
 
 
-@pytest.mark.parametrize("name", ["data", "detach", "backward", "__len__"])
+@pytest.mark.parametrize("name", ["data", "detach", "backward", "arctan", "__len__"])
 def test_an_operation_cannot_take_the_name_of_an_attribute_of_value(name):
     with pytest.raises(ValueError, match="attribute" if not name.startswith("__") else "name"):
         operation(name, lambda x: x, lambda x, y: 1.0)
     assert name not in OPERATIONS
+
+
+def test_an_operation_cannot_take_the_method_of_another_as_its_ufunc():
+    before = np.sin(Value(1.0)).data
+    with pytest.raises(ValueError, match="'sin' is an attribute of Value already"):
+        operation("own", lambda x: 10 * x, lambda x, y: 10.0, ufunc="sin")
+    assert "own" not in OPERATIONS
+    assert np.sin(Value(1.0)).data == Value(1.0).sin().data == before
+
+
+@pytest.mark.parametrize("two", [2, True + 1, Fraction(2), np.float32(2.0), np.array(2.0)])
+def test_a_rule_may_give_any_real_number(declare, two):
+    twice = declare("twice", lambda x: 2 * x, lambda x, y: two)
+    x = Value(3.0, label="x")
+    recorded = trace(twice(x))
+    (step,) = recorded.steps
+    assert str(step) == "∂L/∂x += ∂v1/∂x · ∂L/∂v1 = 2.0 × 1.0 = 2.0"
+    assert [type(number) for number in (step.local, step.contribution, x.grad, grad(twice)(3.0))] == [float] * 4
+    assert loads(dumps(recorded)) == recorded
+
+
+def test_a_rule_that_gives_nothing_is_an_error(declare):
+    nothing = declare("nothing", lambda x: x, lambda x, y: None)
+    both = declare("both", lambda a, b: a * b, lambda a, b, y: None, lambda a, b, y: a)
+    for root in (nothing(Value(1.0)), both(Value(1.0), Value(2.0))):
+        with pytest.raises(TypeError, match="None"):
+            root.backward()
+        with pytest.raises(TypeError, match="None"):
+            trace(root)
 
 
 def test_a_variadic_rule_must_give_a_derivative_for_every_operand():
