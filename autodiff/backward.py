@@ -198,8 +198,8 @@ def local_derivatives(out: Value) -> Sequence[float]:
     try:
         if op.arity is not None:
             rules = zip(parents, op.derivatives)
-            return [0.0 if parent.op is CONSTANT else as_float(rule(*operands, y)) for parent, rule in rules]
+            return [0.0 if parent.op is CONSTANT else float(rule(*operands, y)) for parent, rule in rules]
     except ArithmeticError:
         pass  # Python's floats raise where IEEE 754 has an answer, which the general form below gives
     locals_ = zip(parents, op.local_derivatives(operands, y))
-    return [0.0 if parent.op is CONSTANT else as_float(local) for parent, local in locals_]
+    return [0.0 if parent.op is CONSTANT else float(local) for parent, local in locals_]
