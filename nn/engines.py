@@ -6,7 +6,8 @@ is not finite to the eager one, which raises the error and names the node.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -72,7 +73,7 @@ class Engine(Protocol):
         """The present numbers of the parameters."""
 
     def finish(self) -> None:
-        """Leave parameters and optimizer as the last step left them."""
+        """Leave parameters and optimizer as the last step left them, also one before an exception."""
 
 
 class EagerEngine:
@@ -163,14 +164,18 @@ class GradientEngine:
         task.train.close_epoch()
 
     def validate(self, epoch: int) -> None:
-        errors = self.error.value(*self.held_out, at=self._vector())
-        if np.isfinite(errors).all():
+        try:
+            errors = self.error.value(*self.held_out, at=self._vector())
             predictions = self._predictions(self.held_out[0])
+            finite = np.isfinite(errors).all()
+        except Exception:  # the engine itself says what it is
+            finite = False
+        if finite:
             self._note(self.task.check, errors.tolist(), predictions, self.task.held_out[1])
             self.task.check.close_epoch()
         else:
-            self._hand_over()
-            self.eager.validate(epoch)
+            with self._handed_over():
+                self.eager.validate(epoch)
 
     def numbers(self) -> list[float]:
         return self.eager.numbers()
@@ -178,8 +183,10 @@ class GradientEngine:
     def finish(self) -> None:
         pass  # it works on the parameters themselves
 
-    def _hand_over(self) -> None:
-        """Leave it to the eager engine to go on."""
+    @contextmanager
+    def _handed_over(self) -> Iterator[None]:
+        """Leave it to the eager engine to go on, and go on from where it leaves off."""
+        yield
 
     def _vector(self) -> Floats | None:
         """The numbers of the parameters; None for those that they have themselves."""
@@ -213,6 +220,7 @@ class DescentEngine(GradientEngine):
         """The last steps that were taken in one call."""
 
     def train(self, batches: Batches, epoch: int) -> None:
+        self._show()
         at_once = len(batches) if self.task.metric is None else 1  # a metric wants the predictions before each step
         taken_so_far = 0
         while taken_so_far < len(batches):
@@ -224,8 +232,17 @@ class DescentEngine(GradientEngine):
             taken_so_far += done
         self.task.train.close_epoch()
 
+    def validate(self, epoch: int) -> None:
+        self._show()
+        super().validate(epoch)
+
     def numbers(self) -> list[float]:
         return list(self.descent.parameters.tolist())
+
+    def _show(self) -> None:
+        """Let the user's functions find the present numbers, should they read them although nothing says so."""
+        if _asked(self.task.metric, self.optimizer):
+            self.finish()
 
     def finish(self) -> None:
         restore(self.parameters, self.numbers())
@@ -235,25 +252,41 @@ class DescentEngine(GradientEngine):
     def _compiled_steps(self, batches: Batches) -> int:
         """How many of the steps could be taken: all up to one that the eager engine must look at."""
         before = self._moment()
+        rates, refusal = self._rates(len(batches))
         try:
-            rates = [self.optimizer.rate(before.steps + step) for step in range(len(batches))]
             predictions = None if self.task.metric is None else self._predictions(taken(self.inputs, batches[0]))
-            errors, done = self._descend(batches, rates)
+            errors, done = self._descend(batches[: len(rates)], rates)
         except Exception:  # the engine itself says what it is
             self._go_to(before)
             return 0
         if done:
             targets = () if predictions is None else taken(self.task.targets, batches[0])
-            self._note(self.task.train, errors, predictions, targets)
+            try:
+                self._note(self.task.train, errors, predictions, targets)
+            except BaseException:  # from the metric, which comes before the step
+                self._go_to(before)
+                raise
             self._last = _Steps(before, batches[:done], rates)
+        if refusal is not None and done == len(rates):
+            raise refusal
         return done
+
+    def _rates(self, count: int) -> tuple[list[float], Exception | None]:
+        """The rates of the next steps, up to one for which the schedule raises an exception, and that."""
+        rates: list[float] = []
+        try:
+            for step in range(self.descent.steps, self.descent.steps + count):
+                rates.append(self.optimizer.rate(step))
+        except Exception as error:
+            if not rates:
+                raise
+            return rates, error
+        return rates, None
 
     def _eager_step(self, batch: Places, epoch: int) -> None:
         before = self._moment()
-        self._hand_over()
-        self.eager.step(batch, epoch)
-        state = np.reshape(self.optimizer.state, self.descent.state.shape)
-        self._go_to(_Moment(np.array(self.eager.numbers()), state, self.optimizer.steps))
+        with self._handed_over():
+            self.eager.step(batch, epoch)
         self._last = _Steps(before, (), [])
 
     def _descend(self, batches: Batches, rates: Sequence[float]) -> tuple[list[float], int]:
@@ -262,7 +295,8 @@ class DescentEngine(GradientEngine):
         errors, done = self.descent.run(np.concatenate(batches), starts, rates)
         return errors[: starts[done]].tolist(), done
 
-    def _hand_over(self) -> None:
+    @contextmanager
+    def _handed_over(self) -> Iterator[None]:
         now, (before, batches, rates) = self._moment(), self._last
         if len(batches) > 1:  # the parameters before the last step: take all but that one again
             self._go_to(before)
@@ -271,6 +305,11 @@ class DescentEngine(GradientEngine):
             self._go_to(now)
         self.eager.good = before.parameters.tolist()
         self.finish()
+        try:
+            yield
+        finally:
+            state = np.reshape(self.optimizer.state, self.descent.state.shape)
+            self._go_to(_Moment(np.array(self.eager.numbers()), state, self.optimizer.steps))
 
     def _vector(self) -> Floats:
         numbers: Floats = self.descent.parameters
@@ -326,9 +365,33 @@ def engine_for(task: Task, wanted: str) -> tuple[Engine, str]:
 
 def _compiled_engine(task: Task) -> Engine:
     optimizer = task.optimizer
-    if isinstance(optimizer, Optimizer) and optimizer.has_rule and _same(optimizer.parameters, task.model.parameters()):
+    if isinstance(optimizer, Optimizer) and _goes_by_its_rule(optimizer, task):
         return DescentEngine(task, optimizer)
     return GradientEngine(task)
+
+
+def _goes_by_its_rule(optimizer: Optimizer, task: Task) -> bool:
+    """Whether its steps are those of its rule, and nothing that is called between them refers to the parameters."""
+    parameters = task.model.parameters()
+    return (
+        optimizer.has_rule
+        and all(_is_inherited(optimizer, name) for name in ("zero_grad", "step", "moves", "rate"))
+        and _same(optimizer.parameters, parameters)
+        and not any(_refers_to(each, parameters) for each in _asked(task.metric, optimizer))
+    )
+
+
+def _is_inherited(optimizer: Optimizer, name: str) -> bool:
+    return getattr(getattr(optimizer, name), "__func__", None) is getattr(Optimizer, name)
+
+
+def _asked(metric: Metric | None, optimizer: Optimizer) -> list[Callable[..., Any]]:
+    """The functions of the user's that are called between steps."""
+    return [each for each in (metric, optimizer.learning_rate) if callable(each)]
+
+
+def _refers_to(function: Callable[..., Any], parameters: Sequence[Value]) -> bool:
+    return not {*autodiff.compile(function).parameters}.isdisjoint(parameters)
 
 
 def _same(some: Sequence[Value], others: Sequence[Value]) -> bool:

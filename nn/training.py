@@ -82,8 +82,10 @@ def fit(
         progress: show a progress bar with loss and metric.
         engine: ``"compiled"`` compiles the loss, and the steps too if the optimizer has a rule. It is far faster, and
             gives the same model except for rounding: the sum over the observations of a batch is taken in another
-            order. Compiled steps leave the ``grad`` of the parameters alone. ``"eager"`` records a graph for each
-            observation; ``"auto"`` does so where the loss cannot be compiled, and says why.
+            order. Compiled steps leave the ``grad`` of the parameters alone, give the parameters their numbers only
+            between epochs, and ask a schedule for all rates of an epoch at its start; so they are not compiled if the
+            metric or the schedule refers to the parameters, as far as ``compile`` finds that. ``"eager"`` records a
+            graph for each observation; ``"auto"`` does so where the loss cannot be compiled, and says why.
 
     Returns:
         The losses and metrics of all epochs.
@@ -93,6 +95,7 @@ def fit(
         ValueError: no observations, not one target for each, or an option out of range.
         NonFiniteLossError: a loss is nan or infinite. The parameters are then those of the last finite loss.
         FloatingPointError: a gradient is not finite; the parameters are left as they were.
+        Exception: model, loss, metric, optimizer or schedule raised it. The steps before it are kept.
 
     >>> from nn import MLP, SGD, squared_error
     >>> line = MLP(1, [1])
@@ -113,26 +116,24 @@ def fit(
     train, check = Account(loss, metric), Account(loss, metric, "validation ")
     run, reason = engine_for(Task(model, loss, metric, optimizer, inputs, targets, held_out, train, check), engine)
     best, best_epoch, stopped = (inf, run.numbers()), 0, False
-    with tqdm(total=epochs, desc=f"training, {run.name}", unit="epoch", disable=not progress) as bar:
-        for epoch in range(1, epochs + 1):
-            start = run.numbers()
-            try:
+    try:
+        with tqdm(total=epochs, desc=f"training, {run.name}", unit="epoch", disable=not progress) as bar:
+            for epoch in range(1, epochs + 1):
+                start = run.numbers()
                 run.train(_batches(len(inputs), batch_size, random), epoch)
                 if validation is not None:
                     run.validate(epoch)
-            except KeyboardInterrupt:
-                run.finish()
-                raise
-            bar.set_postfix(train.shown() | check.shown(), refresh=False)
-            bar.update()
-            # The training loss was measured on the way through the epoch, from the parameters at its start.
-            measured = (check.losses[-1], run.numbers()) if check.losses else (train.losses[-1], start)
-            if measured[0] < best[0]:
-                best, best_epoch = measured, epoch
-            elif patience is not None and epoch - best_epoch >= patience:
-                stopped = True
-                break
-    run.finish()
+                bar.set_postfix(train.shown() | check.shown(), refresh=False)
+                bar.update()
+                # The training loss was measured on the way through the epoch, from the parameters at its start.
+                measured = (check.losses[-1], run.numbers()) if check.losses else (train.losses[-1], start)
+                if measured[0] < best[0]:
+                    best, best_epoch = measured, epoch
+                elif patience is not None and epoch - best_epoch >= patience:
+                    stopped = True
+                    break
+    finally:
+        run.finish()
     if patience is not None:
         restore(model.parameters(), best[1])
     seen = (train.losses, train.metrics, check.losses, check.metrics, train.metric_name)

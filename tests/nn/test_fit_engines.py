@@ -51,6 +51,34 @@ class OwnStep(SGD):
         super().step()
 
 
+class GradientsKept(SGD):
+    """Gradients of a user's own: the old ones are added to."""
+
+    def zero_grad(self):
+        pass
+
+
+class Normed(SGD):
+    """A rate of a user's own, by the parameters."""
+
+    def rate(self, step):
+        return 0.1 * sum(abs(value.data) for value in self.parameters)
+
+
+def clipping(parameters):
+    """An optimizer whose step was replaced."""
+    optimizer = SGD(parameters, 0.5)
+    step = optimizer.step
+
+    def clipped():
+        step()
+        for value in parameters:
+            value.data = max(-0.5, min(0.5, value.data))
+
+    optimizer.step = clipped
+    return optimizer
+
+
 class RootMeanSquare(Optimizer):
     """A rule of a user's own."""
 
@@ -93,6 +121,9 @@ OPTIMIZERS = [
     lambda p: Sign(p, 0.01),
     lambda p: Clipped(p, 0.1),
     lambda p: RootMeanSquare(p, 0.01),
+    lambda p: GradientsKept(p, 0.01),
+    lambda p: Normed(p, 0.1),
+    clipping,
     lambda p: SGD([*reversed(p)], 0.1),
     lambda p: SGD(p[5:], 0.1),
 ]
@@ -164,7 +195,7 @@ def test_an_optimizer_goes_on_where_it_was():
     assert states[0][1] == pytest.approx(states[1][1], rel=CLOSE)
 
 
-# ── Numbers that are not finite ──────────────────────────────────────────────────────────────────
+# ── Functions of the user's that are called in between ───────────────────────────────────────────
 
 
 class Scale(Module):
@@ -173,6 +204,140 @@ class Scale(Module):
 
     def __call__(self, x):
         return self.w * x
+
+
+def outcome(engine, make_optimizer=lambda p: Adam(p, 0.05), **options):
+    """What a training leaves: its exception, then steps, state and parameters."""
+    model = MLP(2, [4, 1], "tanh", rng=3)
+    optimizer = make_optimizer(model.parameters())
+    data, caught = moons(20, rng=3), None
+    try:
+        fit(model, data.inputs, data.targets, binary_cross_entropy, optimizer=optimizer, progress=False, engine=engine,
+            **{"epochs": 5, "batch_size": 6, **options})  # fmt: skip
+    except BaseException as error:
+        caught = error
+    return repr(caught), optimizer.steps, optimizer.state, [*model.state_dict().values()]
+
+
+def check_same_outcome(make_options):
+    """The exception and the number of steps."""
+    (error, steps, *numbers), (eager_error, eager_steps, *eager_numbers) = (
+        outcome(engine, **make_options()) for engine in ("compiled", "eager")
+    )
+    assert (error, steps) == (eager_error, eager_steps)
+    for got, expected in zip(numbers, eager_numbers):
+        np.testing.assert_allclose(got, expected, rtol=CLOSE, atol=CLOSE)
+    return error, steps
+
+
+def failing(call, error, result=1.0):
+    """A function that raises the error when it is called so often."""
+    calls = iter(range(1, call + 1))
+
+    def function(*arguments):
+        if next(calls) == call:
+            raise error
+        return result
+
+    return function
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the user's"), KeyboardInterrupt(), StopIteration()])
+@pytest.mark.parametrize("make_optimizer", [lambda p: Adam(p, 0.05), lambda p: OwnStep(p, 0.05)])
+@pytest.mark.parametrize(("call", "steps"), [(1, 0), (6, 0), (7, 1), (20, 3), (21, 4), (59, 11)])
+def test_a_metric_that_raises_keeps_the_steps_before(call, steps, error, make_optimizer):
+    assert check_same_outcome(
+        lambda: {"metric": failing(call, error), "make_optimizer": make_optimizer}
+    ) == (repr(error), steps)  # fmt: skip
+
+
+def test_a_metric_that_raises_in_the_validation_keeps_all_steps():
+    data = moons(3, rng=5)
+    options = {"validation": (data.inputs, data.targets), "batch_size": None}
+    assert check_same_outcome(lambda: {"metric": failing(20 + 3 + 20 + 2, OSError()), **options}) == ("OSError()", 2)
+
+
+def test_a_loss_that_raises_in_a_later_validation_keeps_the_steps():
+    outcomes = []
+
+    def loss(prediction):
+        raise LookupError("none of that target")
+
+    for engine in ("compiled", "eager"):
+        model = Scale(0.0)
+        optimizer = SGD(model.parameters(), 0.05)
+        with pytest.raises(LookupError):
+            run(model, lambda p, t: loss(p) if t == 7 and p > 0.9 else squared_error(p, t), engine=engine,
+                inputs=[1.0] * 2, targets=[2.0] * 2, validation=([1.0], [7.0]), optimizer=optimizer, epochs=5,
+                batch_size=1)  # fmt: skip
+        outcomes.append((optimizer.steps, model.w.data))
+    assert outcomes[0] == outcomes[1] == (6, pytest.approx(2 - 2 * 0.9**6))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("the user's"), KeyboardInterrupt()])
+@pytest.mark.parametrize("metric", [None, lambda prediction, target: 1.0])
+@pytest.mark.parametrize("batch_size", [None, 6])
+@pytest.mark.parametrize("call", [1, 3, 5])
+def test_a_schedule_that_raises_keeps_the_steps_before(call, batch_size, metric, error):
+    def options():
+        schedule = failing(call, error, 0.05)
+        return {"make_optimizer": lambda p: Adam(p, schedule), "batch_size": batch_size, "metric": metric}
+
+    if metric is None and batch_size and isinstance(error, KeyboardInterrupt):  # none of the epoch's steps was taken
+        assert outcome("compiled", **options())[:2] == (repr(error), (call - 1) // 4 * 4)
+    else:
+        assert check_same_outcome(options) == (repr(error), call - 1)
+
+
+def test_a_rate_that_is_refused_keeps_the_steps_before():
+    error, steps = check_same_outcome(lambda: {"make_optimizer": lambda p: SGD(p, lambda step: 0.65 - 0.1 * step)})
+    assert "learning_rate must be finite and at least 0 (it was asked for at step 7)" in error
+    assert steps == 7
+
+
+@pytest.mark.parametrize("batch_size", [None, 6])
+def test_metrics_and_schedules_that_read_the_model_read_the_same(batch_size):
+    data = moons(20, rng=3)
+    seen = {}
+    for engine in ("compiled", "eager"):
+        model, read = MLP(2, [4, 1], "tanh", rng=3), []
+
+        def rate(step, model=model, read=read):
+            read.append(model.parameters()[0].data)
+            return 0.1 / (1 + abs(read[-1]))
+
+        optimizer = SGD(model.parameters(), rate, momentum=0.5)
+
+        def metric(prediction, target, optimizer=optimizer):
+            optimizer.momentum = 0.9 if optimizer.steps > 5 else 0.5
+            return optimizer.parameters[3].data + optimizer.state[0][3]
+
+        history = fit(model, data.inputs, data.targets, binary_cross_entropy, optimizer=optimizer, metric=metric,
+                      epochs=5, batch_size=batch_size, validation=(data.inputs[:5], data.targets[:5]), progress=False,
+                      engine=engine)  # fmt: skip
+        assert history.engine == engine
+        seen[engine] = [*read, *history.metrics, *history.validation_metrics, *model.state_dict().values()]
+    assert seen["compiled"] == pytest.approx(seen["eager"], rel=CLOSE)
+
+
+def test_what_reads_the_model_unseen_finds_the_numbers_of_the_beginning_of_the_epoch():
+    class Hidden:
+        __slots__ = ("value",)  # into which compile does not look
+
+        def __call__(self, *arguments):
+            return 0.1 + 0.1 * self.value.data
+
+    seen = {}
+    for engine in ("compiled", "eager"):
+        model, hidden = Scale(0.0), Hidden()
+        hidden.value = model.w
+        history = fit(model, [1.0], [2.0], squared_error, optimizer=SGD(model.parameters(), hidden), metric=hidden,
+                      epochs=4, validation=([1.0], [1.0]), progress=False, engine=engine)  # fmt: skip
+        seen[engine] = history.metrics + history.validation_metrics
+    assert seen["compiled"] == pytest.approx(seen["eager"], rel=CLOSE)
+
+
+# ── Numbers that are not finite ──────────────────────────────────────────────────────────────────
 
 
 FAILING = {
@@ -284,7 +449,9 @@ def test_an_unknown_engine_is_refused():
         run(engine="gpu")
 
 
-def test_a_loss_that_fails_only_later_is_run_eagerly_there():
+@pytest.mark.parametrize("validation", [None, ([1.25], [2.0])])
+@pytest.mark.parametrize("kind", [SGD, OwnStep])
+def test_a_loss_that_fails_only_later_is_run_eagerly_there(kind, validation):
     def loss(p, t):
         return (p - t) ** 2 if p < 1.5 else (p - t) ** 2 * (1 + 0 * p.data)
 
@@ -292,7 +459,8 @@ def test_a_loss_that_fails_only_later_is_run_eagerly_there():
     for engine in ("auto", "eager"):
         model = Scale(0.0)
         runs.append((model, run(model, loss, inputs=[1.0], targets=[2.0], epochs=30, engine=engine,
-                                optimizer=SGD(model.parameters(), 0.1))))  # fmt: skip
+                                validation=validation, optimizer=kind(model.parameters(), 0.1))))  # fmt: skip
+        assert runs[-1][1].engine == ("eager" if engine == "eager" else "compiled")
     check_same(runs)
 
 
