@@ -1,6 +1,7 @@
 """The lecture's page in a real browser: everything moves together, its numbers are the engine's, nothing is loaded."""
 
 import base64
+import itertools
 import re
 
 import numpy as np
@@ -16,6 +17,10 @@ pytest.importorskip("sklearn", reason="the iris data comes with scikit-learn: pi
 BITS = 1e-13  # JavaScript's tanh may differ from C's in the last bits
 PROJECTOR = (1920, 1080)
 CHAPTERS = ("error", "loss", "mountain", "descent", "backward")
+BOXES = """return [...document.querySelectorAll(arguments[0])].map((e) => {
+  const { left, right, top, bottom } = e.getBoundingClientRect();
+  return [e.textContent, left, right, top, bottom];
+})"""
 SETTLED = """return new Promise((done) =>
   requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))"""
 
@@ -69,6 +74,19 @@ def click(lesson, selector):
 
 def shown(lesson, name):
     return lesson.text(f'[data-show="{name}"]')
+
+
+def boxes(lesson, selector):
+    """What is written where: (text, left, right, top, bottom)."""
+    return lesson.run(BOXES, selector)
+
+
+def overlap(one, other):
+    return min(one[2], other[2]) - max(one[1], other[1]) > 1 and min(one[4], other[4]) - max(one[3], other[3]) > 3
+
+
+def collisions(found):
+    return [(one[0], other[0]) for one, other in itertools.combinations(found, 2) if overlap(one, other)]
 
 
 def eager(setting, kind):
@@ -163,6 +181,57 @@ def test_no_slope_that_the_page_measures_exceeds_the_gradient(lesson):
             along = gradient[0] * np.cos(each["angle"]) + gradient[1] * np.sin(each["angle"])
             assert each["slope"] == pytest.approx(along, abs=quotient)
             assert each["slope"] <= np.hypot(*gradient) + quotient
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_the_whole_way_down_the_rose_says_what_is_true_or_that_it_is_flat(lesson, kind):
+    lesson.run("setKind(arguments[0]); document.querySelector('#optimizer').value = 'momentum'", kind)
+    said = lesson.run(
+        """return Array.from({ length: 400 }, () => {
+          step();
+          draw();
+          const slope = gradient(state.weights, state.kind).slice(0, 2);
+          const steepest = slopes(state.weights, state.kind).reduce((a, b) => (a.slope > b.slope ? a : b));
+          return [shown("rose").textContent, ...slope, steepest.angle];
+        })"""
+    )
+    for text, x, y, angle in said:
+        measured, _, length = text.rstrip(".").split()[-3:]
+        if measured == "less":
+            assert np.hypot(x, y) < float(length)
+        else:
+            assert float(measured) <= float(length)
+            assert np.cos(angle - np.arctan2(y, x)) >= np.cos(np.pi / 72) - 1e-3
+    assert any("flat" in text for text, *_ in said) == (kind == "squared")
+
+
+def test_where_it_is_flat_no_arrow_points_anywhere(lesson):
+    arrows = """window.arrow = () => (window.drawn = (window.drawn ?? 0) + 1);
+        document.querySelector("#descent").scrollIntoView({ behavior: "instant" });
+        draw();
+        return window.drawn ?? 0;"""
+    lesson.run("setKind('squared')")
+    assert lesson.run(arrows) == 4  # two on the map, one on the rose and one in its legend
+    lesson.run("document.querySelector('#optimizer').value = 'momentum'; for (let n = 0; n < 330; n += 1) step()")
+    assert lesson.run("window.drawn = 0;" + arrows) == 0
+    assert "flat" in shown(lesson, "rose")
+
+
+def test_a_sum_is_called_what_it_is(lesson):
+    absolute, squared, rounded = (languages()["en"][f"mountain.{kind}"] for kind in ("absolute", "squared", "rounded"))
+
+    def bar():
+        return [shown(lesson, name) for name in ("sum-name", "sum", "other-sum-name", "other-sum")]
+
+    assert bar() == [absolute, "3.47", rounded, "3"]
+    assert "rounding" not in lesson.text("#descent .claim") + lesson.text("#descent .trio")
+    click(lesson, '[data-kind="squared"]')
+    assert bar()[0::2] == [squared, rounded]
+    click(lesson, '[data-kind="rounded"]')
+    assert bar() == [rounded, "3", absolute, "3.47"]
+    assert "Loss (before rounding) 3.4704" in " ".join(lesson.text("#descent .claim").split())
+    assert "before rounding" in shown(lesson, "terrace")
+    assert "before rounding" in shown(lesson, "curve")
 
 
 def test_the_backward_pass_is_the_engines_edge_by_edge(lesson):
@@ -334,6 +403,68 @@ def test_the_kind_of_height_changes_the_mountain_and_says_what_it_means(lesson):
     assert len(set(views)) == len(views)
 
 
+@pytest.mark.parametrize("step", range(1, 14))
+def test_the_derivative_stands_at_its_own_edge_and_covers_nothing(lesson, step):
+    lesson.run("goTo(arguments[0])", step)
+    settle(lesson)
+    found = lesson.run(
+        """const label = document.querySelector("#graph .local").getBBox();
+        const [x, y] = [label.x + label.width / 2, label.y + label.height / 2];
+        const points = (path) =>
+          Array.from({ length: 101 }, (_, n) => path.getPointAtLength((path.getTotalLength() * n) / 100));
+        const distance = (path) => Math.min(...points(path).map((p) => Math.hypot(p.x - x, p.y - y)));
+        const inside = (p) => Math.abs(p.x - x) < label.width / 2 && Math.abs(p.y - y) < label.height / 2;
+        const edges = [...document.querySelectorAll("#graph .edge")];
+        const others = edges.filter((path) => !path.classList.contains("active"));
+        return {
+          own: distance(document.querySelector("#graph .edge.active")),
+          next: Math.min(...others.map(distance)),
+          crossed: others.filter((path) => points(path).some(inside)).length,
+        };"""
+    )
+    assert found["own"] < found["next"]
+    assert found["crossed"] == 0
+    label = boxes(lesson, "#graph .local")[0]
+    assert not [name for name, *box in boxes(lesson, "#graph rect, #graph .name") if overlap(label, [name, *box])]
+
+
+ANGLES = [(azimuth / 4, elevation) for azimuth in range(26) for elevation in (0.12, 0.3, 0.6, 1.5)]
+
+
+@pytest.mark.parametrize("size", [(1280, 800), PHONE])
+def test_however_the_mountain_is_turned_no_tick_covers_another(browser, pages, size):
+    browser.open(pages["de"], size=size)
+    browser.run(SETTLED)
+    drawn = browser.run(
+        """const write = CanvasRenderingContext2D.prototype.fillText;
+        const view = views[0];
+        let written;
+        CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+          const { width } = this.measureText(text);
+          const left = this.textAlign === "left" ? x : x - width / 2;
+          const high = parseFloat(this.font) * 0.72;
+          const isAxis = this.canvas === view.canvas && !this.font.startsWith("600");
+          if (isAxis) written.push([text, left, left + width, y - high / 2, y + high / 2]);
+          write.call(this, text, x, y);
+        };
+        document.querySelector("#mountain .view").scrollIntoView({ behavior: "instant", block: "center" });
+        return arguments[0].map(([azimuth, elevation]) => {
+          Object.assign(view, { azimuth, elevation });
+          written = [];
+          draw();
+          return written;
+        });""",
+        ANGLES,
+    )
+    box = browser.run("return [views[0].canvas.clientWidth, views[0].canvas.clientHeight]")
+    for angle, written in zip(ANGLES, drawn):
+        texts = [text for text, *_ in written]
+        assert {"w₁", "w₂"} < set(texts), angle
+        assert len(written) >= 8, angle
+        assert collisions(written) == [], angle
+        assert all(left >= 0 and right <= box[0] and bottom <= box[1] for _, left, right, _, bottom in written), angle
+
+
 # ── For everybody ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -352,6 +483,54 @@ def test_no_size_overflows_nothing_is_loaded_and_nothing_fails(browser, pages, l
     assert browser.text("h1") == languages()[language]["title"]
     assert browser.requests() == [pages[language].resolve().as_uri()]
     assert browser.errors() == []
+
+
+@pytest.mark.parametrize("weights", [[1.75, 1.5, -0.5, 2, 4], [-3, -2.55, -0.5, -1.2, 2], [-3, -3, -1.5, -2, 0]])
+@pytest.mark.parametrize("size", [(1280, 800), PHONE])
+def test_no_text_of_a_picture_covers_another_or_a_circle(browser, pages, size, weights):
+    browser.open(pages["de"], size=size)
+    browser.run("setWeights(arguments[0])", weights)
+    for flower in range(6):
+        browser.run("setFlower(arguments[0])", flower)
+        browser.run(SETTLED)
+        for picture in ("#line", "#network"):
+            assert collisions(boxes(browser, f"{picture} text")) == []
+        circles = boxes(browser, "#network circle")
+        for text in boxes(browser, "#network text"):
+            middle = (text[1] + text[2]) / 2
+            others = [circle for circle in circles if abs((circle[1] + circle[2]) / 2 - middle) > 3]
+            assert not any(overlap(text, circle) for circle in others), text
+    cells = browser.run(
+        """return [...document.querySelectorAll("#gradients td, #table td")].map((cell) => {
+          const range = document.createRange();
+          range.selectNodeContents(cell);
+          return cell.clientWidth - range.getBoundingClientRect().width;
+        })"""
+    )
+    assert min(cells) >= 3
+
+
+def test_on_a_projector_the_numbers_of_the_descent_and_its_pictures_are_seen_together(browser, pages):
+    for size in (PROJECTOR, (1280, 800), (1280, 720)):
+        browser.open(pages["de"], size=size)
+        browser.press("4")
+        browser.run(SETTLED)
+        bar = boxes(browser, "#weights")[0]
+        seen = boxes(browser, "#descent .claim, #descent .trio canvas")
+        assert all(top > 60 and bottom < bar[3] for *_, top, bottom in seen), size
+
+
+@pytest.mark.parametrize(("chapter", "result"), [("error", "#error .claim"), ("backward", ".equation")])
+def test_the_other_weights_cover_no_result(browser, pages, chapter, result):
+    browser.open(pages["de"])
+    browser.run("document.querySelector('#weights details').open = true")
+    browser.run("document.getElementById(arguments[0]).scrollIntoView({behavior: 'instant'})", chapter)
+    browser.run("goTo(6)")
+    browser.run(SETTLED)
+    assert boxes(browser, result)[0][4] <= boxes(browser, "#weights")[0][3]
+    sliders = boxes(browser, "#weights label")
+    assert len(sliders) == 5
+    assert all(bottom <= 800 and right <= 1280 for _, _, right, _, bottom in sliders)
 
 
 def test_german_numbers_have_a_comma(browser, pages):
@@ -376,13 +555,57 @@ def test_keys_go_to_the_chapters_and_change_the_theme(lesson):
 
 def test_everything_that_can_be_used_has_a_name(lesson):
     nameless = lesson.run(
-        """const used = "button, input, select, canvas, svg[role], [role=group], table, nav, section";
+        """const used = `button, input, select, canvas, svg[role], table, nav, section,
+          [role=group], [tabindex="0"]`;
         return [...document.querySelectorAll(used)]
-          .filter((e) => !(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby") || e.textContent.trim()
+          .filter((e) => !(e.getAttribute("aria-label") || e.getAttribute("aria-labelledby")
+                           || (e.textContent.trim() && !e.matches("[role=group], [tabindex]"))
                            || e.closest("label")?.textContent.trim()))
           .map((e) => e.outerHTML.slice(0, 80))"""
     )
     assert nameless == []
+
+
+def test_what_is_heard_of_a_slider_is_what_is_seen(browser, pages):
+    browser.open(pages["de"])
+    browser.run(SETTLED)
+    heard = browser.run(
+        """return [...document.querySelectorAll("input[type=range]")].map((e) =>
+          [e.getAttribute("aria-valuetext"), e.nextElementSibling.textContent])"""
+    )
+    assert len(heard) == 10
+    for valuetext, text in heard:
+        assert valuetext.endswith(text)
+        assert "." not in valuetext
+    assert ["0,050", "0,050"] in heard
+
+
+def test_on_a_phone_a_chapter_is_still_named(browser, pages):
+    browser.open(pages["en"], size=PHONE)
+    browser.run(SETTLED)
+    tree = browser.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    names = [node["name"]["value"] for node in tree if node.get("role", {}).get("value") == "link"]
+    for place, chapter in enumerate(CHAPTERS, start=1):
+        assert f"{place} {languages()['en'][f'{chapter}.title']}" in names
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_what_is_read_in_a_lecture_is_large_enough(browser, pages, dark):
+    browser.open(pages["de"], dark=dark)
+    browser.run(SETTLED)
+    assert browser.run("return parseFloat(prepared(document.querySelector('canvas')).font)") >= 14
+    small = browser.run(
+        """return [...document.querySelectorAll("main *")]
+          .filter((e) => !(e instanceof SVGElement) && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim()))
+          .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 14)
+          .map((e) => e.textContent)"""
+    )
+    assert small == []
+
+
+def test_flowers_of_a_species_have_its_number_of_petals(lesson):
+    petals = "return flowers.map((flower) => [flower.label, glyph(flower).querySelectorAll('.petal').length])"
+    assert all(label == number for label, number in lesson.run(petals))
 
 
 def test_in_print_the_tools_are_gone_and_the_pictures_stay(lesson):
@@ -395,10 +618,28 @@ def test_in_print_the_tools_are_gone_and_the_pictures_stay(lesson):
         lesson.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
+def test_in_print_the_ticks_of_the_pictures_can_be_read(lesson):
+    drawn = "return [...views, ...charts].map(({ canvas }) => [canvas.clientWidth, canvas.clientHeight])"
+    lesson.run("dispatchEvent(new Event('beforeprint')); asked = true")  # nothing is drawn anew for the page's size
+    screen, size = lesson.run(drawn), lesson.run("return parseFloat(prepared(views[0].canvas).font)")
+    a4 = {"width": 688, "height": 1016, "deviceScaleFactor": 1, "mobile": False}  # within the margins, in CSS pixels
+    lesson.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", a4)
+    lesson.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        for (width, height), (drawn_width, drawn_height) in zip(lesson.run(drawn), screen):
+            points = 0.75 * size * min(width / drawn_width, height / drawn_height)
+            assert points >= 6
+    finally:
+        lesson.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 @pytest.mark.parametrize("landscape", [False, True])
 @pytest.mark.parametrize("language", ["de", "en"])
-def test_every_chapter_is_printed_on_a_page_of_its_own(browser, pages, language, landscape):
-    browser.open(pages[language])
+@pytest.mark.parametrize("size", [(1280, 800), PHONE])
+def test_every_chapter_is_printed_on_a_page_of_its_own(browser, pages, language, landscape, size):
+    browser.open(pages[language], size=size)
+    browser.run(SETTLED)
+    browser.run("setKind('rounded'); while (step()); changed()")  # the longest texts
     browser.run(SETTLED)
     a4 = {"paperWidth": 8.27, "paperHeight": 11.69, "landscape": landscape, "printBackground": True}
     document = base64.b64decode(browser.driver.execute_cdp_cmd("Page.printToPDF", a4)["data"])

@@ -22,7 +22,7 @@ function errorOf(values, kind, label) {
   return kind === "rounded" ? Math.abs(labelOf(output(values, "prediction")) - label) : output(values, kind);
 }
 
-/** What the loss can be differentiated as: a terrace has no slope, so rounded errors descend on those before rounding. */
+/** What the loss can be differentiated as: a terrace has no slope, so rounded errors descend as before rounding. */
 const smooth = (kind) => (kind === "rounded" ? "absolute" : kind);
 
 /** The sum of the errors of all flowers. */
@@ -53,8 +53,11 @@ function heights(weights, kind) {
   return plane.ys.map((y) => plane.xs.map((x) => loss(at(weights, x, y), kind)));
 }
 
+/** Half of the last place that is shown of a slope: what is less is shown as flat, not as a direction. */
+const FLAT = 5e-4;
+
 /** The slope in so many directions, measured: a tiny step forth and back, and the difference of height by the way. */
-function slopes(weights, kind, directions = 72, step = 1e-5) {
+function slopes(weights, kind, directions = 72, step = 1e-6) {
   return Array.from({ length: directions }, (_, place) => {
     const angle = (2 * Math.PI * place) / directions;
     const [x, y] = [step * Math.cos(angle), step * Math.sin(angle)];
@@ -64,7 +67,7 @@ function slopes(weights, kind, directions = 72, step = 1e-5) {
   });
 }
 
-/** An optimizer on the two weights, by the program of its own rule: (gradient, rate, step, …state) -> (move, …state). */
+/** An optimizer on the two weights, by the program of its rule: (gradient, rate, step, …state) -> (move, …state). */
 class Optimizer {
   constructor(name, rate) {
     this.rule = rules[name];

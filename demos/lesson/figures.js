@@ -10,34 +10,22 @@ function svg(name, attributes = {}, ...children) {
   return element;
 }
 
-/** A flower: petals as long, sepals as wide as measured, in the colour and with as many petals as its species' number. */
+const PETALS = { 1: [180], 2: [60, 300], 3: [60, 180, 300] }; // between the sepals, as many as the species' number
+
+/** A flower: petals as long, sepals as wide as measured, in its species' colour and as many petals as its number. */
 function glyph(flower) {
   const colourName = `var(--species-${flower.label})`;
   const sepal = flower.measures[0] * 2.4;
   const petal = 7 + flower.measures[1] * 2;
-  const leaves = [0, 120, 240].flatMap((turn) => [
-    svg("ellipse", {
-      cx: 0,
-      cy: -12,
-      rx: sepal,
-      ry: 12,
-      transform: `rotate(${turn})`,
-      fill: colourName,
-      opacity: 0.35,
-    }),
-    svg("ellipse", {
-      cx: 0,
-      cy: -petal / 2 - 2,
-      rx: 4.2,
-      ry: petal / 2,
-      transform: `rotate(${turn + 60})`,
-      fill: colourName,
-    }),
-  ]);
+  const leaf = (turn, attributes) =>
+    svg("ellipse", { cx: 0, transform: `rotate(${turn})`, fill: colourName, ...attributes });
   return svg(
     "svg",
     { viewBox: "-25 -25 50 50", "aria-hidden": "true" },
-    ...leaves,
+    ...[0, 120, 240].map((turn) => leaf(turn, { cy: -12, rx: sepal, ry: 12, opacity: 0.35 })),
+    ...PETALS[flower.label].map((turn) =>
+      leaf(turn, { class: "petal", cy: -petal / 2 - 2, rx: 4.2, ry: petal / 2 }),
+    ),
     svg("circle", { r: 3.4, fill: "var(--card)", stroke: colourName, "stroke-width": 2 }),
   );
 }
@@ -49,10 +37,11 @@ const isNarrow = (picture) => picture.parentElement.clientWidth < 640;
 
 /** Observation and prediction on the number line, and the error between them. */
 function drawLine(line, label, prediction) {
-  const [width, height] = [isNarrow(line) ? 560 : 1200, 168];
+  const [width, height] = isNarrow(line) ? [560, 194] : [1200, 168];
   const [from, to] = [Math.min(0.5, prediction - 0.3), Math.max(3.5, prediction + 0.3)];
   const x = (value) => 40 + ((value - from) / (to - from)) * (width - 80);
   const axis = 88;
+  const isCrowded = x(2) - x(1) < 130; // so the name in the middle stands a line lower
   const text = (content, attributes) =>
     svg("text", { "text-anchor": "middle", fill: "var(--ink)", "font-size": 20, ...attributes }, content);
   line.setAttribute("viewBox", `0 0 ${width} ${height}`);
@@ -62,7 +51,7 @@ function drawLine(line, label, prediction) {
       svg("line", { x1: x(tick), x2: x(tick), y1: axis - 9, y2: axis + 9, stroke: "var(--quiet)", "stroke-width": 2 }),
       text(`${tick} ${texts[`species.${tick}`]}`, {
         x: x(tick),
-        y: axis + 36,
+        y: axis + (isCrowded && tick === 2 ? 60 : 36),
         fill: `var(--species-${tick})`,
         "font-weight": 600,
       }),
@@ -105,11 +94,12 @@ function drawLine(line, label, prediction) {
 /** The network with the numbers of one flower: edges as thick as their weights, blue forward and orange if negative. */
 function drawNetwork(picture, weights, flower, values) {
   const [w1, w2, b, v, c] = weights;
-  const [left, middle, right, width] = isNarrow(picture) ? [82, 338, 552, 620] : [150, 500, 850, 1000];
+  const narrow = isNarrow(picture);
+  const [left, middle, right, width] = narrow ? [82, 360, 552, 620] : [150, 500, 850, 1000];
   const places = { x1: [left, 56], x2: [left, 206], hidden: [middle, 130], output: [right, 130] };
-  const edge = (from, to, weight, name, shift) => {
+  const edge = (from, to, weight, name, shift, part = 0.5) => {
     const [[x1, y1], [x2, y2]] = [places[from], places[to]];
-    const [mx, my] = [x1 + (x2 - x1) * 0.5, y1 + (y2 - y1) * 0.5 + shift];
+    const [mx, my] = [x1 + (x2 - x1) * part, y1 + (y2 - y1) * part + shift];
     return [
       svg("line", {
         x1,
@@ -173,9 +163,9 @@ function drawNetwork(picture, weights, flower, values) {
       { x: width - 20, y: 30, "text-anchor": "end", "font-size": 20, "font-weight": 600, fill: "var(--ink)" },
       flowerName(flower),
     ),
-    ...edge("x1", "hidden", w1, "w₁", -22),
-    ...edge("x2", "hidden", w2, "w₂", 42),
-    ...edge("hidden", "output", v, "v", -22),
+    ...edge("x1", "hidden", w1, "w₁", -32, narrow ? 0.48 : 0.5),
+    ...edge("x2", "hidden", w2, "w₂", 48, narrow ? 0.48 : 0.5),
+    ...edge("hidden", "output", v, "v", narrow ? -66 : -22), // over the circles where it is wider than the gap
     ...node("x1", "x₁", flower.features[0], texts["feature.1"], 48),
     ...node("x2", "x₂", flower.features[1], texts["feature.2"], 48),
     ...node("hidden", "tanh", values[lesson.graph.slots.h], `b = ${number(b)}`, 52),

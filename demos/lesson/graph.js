@@ -44,7 +44,11 @@ class Graph {
     const curves = edges.map(([node, operand, position]) => {
       const [[fromX, fromY], [toX, toY]] = [centre(operand), centre(node)];
       const [x1, x2] = [fromX + NODE.width / 2, toX - NODE.width / 2];
-      const d = `M${x1} ${fromY} C${x1 + 24} ${fromY} ${x2 - 24} ${toY} ${x2} ${toY}`;
+      const reach = (Math.sign(toY - fromY) * NODE.height) / 2;
+      const d =
+        fromX === toX
+          ? `M${fromX} ${fromY + reach} V${toY - reach}`
+          : `M${x1} ${fromY} C${x1 + 24} ${fromY} ${x2 - 24} ${toY} ${x2} ${toY}`;
       const isActive = active && active.node === node && active.position === position;
       const state = isActive ? "active" : done.has(`${node} ${position}`) ? "done" : "";
       return svg("path", { class: `edge ${state}`, d });
@@ -80,13 +84,15 @@ class Graph {
     this.follow(active ? places[active.operand][0] / columns : this.taken ? null : 1);
   }
 
-  /** The local derivative, beside the edge of the step: over the line, or at the corner that the edge comes to. */
+  /** The local derivative at the edge of the step: on it, over the gap that it crosses, or where it comes in. */
   label({ node, operand, local }, centre) {
     const [[x, y], [fromX, fromY]] = [centre(node), centre(operand)];
-    const level = Math.abs(y - fromY) < NODE.height / 4;
-    const place = level
-      ? { x: (x + fromX) / 2, y: y - NODE.height / 2 - 8 }
-      : { x: x - NODE.width / 2 + 34, y: y + Math.sign(fromY - y) * (NODE.height / 2 + 12) + 5 };
+    const place =
+      x === fromX
+        ? { x, y: (y + fromY) / 2 + 5 }
+        : y === fromY
+          ? { x: (x + fromX) / 2, y: y - NODE.height / 2 - 8 }
+          : { x: x - NODE.width / 2 + 34, y: y + Math.sign(fromY - y) * (NODE.height / 2 + 12) + 5 };
     return svg("text", { class: "local", ...place }, `× ${number(local, 3)}`);
   }
 
@@ -105,7 +111,8 @@ class Graph {
     const strong = document.createElement("b");
     strong.textContent = number(step.contribution, 4);
     const small = document.createElement("small");
-    small.textContent = `${texts["backward.upstream"]} × ${texts["backward.local"]} = ${texts["backward.contribution"]}`;
+    const factors = `${texts["backward.upstream"]} × ${texts["backward.local"]}`;
+    small.textContent = `${factors} = ${texts["backward.contribution"]}`;
     return [
       `∂E/∂${name(step.operand)} = ∂E/∂${name(step.node)} · ∂${name(step.node)}/∂${name(step.operand)} = ` +
         `${number(step.upstream, 4)} × ${number(step.local, 4)} = `,

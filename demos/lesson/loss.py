@@ -72,7 +72,7 @@ def draw() -> Any:
         axis.vlines(places, data.targets, result.predictions, color=COLOURS[5], linewidth=5)
         axis.plot(places, data.targets, MARKERS[1], color=COLOURS[2], markersize=10)
         axis.plot(places, result.predictions, MARKERS[0], color=COLOURS[0], markersize=8)
-        axis.set_title(f"{name}\nsum {result.loss:.2f}, of rounded labels {sum(result.errors)}")
+        axis.set_title(f"{name}\nsum of errors {result.loss:.2f}, of rounded errors {sum(result.errors)}")
         axis.set_xticks(places)
         axis.set_xlabel("flower")
         axis.grid(axis="y", alpha=0.3)

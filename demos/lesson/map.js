@@ -33,8 +33,8 @@ class Chart {
 
   frame(width, height) {
     const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const side = Math.min(width - size * 3.1, height - size * 3.1);
-    return { left: size * 2.3, top: size * 0.8, side, size };
+    const side = Math.min(width - size * 3.3, height - size * 3.3);
+    return { left: size * 2.6, top: size * 0.8, side, size };
   }
 
   draw({ land, path, point, names, gradient, marks }) {
@@ -82,31 +82,29 @@ class Chart {
     for (const each of path) ball(context, screen(each), size * 0.14);
     if (gradient) {
       const length = Math.hypot(...gradient);
-      const reach = Math.min(side * 0.32, side * (0.1 + 0.025 * length)) / (length || 1);
+      const reach = Math.min(side * 0.32, side * (0.1 + 0.025 * length)) / length;
       const [x, y] = screen(point);
       for (const [sign, fill, rim] of [
         [-1, "#fff", "#000b"],
         [1, colour("error"), "#fff"],
       ]) {
-        if (!length) break;
         const tip = [x + sign * gradient[0] * reach, y - sign * gradient[1] * reach];
         arrow(context, [x, y], tip, size * 0.75, fill, rim);
       }
     }
     ball(context, screen(point), size * 0.42);
     context.restore();
-    context.font = `${size * 0.75}px system-ui, sans-serif`;
+    context.font = font;
     context.fillStyle = colour("quiet");
     for (const tick of plane.ticks) {
       context.textAlign = "center";
-      context.fillText(number(tick, 0), screen([tick, 0])[0], top + side + size * 0.6);
+      context.fillText(number(tick, 0), screen([tick, 0])[0], top + side + size * 0.8);
       context.textAlign = "right";
       context.fillText(number(tick, 0), left - size * 0.35, screen([0, tick])[1]);
     }
-    context.font = font;
     context.fillStyle = colour("ink");
     context.textAlign = "center";
-    context.fillText(names[0], left + side / 2, top + side + size * 1.55);
-    context.fillText(names[1], size * 0.75, top + side / 2);
+    context.fillText(names[0], left + side / 2, top + side + size * 1.8);
+    context.fillText(names[1], size * 0.8, top + side / 2);
   }
 }

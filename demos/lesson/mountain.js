@@ -1,7 +1,6 @@
 // The mountain in 3-D, painted from far to near.
 
 const MESH = 6;
-const LABELS = 0.22; // room for the ticks under the ground, in units of half a side
 const span = (axis) => axis[axis.length - 1] - axis[0];
 const onMap = ([x, y]) => x >= plane.xs[0] && x <= plane.xs.at(-1) && y >= plane.ys[0] && y <= plane.ys.at(-1);
 
@@ -53,8 +52,12 @@ class View {
       Math.cos(this.elevation),
     ];
     const [ground, peak] = [-0.6, 1.05];
-    const scale = Math.min(width / 2.95, height / (2 * Math.SQRT2 * tilt + (peak - ground) * lift + LABELS + 0.08));
-    const middle = [width / 2, height / 2 + (scale * (lift * (ground + peak) - LABELS)) / 2];
+    const under = size * 4; // room for the ticks and names of the axes, and for the line below them
+    const scale = Math.min(
+      (width - size * 2.5) / (2 * Math.SQRT2),
+      (height - under - size * 0.5) / (2 * Math.SQRT2 * tilt + (peak - ground) * lift),
+    );
+    const middle = [width / 2, (height - under + scale * lift * (ground + peak)) / 2];
     /** Plane coordinates and a height from 0 to 1, or the ground's, on the screen. */
     const screen = (x, y, z) => {
       const [across, along] = [
@@ -92,7 +95,8 @@ class View {
     context.lineWidth = 1.3;
     const pale = isDark() ? 0.4 : 0; // or the valley's dark lines are lost on the dark ground
     land.lines.forEach((pieces, place) => {
-      context.strokeStyle = `rgb(${viridis((place + 0.5) / land.lines.length).map((part) => part + (255 - part) * pale)})`;
+      const line = viridis((place + 0.5) / land.lines.length);
+      context.strokeStyle = `rgb(${line.map((part) => part + (255 - part) * pale)})`;
       context.beginPath();
       for (const [from, to] of pieces) {
         context.moveTo(...screen(...gridPoint(from), ground));
@@ -133,7 +137,7 @@ class View {
       context.closePath();
       context.fill();
       context.stroke();
-      context.strokeStyle = "#0004"; // every sixth line of the grid, painted with its cells so that what is near hides it
+      context.strokeStyle = "#0004"; // every sixth line of the grid, with its cells so that what is near hides it
       if (row % MESH === 0) (polyline(context, points.slice(0, 2)), context.stroke());
       if (column % MESH === 0) (polyline(context, [points[0], points[3]]), context.stroke());
     }
@@ -161,24 +165,34 @@ class View {
     for (const mark of marks) flag(context, above(mark.point), mark.name, size);
     plumb.forEach((end, place) => ball(context, end, size * (place ? 0.48 : 0.22)));
 
-    // Names of the axes, outside the edges that are nearest to the eye.
+    // Names and ticks of the axes, outside the edges that are nearest to the eye; what would cover another is left out.
     context.font = font;
-    context.fillStyle = colour("ink");
     context.textAlign = "center";
-    const middleY = (ys[0] + ys.at(-1)) / 2;
-    const middleX = (xs[0] + xs.at(-1)) / 2;
     const edgeX = cos > 0 ? ys[0] : ys.at(-1);
     const edgeY = sin > 0 ? xs[0] : xs.at(-1);
-    const outX = (edgeX < middleY ? -1 : 1) * 0.16 * span(ys);
-    const outY = (edgeY < middleX ? -1 : 1) * 0.16 * span(xs);
-    context.fillText(names[0], ...screen(middleX, edgeX + outX, ground));
-    context.fillText(names[1], ...screen(edgeY + outY, middleY, ground));
-    context.font = `${size * 0.72}px system-ui, sans-serif`;
+    const axes = [(tick) => screen(tick, edgeX, ground), (tick) => screen(edgeY, tick, ground)];
+    const [first, last] = [plane.ticks[0], plane.ticks.at(-1)];
+    const centre = screen((xs[0] + xs.at(-1)) / 2, (ys[0] + ys.at(-1)) / 2, ground);
+    const written = [];
+    const write = (text, [x, y]) => {
+      const half = context.measureText(text).width / 2 + 2;
+      const covers = (other) => Math.abs(other.x - x) < other.half + half && Math.abs(other.y - y) < size * 0.8;
+      if (written.some(covers)) return;
+      written.push({ x, y, half });
+      context.fillText(text, x, y);
+    };
+    /** A place beside an axis, so many lines outside; sideways a text needs more room than below. */
+    const beside = (axis, tick, lines) => {
+      const [[fromX, fromY], [toX, toY], [x, y]] = [first, last, tick].map(axis);
+      const length = Math.hypot(toX - fromX, toY - fromY);
+      const [acrossX, acrossY] = [(fromY - toY) / length, (toX - fromX) / length];
+      const out = size * Math.sign(acrossX * (fromX + toX - 2 * centre[0]) + acrossY * (fromY + toY - 2 * centre[1]));
+      return [x + acrossX * out * (lines + 0.5), y + acrossY * out * lines];
+    };
+    context.fillStyle = colour("ink");
+    axes.forEach((axis, place) => write(names[place], beside(axis, (first + last) / 2, 2.3)));
     context.fillStyle = colour("quiet");
-    for (const tick of plane.ticks) {
-      context.fillText(number(tick, 0), ...screen(tick, edgeX + outX * 0.4, ground));
-      context.fillText(number(tick, 0), ...screen(edgeY + outY * 0.4, tick, ground));
-    }
+    for (const axis of axes) for (const tick of plane.ticks) write(number(tick, 0), beside(axis, tick, 0.8));
     context.textAlign = "left";
     context.fillText(
       `${heightName}: ${[land.lowest, land.highest].map((height) => number(height, terraced ? 0 : 2)).join(" … ")}`,
@@ -190,7 +204,7 @@ class View {
 
 /** A setting of the lecture, with its number under it. */
 function flag(context, [x, y], name, size) {
-  context.font = `600 ${size * 0.8}px system-ui, sans-serif`;
+  context.font = `600 ${size * 0.9}px system-ui, sans-serif`;
   context.textAlign = "center";
   context.strokeStyle = "#000a";
   context.lineWidth = 3;

@@ -16,14 +16,16 @@ function draw() {
   colours.clear();
   const results = flowers.map((flower) => forward(state.weights, inputsOf(flower)));
   const total = loss(state.weights, smooth(state.kind));
-  shown("sum-name").textContent = texts[state.kind === "squared" ? "mountain.squared" : "weights.sum"];
-  shown("sum").textContent = number(loss(state.weights, state.kind), state.kind === "rounded" ? 0 : 2);
-  shown("rounded").textContent = number(loss(state.weights, "rounded"), 0);
+  for (const [name, kind] of [
+    ["sum", state.kind],
+    ["other-sum", state.kind === "rounded" ? "absolute" : "rounded"],
+  ]) {
+    shown(`${name}-name`).textContent = texts[`mountain.${kind}`];
+    shown(name).textContent = heightOf(loss(state.weights, kind), kind);
+  }
   for (const [place, input] of $$("#weights input").entries()) {
     input.value = state.weights[place];
-    const text = number(state.weights[place]);
-    input.setAttribute("aria-valuetext", `${lesson.weights[place].name} = ${text}`);
-    input.nextElementSibling.textContent = text;
+    tell(input, `${lesson.weights[place].name} = `, number(state.weights[place]));
   }
   for (const button of $$("[data-setting]")) {
     const setting = lesson.settings[button.dataset.setting];
@@ -42,6 +44,15 @@ function draw() {
   drawMountains(total);
   drawBackward();
 }
+
+/** The value of a slider as text, beside it, and with a name before it for those who hear it. */
+function tell(input, name, text) {
+  input.nextElementSibling.textContent = text;
+  input.setAttribute("aria-valuetext", name + text);
+}
+
+/** A height as text: rounded errors add up to whole numbers. */
+const heightOf = (height, kind = state.kind) => number(height, kind === "rounded" ? 0 : 2);
 
 function drawError(values) {
   const flower = flowers[state.flower];
@@ -69,6 +80,21 @@ function row(name, className, cells, total = element("td", "")) {
   total.classList.add("total");
   line.append(Object.assign(element("th", name), { scope: "row" }), ...cells, total);
   return line;
+}
+
+/** A table with its lines as columns: on a phone there is room for fewer columns, and more lines. */
+function transpose(table) {
+  const lines = [...table.rows].map((line) => [...line.cells]);
+  const turned = lines[0].map((_, column) => {
+    const line = element("tr", "");
+    line.append(...lines.map((cells) => cells[column]));
+    return line;
+  });
+  for (const cell of table.querySelectorAll("th")) cell.scope = cell.scope === "row" ? "col" : "row";
+  const [top, body] = ["thead", "tbody"].map((part) => element(part, ""));
+  top.append(turned[0]);
+  body.append(...turned.slice(1));
+  table.replaceChildren(top, body);
 }
 
 /** A table of the six flowers, with its lines. */
@@ -119,6 +145,8 @@ function drawMountains(total) {
   land ??= terrain(heights(state.weights, state.kind), state.logarithmic);
   const point = state.weights.slice(0, 2);
   const slope = gradient(state.weights, state.kind).slice(0, 2);
+  const length = Math.hypot(...slope);
+  const flat = length < FLAT;
   const marks = settings.map(([name, setting], place) => ({
     name: ["1", "2", "3"][place],
     point: setting.slice(0, 2),
@@ -129,32 +157,37 @@ function drawMountains(total) {
   const scenes = [scene, walked];
   for (const [place, view] of views.entries()) if (isNear(view.canvas)) view.draw(scenes[place]);
   for (const [place, chart] of charts.entries())
-    if (isNear(chart.canvas)) chart.draw({ ...scenes[place], gradient: place ? slope : null });
-  shown("height").textContent = number(loss(state.weights, state.kind), state.kind === "rounded" ? 0 : 2);
-  shown("lowest").textContent = number(land.lowest, state.kind === "rounded" ? 0 : 2);
+    if (isNear(chart.canvas)) chart.draw({ ...scenes[place], gradient: place && !flat ? slope : null });
+  shown("height").textContent = heightOf(loss(state.weights, state.kind));
+  shown("lowest").textContent = heightOf(land.lowest);
   shown("kind-note").textContent = texts[`mountain.note.${state.kind}`];
 
-  shown("rate").textContent = number(rate(), 3);
+  tell($("#rate"), "", number(rate(), 3));
   shown("steps").textContent = state.path.length - 1;
+  const smoothed = state.kind === "rounded" ? ` (${texts["descent.smooth"]})` : "";
+  shown("loss-name").textContent = texts["descent.loss"] + smoothed;
   shown("loss").textContent = number(total, 4);
   shown("gradient").textContent =
-    `(${number(slope[0])} | ${number(slope[1])}), ${texts["descent.length"]} ${number(Math.hypot(...slope))}`;
+    `(${slope.map((part) => number(part, 3)).join(" | ")}), ${texts["descent.length"]} ${number(length, 3)}`;
   const outside = !onMap(point) && texts["descent.outside"];
   shown("descent-note").textContent = [
     state.stopped && texts["descent.stopped"],
     isFull() && texts["descent.full"],
     outside,
-    state.kind === "rounded" && texts["descent.flat"],
   ]
     .filter(Boolean)
     .join(" ");
   $("#step").disabled = $("#run").disabled = isFull();
   $("#run").textContent = texts[state.running ? "descent.pause" : "descent.run"];
   const measured = slopes(state.weights, state.kind);
-  drawRose($("#rose"), measured, slope);
-  const steepest = measured.reduce((most, { slope: one }) => Math.max(most, one), -Infinity);
-  shown("rose").textContent = `${texts["descent.steepest"]} ${number(steepest, 3)} ≤ ${number(Math.hypot(...slope), 3)}`;
+  drawRose($("#rose"), measured, flat ? null : slope);
+  const steepest = Math.max(...measured.map((each) => each.slope));
+  shown("rose").textContent = flat
+    ? `${texts["descent.gentle"]} ${number(FLAT, 4)}.`
+    : `${texts["descent.rose.caption"]} ${number(steepest, 3)}\u00a0≤\u00a0${number(length, 3)}.`;
+  shown("terrace").textContent = smoothed && texts["descent.terrace"];
   drawCurve($("#curve"), state.losses);
+  shown("curve").textContent = texts["descent.curve"] + smoothed;
 }
 
 function drawBackward() {
@@ -163,15 +196,14 @@ function drawBackward() {
   const position = $("#position");
   position.max = graph.steps.length;
   position.value = graph.taken;
-  shown("position").textContent = `${graph.taken} ${texts["backward.of"]} ${graph.steps.length}`;
-  position.setAttribute("aria-valuetext", shown("position").textContent);
+  tell(position, "", `${graph.taken} ${texts["backward.of"]} ${graph.steps.length}`);
   shown("equation").replaceChildren(...graph.equation());
   $("#first").disabled = $("#previous").disabled = graph.taken === 0;
   $("#next").disabled = $("#last").disabled = graph.taken === graph.steps.length;
   $("#play").textContent = texts[state.playing ? "backward.stop" : "backward.play"];
   for (const [place, input] of $$(".inputs input").entries()) {
     input.value = state.inputs[place];
-    input.nextElementSibling.textContent = number(state.inputs[place]);
+    tell(input, `${lesson.inputs[place].name} = `, number(state.inputs[place]));
   }
   const each = flowers.map((flower) => gradientOf(state.weights, inputsOf(flower), state.kind));
   const rows = gradient(state.weights, state.kind).map((total, place) => {
@@ -179,7 +211,9 @@ function drawBackward() {
     cells[state.flower].className = "chosen";
     return row(`∂E/∂${lesson.weights[place].name}`, "", cells, element("td", number(total)));
   });
-  fill($("#gradients"), texts.weights, rows);
+  const table = $("#gradients");
+  fill(table, texts.weights, rows);
+  if (isNarrow(table) && !state.printing) transpose(table);
 }
 
 function element(name, text) {

@@ -26,10 +26,10 @@ KINDS = {"absolute": absolute_error, "squared": squared_error}
 
 PLACES = {
     "w₁": (0, 0), "x₁": (0, 1), "x₂": (0, 2), "w₂": (0, 3), "p₁": (1, 0.5), "p₂": (1, 2.5), "s": (2, 1.5),
-    "b": (2, 0.2), "z": (3, 1.5), "h": (4, 1.5), "v": (4, 0.2), "q": (5, 1.5), "c": (5, 0.2), "ŷ": (6, 1.5),
-    "y": (6, 2.8), "d": (7, 1.5), "E": (8, 1.5),
+    "b": (3, 0.2), "z": (3, 1.5), "h": (4, 1.5), "v": (5, 0.2), "q": (5, 1.5), "c": (6, 0.2), "ŷ": (6, 1.5),
+    "y": (7, 2.8), "d": (7, 1.5), "E": (8, 1.5),
 }  # fmt: skip
-"""Where the nodes of the graph are drawn, as column and row."""
+"""Where the nodes of the graph are drawn, as column and row: what comes from above or below leaves the gaps free."""
 FORMULAS = {
     "p₁": "p₁ = w₁ · x₁", "p₂": "p₂ = w₂ · x₂", "s": "s = p₁ + p₂", "z": "z = s + b", "h": "h = tanh z",
     "q": "q = v · h", "ŷ": "ŷ = q + c", "d": "d = y − ŷ",

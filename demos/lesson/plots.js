@@ -1,21 +1,29 @@
 // The rose of slopes, and the curve of the loss.
 
-/** Every measured slope as a spoke, uphill or downhill; the circle is the length of the gradient. */
+/** Every measured slope as a spoke, uphill or downhill, in a circle of the gradient's length; null: it is flat. */
 function drawRose(canvas, measured, gradient) {
   const { context, width, height, size, font } = prepared(canvas);
   const [x, y] = [width / 2, height / 2];
+  context.font = font;
+  if (!gradient) {
+    context.fillStyle = colour("quiet");
+    context.textAlign = "center";
+    context.fillText(texts["descent.flat"], x, y);
+    return;
+  }
   const radius = Math.min(width, height) / 2 - size * 1.6;
   const length = Math.hypot(...gradient);
-  const scale = radius / Math.max(length, ...measured.map(({ slope }) => Math.abs(slope)), 1e-12);
-  for (const { angle, slope } of measured) {
-    const uphill = slope > 0;
-    context.strokeStyle = colour(uphill ? "species-2" : "species-1");
-    context.lineWidth = Math.max(2, radius * 0.03);
-    polyline(context, [
-      [x, y],
-      [x + Math.cos(angle) * Math.abs(slope) * scale, y - Math.sin(angle) * Math.abs(slope) * scale],
-    ]);
+  const scale = radius / Math.max(length, ...measured.map(({ slope }) => Math.abs(slope)));
+  const thick = Math.max(2, radius * 0.03);
+  const spoke = (uphill, from, to) => {
+    context.strokeStyle = colour(uphill ? "uphill" : "downhill");
+    context.lineWidth = uphill ? thick : thick / 2;
+    polyline(context, [from, to]);
     context.stroke();
+  };
+  for (const { angle, slope } of measured) {
+    const reach = Math.abs(slope) * scale;
+    spoke(slope > 0, [x, y], [x + Math.cos(angle) * reach, y - Math.sin(angle) * reach]);
   }
   context.strokeStyle = colour("quiet");
   context.lineWidth = 1.5;
@@ -25,29 +33,28 @@ function drawRose(canvas, measured, gradient) {
   context.stroke();
   context.setLineDash([]);
   const tip = [x + gradient[0] * scale, y - gradient[1] * scale];
-  if (length) arrow(context, [x, y], tip, size * 0.9, colour("error"), colour("card"));
-  context.font = font;
+  const pointer = (from, to) => arrow(context, from, to, size * 0.8, colour("error"), colour("card"));
+  pointer([x, y], tip);
   context.textAlign = "left";
-  for (const [name, key, top] of [
-    ["species-2", "descent.up", size], // in the corners, where the circle leaves room
-    ["species-1", "descent.down", size * 2.25],
-    ["error", "descent.gradient", height - size],
+  for (const [key, top, sample] of [
+    ["descent.up", size, (from, to) => spoke(true, from, to)], // in the corners, where the circle leaves room
+    ["descent.down", size * 2.25, (from, to) => spoke(false, from, to)],
+    ["descent.gradient", height - size, pointer],
   ]) {
-    context.fillStyle = colour(name);
-    context.fillRect(size * 0.6, top - size * 0.35, size * 0.7, size * 0.7);
+    sample([size * 0.6, top], [size * 1.8, top]);
     context.fillStyle = colour("ink");
-    context.fillText(texts[key], size * 1.6, top);
+    context.fillText(texts[key], size * 2.2, top);
   }
 }
 
 /** The loss after each step. */
 function drawCurve(canvas, losses) {
-  const { context, width, height, size } = prepared(canvas);
+  const { context, width, height, size, font } = prepared(canvas);
   const [left, right, top, bottom] = [size * 3, width - size, size, height - size * 2];
   const most = Math.max(...losses, 1e-12);
   const steps = Math.max(losses.length - 1, 10);
   const screen = (loss, step) => [left + ((right - left) * step) / steps, bottom - ((bottom - top) * loss) / most];
-  context.font = `${size * 0.75}px system-ui, sans-serif`;
+  context.font = font;
   for (let line = 0; line <= 4; line += 1) {
     const [, y] = screen((most * line) / 4, 0);
     context.strokeStyle = colour("line");
