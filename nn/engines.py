@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 Batches = Sequence[Places]
 """The places of the observations of each batch of an epoch."""
+AT_ONCE = 1000
+"""So many steps are one call of machine code, which an interrupt has to wait for."""
 
 
 class Steps(Protocol):
@@ -204,7 +206,7 @@ class GradientEngine:
 
 
 class DescentEngine(GradientEngine):
-    """Loss, gradient and the rule of the optimizer compiled: the steps of an epoch are one call.
+    """Loss, gradient and the rule of the optimizer compiled: many steps are one call.
 
     Raises:
         Exception: the loss or the rule cannot be compiled, or not for this data; it says why.
@@ -221,7 +223,7 @@ class DescentEngine(GradientEngine):
 
     def train(self, batches: Batches, epoch: int) -> None:
         self._show()
-        at_once = len(batches) if self.task.metric is None else 1  # a metric wants the predictions before each step
+        at_once = AT_ONCE if self.task.metric is None else 1  # a metric wants the predictions before each step
         taken_so_far = 0
         while taken_so_far < len(batches):
             part = batches[taken_so_far : taken_so_far + at_once]
@@ -259,6 +261,9 @@ class DescentEngine(GradientEngine):
         except Exception:  # the engine itself says what it is
             self._go_to(before)
             return 0
+        except BaseException:  # an interrupt, which does not say how many steps were taken
+            self._go_to(before)
+            raise
         if done:
             targets = () if predictions is None else taken(self.task.targets, batches[0])
             try:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from autodiff import Value, log, sqrt
+from autodiff.tape.descent import Descent
 from nn import (
     MLP,
     SGD,
@@ -16,6 +17,7 @@ from nn import (
     Optimizer,
     accuracy,
     binary_cross_entropy,
+    engines,
     fit,
     hinge,
     iris,
@@ -477,6 +479,32 @@ def test_an_interrupted_run_leaves_the_parameters_of_its_last_step():
     with pytest.raises(KeyboardInterrupt):
         run(model, inputs=[1.0], targets=[2.0], metric=metric, epochs=9, optimizer=SGD(model.parameters(), 0.1))
     assert model.w.data != 0.0
+
+
+@pytest.mark.parametrize("rate", [0.1, lambda step: 0.1 / (1 + step)])
+def test_the_calls_in_which_steps_are_taken_change_no_bit(rate, monkeypatch):
+    options = {"make_optimizer": lambda p: SGD(p, rate, momentum=0.9), "batch_size": 1}
+    at_once = outcome("compiled", **options)
+    monkeypatch.setattr(engines, "AT_ONCE", 7)
+    assert outcome("compiled", **options) == at_once
+
+
+def test_an_interrupt_of_machine_code_leaves_parameters_and_optimizer_of_one_moment(monkeypatch):
+    run_uninterrupted, calls = Descent.run, iter((False, True))
+
+    def run(self, *batches):
+        steps = self.steps
+        found = run_uninterrupted(self, *batches)
+        if next(calls):
+            self.steps = steps  # an interrupt is raised where the call returns, before the steps are counted
+            raise KeyboardInterrupt
+        return found
+
+    monkeypatch.setattr(Descent, "run", run)
+    error, *left = outcome("compiled")
+    monkeypatch.undo()
+    assert error == "KeyboardInterrupt()"
+    assert left == [*outcome("compiled", epochs=1)[1:]]
 
 
 def test_batches_of_one_cost_no_python_for_each():
