@@ -415,11 +415,12 @@ def test_the_derivative_stands_at_its_own_edge_and_covers_nothing(lesson, step):
         const distance = (path) => Math.min(...points(path).map((p) => Math.hypot(p.x - x, p.y - y)));
         const inside = (p) => Math.abs(p.x - x) < label.width / 2 && Math.abs(p.y - y) < label.height / 2;
         const edges = [...document.querySelectorAll("#graph .edge")];
-        const others = edges.filter((path) => !path.classList.contains("active"));
+        const active = document.querySelector("#graph .edge.active");
+        const others = edges.filter((path) => path !== active);
         return {
-          own: distance(document.querySelector("#graph .edge.active")),
+          own: distance(active),
           next: Math.min(...others.map(distance)),
-          crossed: others.filter((path) => points(path).some(inside)).length,
+          crossed: edges.filter((path) => points(path).some(inside)).length,
         };"""
     )
     assert found["own"] < found["next"]

@@ -84,12 +84,12 @@ class Graph {
     this.follow(active ? places[active.operand][0] / columns : this.taken ? null : 1);
   }
 
-  /** The local derivative at the edge of the step: on it, over the gap that it crosses, or where it comes in. */
+  /** The local derivative at the edge of the step: beside it, over the gap it crosses, or where it comes in. */
   label({ node, operand, local }, centre) {
     const [[x, y], [fromX, fromY]] = [centre(node), centre(operand)];
     const place =
       x === fromX
-        ? { x, y: (y + fromY) / 2 + 5 }
+        ? { x: x + 42, y: (y + fromY) / 2 + 5 }
         : y === fromY
           ? { x: (x + fromX) / 2, y: y - NODE.height / 2 - 8 }
           : { x: x - NODE.width / 2 + 34, y: y + Math.sign(fromY - y) * (NODE.height / 2 + 12) + 5 };
