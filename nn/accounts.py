@@ -13,8 +13,8 @@ from autodiff import Value, topological_order
 from nn.losses import Loss
 from nn.module import Module
 
-Metric: TypeAlias = Callable[[Any, Any], float]
-"""A function ``(prediction, target) -> number`` of one observation; its mean is reported."""
+Metric: TypeAlias = Callable[[Any, Any], float | Value]
+"""A function ``(prediction, target) -> number`` of one observation, such as a loss; its mean is reported."""
 Data: TypeAlias = Sequence[Any] | NDArray[Any]
 
 
@@ -60,7 +60,8 @@ class Account:
     def score(self, prediction: Any, target: Any) -> None:
         """Note the metric of an observation."""
         if self.metric is not None:
-            self.scores.append(float(self.metric(prediction, target)))
+            score = self.metric(prediction, target)
+            self.scores.append(float(score.data if isinstance(score, Value) else score))
 
     def close_epoch(self) -> None:
         """Note the means of the epoch."""

@@ -430,7 +430,8 @@ def _observation(result: Any, place: int) -> Any:
     if isinstance(result, dict):
         return {key: _observation(part, place) for key, part in result.items()}
     if isinstance(result, (list, tuple)):
-        return [_observation(part, place) for part in result]
+        parts = [_observation(part, place) for part in result]
+        return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
     if result.ndim > 1:
         return np.array([*map(constant, result[place].ravel())], object).reshape(result.shape[1:])
     return constant(result[place])

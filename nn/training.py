@@ -74,7 +74,7 @@ def fit(
         epochs: how often the data set is gone through, at most.
         batch_size: how many observations a step is taken for; they are then shuffled in every epoch.
             None takes all of them, in order.
-        metric: a number to report beside the loss, ``metric(prediction, target)``.
+        metric: a number to report beside the loss, ``metric(prediction, target)``; it may be another loss.
         validation: inputs and targets on which loss and metric are computed after each epoch.
         patience: stop after so many epochs without a lower loss (of the validation, else of the training)
             and go back to the parameters with the lowest. None never stops early.

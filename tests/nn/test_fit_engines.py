@@ -2,6 +2,7 @@
 
 import math
 import time
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -159,6 +160,42 @@ def test_metrics_validation_and_patience_are_the_same(options):
         lambda: MLP(2, [6, 1], rng=3), data.inputs, 2 * data.targets - 1, hinge, lambda p: SGD(p, 0.7), **options
     )
     check_same(runs)
+
+
+class Interval(NamedTuple):
+    low: Any
+    high: Any
+
+
+@pytest.mark.parametrize("structure", [lambda *ends: ends, list, Interval, lambda *ends: {0: (ends[0],), 1: ends[1]},
+                                       lambda *ends: np.array(ends)])  # fmt: skip
+def test_a_metric_is_given_the_structure_that_the_model_returns(structure):
+    class Pair(Module):
+        def __init__(self):
+            self.low, self.high = Value(0.0), Value(1.0)
+
+        def __call__(self, x):
+            ends = (self.low * x, self.high * x)
+            return structure(ends) if structure is list else structure(*ends)
+
+    def error(prediction, target):
+        low, high = prediction.values() if isinstance(prediction, dict) else prediction
+        return squared_error(low[0] if isinstance(low, tuple) else low, target - 1) + squared_error(high, target + 1)
+
+    def metric(prediction, target):
+        seen.add(type(prediction))
+        return error(prediction, target)
+
+    seen = set()
+    check_same(both(Pair, [1.0, 2.0], [1.0, 2.0], error, lambda p: SGD(p, 0.05), metric=metric))
+    assert len(seen) == 1
+
+
+def test_another_loss_is_a_metric():
+    runs = both(Scale, [1.0, 2.0], [1.0, -1.0], hinge, lambda p: SGD(p, 0.05), metric=squared_error)
+    check_same(runs)
+    assert runs[0][1].metrics[0] == 4.5
+    assert runs[0][1].metric_name == "squared error"
 
 
 @pytest.mark.parametrize("batch_size", [None, 32])
