@@ -466,6 +466,20 @@ def test_however_the_mountain_is_turned_no_tick_covers_another(browser, pages, s
         assert all(left >= 0 and right <= box[0] and bottom <= box[1] for _, left, right, _, bottom in written), angle
 
 
+@pytest.mark.parametrize("size", [(1280, 800), PHONE])
+def test_wherever_the_page_stands_one_chapter_is_the_current_one_and_all_fits(browser, pages, size):
+    browser.open(pages["de"], size=size)
+    browser.run(SETTLED)
+    height, seen = browser.run("return document.documentElement.scrollHeight"), []
+    for place in range(size[1] // 2, height, size[1] // 5):
+        browser.run("window.scrollTo({top: arguments[0], behavior: 'instant'})", place)
+        browser.run(SETTLED)
+        seen += browser.run("return [[...document.querySelectorAll('nav a[aria-current]')].map((link) => link.hash)]")
+        assert browser.run("return document.documentElement.scrollWidth") <= size[0], place
+    assert {len(current) for current in seen} == {1}
+    assert [*dict.fromkeys(current for (current,) in seen)] == [f"#{chapter}" for chapter in CHAPTERS]
+
+
 # ── For everybody ───────────────────────────────────────────────────────────────────────────────────
 
 

@@ -148,13 +148,13 @@ document.addEventListener("keydown", (event) => {
 });
 const chapters = new IntersectionObserver(
   (entries) => {
-    for (const { target, isIntersecting } of entries) {
-      const link = $(`nav a[href="#${target.id}"]`);
-      if (isIntersecting) link.setAttribute("aria-current", "true");
+    const chapter = entries.filter((entry) => entry.isIntersecting).at(-1)?.target;
+    for (const link of chapter ? $$("nav a") : []) {
+      if (link.hash === `#${chapter.id}`) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
   },
-  { rootMargin: "-45% 0px -50% 0px" },
+  { rootMargin: "-50% 0px -50% 0px" },
 );
 for (const section of $$("main section")) chapters.observe(section);
 const canvases = new IntersectionObserver(changed, { rootMargin: `${NEAR}px 0px` });
