@@ -83,9 +83,10 @@ def fit(
         engine: ``"compiled"`` compiles the loss, and the steps too if the optimizer has a rule. It is far faster, and
             gives the same model except for rounding: the sum over the observations of a batch is taken in another
             order. Compiled steps leave the ``grad`` of the parameters alone, give the parameters their numbers only
-            between epochs, and ask a schedule for the rates of many steps in advance; so they are not compiled if the
-            metric or the schedule refers to the parameters, as far as ``compile`` finds that. ``"eager"`` records a
-            graph for each observation; ``"auto"`` does so where the loss cannot be compiled, and says why.
+            between epochs, ask a schedule for the rates of many steps in advance, and keep to the numbers outside that
+            the loss uses as they are at the start; so the optimizer takes its steps itself if the metric or the
+            schedule refers to the parameters, as far as ``compile`` finds that. ``"eager"`` records a graph for each
+            observation; ``"auto"`` does so where the loss cannot be compiled, and says why.
 
     Returns:
         The losses and metrics of all epochs.
