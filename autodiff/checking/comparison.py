@@ -78,7 +78,7 @@ def compare(
         noise: for a seed, the function that gives the noise of f at a point.
         absolute_adjoint: A, the derivative with all local derivatives taken absolute.
         derivative: the engine's derivative, recorded, as a function of this input; used before "fail" only, where it
-            may excuse the difference, as :func:`_excuse` says.
+            may excuse the difference.
         suspect: whether the engine may be wrong at this very point and right beside it.
     """
     numerical = ladder(f, x, noise(0), enough=ENOUGH)
@@ -87,11 +87,9 @@ def compare(
         return first
     if derivative is not None and math.isfinite(engine):
         step = max(finest_step(x), ERRORS * noise(0)(x) / abs(engine - numerical.value))
-        excuse = 0.0
         with suppress(TypeError):  # a rule written with math's functions runs on floats alone: nothing is recorded
-            excuse = _excuse(derivative, x, step, engine, numerical.value, suspect)
-        if not abs(engine - numerical.value) > first.tolerance.total + GRADIENT_NOISE * excuse:
-            return first._replace(verdict="inconclusive")
+            if _excused(first, derivative, step, suspect):
+                return first._replace(verdict="inconclusive")
     other = noise(1)
     floor = jitter(f, x)
     second = ladder(f, x, lambda t: max(other(t), floor), shift=SECOND_LADDER)
@@ -101,29 +99,27 @@ def compare(
     return first._replace(verdict="inconclusive" if verdict == "pass" else verdict)
 
 
-def _excuse(
-    derivative: Callable[[float], Value],
-    x: float,
-    step: float,
-    engine: float,
-    numeric: float,
-    suspect: Callable[[], bool],
-) -> float:
-    """How far the derivative may be from its numerical value with nothing wrong.
+def _excused(
+    failed: Comparison, derivative: Callable[[float], Value], step: float, suspect: Callable[[], bool]
+) -> bool:
+    """Whether the derivative may be as far from its numerical value with nothing wrong.
 
-    That is its own noise, which A does not show where a local derivative magnifies a rounded intermediate result, as in
-    x / log(exp(x)) at 1e-8. And if it is not amid those a step away, at which function values begin to tell anything,
+    It has noise of its own, which A does not show where a local derivative magnifies a rounded intermediate result, as
+    in x / log(exp(x)) at 1e-8. And if it is not amid those a step away, where function values begin to tell anything,
     the function may have a feature that they do not show: a corner close by, or a fast oscillation whose amplitude
     is below their rounding, as of 1e17 + sin(1e9 x). But where all of those confirm the numerical value, and
     an operation of the graph is suspect, the derivative is wrong at this point alone.
     """
-    here = derivative(x)
+    numeric = failed.estimate.value
+    off = abs(failed.engine - numeric)
+    here = derivative(failed.x)
     noise = recorded_noise(topological_order(here))
-    sides = beside(derivative, x, step)
-    near = CONCLUSIVE * abs(engine - numeric)
-    if all(abs(side - numeric) <= near for pair in sides for side in pair) and suspect():
-        return noise
-    return noise + max(abs((left + right) / 2 - here.data) for left, right in sides)
+    sides = beside(derivative, failed.x, step)
+    feature = max(abs((left + right) / 2 - here.data) for left, right in sides)
+    if off > failed.tolerance.total + GRADIENT_NOISE * (noise + feature):
+        return False
+    alone = all(abs(side - numeric) <= CONCLUSIVE * off for pair in sides for side in pair)
+    return not (alone and off > failed.tolerance.total + GRADIENT_NOISE * noise and suspect())
 
 
 def _judged(name: str, engine: float, estimate: Estimate, x: float, absolute_adjoint: float) -> Comparison:

@@ -6,7 +6,7 @@ import math
 import sys
 import warnings
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -115,6 +115,7 @@ def _second(subject: Subject) -> list[Comparison]:
     # All of them before the first comparison, which moves the parameters of a module.
     seconds = [grad(first, nodes) for first in firsts]
     adjoints = [absolute_adjoints(topological_order(first)) for first in firsts]
+    suspected = cache(lambda: suspect(subject.graph(), second=True))
     comparisons = []
     for i, j in product(range(len(nodes)), repeat=2):
         gradient = subject.derivative(i, moved=j)
@@ -127,7 +128,7 @@ def _second(subject: Subject) -> list[Comparison]:
                 partial(_noise, gradient),
                 adjoints[i].get(nodes[j], 0.0),
                 subject.derivative(i, j, moved=j),
-                lambda: suspect(subject.graph(), second=True),
+                suspected,
             )
         )
     return comparisons

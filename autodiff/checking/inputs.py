@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 
 from autodiff import Value, topological_order
 from autodiff.checking.comparison import Comparison, absolute_adjoints, compare
@@ -20,11 +20,12 @@ def input_comparisons(subject: Subject, backward: Backward) -> Iterator[Comparis
     root, nodes = subject.root(subject.point)
     gradients, left = _two_passes(root, nodes, backward)
     adjoints = absolute_adjoints(topological_order(root))
+    suspected = cache(lambda: suspect(subject.graph()))
     for i, (name, node) in enumerate(zip(subject.names, nodes)):
         adjoint = adjoints.get(node, 0.0)
         found = compare(
             name, gradients[i], subject.along(i), subject.point[i], partial(subject.noise, i), adjoint,
-            subject.derivative(i, moved=i), lambda: suspect(subject.graph()),
+            subject.derivative(i, moved=i), suspected,
         )  # fmt: skip
         if found.verdict == "pass" and abs(left[i]) > TWICE * max(adjoint, abs(gradients[i])):
             found = found._replace(

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from autodiff import Value
 from autodiff.checking.comparison import Comparison
-from autodiff.checking.culprit import culprits, pinned
+from autodiff.checking.culprit import culprits, pinned, times
 from autodiff.checking.graphs import Graph
 from autodiff.checking.inputs import Backward, input_comparisons
 from autodiff.checking.reduction import reduced
@@ -101,6 +101,8 @@ def hint(engine: float, numeric: float) -> str:
 
     >>> hint(-3.0, 3.0)
     'the engine has -1 times the derivative: the sign is flipped'
+    >>> hint(0.5, 0.4999995)
+    'the engine has 1 + 1e-06 times the derivative'
     """
     if not (math.isfinite(engine) and math.isfinite(numeric)):
         return f"the engine's derivative is {engine}" if not math.isfinite(engine) else ""
@@ -110,7 +112,7 @@ def hint(engine: float, numeric: float) -> str:
     for simple, meaning in HINTS.items():
         if abs(ratio - simple) < 1e-6:
             return f"the engine has {simple:g} times the derivative: {meaning}"
-    return f"the engine has {ratio:.6g} times the derivative"
+    return f"the engine has {times(engine, numeric, 'the derivative')}"
 
 
 def graph_fails(graph: Graph, backward: Backward = Value.backward) -> bool:

@@ -28,6 +28,9 @@ No power of 2, so that the points are not rounded alike."""
 def rerun(order: Sequence[Value], factors: Sequence[float]) -> float:
     """The last node's number, computed anew with each result multiplied by its factor.
 
+    An operation of n operands, as a sum from left to right, rounds as often: its first operand is moved by all those
+    roundings, its last by one. They go the same way, as they do where the summands are equal.
+
     >>> a = Value(3.0)
     >>> b = a * a
     >>> rerun([a, b], [1.0, 2.0])
@@ -36,7 +39,14 @@ def rerun(order: Sequence[Value], factors: Sequence[float]) -> float:
     numbers: dict[Value, float] = {}
     for node, factor in zip(order, factors):
         parents = node.parents
-        numbers[node] = node.op.evaluate([numbers[parent] for parent in parents]) * factor if parents else node.data
+        if not parents:
+            numbers[node] = node.data
+            continue
+        operands = [numbers[parent] for parent in parents]
+        if len(operands) > 2 and node.op.arity is None:
+            left = range(len(operands), 0, -1)
+            operands = [number * (1.0 + roundings * (factor - 1.0)) for number, roundings in zip(operands, left)]
+        numbers[node] = node.op.evaluate(operands) * factor
     return numbers[order[-1]]
 
 

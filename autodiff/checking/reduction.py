@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 
 from autodiff.checking.graphs import Graph, Step
 
-TRIES = 2000
-"""The most graphs that are tried."""
+WORK = 100_000
+"""How many operands all the graphs that are tried may have: some seconds."""
+BUILDING = 32
+"""So many steps of a graph cost as much to build as one operand costs to try."""
 
 
 def reduced(graph: Graph, fails: Callable[[Graph], bool]) -> Graph:
-    """A minimal graph that still fails: none of the moves leads to a smaller failing one.
+    """A minimal graph that still fails: none of the moves leads to a smaller failing one, if the graph is not huge.
 
     >>> from autodiff import lookup
     >>> exp, tanh, add = map(lookup, ("exp", "tanh", "add"))
@@ -26,13 +28,13 @@ def reduced(graph: Graph, fails: Callable[[Graph], bool]) -> Graph:
     (Step(op=<operation exp>, operands=(0,)),)
     """
     graph = graph.pruned()
-    tries = 0
+    work = 0
     again = True
     while again:
         again = False
         for smaller in _moves(graph):
-            tries += 1
-            if tries > TRIES:
+            work += len(graph.steps) // BUILDING + sum(len(step.operands) for step in smaller.steps)
+            if work > WORK:
                 return graph
             if smaller.inputs and smaller.steps and _cost(smaller) < _cost(graph) and fails(smaller):
                 graph, again = smaller, True

@@ -2,13 +2,14 @@
 
 import math
 import random
+import time
 import warnings
 
 import numpy as np
 import pytest
 
 import nn
-from autodiff import Value, cosh, exp, maximum, operation, relu, sin, sqrt, tanh, where
+from autodiff import Value, cos, cosh, dot, exp, maximum, mean, operation, relu, sigmoid, sin, sqrt, tanh, total, where
 from autodiff.checking import (
     GradientMismatch,
     InconclusiveGradientWarning,
@@ -89,7 +90,7 @@ cubic = operation("checked_cubic", lambda x: x**3, lambda x, y: 3 * x * x if x !
 @pytest.mark.parametrize(
     ("f", "x", "culprit"),
     [
-        (cubes, 2.0, "'checked_special_cube' by operand 0: 8.33333333 times the right one"),
+        (cubes, 2.0, "'checked_special_cube' by operand 0: 8.33333 times the right one"),
         (lambda x: 3 * cubes(2 * x).tanh() + cubes(2 * x) - x, 1.0, "'checked_special_cube' by operand 0"),
         (exprel, 0.0, "'checked_exprel' by operand 0: missing"),
         (lambda x: relu(x) - relu(-x), 0.0, "no rule is wrong, but the derivative of 'relu' at a kink is a convention"),
@@ -131,6 +132,44 @@ def test_a_gradient_close_to_overflow_passes(f, x):
     assert check_gradients(f, x).verdict == "pass"
 
 
+LONG_SUMS = {
+    "total": lambda x, k, n: total([k * x] * n),
+    "dot": lambda x, k, n: dot([x] * n, [k] * n),
+    "mean": lambda x, k, n: mean([sigmoid(k * x) for _ in range(n)]),
+    "chain": lambda x, k, n: sum([k * x] * n),
+    "cancelling": lambda x, k, n: total([k * x] * n) - total([k * x * x] * n),
+}
+
+
+@pytest.mark.parametrize("name", LONG_SUMS)
+@pytest.mark.parametrize("n", [3, 30, 1000, 3000])
+def test_a_long_sum_of_equal_summands_passes(name, n):
+    numbers = random.Random(n)
+    for _ in range(3):
+        x, k = numbers.uniform(0.1, 2), numbers.uniform(0.1, 3)
+        assert check_gradients(lambda x, k=k: LONG_SUMS[name](x, k, n), x).verdict == "pass"
+
+
+doubled = operation("checked_doubled", lambda x: x * 1.0, lambda x, y: 2.0, replace=True)
+
+
+def test_an_error_in_a_long_sum_is_no_kink():
+    with pytest.raises(GradientMismatch) as caught:
+        check_gradients(lambda x: total([0.1 * doubled(x)] * 3000), 1.0)
+    assert caught.value.comparisons[0].estimate.value == pytest.approx(300.0)
+    assert "'checked_doubled' by operand 0: factor 2" in str(caught.value)
+
+
+def test_one_wrong_operand_of_very_many_is_named_without_long_delay():
+    wrong = operation(
+        "checked_last", lambda *o: sum(o), lambda o, y: (*[1.0] * (len(o) - 1), 2.0), variadic=True, replace=True
+    )
+    start = time.process_time()
+    with pytest.raises(GradientMismatch, match="'checked_last' by operand 999: factor 2"):
+        check_gradients(lambda x: wrong(*[x * k for k in range(1, 1001)]), 1.3)
+    assert time.process_time() - start < 30
+
+
 def test_nan_never_passes():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", InconclusiveGradientWarning)
@@ -164,6 +203,18 @@ def test_an_orthogonal_error_is_caught():
     wrong = operation("checked_sum", lambda a, b: a + b, lambda a, b, y: 2.0, lambda a, b, y: 0.0, replace=True)
     with pytest.raises(GradientMismatch):
         check_gradients(wrong, (1.0, 2.0))
+
+
+@pytest.mark.parametrize("x", [1.0, math.pi / 2 - 1e-1, -1.0, 2.0])
+@pytest.mark.parametrize("error", [2e-6, -1e-5])
+def test_a_small_error_is_called_by_its_size_alone(x, error):
+    small = operation("checked_small", math.sin, lambda x, y: (1 + error) * cos(x), replace=True)
+    with pytest.raises(GradientMismatch) as caught:
+        check_gradients(small, x)
+    message = str(caught.value)
+    ratio = f"1 {'+' if error > 0 else '-'} {abs(error):.1g}"
+    assert f"'checked_small' by operand 0: {ratio} times the right one" in message
+    assert f"the engine has {ratio} times the derivative" in message
 
 
 def test_a_wrong_second_derivative_is_caught():
