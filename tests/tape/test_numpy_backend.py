@@ -9,7 +9,7 @@ import pytest
 import autodiff
 from autodiff import OPERATIONS, Value, lookup, operation
 from autodiff.checking.strategies import draw_graphs
-from autodiff.operations import SELECT
+from autodiff.operations import BUILT_IN, SELECT
 from autodiff.tape import numpy_backend, numpy_steps
 from autodiff.tape.backends import BACKENDS, prepare
 from autodiff.tape.flatten import flatten
@@ -66,7 +66,7 @@ def test_a_rule_that_raises_where_no_gradient_flows_does_no_harm():
         del OPERATIONS["numpy_root"]
 
 
-@pytest.mark.parametrize("name", [*OPERATIONS])
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
 @pytest.mark.parametrize("parameters", [0, 1])
 @pytest.mark.usefixtures("functions_of_math")
 def test_every_operation_has_the_bits_of_its_row_also_at_singular_points(name, parameters):
@@ -79,7 +79,7 @@ def test_every_operation_has_the_bits_of_its_row_also_at_singular_points(name, p
         assert [*map(bits, found)] == [*map(bits, eager(row, theta, inputs))], numbers
 
 
-@pytest.mark.parametrize("name", [*OPERATIONS])
+@pytest.mark.parametrize("name", sorted(BUILT_IN))
 def test_every_operation_is_close_to_its_row_with_functions_of_numpy(name):
     row = lookup(name)
     inputs = np.array(operand_rows(row)[:3])
