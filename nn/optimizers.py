@@ -85,7 +85,7 @@ class Optimizer:
         """
         rate = self.learning_rate(step) if callable(self.learning_rate) else self.learning_rate
         _check("learning_rate", rate, rate >= 0, f"at least 0 (it was asked for at step {step})")
-        return rate
+        return float(rate)
 
     def moves(self, rate: float) -> list[float]:
         """What is added to each parameter in this step, whose number is ``self.steps``, counted from 1."""
