@@ -132,7 +132,7 @@ def ladder(
                 best = newest
             if best.error <= enough * (abs(best.value) or FLAT):
                 break
-    if base > max(DROWNED * greatest, 1e-9 * scale):
+    if base > max(DROWNED * greatest, 1e-9):
         return Estimate(math.nan, math.inf, *sides, False, evaluations)
     kink = (
         math.isfinite(jump.error)

@@ -23,6 +23,16 @@ FACTORS = [1.0 + k * ULP for k in (-3, -2, -1, 1, 2, 3)]
 NEAR = 0.9137 * 2.0**-24
 """The distance of neighbouring points, relative to the point: a smooth function's third difference is below 1e-21.
 No power of 2, so that the points are not rounded alike."""
+WIDER = 16.0
+"""The ratio of one distance to the next."""
+FINEST, COARSEST = 2.0**-66, 2.0**-16
+"""Where a distance greater than the point begins, and the last, relative to the scale of the point."""
+SMOOTH = (WIDER**1.5, WIDER**3.5)
+"""What grows by a factor between these from one distance to the next is the function, not its noise."""
+VISIBLE = 16.0
+"""Of how many roundings of the values a third difference is noise of something else."""
+DEVIATIONS = 3.0
+"""How many standard deviations the noise is."""
 
 
 def rerun(order: Sequence[Value], factors: Sequence[float]) -> float:
@@ -89,12 +99,43 @@ def jitter(f: Callable[[float], float], x: float) -> float:
 
     >>> jitter(lambda x: (x + 1e8) - 1e8, 1.0) > 1e-9
     True
+    >>> jitter(lambda x: math.log(1 + x), 1e-12) > 1e-17  # within one rounding of 1 + x, nothing jitters
+    True
+    """
+    return min(_one_sided(f, x, 1.0), _one_sided(f, x, -1.0))
+
+
+def _one_sided(f: Callable[[float], float], x: float, way: float) -> float:
+    """The noise from one side: at the finest distance, or what stays as great when the distance grows.
+
+    The third difference of a smooth function grows with the distance's third power. What grows by more leaves a stretch
+    within one rounding of an intermediate result, as of 1 + x, where nothing is seen, or a smooth function only.
     """
     distance = NEAR * (abs(x) or 1.0)
-    sides = []
-    for sign in (1.0, -1.0):
-        values = [f(x + sign * distance * i) for i in range(7)]
-        thirds = [abs(a - 3 * b + 3 * c - d) for a, b, c, d in zip(values, values[1:], values[2:], values[3:])]
-        sides.append(max(thirds) / math.sqrt(20))  # the standard deviation of a third difference is √20 that of f
-    finite = [side for side in sides if math.isfinite(side)]
-    return min(finite, default=math.inf)
+    noise, visible = _third_difference(f, x, way * distance)
+    before, smooth = noise if visible else 0.0, False
+    while distance < COARSEST * max(1.0, abs(x)):
+        distance *= WIDER
+        if distance > abs(x):
+            distance = max(distance, FINEST)
+        found, visible = _third_difference(f, x, way * distance)
+        if found == math.inf:
+            break
+        growth = found / before if before else math.inf
+        if growth > SMOOTH[0]:
+            smooth = growth < SMOOTH[1]
+        elif not smooth:
+            noise = max(noise, before)
+        before = found if visible else 0.0
+    return noise
+
+
+def _third_difference(f: Callable[[float], float], x: float, distance: float) -> tuple[float, bool]:
+    """What third differences leave of the values on one side, and whether it is more than rounding those costs."""
+    values = [f(x + distance * i) for i in range(7)]
+    thirds = [abs(a - 3 * b + 3 * c - d) for a, b, c, d in zip(values, values[1:], values[2:], values[3:])]
+    left = max(thirds)
+    if not math.isfinite(left):
+        return math.inf, False
+    # The standard deviation of a third difference is √20 times that of f.
+    return DEVIATIONS * left / math.sqrt(20), left > VISIBLE * ULP * max(map(abs, values))

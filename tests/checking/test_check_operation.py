@@ -146,3 +146,18 @@ def test_points_that_are_not_finite_are_left_out_and_counted():
     report = check_operation(lambda x: 1 / x, domain=[(-1, 1)])  # 0 is one of the simple numbers that are tried
     assert report.verdicts["inconclusive"] == 1
     assert report.verdicts["pass"] >= 50
+
+
+@pytest.mark.parametrize(
+    ("primal", "rule", "domain"),
+    [
+        (lambda x: math.log(1 + x), lambda x, y: 1 / (1 + x), (0, 1e-8)),
+        (lambda x: (math.exp(x) - 1) / x, lambda x, y: 0.5 + x / 3 + x * x / 8, (1e-12, 1e-6)),
+        (lambda x: math.sqrt(x * x + 1) - 1, lambda x, y: x / (1 + y), (-1e-6, 1e-6)),
+        (lookup("sin").primal, lambda x, y: lookup("cos")(x), (-1e9, 1e9)),
+    ],
+)
+def test_an_operation_whose_values_hide_its_derivative_is_not_called_wrong(primal, rule, domain):
+    verdicts = check_operation(operation("hidden", primal, rule, replace=True), domain=[domain]).verdicts
+    assert verdicts["fail"] == verdicts["kink"] == 0
+    assert verdicts["inconclusive"] > 0

@@ -27,6 +27,41 @@ def test_the_error_estimate_holds_the_true_derivative(f, x, derivative):
     assert not found.kink
 
 
+CANCELLING = {
+    "(1 - cos x) / x²": (lambda x: (1 - math.cos(x)) / (x * x), lambda x: -x / 12 + x**3 / 180),
+    "(exp x - 1) / x": (lambda x: (math.exp(x) - 1) / x, lambda x: 0.5 + x / 3 + x * x / 8 + x**3 / 30 + x**4 / 144),
+    "log(1 + x)": (lambda x: math.log(1 + x), lambda x: 1 / (1 + x)),
+    "sqrt(x² + 1) - 1": (lambda x: math.sqrt(x * x + 1) - 1, lambda x: x / math.sqrt(x * x + 1)),
+}
+
+
+@pytest.mark.parametrize("name", CANCELLING)
+@pytest.mark.parametrize("x", [10.0**-k for k in range(2, 16)])
+@pytest.mark.parametrize("factor", [1.0, 3.0, -2.7])
+def test_near_0_an_inner_cancellation_is_known_to_hide_the_derivative(name, x, factor):
+    f, derivative = CANCELLING[name]
+    x *= factor
+    found = numerical_derivative(f, x)
+    assert found.error == math.inf or abs(found.value - derivative(x)) <= 10 * found.error + 1e-7 * abs(derivative(x))
+
+
+@pytest.mark.parametrize("power", [-300, -100, -20, -10, -5, -3, 0, 3])
+@pytest.mark.parametrize(
+    ("f", "derivative"), [(math.log, lambda x: 1 / x), (math.sqrt, lambda x: 0.5 / math.sqrt(x)), (math.sin, math.cos)]
+)
+def test_at_the_scale_of_a_tiny_point_nothing_is_lost(power, f, derivative):
+    x = 1.3 * 10.0**power
+    found = numerical_derivative(f, x)
+    assert found.error <= 1e-9 * abs(derivative(x))
+    assert found.value == pytest.approx(derivative(x), rel=1e-9)
+
+
+@pytest.mark.parametrize("x", [1e6, 1e8, 1e9, 3.3e10, 1e12])
+def test_an_oscillation_too_fast_for_the_steps_is_not_known(x):
+    found = numerical_derivative(lambda x: math.sin(100 * x), x)
+    assert found.error == math.inf or abs(found.value - 100 * math.cos(100 * x)) <= 10 * found.error
+
+
 @pytest.mark.parametrize("f", [abs, lambda x: max(x, 0.0), lambda x: max(3 * x, -x) + x * x])
 def test_a_corner_is_a_kink(f):
     assert numerical_derivative(f, 0.0).kink
