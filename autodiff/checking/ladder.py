@@ -20,6 +20,8 @@ UNDERFLOW = 2.0**-1022
 
 LEVELS = 16
 COLUMNS = 4
+CONFIRMED = COLUMNS + 1
+"""The walk that ends within so many levels has met nothing that confirms it: its end says how wrong it may be."""
 TRUNCATION = 3.0
 """How many times the last correction of an extrapolation its error is taken to be."""
 SIGNIFICANT = 10.0
@@ -125,6 +127,8 @@ def ladder(
         newest = min(central, key=lambda entry: entry.error) if len(central) > 1 else central[0]
         error = newest.error if math.isfinite(newest.error) else newest.radius
         if newest.value - error > high or newest.value + error < low:
+            if len(steps) <= CONFIRMED:
+                best = best._replace(truncation=best.truncation + abs(newest.value - best.value))
             break
         if len(central) > 1:
             low, high = max(low, newest.value - 3 * error), min(high, newest.value + 3 * error)

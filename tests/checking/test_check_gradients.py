@@ -239,6 +239,14 @@ def test_a_failure_names_the_culprit_and_prints_code_to_paste():
     run_code_of(message)
 
 
+def test_the_message_is_made_when_it_is_printed():
+    with pytest.raises(GradientMismatch) as caught:
+        check_gradients(lambda x: leaky(x * x), 1.5)
+    assert not {"reduced", "culprit"} & vars(caught.value).keys()
+    assert str(caught.value) == str(caught.value)
+    assert {"reduced", "culprit"} <= vars(caught.value).keys()
+
+
 def run_code_of(message):
     """The code that a failure prints fails itself, as it stands."""
     code = message[message.index("from autodiff") : message.index("as a hypothesis example")]

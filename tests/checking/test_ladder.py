@@ -67,6 +67,13 @@ def test_a_corner_is_a_kink(f):
     assert numerical_derivative(f, 0.0).kink
 
 
+@pytest.mark.parametrize("f", [lambda x: x * abs(x), lambda x: max(x, 0.0) ** 2])
+def test_a_corner_of_the_derivative_is_in_the_error(f):
+    found = numerical_derivative(f, 0.0)
+    assert not found.kink
+    assert abs(found.value) <= 10 * found.error
+
+
 @pytest.mark.parametrize("x", [1e-3, -1e-6, 1e-9])
 def test_near_a_corner_is_no_kink(x):
     found = numerical_derivative(abs, x)
