@@ -132,10 +132,13 @@ def _one_sided(f: Callable[[float], float], x: float, way: float) -> float:
 
 def _third_difference(f: Callable[[float], float], x: float, distance: float) -> tuple[float, bool]:
     """What third differences leave of the values on one side, and whether it is more than rounding those costs."""
-    values = [f(x + distance * i) for i in range(7)]
-    thirds = [abs(a - 3 * b + 3 * c - d) for a, b, c, d in zip(values, values[1:], values[2:], values[3:])]
-    left = max(thirds)
-    if not math.isfinite(left):
+    try:
+        values = [f(x + distance * i) for i in range(7)]
+    except (ArithmeticError, ValueError):  # math.log(-1.0): outside of the domain
         return math.inf, False
+    thirds = [abs(a - 3 * b + 3 * c - d) for a, b, c, d in zip(values, values[1:], values[2:], values[3:])]
+    if not all(map(math.isfinite, thirds)):
+        return math.inf, False
+    left = max(thirds)
     # The standard deviation of a third difference is √20 times that of f.
     return DEVIATIONS * left / math.sqrt(20), left > VISIBLE * ULP * max(map(abs, values))

@@ -161,3 +161,8 @@ def test_an_operation_whose_values_hide_its_derivative_is_not_called_wrong(prima
     verdicts = check_operation(operation("hidden", primal, rule, replace=True), domain=[domain]).verdicts
     assert verdicts["fail"] == verdicts["kink"] == 0
     assert verdicts["inconclusive"] > 0
+
+
+def test_an_operation_that_raises_outside_of_its_domain_is_checked_close_to_its_edge():
+    root = operation("raising_root", math.sqrt, lambda x, y: 0.5 / y, replace=True)
+    assert check_operation(root, domain=[(1e-4, 1e-3)]).verdicts["fail"] == 0
