@@ -123,7 +123,7 @@ class Value:
     _data: float  # read directly by the engine; `data` checks what is written
     grad: float
     """The gradient of the last ``backward()``; on leaves, the sum over all calls since it was set to 0."""
-    _first: Any  # of two operands, each has a slot: a tuple for every node would take half as long again to build;
+    _first: Any  # of two operands, each has a slot: with a tuple for every node, a pass takes half as long again;
     _second: Any  # if there are not two, the first slot holds the tuple of all, and this one None
     op: Operation
     """The operation that made this node; ``variable`` or ``constant`` for a leaf."""
