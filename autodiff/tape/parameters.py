@@ -155,19 +155,19 @@ class Parameters:
         """
         if self.fixed:
             expected = self.leaves
-            present = _given(self.given) if is_module(self.given) else expected
-            groups = [present]
+            present = set(_given(self.given) if is_module(self.given) else expected)
         else:
             expected = self._found or []
-            present = [*leaves_of(self.function)] if expected else []
-            groups = [*groups_of(self.function)] if expected else []
-        still = set(present)
-        gone = [leaf for leaf in expected if leaf in self._used and leaf not in still]
+            present = set(leaves_of(self.function) if expected else ())
+        gone = [leaf for leaf in expected if leaf in self._used and leaf not in present]
         if gone:
             raise ValueError(
                 f"the function no longer refers to {_listed(gone)}, with which it was compiled: "
                 "set the .data of a parameter in place of a new Value, or compile the function again"
             )
+        if present <= self._members:
+            return
+        groups = [_given(self.given)] if self.fixed else groups_of(self.function)
         beside = [group for group in groups if not self._used.isdisjoint(group)]
         new = [leaf for group in beside for leaf in group if leaf not in self._members]
         if new:
