@@ -11,6 +11,7 @@ from autodiff import Value, topological_order
 from autodiff.backward import local_derivatives
 from autodiff.checking.ladder import ROUND_OFF, UNDERFLOW, Estimate, finest_step, ladder
 from autodiff.checking.noise import beside, jitter, recorded_noise
+from autodiff.checking.subject import in_domain
 
 Verdict = Literal["pass", "fail", "kink", "inconclusive"]
 
@@ -81,6 +82,7 @@ def compare(
             may excuse the difference.
         suspect: whether the engine may be wrong at this very point and right beside it.
     """
+    f = in_domain(f)
     numerical = ladder(f, x, noise(0), enough=ENOUGH)
     first = _judged(name, engine, numerical, x, absolute_adjoint)
     if first.verdict not in ("fail", "kink"):
@@ -101,7 +103,16 @@ def compare(
     contradict = first.verdict == "fail" and apart > ERRORS * (numerical.error + second.estimate.error)
     if second.verdict != first.verdict or contradict:
         return first._replace(verdict="kink" if second.verdict == "kink" else "inconclusive")
+    if first.verdict == "kink" and not _is_between_sides(first):
+        return first._replace(verdict="inconclusive")
     return first
+
+
+def _is_between_sides(kink: Comparison) -> bool:
+    """Whether the derivative at a kink is one of those that a convention may choose: from D⁻ to D⁺."""
+    low, high = sorted((kink.estimate.left, kink.estimate.right))
+    slack = CONCLUSIVE * max(abs(low), abs(high)) + kink.tolerance.round_off
+    return not (kink.engine < low - slack or kink.engine > high + slack)
 
 
 def _excused(

@@ -9,7 +9,7 @@ from typing import Any
 from autodiff.checking.ladder import Estimate, ladder
 from autodiff.checking.noise import jitter
 from autodiff.checking.structures import holds_module, named_leaves, number, with_leaves
-from autodiff.checking.subject import needs_function
+from autodiff.checking.subject import in_domain, needs_function
 
 
 def numerical_derivative(f: Callable[[float], Any], x: float) -> Estimate:
@@ -39,12 +39,7 @@ def numerical_derivative(f: Callable[[float], Any], x: float) -> Estimate:
     if not math.isfinite(x):
         raise ValueError(f"x must be finite, not {x}")
 
-    def of_float(t: float) -> float:
-        try:
-            return number(f(t))
-        except (ArithmeticError, ValueError):  # math.log(-1.0): outside of the domain
-            return math.nan
-
+    of_float = in_domain(lambda t: number(f(t)))
     floor = jitter(of_float, x)
     return ladder(of_float, x, lambda t: floor)
 

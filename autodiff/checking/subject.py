@@ -12,6 +12,20 @@ from autodiff.checking.noise import recorded_noise
 from autodiff.checking.structures import is_module, named_leaves, number, with_leaves
 
 
+def in_domain(f: Callable[[float], float]) -> Callable[[float], float]:
+    """The function, but nan where it raises: ``math.log(-1.0)`` is outside of its domain."""
+
+    def at(x: float) -> float:
+        try:
+            return f(x)
+        except UncheckableFunction:
+            raise
+        except (ArithmeticError, ValueError):
+            return math.nan
+
+    return at
+
+
 class UncheckableFunction(ValueError):  # noqa: N818  # it says what the function is, not that an error occurred
     """The function cannot be checked at this point.
 

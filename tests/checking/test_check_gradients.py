@@ -9,7 +9,25 @@ import numpy as np
 import pytest
 
 import nn
-from autodiff import Value, cos, cosh, dot, exp, maximum, mean, operation, relu, sigmoid, sin, sqrt, tanh, total, where
+from autodiff import (
+    Interval,
+    Operation,
+    Value,
+    cos,
+    cosh,
+    dot,
+    exp,
+    maximum,
+    mean,
+    operation,
+    relu,
+    sigmoid,
+    sin,
+    sqrt,
+    tanh,
+    total,
+    where,
+)
 from autodiff.checking import (
     GradientMismatch,
     InconclusiveGradientWarning,
@@ -377,3 +395,26 @@ def test_every_node_that_is_reached_keeps_its_gradient():
         check_gradients(lambda x: cubes(w * x) * inner, 1.0)
     assert str(caught.value)
     assert [node.grad for node in (w, v, inner)] == held
+
+
+@pytest.mark.parametrize(
+    ("primal", "rule", "x"),
+    [
+        (math.log, lambda x, y: -1 / x, 0.1),
+        (math.asin, lambda x, y: -((1 - x * x) ** -0.5), 0.9),
+        (math.sqrt, lambda x, y: 2 / y, 1e-4),
+    ],
+)
+def test_a_wrong_rule_is_told_close_to_the_edge_of_the_domain(primal, rule, x):
+    row = Operation("edge", primal, rule, domain=(Interval(1e-6, 0.99),))
+    with pytest.raises(GradientMismatch, match="'edge' by operand 0"):
+        check_gradients(lambda v: row(v), x)
+
+
+def test_at_a_kink_a_convention_lies_between_the_sides():
+    corner = lambda slope: Operation("corner", lambda x: 0.1 * x + 0.2 * max(x - 2.0, 0.0), lambda x, y: slope)
+    for slope, verdict in ((0.1, "kink"), (0.2, "kink"), (0.3, "kink"), (-1.0, "inconclusive"), (0.4, "inconclusive")):
+        row = corner(slope)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            assert check_gradients(row, 2.0).verdict == verdict, slope

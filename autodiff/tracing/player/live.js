@@ -16,7 +16,7 @@ class Live {
     page.getElementById("live").hidden = false;
     page.getElementById("leaves").append(...this.rows());
     page.body.classList.add("live");
-    const narrow = matchMedia("(max-width: 899px)"); // as in the style: where the list would hide the graph
+    const narrow = matchMedia("screen and (max-width: 899px)"); // as in the style: where the list would hide the graph
     narrow.addEventListener("change", () => this.fold(narrow.matches)); // a frame is narrow until it has its place
     this.fold(narrow.matches);
     this.listen();

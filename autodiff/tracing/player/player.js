@@ -1,5 +1,5 @@
 const PADDING = 4; // of the stage, as in the style
-const [SMALLEST, READABLE, LARGEST] = [0.97, 1, 1.5]; // times the page's text; a graph that must be smaller is scrolled
+const [SMALLEST, READABLE, LARGEST] = [0.8, 1, 1.5]; // times the page's text; a graph that must be smaller is scrolled
 
 /** Shows a model in the page: text and classes change, the drawing stays. */
 class Player {
