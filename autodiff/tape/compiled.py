@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import operator
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -287,8 +286,8 @@ class Compiled:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
         """Itself; if it is compiled for an object that is copied, too, the same for the copy."""
-        made_of = copy.deepcopy(self._made_of, memo)
-        return self if all(map(operator.is_, made_of, self._made_of)) else Compiled(*made_of)
+        function = copy.deepcopy(self.function, memo)
+        return self if function is self.function else Compiled(function, *copy.deepcopy(self._made_of[1:], memo))
 
     def __reduce__(self) -> tuple[Any, ...] | str:
         if getattr(sys.modules.get(self.__module__), self.__name__, None) is self:

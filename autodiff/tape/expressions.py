@@ -164,7 +164,7 @@ def called(row: Operation, operands: Sequence[float]) -> float:
 def called_derivatives(row: Operation, operands: Sequence[float], output: float) -> tuple[float, ...]:
     """The local derivatives, called where they are not written out; nan where their rules raise."""
     try:
-        return row.local_derivatives(operands, output)
+        return tuple(map(float, row.local_derivatives(operands, output)))
     except Exception:
         return (math.nan,) * len(operands)
 

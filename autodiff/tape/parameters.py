@@ -69,6 +69,9 @@ class Parameters:
 
     def known(self) -> list[Value]:
         """Those that are known by now."""
+        if self.fixed and not self.leaves:  # of a module that was still being copied
+            self.leaves = _given(self.given)
+            self._remember()
         if not self.fixed and self._found is None:
             self._found = list(leaves_of(self.function))
             self.leaves = self._found.copy()
@@ -170,7 +173,7 @@ class Parameters:
         groups = [_given(self.given)] if self.fixed else groups_of(self.function)
         beside = [group for group in groups if not self._used.isdisjoint(group)]
         new = [leaf for group in beside for leaf in group if leaf not in self._members]
-        if new:
+        if len(new) > len(set(expected) - present):  # others than those in whose places they are
             raise ValueError(f"the function refers to {_listed(new)} more than when it was compiled: compile it again")
 
     def _remember(self) -> None:

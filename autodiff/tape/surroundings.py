@@ -72,11 +72,13 @@ class PlainNumbers:
         reached = [*_reached(function, code_only=True)]
         functions = [thing for thing in reached if isinstance(thing, FunctionType)]
         given = [value for thing in reached if isinstance(thing, partial) for value in _arguments(thing)]
-        bound = getattr(function, "__self__", None)
+        given += [value for each in functions for value in each.__defaults__ or ()]
+        objects = [*given, *(thing.__self__ for thing in reached if isinstance(thing, MethodType))]
         call = type(function).__call__
         if isinstance(call, FunctionType):  # an object that is called
-            functions, bound = [*functions, call], function
-        reads = [read for each in functions for read in _reads(each, bound)]
+            functions.append(call)
+            objects.append(function)
+        reads = [read for each in functions for read in _reads(each, objects)]
         reads += [partial(_itself, value) for value in given]
         self._read = [read for read in reads if _is_compared(read())]
 
@@ -183,9 +185,9 @@ def _content(cell: CellType) -> Any:
         return None
 
 
-def _reads(function: FunctionType, bound: Any) -> Iterator[Callable[[], Any]]:
-    """How its variables are read, and the attributes that it may read of objects: of those, and of its ``self``."""
-    objects = [bound]
+def _reads(function: FunctionType, given: Iterable[Any]) -> Iterator[Callable[[], Any]]:
+    """How its variables are read, and the attributes that it may read of objects: of those, and of what it is given."""
+    objects = [*given]
     for read in _variables(function):
         yield read
         objects.append(read())
@@ -226,6 +228,7 @@ _MISSING = property()
 def _names(code: CodeType) -> tuple[str, ...]:
     """The names that code reads, in the order in which it does; also those of the functions in it."""
     inner = [part for part in code.co_consts if isinstance(part, CodeType)]
-    read = [each.argval for each in get_instructions(code) if each.opname.startswith("LOAD_")]
-    names = [name for name in read if isinstance(name, str)]
-    return tuple(dict.fromkeys([*names, *(name for part in inner for name in _names(part))]))
+    read = [each for each in get_instructions(code) if each.opname.startswith("LOAD_")]
+    names = [each.argval for each in read if not each.opname.startswith(("LOAD_FAST", "LOAD_CONST"))]
+    names += [name for part in inner for name in _names(part) if name not in code.co_cellvars]
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name not in code.co_cellvars))

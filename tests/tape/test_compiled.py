@@ -476,6 +476,14 @@ def test_a_module_that_grew_is_noticed():
         error.backward(xs, ys)
 
 
+def test_a_parameter_that_is_not_used_may_be_replaced():
+    pair = [Value(2.0), Value(3.0)]
+    f = compile(lambda x: pair[0] * x)
+    assert f(1.0) == 2.0
+    pair[1] = Value(9.0)
+    assert f(1.0) == 2.0
+
+
 def test_a_list_of_parameters_that_grew_is_noticed():
     weights = [Value(2.0)]
     error = compile(lambda x: total([w * x for w in weights]))
@@ -837,6 +845,31 @@ def test_a_compiled_method_is_copied_with_its_object(copied):
     assert {*other.error.parameters} == {other.slope, other.offset}
     assert line.error([[1.0], [2.0]], [1.0, 1.0]).tolist() == [1.0, 9.0]
     assert copied(doubled) is doubled
+
+
+class Given(Module):
+    """The same with its parameters given."""
+
+    def __init__(self):
+        self.w = Value(2.0)
+        self.error = compile(self.loss, parameters=self)
+
+    def loss(self, x):
+        return self.w * x
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda thing: pickle.loads(pickle.dumps(thing))])
+def test_a_copied_method_has_the_parameters_of_the_copy(copied):
+    other = copied(Given())
+    other.w.data = 3.0
+    assert other.error.vector().tolist() == [3.0]
+    assert other.error([1.0, 2.0]).tolist() == [3.0, 6.0]
+
+
+def test_a_function_of_its_own_is_copied_as_functions_are():
+    w = Value(2.0)
+    f = compile(lambda x: w * x, parameters=[w])
+    assert copy.deepcopy(f) is f
 
 
 def test_the_landscape_of_a_module_with_a_compiled_method():

@@ -228,6 +228,13 @@ def test_a_users_operation_may_call_functions_of_math(own):
     check(lambda w, x: angle(w * x) * angle(x), [1.5], RNG.normal(size=(9, 1)))
 
 
+def test_a_rule_that_gives_nothing_gives_nan(own):
+    size = own("native_size", abs, lambda x, y: 1.0 if x > 0 else -1.0 if math.sin(x) < 0 else None)
+    runner = NativeRunner(program_of(lambda x: size(x), [1.0]))
+    slopes = runner.gradient(np.empty(0), np.array([[1.0], [0.0], [-2.0], [0.0]]), wrt_inputs=True)[2]
+    assert bits(slopes[:, 0]) == bits([1.0, math.nan, -1.0, math.nan])
+
+
 def test_an_operation_that_is_replaced_is_another_one(own):
     twice = own("native_times", lambda x: math.fabs(x) * 2.0, lambda x, y: 2.0)
     check(lambda w, x: twice(w * x), [1.5], np.ones((3, 1)))

@@ -77,7 +77,9 @@ def test_a_cycle_ends():
 @pytest.mark.parametrize(("function", "numbers"), [
     (lambda x: SCALE * x, (2.0,)),
     (lambda x: helper(x), (helper,)),
-    (lambda x, power=3: x**power, ()),
+    (lambda x, power=3: x**power, (3,)),
+    (lambda SCALE: SCALE * 2, ()),  # a parameter, not the global of its name
+    (lambda SCALE: [SCALE * n for n in (1, 2)][0], ()),
 ])  # fmt: skip
 def test_plain_numbers_are_those_that_code_reads_from_outside(function, numbers):
     assert PlainNumbers(function).now() == numbers
@@ -109,7 +111,7 @@ class Settings:
 
 
 SETTINGS = Settings()
-GIVEN = [2.0]
+GIVEN, HELD = [2.0], Settings()
 PLACES = {
     "an attribute of a class": (lambda x: Settings.scale * x, lambda: setattr(Settings, "scale", 3.0)),
     "an attribute that hides one of a class": (lambda x: SETTINGS.scale * x, lambda: setattr(SETTINGS, "scale", 4.0)),
@@ -124,6 +126,12 @@ PLACES = {
     "an enum": (lambda x: SETTINGS.enum.value * x, lambda: setattr(SETTINGS, "enum", Colour.BLUE)),
     "a range": (lambda x: len(SETTINGS.range) * x, lambda: setattr(SETTINGS, "range", range(5))),
     "an attribute that a method reads": (lambda x: SETTINGS.scaled(x), lambda: setattr(SETTINGS, "scale", 3.0)),
+    "an object given to partial": (
+        partial(lambda given, x: given.scale * x, HELD),
+        lambda: setattr(HELD, "scale", 3.0),
+    ),
+    "the method of a partial": (partial(HELD.scaled), lambda: setattr(HELD, "scale", 3.0)),
+    "a default": (lambda x, held=HELD: held.scale * x, lambda: setattr(HELD, "scale", 3.0)),
     "an argument of partial": (partial(lambda given, x: given[0] * x, GIVEN), lambda: GIVEN.__setitem__(0, 3.0)),
     "an operation": (lambda x: SETTINGS.activation(x), lambda: setattr(SETTINGS, "activation", exp)),
 }
@@ -133,6 +141,7 @@ PLACES = {
 def test_a_constant_outside_that_changes_is_another_one_in_the_next_call(monkeypatch, function, change):
     monkeypatch.setattr(Settings, "scale", 2.0)
     monkeypatch.setitem(globals(), "SETTINGS", Settings())
+    HELD.scale = 2.0
     compiled = compile(function, backend="numpy")
     for _ in range(2):
         assert compiled([1.0]).tolist() == [pytest.approx(function(Value(1.0)).data, rel=1e-15)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from autodiff.operations import SELECT as SELECT_OPERATION
 from autodiff.operations import Operation, dot, total
-from autodiff.tape.expressions import Expression, rule_of_steps
+from autodiff.tape.expressions import rule_of_steps
 from autodiff.tape.native.cache import in_memory, module_of
 from autodiff.tape.native.codegen import source
 from autodiff.tape.native.layout import (
@@ -34,6 +34,7 @@ from autodiff.tape.native.layout import (
 )
 from autodiff.tape.native.rules import rule_program
 from autodiff.tape.program import Program
+from autodiff.tape.surroundings import PlainNumbers
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -44,6 +45,8 @@ CHUNK = 4096
 in their order. Inputs that machine code cannot read as they are, are copied chunk by chunk."""
 MOST_LANES, ROOM = 128, 2**22
 """So many observations are run side by side, or fewer if the rows are so many that these would be so many numbers."""
+MOST_RULES = 16
+"""So many versions of optimizers' rules are kept."""
 BY_HAND = {
     LAYER: ("layer", "forward", "backward", "careful"),
     DOT: ("sums", "dot_forward", "dot_backward", "dot_careful"),
@@ -74,7 +77,8 @@ class NativeRunner:
         self.threads = threads
         self.interpreter = module_of(text_of("interpreter"))
         self.parts = _Parts(program)
-        self._rules: dict[tuple[Expression, ...], _Parts] = {}
+        self._read: dict[Rule, PlainNumbers] = {}
+        self._rules: dict[Hashable, _Parts] = {}
         self._rooms: list[Floats] = []
         self._pools: dict[int, ThreadPoolExecutor] = {}
 
@@ -150,10 +154,7 @@ class NativeRunner:
     ) -> tuple[Floats, int]:
         if plain(parameters) is not parameters or plain(state) is not state:
             raise ValueError("parameters and state are changed in place: they must be plain arrays of float64, by rows")
-        written = tuple(rule_of_steps(rule, len(state)))
-        if written not in self._rules:
-            self._rules[written] = _Parts(rule_program(written))
-        update = self._rules[written]
+        update = self._update(rule, len(state))
         errors = np.full(len(order), np.nan)
         most = min(self.parts.most, update.most)
         room = self._room(max(self.parts.room(int(np.diff(starts).max(initial=1))), update.room(len(parameters))))
@@ -165,6 +166,17 @@ class NativeRunner:
         )  # fmt: skip
         self._rooms.append(room)
         return errors, int(steps)
+
+    def _update(self, rule: Rule, states: int) -> _Parts:
+        """The rule as a program, with the numbers that it reads at present."""
+        if rule not in self._read:
+            self._read[rule] = PlainNumbers(rule)
+        key = (rule, states, self._read[rule].now())
+        if key not in self._rules:
+            if len(self._rules) == MOST_RULES:
+                self._rules.clear()
+            self._rules[key] = _Parts(rule_program(rule_of_steps(rule, states)))
+        return self._rules[key]
 
     def _over_chunks(self, run: Callable[[slice], T], observations: int) -> Iterable[T]:
         """Run on each chunk; how they are cut depends on the number of observations alone."""
