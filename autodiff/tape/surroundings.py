@@ -203,12 +203,14 @@ def _reads(function: FunctionType, given: Iterable[Any]) -> Iterator[Callable[[]
 
 def _names_within(thing: Any, names: list[str]) -> list[str]:
     """The names, and those that the object's methods of these names read."""
-    known = dict.fromkeys(names)
-    for name in names:  # which grows
-        method = getattr_static(type(thing), name, None)
-        if isinstance(method, FunctionType):
-            names += [each for each in _names(method.__code__) if each not in known]
-            known.update(dict.fromkeys(names))
+    known, left = dict.fromkeys(names), [*names]
+    while left:
+        method = getattr_static(type(thing), left.pop(), None)
+        new = (
+            [each for each in _names(method.__code__) if each not in known] if isinstance(method, FunctionType) else []
+        )
+        known.update(dict.fromkeys(new))
+        left += new
     return [*known]
 
 

@@ -14,6 +14,7 @@ from nn import MLP
 
 GLOBAL = Value(7.0)
 SCALE = 2.0
+shift = 4.0
 
 
 def helper(x):
@@ -78,8 +79,8 @@ def test_a_cycle_ends():
     (lambda x: SCALE * x, (2.0,)),
     (lambda x: helper(x), (helper,)),
     (lambda x, power=3: x**power, (3,)),
-    (lambda SCALE: SCALE * 2, ()),  # a parameter, not the global of its name
-    (lambda SCALE: [SCALE * n for n in (1, 2)][0], ()),
+    (lambda shift: shift * 2, ()),  # a parameter, not the global of its name
+    (lambda shift: next(shift * n for n in (1, 2)), ()),
 ])  # fmt: skip
 def test_plain_numbers_are_those_that_code_reads_from_outside(function, numbers):
     assert PlainNumbers(function).now() == numbers

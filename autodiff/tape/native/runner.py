@@ -188,7 +188,10 @@ class NativeRunner:
     @property
     def _pool(self) -> ThreadPoolExecutor:
         """The threads of this process: one that was forked has none of its parent's."""
-        return self._pools.setdefault(os.getpid(), ThreadPoolExecutor(self.threads, "autodiff"))
+        process = os.getpid()
+        if process not in self._pools:
+            self._pools[process] = ThreadPoolExecutor(self.threads, "autodiff")
+        return self._pools[process]
 
     def _room(self, size: int) -> Floats:
         """Room to work in, of this call alone until it is given back."""
