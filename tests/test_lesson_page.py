@@ -212,9 +212,11 @@ def test_where_it_is_flat_no_arrow_points_anywhere(lesson):
         return window.drawn ?? 0;"""
     lesson.run("setKind('squared')")
     assert lesson.run(arrows) == 4  # two on the map, one on the rose and one in its legend
+    assert "uphill" in shown(lesson, "arrows")
     lesson.run("document.querySelector('#optimizer').value = 'momentum'; for (let n = 0; n < 330; n += 1) step()")
     assert lesson.run("window.drawn = 0;" + arrows) == 0
     assert "flat" in shown(lesson, "rose")
+    assert shown(lesson, "arrows") == ""
 
 
 def test_a_sum_is_called_what_it_is(lesson):

@@ -185,6 +185,7 @@ function drawMountains(total) {
   shown("rose").textContent = flat
     ? `${texts["descent.gentle"]} ${number(FLAT, 4)}.`
     : `${texts["descent.rose.caption"]} ${number(steepest, 3)}\u00a0≤\u00a0${number(length, 3)}.`;
+  shown("arrows").textContent = flat ? "" : texts["descent.arrows"];
   shown("terrace").textContent = smoothed && texts["descent.terrace"];
   drawCurve($("#curve"), state.losses);
   shown("curve").textContent = texts["descent.curve"] + smoothed;
