@@ -206,9 +206,8 @@ def _names_within(thing: Any, names: list[str]) -> list[str]:
     known, left = dict.fromkeys(names), [*names]
     while left:
         method = getattr_static(type(thing), left.pop(), None)
-        new = (
-            [each for each in _names(method.__code__) if each not in known] if isinstance(method, FunctionType) else []
-        )
+        read = _names(method.__code__) if isinstance(method, FunctionType) else ()
+        new = [name for name in read if name not in known]
         known.update(dict.fromkeys(new))
         left += new
     return [*known]
