@@ -10,15 +10,13 @@
 
 from typing import TYPE_CHECKING, Any
 
-from autodiff.backward import NOT_COMPUTED, Step
-from autodiff.composites import dot, log_softmax, log_sum_exp, mean, select, softmax, total
+from autodiff import pickling
+from autodiff.backward import Step, leaves, topological_order
 from autodiff.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad
-from autodiff.graph import leaves, topological_order
-from autodiff.operations import (
-    OPERATIONS,
-    Interval,
-    Operation,
-    Pinned,
+from autodiff.functions import dot, log_softmax, log_sum_exp, mean, norm, select, softmax, total
+from autodiff.operations import NOT_COMPUTED, ZERO, Interval, Operation, SingularPoint
+from autodiff.registry import OPERATIONS, lookup, operation
+from autodiff.rules import (
     absolute,
     acos,
     asin,
@@ -30,13 +28,12 @@ from autodiff.operations import (
     exp,
     expm1,
     gelu,
+    hypot,
     leaky_relu,
     log,
     log1p,
-    lookup,
     maximum,
     minimum,
-    operation,
     power,
     relu,
     sigmoid,
@@ -48,7 +45,7 @@ from autodiff.operations import (
     tan,
     tanh,
     where,
-)
+)  # fmt: skip
 from autodiff.value import Value, constant
 
 if TYPE_CHECKING:
@@ -56,10 +53,10 @@ if TYPE_CHECKING:
     from autodiff.checking import check_operation as check_operation
     from autodiff.checking import numerical_derivative as numerical_derivative
     from autodiff.checking import numerical_gradient as numerical_gradient
+    from autodiff.compiling import compile as compile
     from autodiff.drawing import draw as draw
     from autodiff.drawing import render as render
-    from autodiff.drawing.tree import tree as tree
-    from autodiff.tape import compile as compile
+    from autodiff.drawing import tree as tree
     from autodiff.tracing import NonFiniteError as NonFiniteError
     from autodiff.tracing import Trace as Trace
     from autodiff.tracing import check_finite as check_finite
@@ -69,14 +66,15 @@ if TYPE_CHECKING:
     from autodiff.tracing import name_values as name_values
     from autodiff.tracing import record_sources as record_sources
     from autodiff.tracing import watch as watch
-    from autodiff.tracing.trace import trace as trace
+    from autodiff.tracing.recorded_pass import trace as trace
 
 __all__ = [
-    "NOT_COMPUTED", "OPERATIONS", "Interval", "NonFiniteError", "Operation", "Pinned", "Step", "Trace", "Value",
+    "NOT_COMPUTED", "OPERATIONS", "ZERO", "Interval", "NonFiniteError", "Operation", "SingularPoint", "Step", "Trace",
+    "Value",
     "absolute", "acos", "asin", "atan", "check_finite", "check_gradients", "check_operation", "check_training",
     "compile", "constant", "cos", "cosh", "detect_anomaly", "dot", "draw", "erf", "erfc", "exp", "explain", "expm1",
-    "gelu", "grad", "hessian", "hvp", "jacobian", "jvp", "leaky_relu", "leaves", "log", "log1p", "log_softmax",
-    "log_sum_exp", "lookup", "maximum", "mean", "minimum", "name_values", "numerical_derivative",
+    "gelu", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp", "leaky_relu", "leaves", "log", "log1p", "log_softmax",
+    "log_sum_exp", "lookup", "maximum", "mean", "minimum", "name_values", "norm", "numerical_derivative",
     "numerical_gradient", "operation", "power", "record_sources", "relu", "render", "select", "sigmoid", "silu",
     "sin", "sinh", "softmax", "softplus", "sqrt", "tan", "tanh", "topological_order", "total", "trace", "tree",
     "value_and_grad", "watch", "where",
@@ -86,9 +84,9 @@ __version__ = "0.1.0"
 _FOLDERS = {
     "autodiff.drawing": ("draw", "render", "tree"),
     "autodiff.checking": ("check_gradients", "check_operation", "numerical_derivative", "numerical_gradient"),
-    "autodiff.tape": ("compile",),
+    "autodiff.compiling": ("compile",),
     "autodiff.tracing": (
-        "NonFiniteError", "Trace", "check_finite", "check_training", "detect_anomaly", "explain", "name_values",
+        "NonFiniteError", "Trace", "check_finite", "check_training", "detect_anomaly", "explain", "name_values", "norm",
         "record_sources", "trace", "watch",
     ),
 }  # fmt: skip

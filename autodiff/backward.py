@@ -4,39 +4,67 @@ For each edge from a result ``out`` to its operand ``parent``::
 
     parent.grad += local * out.grad
 
-where ``local`` is the local derivative ∂out/∂parent. The edges are taken in reverse topological order,
-so that a node's gradient is complete before it is passed on. Nothing flows through a zero: where the
-local derivative or the upstream gradient is 0, the contribution is 0 even if the other is infinite,
-so that an untaken branch of ``where`` cannot turn the gradient into nan.
+where ``local`` is the local derivative ∂out/∂parent. The edges are taken in reverse topological order, so that a node's
+gradient is complete before it is passed on. Nothing flows where nothing depends: to a constant, along an edge whose rule
+says ``ZERO``, and on from a node that nothing has reached. A number 0.0 is a number, and 0 · ∞ is nan.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from autodiff.graph import names, topological_order
-from autodiff.operations import CONSTANT, VARIABLE, as_float
+from autodiff.hooks import tell, watchers
+from autodiff.ieee import as_float
+from autodiff.operations import CONSTANT, NOT_COMPUTED, VARIABLE, ZERO, as_local
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
     from autodiff.value import Value
 
 
-class NotComputed(float):
-    """The gradient 0.0 of a node that no backward pass has reached yet."""
+def topological_order(*roots: Value) -> list[Value]:
+    """Every node that the roots were computed from, and the roots: operands always before results.
 
-    def __repr__(self) -> str:
-        return "0.0 (not computed)"
+    The order is that of a depth-first walk that takes operands as they were written, so that the same program gives the
+    same order in every run. It is a loop, so that a chain of a million nodes is walked like one of three.
 
-    def __str__(self) -> str:
-        return "0.0"
+    >>> from autodiff import Value
+    >>> a, b = Value(2.0, label="a"), Value(3.0, label="b")
+    >>> [str(node) for node in topological_order(a * b + a)]
+    ['2.0', '3.0', '6.0', '8.0']
+    """
+    order: list[Value] = []
+    seen: set[Value] = set()
+    stack: list[Value | None] = list(reversed(roots))
+    while stack:
+        node = stack.pop()
+        if node is None:  # all operands of the node below this mark are in the order by now
+            order.append(stack.pop())  # type: ignore[arg-type]  # a mark is never put on a mark
+        elif node not in seen:
+            seen.add(node)
+            if node.second is not None:
+                stack += (node, None, node.second, node.first)
+            elif node.first:
+                stack += (node, None, *reversed(node.first))
+            else:
+                order.append(node)
+    return order
 
-    def __reduce__(self) -> str:
-        return "NOT_COMPUTED"
+
+def leaves(*roots: Value) -> list[Value]:
+    """The variables that the roots were computed from, in topological order; constants are not among them."""
+    return [node for node in topological_order(*roots) if node.op is VARIABLE]
 
 
-NOT_COMPUTED = NotComputed()
+def names(order: Iterable[Value]) -> dict[Value, str]:
+    """A name for each node: its label, else ``v`` and its place in the order, counted from 0.
+
+    >>> from autodiff import Value
+    >>> a = Value(2.0, label="a")
+    >>> list(names(topological_order(a * a + 1)).values())
+    ['a', 'v1', 'v2', 'v3']
+    """
+    return {node: node.label or f"v{place}" for place, node in enumerate(order)}
 
 
 class Step(NamedTuple):
@@ -56,11 +84,11 @@ class Step(NamedTuple):
     position: int
     """The operand's place among ``node.parents``."""
     local: float
-    """The local derivative ∂node/∂parent."""
+    """The local derivative ∂node/∂parent; ``ZERO`` if there is no dependence."""
     upstream: float
-    """The gradient of the node, complete by now."""
+    """The gradient of the node, complete by now; ``NOT_COMPUTED`` if nothing has reached it."""
     contribution: float
-    """local · upstream, or 0 where one of them is 0."""
+    """local · upstream; 0.0 where nothing flows."""
     before: float
     """The operand's gradient before this step."""
     after: float
@@ -85,23 +113,25 @@ def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] |
             on_step(step)
         return
     for out in reversed(ready(root, seed)):
-        if out.op is VARIABLE or not out.grad:
-            continue
         op, upstream = out.op, out.grad
-        if op.arity == 2:  # two operands are the bulk of a graph: the loop below written out, a sixth faster in all
-            a, b, (rule_a, rule_b) = out._first, out._second, op.derivatives
+        if op is VARIABLE or op is CONSTANT:
+            continue
+        if upstream is NOT_COMPUTED:  # nothing has reached it, so nothing flows on
+            out.grad = 0.0
+        elif op.arity == 2:  # two operands are the bulk of a graph: the loop below written out, a sixth faster in all
+            a, b, (rule_a, rule_b) = out.first, out.second, op.derivatives
             try:
-                local_a = 0.0 if a.op is CONSTANT else rule_a(a._data, b._data, out._data)
-                local_b = 0.0 if b.op is CONSTANT else rule_b(a._data, b._data, out._data)
+                local_a = ZERO if a.op is CONSTANT else rule_a(a.number, b.number, out.number)
+                local_b = ZERO if b.op is CONSTANT else rule_b(a.number, b.number, out.number)
             except ArithmeticError:
                 local_a, local_b = local_derivatives(out)
-            if local_a != 0.0:  # which None is, too: a rule that returns nothing is an error
+            if local_a is not ZERO:
                 a.grad += local_a * upstream
-            if local_b != 0.0:
+            if local_b is not ZERO:
                 b.grad += local_b * upstream
         else:
             for parent, local in zip(out.parents, local_derivatives(out)):
-                if local:
+                if local is not ZERO:
                     parent.grad += local * upstream
 
 
@@ -115,13 +145,16 @@ def backward_steps(root: Value, seed: float = 1.0) -> Iterator[Step]:
     name = names(order)
     for node in reversed(order):
         check_operands(node, order)  # the caller's code ran since the last step
+        upstream = node.grad
         for out, position, parent, local in edges([node]):
-            before = parent.grad
-            contribution = local * out.grad if local and out.grad else 0.0
-            parent.grad += contribution
-            yield Step(
-                out, parent, position, local, out.grad, contribution, before, parent.grad, name[out], name[parent]
-            )
+            before, contribution = parent.grad + 0.0, 0.0
+            if local is not ZERO and upstream is not NOT_COMPUTED:
+                contribution = local * upstream
+                parent.grad += contribution
+            after = before + contribution
+            yield Step(out, parent, position, local, upstream, contribution, before, after, name[out], name[parent])
+        if node.parents and node.grad is NOT_COMPUTED:
+            node.grad = 0.0
 
 
 def ready(root: Value, seed: float) -> list[Value]:
@@ -135,6 +168,8 @@ def ready(root: Value, seed: float) -> list[Value]:
         RuntimeError: a leaf was changed since the forward pass.
     """
     seed = as_float(seed)
+    if watchers:
+        tell("begins", root, seed)
     if root.op is CONSTANT:
         raise ValueError(f"no gradient flows to a constant, and {root!r} is one: was it detached?")
     order = topological_order(root)
@@ -142,8 +177,8 @@ def ready(root: Value, seed: float) -> list[Value]:
     for node in order:
         if node.op is VARIABLE:
             node.grad = (node.grad or 0.0) + 0.0  # None, as in PyTorch, stands for 0
-        elif node.op is not CONSTANT:
-            node.grad = 0.0
+        else:
+            node.grad = NOT_COMPUTED
     root.grad += seed
     return order
 
@@ -177,9 +212,8 @@ def check_operands(node: Value, order: list[Value]) -> None:
         if parent.stamp > node.stamp and not parent.parents:
             name = names(order)
             raise RuntimeError(
-                f"the data of {name[parent]!r} was changed to {parent.data} after {name[node]!r} "
-                f"({node.op}, {node.data}) had been computed from it; "
-                "run the forward pass again, then backward()"
+                f"the data of {name[parent]!r} was changed to {parent.number} after {name[node]!r} "
+                f"({node.op}, {node.number}) had been computed from it; run the forward pass again, then backward()"
             )
 
 
@@ -192,14 +226,14 @@ def edges(order: list[Value]) -> Iterator[tuple[Value, int, Value, float]]:
 
 
 def local_derivatives(out: Value) -> Sequence[float]:
-    """The derivative of a node with respect to each of its operands, from its row; 0 for a constant."""
-    op, parents, y = out.op, out.parents, out._data
-    operands = [parent._data for parent in parents]
+    """The derivative of a node with respect to each of its operands, from its row; ``ZERO`` for a constant."""
+    op, parents, y = out.op, out.parents, out.number
+    operands = [parent.number for parent in parents]
     try:
         if op.arity is not None:
             rules = zip(parents, op.derivatives)
-            return [0.0 if parent.op is CONSTANT else float(rule(*operands, y)) for parent, rule in rules]
+            return [ZERO if parent.op is CONSTANT else as_local(rule(*operands, y)) for parent, rule in rules]
     except ArithmeticError:
         pass  # Python's floats raise where IEEE 754 has an answer, which the general form below gives
     locals_ = zip(parents, op.local_derivatives(operands, y))
-    return [0.0 if parent.op is CONSTANT else float(local) for parent, local in locals_]
+    return [ZERO if parent.op is CONSTANT else as_local(local) for parent, local in locals_]

@@ -1,25 +1,26 @@
 """Derivatives as functions of functions: ``grad``, ``value_and_grad``, ``jvp``, ``hvp``, ``jacobian``, ``hessian``.
 
-Each takes a Python function, or a graph that is recorded already. No ``grad`` attribute is touched. The
-gradient is computed with the rules of the table applied to the nodes themselves, so it is graph again and
-can be differentiated again, to any order. A function is called with nodes of its own for the arguments, so
-that nested derivatives never mistake each other's variables (no perturbation confusion).
+Each takes a Python function, or a graph that is recorded already. No ``grad`` attribute is touched. The gradient is
+computed with the rules of the table applied to the nodes themselves, so it is graph again and can be differentiated
+again, to any order. A function is called with nodes of its own for the arguments, so that nested derivatives never
+mistake each other's variables (no perturbation confusion).
 
-Arguments are numbers, ``Value``s, nested tuples, lists and dicts of them, NumPy arrays, or ``nn`` modules;
-gradients have the same structure (for a module: a dict by parameter name). Where plain numbers go in and
-the result depends on nothing else, plain numbers come out; otherwise recorded ``Value``s.
+Arguments are numbers, ``Value``s, nested tuples, lists and dicts of them, NumPy arrays, or ``nn`` modules; gradients have
+the same structure (for a module: a dict by parameter name). Where plain numbers go in and the result depends on nothing
+else, plain numbers come out; otherwise recorded ``Value``s.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from autodiff.backward import check_unchanged, local_derivatives
-from autodiff.composites import total
-from autodiff.graph import topological_order
-from autodiff.operations import CONSTANT, VARIABLE, as_float
+from autodiff import trees
+from autodiff.backward import check_unchanged, local_derivatives, topological_order
+from autodiff.functions import total
+from autodiff.hooks import tell, watchers
+from autodiff.ieee import as_float
+from autodiff.operations import CONSTANT, VARIABLE, ZERO
 from autodiff.value import Value, constant
 
 Function = Callable[..., Any]
@@ -48,7 +49,7 @@ def grad(of: Function | Value, wrt: Any = 0) -> Any:
     6.0
     """
     if isinstance(of, Value):
-        return _rebuilt(wrt, iter(_gradients(of, _nodes(wrt), recorded=True)))
+        return trees.with_leaves(wrt, iter(gradients(of, _nodes(wrt), recorded=True)))
     both = value_and_grad(of, wrt)
     return lambda *arguments, **options: both(*arguments, **options)[1]
 
@@ -70,9 +71,9 @@ def value_and_grad(of: Function | Value, wrt: Any = 0) -> Any:
             raise TypeError(
                 f"the function must return one number or Value to be differentiated, not {call.result!r:.60}"
             )
-        gradients = _gradients(call.result, call.nodes, call.recorded)
+        found = gradients(call.result, call.nodes, call.recorded)
         call.close()
-        return call.numbers(call.result, call.recorded), call.like_inputs(gradients)
+        return call.numbers(call.result, call.recorded), call.like_inputs(found)
 
     return differentiated
 
@@ -96,14 +97,14 @@ def jvp(of: Function | Any, inputs: Any, tangents: Any) -> tuple[Any, Any]:
     """
     if not callable(of):
         nodes = _nodes(inputs)
-        moved = _tangents(_leaves(of), nodes, _matching(inputs, tangents), recorded=True)
-        return of, _rebuilt(of, iter(moved))
+        moved = _tangents(trees.leaves(of), nodes, _matching(inputs, tangents), recorded=True)
+        return of, trees.with_leaves(of, iter(moved))
     directions = _matching(_arguments(inputs), tangents)
     call = _Call(of, inputs, tuple(range(len(inputs))), {})
     recorded = call.recorded or any(isinstance(direction, Value) for direction in directions)
-    moved = _tangents(_leaves(call.result), call.nodes, directions, recorded)
+    moved = _tangents(trees.leaves(call.result), call.nodes, directions, recorded)
     call.close()
-    return call.numbers(call.result, recorded), call.numbers(_rebuilt(call.result, iter(moved)), recorded)
+    return call.numbers(call.result, recorded), call.numbers(trees.with_leaves(call.result, iter(moved)), recorded)
 
 
 def hvp(of: Function | Value, inputs: Any, vector: Any) -> Any:
@@ -122,8 +123,8 @@ def hvp(of: Function | Value, inputs: Any, vector: Any) -> Any:
     """
     directions = _matching(inputs, vector)
 
-    def along(gradients: Any) -> Any:
-        return total(g * v for g, v in zip(_leaves(gradients), directions))
+    def along(found: Any) -> Any:
+        return total(g * v for g, v in zip(trees.leaves(found), directions))
 
     if isinstance(of, Value):
         return grad(along(grad(of, inputs)), inputs)
@@ -145,13 +146,13 @@ def jacobian(of: Function | Any, wrt: Any = 0) -> Any:
     [[4.0, 3.0], [1.0, 1.0]]
     """
     if not callable(of):
-        return _rebuilt(of, iter([grad(_node(output), wrt) for output in _leaves(of)]))
+        return trees.mapped(lambda output: grad(_node(output), wrt), of)
 
     def differentiated(*arguments: Any, **options: Any) -> Any:
         call = _Call(of, arguments, wrt, options)
-        rows = [call.like_inputs(_gradients(output, call.nodes, call.recorded)) for output in _leaves(call.result)]
+        rows = trees.mapped(lambda output: call.like_inputs(gradients(output, call.nodes, call.recorded)), call.result)
         call.close()
-        return _rebuilt(call.result, iter(rows))
+        return rows
 
     return differentiated
 
@@ -168,18 +169,19 @@ def hessian(of: Function | Value, wrt: Any = 0) -> Any:
 # ── Passes over the graph, forward and backward, that keep their results to themselves ───────────
 
 
-def _gradients(root: Value, nodes: Sequence[Value], recorded: bool) -> list[Any]:
-    """∂root/∂node for each node: floats, or nodes if recorded."""
+def gradients(root: Value, nodes: Sequence[Value], recorded: bool) -> list[Any]:
+    """∂root/∂node for each node: floats, or nodes if recorded. A node that has no adjoint is a symbolic zero."""
     order, depends = _dependents([root], nodes)
     adjoint: dict[Value, Any] = {root: 1.0}
     for out in reversed(order):
         if out in adjoint and out in depends and out.parents:
-            upstream = adjoint[out]
-            for parent, local in zip(out.parents, _locals(out, depends, recorded)):
-                if parent in depends:
-                    contribution = _product(local, upstream)
+            for parent, contribution in zip(out.parents, _contributions(out, adjoint[out], depends, recorded)):
+                if parent in depends and contribution is not ZERO:
                     adjoint[parent] = adjoint[parent] + contribution if parent in adjoint else contribution
-    return [_finished(adjoint.get(node, 0.0), recorded) for node in nodes]
+    found = [_finished(adjoint.get(node, 0.0), recorded) for node in nodes]
+    if watchers:
+        tell("differentiated", root, found)
+    return found
 
 
 def _tangents(roots: Sequence[Value], nodes: Sequence[Value], directions: Sequence[Any], recorded: bool) -> list[Any]:
@@ -188,11 +190,10 @@ def _tangents(roots: Sequence[Value], nodes: Sequence[Value], directions: Sequen
     tangent: dict[Value, Any] = dict(zip(nodes, directions))
     for out in order:
         if out in depends and out not in tangent:
-            locals_ = _locals(out, depends, recorded)
-            tangent[out] = 0.0
-            for parent, local in zip(out.parents, locals_):
-                if parent in depends:
-                    tangent[out] = tangent[out] + _product(local, tangent[parent])
+            for parent, local in zip(out.parents, _locals(out, depends, recorded)):
+                if parent in tangent and local is not ZERO:
+                    moved = _product(local, tangent[parent])
+                    tangent[out] = tangent[out] + moved if out in tangent else moved
     return [_finished(tangent.get(root, 0.0), recorded) for root in roots]
 
 
@@ -207,6 +208,16 @@ def _dependents(roots: Sequence[Value], nodes: Sequence[Value]) -> tuple[list[Va
     return order, depends
 
 
+def _contributions(out: Value, upstream: Any, depends: set[Value], recorded: bool) -> Sequence[Any]:
+    """What a node passes on to each operand: local derivative times upstream gradient, or ``ZERO``."""
+    if recorded and watchers:
+        found = tell("contributions", out, upstream, [parent in depends for parent in out.parents])
+        if found is not None:
+            return found  # type: ignore[no-any-return]
+    locals_ = _locals(out, depends, recorded)
+    return [ZERO if local is ZERO else _product(local, upstream) for local in locals_]
+
+
 def _locals(out: Value, depends: set[Value], recorded: bool) -> Sequence[Any]:
     """The local derivatives of a node: as floats, or by the same rules applied to the nodes themselves."""
     if not recorded:
@@ -214,19 +225,14 @@ def _locals(out: Value, depends: set[Value], recorded: bool) -> Sequence[Any]:
     if out.op.arity is None:
         return out.op.local_derivatives(out.parents, out)
     rules = zip(out.parents, out.op.derivatives)
-    return [rule(*out.parents, out) if parent in depends else 0.0 for parent, rule in rules]
+    return [rule(*out.parents, out) if parent in depends else ZERO for parent, rule in rules]
 
 
 def _product(local: Any, upstream: Any) -> Any:
-    """The product local · upstream. Nothing flows through a zero, as in the backward pass; 1 · x is x itself."""
-    for factor, other in ((local, upstream), (upstream, local)):
-        if not isinstance(factor, Value):
-            if factor == 0:
-                return 0.0
-            if factor == 1:
-                return other
-    product = local * upstream
-    return 0.0 if product != product and (local == 0 or upstream == 0) else product
+    """The product of two factors, each a float or a node; 1 · x is x itself, so that graphs stay small."""
+    if not isinstance(upstream, Value) and upstream == 1:
+        return local
+    return upstream if not isinstance(local, Value) and local == 1 else local * upstream
 
 
 def _finished(derivative: Any, recorded: bool) -> Any:
@@ -250,18 +256,18 @@ class _Call:
         if len({position % len(arguments) for position in positions}) < len(positions):
             raise ValueError(f"wrt names an argument twice: {wrt!r}")
         self.inputs = tuple(arguments[position] for position in positions)
-        self.given = _leaves(self.inputs)
+        self.given = trees.leaves(self.inputs)
         replaced = list(arguments)
         self.nodes: list[Value] = []
         for position, tree in zip(positions, self.inputs):
-            fresh = _leaves(tree) if _is_module(tree) else [_independent(leaf) for leaf in _leaves(tree)]
+            given = trees.leaves(tree)
+            fresh = given if trees.is_module(tree) else [_independent(leaf) for leaf in given]
             self.nodes.extend(fresh)
-            replaced[position] = _rebuilt(tree, iter(fresh), keep_modules=True)
-        result = function(*replaced, **options)
-        self.result = _rebuilt(result, (_node(leaf) for leaf in _leaves(result)))
+            replaced[position] = trees.with_leaves(tree, iter(fresh), keep_modules=True)
+        self.result = trees.mapped(_node, function(*replaced, **options))
         own = set(self.nodes)
         self.recorded = any(isinstance(leaf, Value) for leaf in self.given) or any(
-            node.op is VARIABLE and node not in own for node in topological_order(*_leaves(self.result))
+            node.op is VARIABLE and node not in own for node in topological_order(*trees.leaves(self.result))
         )
 
     def close(self) -> None:
@@ -272,13 +278,11 @@ class _Call:
 
     def numbers(self, tree: Any, recorded: bool) -> Any:
         """The structure with plain numbers for its nodes, unless recorded."""
-        if recorded:
-            return tree
-        return _rebuilt(tree, (leaf.data if isinstance(leaf, Value) else leaf for leaf in _leaves(tree)))
+        return tree if recorded else trees.mapped(lambda x: x.number if isinstance(x, Value) else x, tree)
 
-    def like_inputs(self, gradients: Iterable[Any]) -> Any:
-        trees = _rebuilt(self.inputs, iter(gradients))
-        return trees[0] if self.single else trees
+    def like_inputs(self, found: Iterable[Any]) -> Any:
+        like = trees.with_leaves(self.inputs, iter(found))
+        return like[0] if self.single else like
 
 
 def _independent(leaf: Any) -> Value:
@@ -291,11 +295,11 @@ def _node(leaf: Any) -> Value:
 
 
 def _nodes(tree: Any) -> list[Value]:
-    leaves = _leaves(tree)
-    for leaf in leaves:
+    found = trees.leaves(tree)
+    for leaf in found:
         if not isinstance(leaf, Value):
             raise TypeError(f"a recorded graph is differentiated by its nodes (Values), not by {leaf!r:.60}")
-    return leaves
+    return found
 
 
 def _arguments(inputs: Any) -> tuple[Any, ...]:
@@ -306,72 +310,7 @@ def _arguments(inputs: Any) -> tuple[Any, ...]:
 
 def _matching(inputs: Any, vector: Any) -> list[Any]:
     """The numbers of a vector that must have the structure of the inputs, in the inputs' order."""
-    if _shape(inputs) != _shape(vector):
-        raise ValueError(f"the vector must have the structure of the inputs, {_shape(inputs)}, not {_shape(vector)}")
-    return [leaf if isinstance(leaf, Value) else as_float(leaf) for leaf in _leaves_in_order(vector, inputs)]
-
-
-def _leaves_in_order(tree: Any, model: Any) -> list[Any]:
-    """The leaves of a structure in the order of another one of the same shape: dicts agree by key."""
-    items, parts = _items(model), _items(tree)
-    if items is None or parts is None:
-        return [tree]
-    return [leaf for key, part in items.items() for leaf in _leaves_in_order(parts[key], part)]
-
-
-def _is_module(tree: Any) -> bool:
-    return callable(getattr(type(tree), "named_parameters", None))
-
-
-def _is_array(tree: Any) -> bool:
-    return bool(getattr(tree, "shape", ()))
-
-
-def _items(tree: Any) -> dict[Any, Any] | None:
-    """The parts of a structure by key; None for a single number."""
-    if _is_module(tree):
-        return dict(tree.named_parameters())
-    if isinstance(tree, dict):
-        return tree
-    if isinstance(tree, (list, tuple)):
-        return dict(enumerate(tree))
-    return dict(enumerate(tree.ravel().tolist())) if _is_array(tree) else None
-
-
-def _leaves(tree: Any) -> list[Any]:
-    items = _items(tree)
-    return [tree] if items is None else [leaf for part in items.values() for leaf in _leaves(part)]
-
-
-def _shape(tree: Any) -> Any:
-    """The structure without its numbers: what must agree between inputs and a vector."""
-    if _is_array(tree):
-        return tuple(tree.shape)
-    items = _items(tree)
-    return "·" if items is None else {key: _shape(part) for key, part in items.items()}
-
-
-def _rebuilt(tree: Any, leaves: Iterator[Any], keep_modules: bool = False) -> Any:
-    """The structure with these leaves; a module becomes a dict of them by name, or stays."""
-    items = _items(tree)
-    if items is None:
-        return next(leaves)
-    parts = {key: _rebuilt(part, leaves, keep_modules) for key, part in items.items()}
-    if _is_module(tree):
-        return tree if keep_modules else parts
-    if isinstance(tree, dict):
-        return parts
-    if isinstance(tree, (list, tuple)):
-        return type(tree)(*parts.values()) if hasattr(tree, "_fields") else type(tree)(parts.values())
-    return _array(list(parts.values()), tree.shape)
-
-
-def _array(parts: list[Any], shape: tuple[int, ...]) -> Any:
-    """An array of that shape, in front of the parts' own: of floats, ``Value``s, or arrays of them."""
-    numpy = sys.modules["numpy"]  # an array was given, so it is loaded
-    if any(isinstance(part, (dict, list, tuple)) for part in parts):
-        whole = numpy.empty(len(parts), object)
-        whole[:] = parts
-    else:
-        whole = numpy.array(parts)
-    return whole.reshape(shape + whole.shape[1:])
+    ours, theirs = trees.shape(inputs), trees.shape(vector)
+    if ours != theirs:
+        raise ValueError(f"the vector must have the structure of the inputs, {ours}, not {theirs}")
+    return [leaf if isinstance(leaf, Value) else as_float(leaf) for leaf in trees.leaves_like(inputs, vector)]

@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-import threading
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from math import inf
-from typing import TYPE_CHECKING, Any, SupportsFloat, cast
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 
-from autodiff import backward as _backward
-from autodiff.backward import NOT_COMPUTED, Step
-from autodiff.graph import topological_order
-from autodiff.operations import (
-    CONSTANT,
-    VARIABLE,
-    Operation,
-    absolute,
-    add,
-    as_float,
-    divide,
-    exp,
-    log,
-    methods_for,
-    multiply,
-    negative,
-    positive,
-    power,
-    relu,
-    sigmoid,
-    sqrt,
-    subtract,
-    tanh,
-)
+from autodiff import backward as _passes
+from autodiff import rules
+from autodiff.backward import Step
+from autodiff.hooks import tell, watchers
+from autodiff.ieee import as_float
+from autodiff.operations import CONSTANT, NOT_COMPUTED, VARIABLE, Operation
+from autodiff.registry import methods_for
 
 if TYPE_CHECKING:
-    from autodiff.observing.sources import Source
+    from autodiff.sources import Source
 
-_now = 0
-"""How many times the data of a leaf was changed so far; each node is stamped with it when it is made."""
-_clock = threading.Lock()
-_shallow = threading.local()
+_now = 0  # how many times the data of a leaf was changed so far; each node is stamped with it when it is made
+_clock = Lock()
+_new = object.__new__
 
 
 def _operator(op: Operation) -> Callable[[Value, Any], Value]:
-    """The operator that records ``op``. A graph is made here: one frame, and nothing looked up twice."""
+    """The operator that records ``op``. A graph is made here: written out, a node takes 0.6 of the time of `_node`."""
     primal = op.primal
 
     def operator(self: Value, other: Any) -> Value:
@@ -52,13 +35,15 @@ def _operator(op: Operation) -> Callable[[Value, Any], Value]:
             except TypeError:
                 return NotImplemented  # type: ignore[no-any-return]
         node = _new(Value)
-        node._data = primal(self._data, other._data)
+        node.number = primal(self.number, other.number)
         node.grad = NOT_COMPUTED
-        node._first = self
-        node._second = other
+        node.first = self
+        node.second = other
         node.op = op
         node.label = ""
         node.stamp = _now
+        if watchers:
+            tell("recorded", node)
         return node
 
     operator.__name__ = op.name
@@ -80,25 +65,34 @@ def _reflected(op: Operation) -> Callable[[Value, Any], Value]:
 
 def _method(op: Operation) -> Callable[[Value], Value]:
     """The method that records ``op``, an operation of one operand."""
-    primal = op.primal
 
     def method(self: Value) -> Value:
-        node = _new(Value)
-        node._data = primal(self._data)
-        node.grad = NOT_COMPUTED
-        node._first = (self,)
-        node._second = None
-        node.op = op
-        node.label = ""
-        node.stamp = _now
-        return node
+        return _recorded(op, op.primal(self.number), (self,))
 
     method.__name__ = op.name
-    method.__doc__ = f"The operation {op.name!r} of the table."
     return method
 
 
-_new = object.__new__
+def _comparison(sign: str, compare: Callable[[float, float], bool]) -> Any:
+    def comparison(self: Value, other: object) -> bool:
+        number = _number(other)
+        if number is None:
+            return NotImplemented
+        holds = compare(self.number, number)
+        if watchers:
+            tell("compared", sign, self, other, holds)
+        return holds
+
+    return comparison
+
+
+def _refused(how: str) -> Callable[..., NoReturn]:
+    def refused(self: Value, *arguments: object) -> NoReturn:
+        if watchers:
+            tell("read", self, how)
+        raise TypeError(f"{how} of a Value would cut the graph unseen: use .data for the number")
+
+    return refused
 
 
 class Value:
@@ -118,18 +112,19 @@ class Value:
     0.9993, ∂loss/∂a = -0.0040, ∂loss/∂b = 0.0027
     """
 
-    __slots__ = ("_data", "_first", "_second", "grad", "label", "op", "stamp")
+    __slots__ = ("first", "grad", "label", "number", "op", "second", "stamp")
 
-    _data: float  # read directly by the engine; `data` checks what is written
+    number: float
+    """What ``data`` shows: the engine reads it here, and nobody may set it."""
     grad: float
     """The gradient of the last ``backward()``; on leaves, the sum over all calls since it was set to 0."""
-    _first: Any  # of two operands, each has a slot: with a tuple for every node, a pass takes half as long again;
-    _second: Any  # if there are not two, the first slot holds the tuple of all, and this one None
+    first: Any  # of two operands, each has a slot: with a tuple for every node, a pass takes half as long again;
+    second: Any  # if there are not two, the first slot holds the tuple of all, and this one None
     op: Operation
     """The operation that made this node; ``variable`` or ``constant`` for a leaf."""
     label: str
     stamp: int
-    """How often data had been changed when the number was made; while sources are recorded, it also knows where."""
+    """How often the data of leaves had been changed when this number was made. It may know its source, too."""
 
     def __init__(self, data: SupportsFloat, label: str = "") -> None:
         if isinstance(data, Value):
@@ -138,41 +133,44 @@ class Value:
             )
         if not isinstance(label, str):
             raise TypeError(f"a label must be a str, not {type(label).__name__} {label!r:.60}")
-        self._data = as_float(data)
+        self.number = as_float(data)
         self.grad = NOT_COMPUTED
-        self.parents = ()
+        self.first, self.second = (), None
         self.op = VARIABLE
         self.label = label
         self.stamp = _now
+        if watchers:
+            tell("given", self)
 
     @property
     def data(self) -> float:
         """The number. It can be set on a leaf; results computed before that are then out of date."""
-        return self._data
+        if watchers:
+            tell("read", self, "reading .data")
+        return self.number
 
     @data.setter
     def data(self, data: SupportsFloat) -> None:
         global _now
         number = as_float(data)
         if self.parents:
-            name = self.label or repr(self)
             raise AttributeError(
-                f"the data of {name} was computed by {self.op.name!r} and cannot be set: "
+                f"the data of {self.label or repr(self)} was computed by {self.op.name!r} and cannot be set: "
                 "set that of a leaf, or go on with .detach()"
             )
+        if watchers:
+            tell("changes", self)
         with _clock:
             _now += 1
-            self._data = number
+            self.number = number
             self.stamp = _now
+        if watchers:
+            tell("given", self)
 
     @property
     def parents(self) -> tuple[Value, ...]:
         """The operands, as they were written; empty for a leaf."""
-        return self._first if self._second is None else (self._first, self._second)
-
-    @parents.setter
-    def parents(self, parents: tuple[Value, ...]) -> None:
-        self._first, self._second = parents if len(parents) == 2 else (parents, None)
+        return self.first if self.second is None else (self.first, self.second)
 
     @property
     def source(self) -> Source | None:
@@ -199,7 +197,7 @@ class Value:
         >>> w.grad
         6.0
         """
-        _backward.backward(self, seed, on_step)
+        _passes.backward(self, seed, on_step)
 
     def backward_steps(self, seed: float = 1.0) -> Iterator[Step]:
         """The backward pass as a generator of its steps, one per edge, with the same bits.
@@ -208,7 +206,7 @@ class Value:
         >>> for step in (w ** 2).backward_steps(): print(step)
         ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = 6.0 × 1.0 = 6.0
         """
-        return _backward.backward_steps(self, seed)
+        return _passes.backward_steps(self, seed)
 
     def conjugate(self) -> Value:
         """The value itself, a real number: NumPy's ``var`` and ``std`` of arrays ask for it."""
@@ -216,67 +214,65 @@ class Value:
 
     def detach(self) -> Value:
         """The number without its history: a constant, to which no gradient flows."""
-        return constant(self._data)
+        answer = tell("detached", self) if watchers else None
+        return constant(self.number) if answer is None else answer
 
     # ── Arithmetic ───────────────────────────────────────────────────────────────────────────────
 
-    __add__, __radd__ = _operator(add), _reflected(add)
-    __sub__, __rsub__ = _operator(subtract), _reflected(subtract)
-    __mul__, __rmul__ = _operator(multiply), _reflected(multiply)
-    __truediv__, __rtruediv__ = _operator(divide), _reflected(divide)
-    __pow__, __rpow__ = _operator(power), _reflected(power)
-    __neg__, __pos__, __abs__ = _method(negative), _method(positive), _method(absolute)
+    __add__, __radd__ = _operator(rules.add), _reflected(rules.add)
+    __sub__, __rsub__ = _operator(rules.subtract), _reflected(rules.subtract)
+    __mul__, __rmul__ = _operator(rules.multiply), _reflected(rules.multiply)
+    __truediv__, __rtruediv__ = _operator(rules.divide), _reflected(rules.divide)
+    __pow__, __rpow__ = _operator(rules.power), _reflected(rules.power)
+    __neg__, __pos__, __abs__ = _method(rules.negative), _method(rules.positive), _method(rules.absolute)
 
-    exp, log, sqrt = _method(exp), _method(log), _method(sqrt)
-    relu, tanh, sigmoid = _method(relu), _method(tanh), _method(sigmoid)
-
-    if TYPE_CHECKING:  # methods_for() below adds a method for every other row of the table
+    if TYPE_CHECKING:  # methods_for() below adds a method for every row of the table
 
         def __getattr__(self, name: str) -> Callable[..., Value]: ...
 
     @staticmethod
     def __autodiff__(op: Operation, operands: Sequence[Any]) -> Value:
         """Called by ``op(*operands)`` where one of the operands is a ``Value``."""
-        return _record(op, tuple(map(_operand, operands)))
+        parents = tuple(map(_operand, operands))
+        return _recorded(op, op.evaluate([parent.number for parent in parents]), parents)
 
     # ── A number in every other respect ──────────────────────────────────────────────────────────
 
-    def __lt__(self, other: Any) -> bool:
-        return NotImplemented if (number := _number(other)) is None else self._data < number
-
-    def __le__(self, other: Any) -> bool:
-        return NotImplemented if (number := _number(other)) is None else self._data <= number
-
-    def __gt__(self, other: Any) -> bool:
-        return NotImplemented if (number := _number(other)) is None else self._data > number
-
-    def __ge__(self, other: Any) -> bool:
-        return NotImplemented if (number := _number(other)) is None else self._data >= number
-
-    def __eq__(self, other: object) -> bool:
-        return NotImplemented if (number := _number(other)) is None else self._data == number
-
+    __lt__, __le__ = _comparison("<", operator.lt), _comparison("<=", operator.le)
+    __gt__, __ge__ = _comparison(">", operator.gt), _comparison(">=", operator.ge)
+    __eq__ = _comparison("==", operator.eq)
     __hash__ = object.__hash__  # by identity, so that equal numbers remain different nodes in sets and dicts
 
     def __bool__(self) -> bool:
-        return self._data != 0
+        holds = self.number != 0
+        if watchers:
+            tell("compared", "!=", self, 0.0, holds)
+        return holds
 
     def __float__(self) -> float:
+        if watchers:
+            tell("read", self, "float()")
         if self.op is not CONSTANT:
             raise TypeError(
                 "float() of a Value would cut the graph unseen: use .data for the number, "
                 "and the functions of autodiff or NumPy in place of math's"
             )
-        return self._data
+        return self.number
+
+    __int__, __index__, __round__ = _refused("int()"), _refused("an index"), _refused("round()")
+    __floor__, __ceil__, __trunc__ = map(_refused, ("math.floor()", "math.ceil()", "math.trunc()"))
+
+    def __copy__(self) -> Value:
+        return node(self.op, self.number, self.parents, self.grad, self.label, self.stamp)
 
     def __str__(self) -> str:
-        return str(self._data)
+        return str(self.number)
 
     def __format__(self, spec: str) -> str:
-        return format(self._data, spec)
+        return format(self.number, spec)
 
     def __repr__(self) -> str:
-        parts = [repr(self._data)]
+        parts = [repr(self.number)]
         if self.label:
             parts.append(f"label={self.label!r}")
         if self.op is not VARIABLE:
@@ -285,50 +281,48 @@ class Value:
             parts.append(f"grad={self.grad!r}")
         return f"Value({', '.join(parts)}) at {id(self):#x}" + (f" ({self.source})" if self.source else "")
 
-    # ── Copies ───────────────────────────────────────────────────────────────────────────────────
-
-    def __copy__(self) -> Value:
-        return _node(self.op, self._data, self.parents, self.grad, self.label, self.stamp)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Value:
-        for node in topological_order(self):
-            if id(node) not in memo:
-                parents = tuple(memo[id(parent)] for parent in node.parents)
-                memo[id(node)] = _node(node.op, node._data, parents, node.grad, node.label, node.stamp)
-        return cast("Value", memo[id(self)])
-
-    def __reduce__(self) -> tuple[Callable[..., Value], tuple[Any, ...]]:
-        if self.parents and self is not getattr(_shallow, "node", None):
-            return _last, ([*map(_Turn, topological_order(self))],)
-        _shallow.node = None
-        return _unpickled, (self.op, self._data, self.parents, self.grad, self.label, self.stamp)
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        """What a notebook shows: the picture of the graph."""
-        from autodiff.drawing import notebook_picture
-
-        return notebook_picture(self)
-
 
 def constant(number: Any) -> Value:
     """A plain number as a node, to which no gradient flows."""
-    return _node(CONSTANT, as_float(number), (), NOT_COMPUTED, "", _now)
+    return node(CONSTANT, as_float(number), ())
 
 
-def _node(op: Operation, data: float, parents: tuple[Value, ...], grad: float, label: str, stamp: int) -> Value:
-    node = _new(Value)
-    node._data = data
-    node.grad = grad
-    node.parents = parents
-    node.op = op
-    node.label = label
-    node.stamp = stamp
-    return node
+def node(
+    op: Operation,
+    number: float,
+    parents: tuple[Value, ...],
+    grad: float = NOT_COMPUTED,
+    label: str = "",
+    stamp: int | None = None,
+) -> Value:
+    """A node as it is said to be; nothing is computed, and nobody is told."""
+    made = _new(Value)
+    made.number = number
+    made.grad = grad
+    made.first, made.second = parents if len(parents) == 2 else (parents, None)
+    made.op = op
+    made.label = label
+    made.stamp = _now if stamp is None else stamp
+    return made
 
 
-def _record(op: Operation, parents: tuple[Value, ...]) -> Value:
-    data = op.evaluate([parent._data for parent in parents])
-    return _node(op, data, parents, NOT_COMPUTED, "", _now)
+def now() -> int:
+    """How many times the data of a leaf was changed so far."""
+    return _now
+
+
+def not_before(stamp: int) -> None:
+    """Let the count of changes be at least that of a node from another process."""
+    global _now
+    with _clock:
+        _now = max(_now, int(stamp))
+
+
+def _recorded(op: Operation, number: float, parents: tuple[Value, ...]) -> Value:
+    made = node(op, number, parents)
+    if watchers:
+        tell("recorded", made)
+    return made
 
 
 def _operand(operand: Any) -> Value:
@@ -338,43 +332,13 @@ def _operand(operand: Any) -> Value:
 def _number(other: object) -> float | None:
     """The number that a comparison compares with; None if it is not one."""
     if isinstance(other, Value):
-        return other._data
+        return other.number
     try:
         return as_float(other)
     except TypeError:
         return None
     except OverflowError:  # an integer beyond every float
         return inf if other > 0 else -inf  # type: ignore[operator]
-
-
-class _Turn:
-    """A node as pickle meets it in topological order: its operands are pickled by then.
-
-    So pickle never follows ``parents`` downwards, and a chain of a million nodes needs no recursion.
-    """
-
-    def __init__(self, node: Value) -> None:
-        self.node = node
-
-    def __reduce__(self) -> tuple[Callable[[Value], Value], tuple[Value]]:
-        _shallow.node = self.node
-        return _itself, (self.node,)
-
-
-def _itself(node: Value) -> Value:
-    return node
-
-
-def _last(nodes: list[Value]) -> Value:
-    return nodes[-1]
-
-
-def _unpickled(op: Operation, data: float, parents: tuple[Value, ...], grad: float, label: str, stamp: int) -> Value:
-    """A node with its stamp, which this process's clock must not lag behind."""
-    global _now
-    with _clock:
-        _now = max(_now, int(stamp))
-    return _node(op, data, parents, grad, label, stamp)
 
 
 methods_for(Value)

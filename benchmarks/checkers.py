@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from autodiff import Value, topological_order
 from autodiff.checking import Graph
 from autodiff.checking.comparison import Verdict, absolute_adjoints, compare
-from autodiff.checking.subject import Subject
+from autodiff.checking.function_under_test import Subject
 
 
 class Case(NamedTuple):

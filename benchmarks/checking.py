@@ -16,10 +16,10 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 
-from autodiff.checking.faults import FAULTS, NONE, Fault, flags
 from autodiff.checking.graphs import Graph
 from autodiff.checking.strategies import draw_graphs
 from benchmarks.checkers import OURS, RECIPES, Case, Checker, cases, installed
+from benchmarks.faults import FAULTS, NONE, Fault, flags
 
 EPSILONS = [10.0**-power for power in range(1, 9)]
 CAUGHT = 0.95

@@ -9,10 +9,10 @@
 True
 """
 
-from nn.accounts import NonFiniteLossError
 from nn.datasets import Dataset, circles, digits, iris, moons, spirals
 from nn.descent import Descent, descend
 from nn.directions import principal_directions, random_directions
+from nn.epoch_metrics import NonFiniteLossError
 from nn.landscape import Landscape, loss_landscape
 from nn.layers import MLP, Layer, Neuron
 from nn.losses import (

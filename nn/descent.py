@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nn.accounts import Data
+from nn.epoch_metrics import Data
 from nn.losses import Loss
 from nn.module import Module
 from nn.objective import Array, Objective

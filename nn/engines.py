@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import autodiff
 from autodiff import Value, constant, mean
-from nn.accounts import Account, Data, Metric, NonFiniteLossError, numbers, restore, taken
+from nn.epoch_metrics import Account, Data, Metric, NonFiniteLossError, numbers, restore, taken
 from nn.losses import Loss
 from nn.module import Module
 from nn.optimizers import Optimizer

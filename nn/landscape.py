@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff import Value
-from nn.accounts import Data
+from nn.epoch_metrics import Data
 from nn.losses import Loss
 from nn.module import Module
 from nn.objective import Array, Objective

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import autodiff
 from autodiff import Value, grad, leaves
-from nn.accounts import Data
+from nn.epoch_metrics import Data
 from nn.losses import Loss
 from nn.module import Module
 

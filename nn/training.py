@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from nn.accounts import Account, Data, Metric, restore
 from nn.engines import Batches, Steps, Task, engine_for
+from nn.epoch_metrics import Account, Data, Metric, restore
 from nn.losses import Loss, is_vector
 from nn.module import Module
 from nn.seeding import Seed, generator

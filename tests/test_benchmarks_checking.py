@@ -8,10 +8,10 @@ import pytest
 pytest.importorskip("hypothesis", reason="hypothesis is not installed (pip install hypothesis)")
 
 from autodiff import lookup  # only where it is installed
-from autodiff.checking.faults import FAULTS
 from autodiff.checking.graphs import Graph, Step
 from benchmarks import checkers
 from benchmarks.checking import main, shares, smallest_caught
+from benchmarks.faults import FAULTS
 
 SMOOTH = Graph((0.5, -2.0), (Step(lookup("multiply"), (0, 1)), Step(lookup("tanh"), (2,)), Step(lookup("exp"), (3,))))
 PEERS = [pytest.param(make, id=package) for package, (_, make) in checkers.PEERS.items()]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import autodiff as ad
 from autodiff import NOT_COMPUTED, OPERATIONS, Value, grad, hessian, hvp, jacobian, jvp, value_and_grad
-from autodiff.operations import BUILT_IN
+from autodiff.registry import BUILT_IN
 from nn import MLP
 
 STEP = 1e-5

@@ -10,7 +10,7 @@ import pytest
 from mpmath import mp
 
 from autodiff import OPERATIONS, Value
-from autodiff.operations import BUILT_IN
+from autodiff.registry import BUILT_IN
 
 DIGITS = 400
 """Of the references: enough to keep 1 + 5e-324 apart from 1."""

@@ -2,7 +2,7 @@
 
 import autodiff as ad
 from autodiff import Value, constant, leaves, topological_order
-from autodiff.graph import names
+from autodiff.backward import names
 
 
 def test_operands_come_before_results_and_each_node_once():

@@ -9,7 +9,9 @@ from mpmath import mp
 
 import autodiff as ad
 from autodiff import OPERATIONS, Operation, Value, grad, operation, trace
-from autodiff.operations import BUILT_IN, REALS, as_float, lookup
+from autodiff.ieee import as_float
+from autodiff.operations import REALS
+from autodiff.registry import BUILT_IN, lookup
 from autodiff.tracing import dumps, loads
 
 RELATIVE, ABSOLUTE = 1e-9, 1e-12  # a few roundings of the rule, and what (1 - y) loses at tanh's tails

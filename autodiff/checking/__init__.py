@@ -5,13 +5,13 @@
 'pass'
 """
 
+from autodiff.checking.extrapolation import Estimate
+from autodiff.checking.function_under_test import UncheckableFunction
 from autodiff.checking.gradients import InconclusiveGradientWarning, Report, check_gradients
 from autodiff.checking.graphs import Graph
-from autodiff.checking.ladder import Estimate
 from autodiff.checking.messages import GradientMismatch
 from autodiff.checking.numerical import numerical_derivative, numerical_gradient
 from autodiff.checking.operation_check import OperationFault, check_operation
-from autodiff.checking.subject import UncheckableFunction
 
 __all__ = [
     "Estimate", "GradientMismatch", "Graph", "InconclusiveGradientWarning", "OperationFault", "Report",

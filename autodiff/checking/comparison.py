@@ -9,9 +9,9 @@ from typing import Literal, NamedTuple
 
 from autodiff import Value, topological_order
 from autodiff.backward import local_derivatives
-from autodiff.checking.ladder import ROUND_OFF, UNDERFLOW, Estimate, finest_step, ladder
+from autodiff.checking.extrapolation import ROUND_OFF, UNDERFLOW, Estimate, finest_step, ladder
+from autodiff.checking.function_under_test import in_domain
 from autodiff.checking.noise import beside, jitter, recorded_noise
-from autodiff.checking.subject import in_domain
 
 Verdict = Literal["pass", "fail", "kink", "inconclusive"]
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 from autodiff import Value, grad, topological_order
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints, compare
-from autodiff.checking.culprit import suspect
+from autodiff.checking.function_under_test import Subject, UncheckableFunction, needs_function
 from autodiff.checking.inputs import Backward, input_comparisons
 from autodiff.checking.messages import GradientMismatch
 from autodiff.checking.noise import recorded_noise
-from autodiff.checking.subject import Subject, UncheckableFunction, needs_function
+from autodiff.checking.wrong_rules import suspect
 
 
 class InconclusiveGradientWarning(UserWarning):

@@ -7,8 +7,8 @@ from functools import cache, partial
 
 from autodiff import Value, topological_order
 from autodiff.checking.comparison import Comparison, absolute_adjoints, compare
-from autodiff.checking.culprit import suspect
-from autodiff.checking.subject import Subject
+from autodiff.checking.function_under_test import Subject
+from autodiff.checking.wrong_rules import suspect
 
 Backward = Callable[[Value], object]
 TWICE = 1e-12

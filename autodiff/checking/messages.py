@@ -8,11 +8,11 @@ from functools import cached_property
 
 from autodiff import Value
 from autodiff.checking.comparison import Comparison
-from autodiff.checking.culprit import culprits, pinned, times
+from autodiff.checking.function_under_test import Subject
 from autodiff.checking.graphs import Graph
 from autodiff.checking.inputs import Backward, input_comparisons
 from autodiff.checking.reduction import reduced
-from autodiff.checking.subject import Subject
+from autodiff.checking.wrong_rules import culprits, pinned, times
 
 SHOWN = 6
 """How many comparisons a message shows in full; of more, only so many that are wrong."""

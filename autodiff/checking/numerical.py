@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from autodiff.checking.ladder import Estimate, ladder
+from autodiff.checking.extrapolation import Estimate, ladder
+from autodiff.checking.function_under_test import in_domain, needs_function
 from autodiff.checking.noise import jitter
 from autodiff.checking.structures import holds_module, named_leaves, number, with_leaves
-from autodiff.checking.subject import in_domain, needs_function
 
 
 def numerical_derivative(f: Callable[[float], Any], x: float) -> Estimate:

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 from autodiff import Interval, Value, topological_order
 from autodiff.backward import edges
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints
-from autodiff.checking.culprit import fault, rule_comparisons, second_comparisons
+from autodiff.checking.function_under_test import UncheckableFunction, needs_function
 from autodiff.checking.gradients import checked
 from autodiff.checking.inputs import Backward
 from autodiff.checking.messages import GradientMismatch, told
-from autodiff.checking.subject import UncheckableFunction, needs_function
+from autodiff.checking.wrong_rules import fault, rule_comparisons, second_comparisons
 from autodiff.operations import REALS, Operation
 
 REFERENCE = 1e-12

@@ -22,7 +22,8 @@ except ImportError as error:
 
 from autodiff import OPERATIONS, lookup
 from autodiff.checking.graphs import Graph, Step
-from autodiff.operations import BUILT_IN, Operation
+from autodiff.operations import Operation
+from autodiff.registry import BUILT_IN
 
 Operands = list[int | float]
 

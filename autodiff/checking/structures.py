@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from autodiff import Value
-from autodiff.operations import as_float
+from autodiff.ieee import as_float
 
 
 def named_leaves(inputs: Any) -> list[tuple[str, Any]]:

@@ -4,6 +4,6 @@ from autodiff.drawing.dot_text import draw
 from autodiff.drawing.files import render
 from autodiff.drawing.notebook import notebook_picture
 from autodiff.drawing.rendering import find_dot
-from autodiff.drawing.tree import tree
+from autodiff.drawing.text_tree import tree
 
 __all__ = ["draw", "find_dot", "notebook_picture", "render", "tree"]

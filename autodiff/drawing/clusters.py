@@ -19,7 +19,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from autodiff.operations import CONSTANT, VARIABLE, dot, multiply, subtract
+from autodiff.operations import CONSTANT, VARIABLE
+from autodiff.rules import dot, multiply, subtract
 
 if TYPE_CHECKING:
     from autodiff.value import Value

@@ -8,13 +8,13 @@ from typing import Any
 
 import graphviz
 
-from autodiff.backward import NOT_COMPUTED
 from autodiff.drawing.clusters import Path
 from autodiff.drawing.colours import ACTIVE, FILLS, INK, LINE, QUIET, STROKES, WIDTHS, Scale, scale, text_on
-from autodiff.drawing.moment import Moment
+from autodiff.drawing.pass_state import Moment
 from autodiff.drawing.rendering import Drawing
 from autodiff.drawing.scene import Arrow, Box, Scene, scene
 from autodiff.drawing.text import html, one_line, short, sign, span
+from autodiff.operations import NOT_COMPUTED
 from autodiff.value import Value
 
 DIRECTIONS = {"right": "LR", "down": "TB"}

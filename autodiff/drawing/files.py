@@ -10,7 +10,7 @@ import graphviz
 
 from autodiff.drawing.dot_text import draw
 from autodiff.drawing.rendering import HINT, find_dot, run_dot
-from autodiff.drawing.tree import tree
+from autodiff.drawing.text_tree import tree
 from autodiff.value import Value
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".gv")

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from autodiff.drawing.dot_text import draw
 from autodiff.drawing.rendering import find_dot, svg
-from autodiff.drawing.tree import tree
+from autodiff.drawing.text_tree import tree
 from autodiff.value import Value
 
 MAX_NODES = 100

@@ -6,13 +6,12 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from autodiff.backward import NOT_COMPUTED, check_unchanged, local_derivatives
+from autodiff.backward import check_unchanged, local_derivatives, names, topological_order
 from autodiff.drawing.clusters import Folds, Path, modules
-from autodiff.graph import names, topological_order
-from autodiff.operations import CONSTANT, VARIABLE
+from autodiff.operations import CONSTANT, NOT_COMPUTED, VARIABLE
 
 if TYPE_CHECKING:
-    from autodiff.drawing.moment import Edge
+    from autodiff.drawing.pass_state import Edge
     from autodiff.value import Value
 
 

@@ -1,6 +1,6 @@
 """SEE the error flow: the backward pass recorded, saved, compared, explained, watched and checked."""
 
-from autodiff.observing.sources import Source, record_sources
+from autodiff.sources import Source, record_sources
 from autodiff.tracing.anomalies import NonFiniteError, check_finite
 from autodiff.tracing.auditing import TrainingWarning, check_training
 from autodiff.tracing.detection import detect_anomaly
@@ -8,9 +8,9 @@ from autodiff.tracing.explanation import Explanation, GradientPath, PathEdge
 from autodiff.tracing.expressions import ExpressionError, evaluate
 from autodiff.tracing.naming import name_values
 from autodiff.tracing.paths import explain
+from autodiff.tracing.recorded_pass import Trace, trace
 from autodiff.tracing.steps import Contributions, TracedNode, TracedStep
 from autodiff.tracing.storage import Difference, compare, dumps, load, loads, save
-from autodiff.tracing.trace import Trace, trace
 from autodiff.tracing.watching import changes_sign, larger_than, non_finite, watch
 
 __all__ = [

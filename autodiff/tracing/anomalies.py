@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from math import isfinite
 
-from autodiff.backward import check_unchanged, edges
-from autodiff.graph import names, topological_order
-from autodiff.observing.sources import Source
-from autodiff.operations import VARIABLE, as_float
+from autodiff.backward import check_unchanged, edges, names, topological_order
+from autodiff.ieee import as_float
+from autodiff.operations import VARIABLE
+from autodiff.sources import Source
 from autodiff.tracing.text import joined, number, one_line
 from autodiff.value import Value
 

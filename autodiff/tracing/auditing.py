@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-from autodiff.graph import topological_order
-from autodiff.observing.observers import Observer, observed_by
-from autodiff.observing.sources import RECORDER, Source, user_line
+from autodiff.backward import topological_order
+from autodiff.hooks import Observer, observed_by
 from autodiff.operations import VARIABLE
+from autodiff.sources import RECORDER, Source, user_line
 from autodiff.tracing.text import joined, one_line
 from autodiff.value import Value
 

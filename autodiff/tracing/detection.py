@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from math import isfinite
 from typing import Any
 
-from autodiff.graph import topological_order
-from autodiff.observing.observers import Observer, observed_by
-from autodiff.observing.sources import RECORDER
+from autodiff.backward import topological_order
+from autodiff.hooks import Observer, observed_by
+from autodiff.sources import RECORDER
 from autodiff.tracing.anomalies import check_finite, check_forward
 from autodiff.value import Value
 

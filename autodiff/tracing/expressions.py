@@ -12,7 +12,8 @@ import warnings
 from collections.abc import Mapping
 from difflib import get_close_matches
 
-from autodiff.operations import OPERATIONS, Operation
+from autodiff.operations import Operation
+from autodiff.registry import OPERATIONS
 from autodiff.tracing.text import one_line
 from autodiff.value import Value, constant
 

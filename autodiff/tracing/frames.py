@@ -8,19 +8,19 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from autodiff.backward import NOT_COMPUTED
 from autodiff.drawing import draw, find_dot, render
 from autodiff.drawing.colours import Scale, scale
-from autodiff.drawing.moment import Moment
+from autodiff.drawing.pass_state import Moment
 from autodiff.drawing.rendering import HINT, run_dot
 from autodiff.drawing.text import short
-from autodiff.operations import CONSTANT, lookup
+from autodiff.operations import CONSTANT, NOT_COMPUTED
+from autodiff.registry import lookup
 from autodiff.tracing.text import number, one_line
 from autodiff.value import Value, constant
 
 if TYPE_CHECKING:
     from autodiff.drawing.rendering import Drawing
-    from autodiff.tracing.trace import Trace
+    from autodiff.tracing.recorded_pass import Trace
 
 GIF_COLOURS = 128
 

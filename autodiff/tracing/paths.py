@@ -16,8 +16,7 @@ from itertools import islice
 from math import inf
 from typing import NamedTuple
 
-from autodiff.backward import check_unchanged, edges
-from autodiff.graph import names, topological_order
+from autodiff.backward import check_unchanged, edges, names, topological_order
 from autodiff.operations import CONSTANT
 from autodiff.tracing.explanation import Explanation, GradientPath, PathEdge
 from autodiff.value import Value

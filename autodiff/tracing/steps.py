@@ -31,7 +31,7 @@ class TracedStep(NamedTuple):
     """The chain rule on one edge, as :class:`autodiff.Step` has it, with the records of the nodes.
 
     >>> from autodiff import Value
-    >>> from autodiff.tracing import trace
+    >>> from autodiff.tracing import recorded_pass
     >>> w, x = Value(-2.0, label="w"), Value(3.0, label="x")
     >>> print(trace(w * x)[0])
     ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = 3.0 × 1.0 = 3.0

@@ -10,8 +10,8 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from autodiff.tracing.recorded_pass import Trace
 from autodiff.tracing.steps import TracedNode, TracedStep, same
-from autodiff.tracing.trace import Trace
 
 FORMAT, VERSION = "autodiff-trace", 1
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
@@ -26,7 +26,7 @@ def dumps(trace: Trace) -> str:
     same in every run.
 
     >>> from autodiff import Value
-    >>> from autodiff.tracing import trace
+    >>> from autodiff.tracing import recorded_pass
     >>> print(dumps(trace(-Value(2.0, label="x"))), end="")
     {"format": "autodiff-trace", "version": 1, "seed": 1.0, "nodes": [
     ["x", "variable", 2.0, [], 0.0, -1.0],
@@ -123,7 +123,7 @@ def compare(a: Trace, b: Trace, *, tolerance: float = 0.0) -> Difference | None:
         ValueError: the tolerance is not a number from 0 on.
 
     >>> from autodiff import Value
-    >>> from autodiff.tracing import trace
+    >>> from autodiff.tracing import recorded_pass
     >>> def run(w): return trace(Value(w, label="w") * Value(2.0, label="x"))
     >>> print(compare(run(1.0), run(1.5)))
     step 1 differs: local 1.0 and 1.5; contribution 1.0 and 1.5; after 1.0 and 1.5

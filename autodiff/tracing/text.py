@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autodiff.observing.text import one_line as one_line
+from autodiff.text import one_line as one_line
 
 
 def number(value: float) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from math import isfinite
 
 from autodiff.backward import Step
-from autodiff.observing.sources import user_frame
-from autodiff.operations import as_float
+from autodiff.ieee import as_float
+from autodiff.sources import user_frame
 from autodiff.value import Value
 
 Condition = Callable[[Step], object]

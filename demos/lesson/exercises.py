@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from autodiff import Value, draw, grad, render, topological_order, trace
-from autodiff.tape.flatten import flatten
+from autodiff.program.flatten import flatten
 from demos.lesson._common import options
 
 NAMES = "abcdefg"

@@ -10,9 +10,9 @@ from importlib.resources import files
 from typing import Any
 
 from autodiff import Value
-from autodiff.tape.flatten import flatten
-from autodiff.tape.javascript import embedded, javascript
-from autodiff.tape.program import Program
+from autodiff.program.flatten import flatten
+from autodiff.program.javascript import embedded, javascript
+from autodiff.program.program import Program
 from demos.lesson import network
 from demos.lesson.error_mountain import REACH, mountain
 from demos.lesson.gradient_descent import LEARNING_RATE, MOMENTUM

@@ -6,8 +6,8 @@ import pytest
 
 from autodiff import OPERATIONS, Value, lookup, operation
 from autodiff.checking import OperationFault, UncheckableFunction, check_operation
-from autodiff.checking.faults import wrong_backward
-from autodiff.operations import BUILT_IN
+from autodiff.registry import BUILT_IN
+from benchmarks.faults import wrong_backward
 
 mpmath = pytest.importorskip("mpmath", reason="mpmath is the reference of the values")
 

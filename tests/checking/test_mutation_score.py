@@ -9,8 +9,8 @@ import pytest
 
 hypothesis = pytest.importorskip("hypothesis", reason="hypothesis draws the graphs")
 
-from autodiff.checking.faults import CORE, FAULTS, HARD, NONE, flags, mutation_score  # noqa: E402
 from autodiff.checking.strategies import draw_graphs  # noqa: E402
+from benchmarks.faults import CORE, FAULTS, HARD, NONE, flags, mutation_score  # noqa: E402
 
 SEEDS = range(int(os.environ.get("AUTODIFF_MUTATION_SEEDS", "2")))
 BUDGET = 100

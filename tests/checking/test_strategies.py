@@ -109,7 +109,7 @@ def test_options_out_of_range_are_refused(wrong):
 
 
 def test_a_large_order_bug_is_reduced_to_a_few_operations():
-    from autodiff.checking.faults import FAULTS
+    from benchmarks.faults import FAULTS
 
     preorder = next(fault for fault in FAULTS if fault.name == "preorder")
     x = Value(0.5)

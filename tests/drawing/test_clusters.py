@@ -3,10 +3,10 @@
 import pytest
 
 from autodiff import Value
+from autodiff.backward import topological_order
 from autodiff.drawing import draw
 from autodiff.drawing.clusters import modules
 from autodiff.drawing.scene import Box, Scene, scene
-from autodiff.graph import topological_order
 
 
 def network(outputs: int = 1) -> tuple[list[Value], list[Value]]:

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from autodiff import Value, constant, total
-from autodiff.backward import local_derivatives
+from autodiff.backward import local_derivatives, topological_order
 from autodiff.drawing import draw
 from autodiff.drawing.scene import scene
-from autodiff.graph import topological_order
 
 PROGRAM = """
 from autodiff import Value

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from autodiff import Value, log, sqrt
-from autodiff.tape.descent import Descent
+from autodiff.compiling.descent import Descent
 from nn import (
     MLP,
     SGD,

@@ -5,11 +5,11 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from tests.observing.process import make_young
 
 from autodiff import OPERATIONS, Value, grad, total, trace, value_and_grad, where
-from autodiff.observing.observers import PASSES, RECORDING
+from autodiff.hooks import PASSES, RECORDING
 from autodiff.tracing import NonFiniteError, detect_anomaly
-from tests.observing.process import make_young
 
 
 def test_it_stops_where_the_first_number_is_made_and_names_the_line() -> None:

@@ -11,9 +11,9 @@ from autodiff import Value, operation
 from autodiff.drawing import find_dot
 from autodiff.drawing.colours import ACTIVE
 from autodiff.drawing.text import short
-from autodiff.operations import OPERATIONS
+from autodiff.registry import OPERATIONS
 from autodiff.tracing import dumps, loads, record_sources, trace
-from autodiff.tracing.trace import Trace
+from autodiff.tracing.recorded_pass import Trace
 
 SVG = "{http://www.w3.org/2000/svg}"
 needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")

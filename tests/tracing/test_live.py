@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tape.test_javascript import SAME_BITS
 
 from autodiff import OPERATIONS, Value, leaves, operation, topological_order
 from autodiff.checking.comparison import absolute_adjoints
 from autodiff.drawing import find_dot
 from autodiff.drawing.text import short
-from autodiff.tape.javascript import Unwritable
+from autodiff.program.javascript import Unwritable
 from autodiff.tracing import Trace, dumps, loads, trace
 from autodiff.tracing.text import number
 from tests.browser import DESKTOP, PHONE, Browser
-from tests.tape.test_javascript import SAME_BITS
 
 needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")
 UP, DOWN, PAGE_UP, SHIFT, ALT, ESCAPE = "\ue013", "\ue015", "\ue00e", "\ue008", "\ue00a", "\ue00c"

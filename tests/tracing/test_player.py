@@ -16,8 +16,8 @@ from autodiff.drawing.colours import ACTIVE, FILLS, STROKES, contrast, luminance
 from autodiff.drawing.text import short, span
 from autodiff.tracing import record_sources, trace
 from autodiff.tracing.player import html
+from autodiff.tracing.recorded_pass import Trace
 from autodiff.tracing.text import number
-from autodiff.tracing.trace import Trace
 from tests.browser import DESKTOP, PHONE, Browser
 
 needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")

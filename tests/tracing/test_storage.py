@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from autodiff import Value, constant
 from autodiff.tracing import compare, dumps, load, loads, save, trace
-from autodiff.tracing.trace import Trace
+from autodiff.tracing.recorded_pass import Trace
 
 PROGRAM = """
 from autodiff import Value

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from autodiff import Value, constant, topological_order, total, where
-from autodiff.tracing import trace
+from autodiff.tracing import recorded_pass
 
 
 def network() -> tuple[list[Value], Value]:

@@ -10,11 +10,11 @@ from collections.abc import Iterable
 from typing import NamedTuple, TypeAlias
 from unicodedata import east_asian_width
 
+from autodiff.backward import topological_order
 from autodiff.drawing.clusters import Path, modules
 from autodiff.drawing.rendering import run_dot
 from autodiff.drawing.scene import Arrow, Box, Scene, scene
 from autodiff.drawing.text import short, sign
-from autodiff.graph import topological_order
 from autodiff.tracing.text import one_line
 from autodiff.value import Value
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from autodiff.drawing import find_dot
 from autodiff.drawing.rendering import HINT
-from autodiff.tape.flatten import flatten
-from autodiff.tape.javascript import javascript
+from autodiff.program.flatten import flatten
+from autodiff.program.javascript import javascript
 from autodiff.tracing.frames import check_begins, values
 from autodiff.tracing.player.graph_svg import graph_svg
 from autodiff.tracing.player.layout import views
@@ -24,7 +24,7 @@ from autodiff.tracing.storage import dumps
 from autodiff.tracing.text import one_line
 
 if TYPE_CHECKING:
-    from autodiff.tracing.trace import Trace
+    from autodiff.tracing.recorded_pass import Trace
 
 MAX_STEPS = 20_000
 PROGRAM = ("numbers.js", "model.js", "view.js", "player.js")

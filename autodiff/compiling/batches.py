@@ -1,0 +1,253 @@
+"""Passes over a batch: chunk by chunk, and in each the observations by the way that they go through the function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from math import isfinite, nan
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff import derivatives
+from autodiff.backward import topological_order
+from autodiff.compiling.diagnosis import NonFiniteResultError, explained
+from autodiff.compiling.specializations import Places, Way, Ways, at_numbers
+from autodiff.value import Value
+
+Floats = NDArray[np.float64]
+Rows = Callable[[int, int], Floats]
+
+CHUNK = 16384
+"""So many observations at a time are put into a matrix: memory is bounded by this, not by the data."""
+
+
+def rows_of(inputs: Floats) -> Rows:
+    """The rows of a matrix that is there already."""
+    return lambda start, stop: inputs[start:stop]
+
+
+class Gradient(NamedTuple):
+    """What a pass forward and backward gives."""
+
+    values: Floats
+    """(observations,)"""
+    parameters: Floats
+    """(parameters,): of Σ weight · value."""
+    inputs: Floats | None
+    """(observations, inputs)"""
+    used: NDArray[np.bool_] | None
+    """(parameters,): which parameters the function used; None for all of them."""
+    total: float
+    """Σ value; not finite if that, a value or a gradient is not."""
+
+
+class _Part(NamedTuple):
+    """Observations of a chunk that go one way; None is the eager one."""
+
+    way: Way | None
+    inputs: Floats
+    start: int
+    places: Places
+
+    @property
+    def rows(self) -> Floats:
+        return self.inputs if self.places is None else self.inputs[self.places]
+
+    @property
+    def at(self) -> Any:
+        """Where the observations stand in the whole batch."""
+        if self.places is None:
+            return slice(self.start, self.start + len(self.inputs))
+        return self.places + self.start
+
+
+def _parts(theta: Floats, ways: Ways, rows: Rows, count: int) -> Iterator[_Part]:
+    for start in range(0, count, CHUNK):
+        inputs = rows(start, min(start + CHUNK, count))
+        for way, places in ways.split(theta, inputs, start):
+            part = _Part(way, inputs, start, places)
+            if way is not None:
+                way.runs += len(part.rows)
+                ways.owner.last = way
+            yield part
+
+
+def values_of(theta: Floats, ways: Ways, rows: Rows, count: int) -> Floats:
+    """(observations, outputs): the results of every observation.
+
+    Args:
+        theta: (parameters,) the numbers of the parameters.
+        ways: the programs for the structure of the arguments.
+        rows: gives the inputs, (observations, inputs), of the observations from a first one to before a last one.
+        count: how many observations there are.
+    """
+    values: Floats | None = None
+    for part in _parts(theta, ways, rows, count):
+        if part.way is not None:
+            found = part.way.runner.values(theta[: part.way.size], part.rows)
+        else:
+            found = np.array([_eager_values(theta, ways, row) for row in part.rows])
+        if values is None:
+            values = np.empty((count, found.shape[1]))
+        values[part.at] = found
+    assert values is not None  # a batch is never empty
+    return values
+
+
+def gradient_of(theta: Floats, ways: Ways, rows: Rows, count: int, weight: float, wrt_inputs: bool) -> Gradient:
+    """The values of a function of one result, and the gradient of their sum; arguments as of :func:`values_of`.
+
+    Args:
+        theta, ways, rows, count: as of :func:`values_of`.
+        weight: how much every observation counts.
+        wrt_inputs: compute the gradients of the inputs too.
+
+    Raises:
+        TypeError: the function does not return one scalar. A plain number, to which no gradient flows, is one where the
+            function branched: it may return a ``Value`` for another observation, as ``max(0, x)`` does.
+    """
+    if count <= CHUNK and len(ways.ways) == 1:
+        way = ways.owner.last = ways.ways[0]
+        inputs = rows(0, count)
+        if way.is_scalar and way.size == len(theta) and way.hold(theta, inputs) is None:  # nothing has to be added up
+            way.runs += count
+            return _way_gradient(way, theta, inputs, weight, wrt_inputs)
+    values = np.empty(count)
+    of_parameters, used = np.zeros(len(theta)), np.zeros(len(theta), bool)
+    of_inputs = np.empty((count, ways.structure.size)) if wrt_inputs else None
+    for part in _parts(theta, ways, rows, count):
+        if part.way is None:
+            found = _eager_gradient(theta, ways, part.rows, weight)
+        else:
+            check_scalar(part.way.result)
+            found = _way_gradient(part.way, theta, part.rows, weight, wrt_inputs)
+        values[part.at] = found.values
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error, with more to say
+            of_parameters[: len(found.parameters)] += found.parameters
+        used[: len(found.parameters)] |= True if found.used is None else found.used
+        if of_inputs is not None:
+            of_inputs[part.at] = found.inputs
+    if not any(way.is_scalar or way.guards for way in ways.ways):
+        raise TypeError(_not_scalar(0.0))
+    finite = np.isfinite(of_parameters).all() and (of_inputs is None or np.isfinite(of_inputs).all())
+    return Gradient(values, of_parameters, of_inputs, used, total_of(ways, values) if finite else nan)
+
+
+def finite_gradient(
+    theta: Floats, ways: Ways, rows: Rows, count: int, reduce: str | None, wrt_parameters: bool, wrt_inputs: bool
+) -> tuple[float, Gradient]:
+    """The mean or sum of the values, and its gradient; what is asked for is finite.
+
+    Args:
+        theta, ways, rows, count, wrt_inputs: as of :func:`gradient_of`.
+        reduce: ``"mean"`` or ``"sum"``; None if neither is asked for, and each observation counts as in a sum.
+        wrt_parameters: whether the gradient of the parameters is asked for.
+
+    Raises:
+        TypeError: as of :func:`gradient_of`.
+        NonFiniteResultError: a value or gradient is not finite.
+    """
+    gradient = gradient_of(theta, ways, rows, count, 1.0 / count if reduce == "mean" else 1.0, wrt_inputs)
+    total = gradient.total
+    if not isfinite(total):
+        total = total_of(ways, gradient.values)
+        _check_finite(theta, ways, rows, count, gradient, total if reduce else 0.0, wrt_parameters)
+    return total / count if reduce == "mean" else total, gradient
+
+
+def total_of(ways: Ways, values: Floats) -> float:
+    """Σ value, in the order in which gradients come with it."""
+    return ways.ways[0].runner.total(values)
+
+
+def _way_gradient(way: Way, theta: Floats, rows: Floats, weight: float, wrt_inputs: bool) -> Gradient:
+    known = theta if way.size == len(theta) else theta[: way.size]
+    values, of_parameters, of_inputs, total = way.runner.gradient(known, rows, weight, wrt_inputs)
+    return Gradient(values, of_parameters, of_inputs, way.used, total)
+
+
+def check_scalar(result: Any) -> None:
+    """Refuse a structure of results: only a scalar has a gradient.
+
+    Raises:
+        TypeError: it is one.
+    """
+    if not isinstance(result, int):
+        raise TypeError(_not_scalar(result))
+
+
+def _not_scalar(result: Any) -> str:
+    what = "a plain number" if isinstance(result, float) else f"a {type(result).__name__}"
+    return (
+        f"the function must return one scalar Value to have a value to reduce and a gradient, not {what}; "
+        "a call of it gives results of any structure"
+    )
+
+
+def _check_finite(
+    theta: Floats, ways: Ways, rows: Rows, count: int, gradient: Gradient, total: float, wrt_parameters: bool
+) -> None:
+    """Refuse what is not finite: the error names the first observation at fault, and the node."""
+    bad_values = ~np.isfinite(gradient.values)
+    bad_inputs = None if gradient.inputs is None else ~np.isfinite(gradient.inputs).all(axis=1)
+    if bad_values.any():
+        place = int(bad_values.argmax())
+    elif bad_inputs is not None and bad_inputs.any():
+        place = int(bad_inputs.argmax())
+    elif wrt_parameters and not np.isfinite(gradient.parameters).all():
+        place = _first_bad_gradient(theta, ways, rows, count)
+    elif not isfinite(total):
+        raise NonFiniteResultError("the sum over the observations overflows, although every value is finite")
+    else:
+        return
+    row = rows(place, place + 1)[0]
+    with ways.owner.lock, at_numbers(ways.owner.known(), theta):
+        raise explained(lambda: ways.call(row), place)
+
+
+def _first_bad_gradient(theta: Floats, ways: Ways, rows: Rows, count: int) -> int:
+    """The first observation with a gradient that is not finite, by halving; the last one if only the sum is not."""
+    start, stop = 0, count
+    while stop - start > 1:
+        middle = (start + stop) // 2
+        half = partial(_from, rows, start)
+        found = gradient_of(theta, ways, half, middle - start, 1.0, False)
+        if np.isfinite(found.parameters).all():
+            start = middle
+        else:
+            stop = middle
+    return start
+
+
+def _from(rows: Rows, offset: int, start: int, stop: int) -> Floats:
+    return rows(offset + start, offset + stop)
+
+
+# ── By the engine itself, where there are too many ways ──────────────────────────────────────────
+
+
+def _eager_values(theta: Floats, ways: Ways, row: Floats) -> list[float]:
+    with ways.owner.lock, at_numbers(ways.owner.known(), theta):
+        result, _ = ways.call(row)
+        return [leaf.data if isinstance(leaf, Value) else leaf for leaf in ways.leaves(result)]
+
+
+def _eager_gradient(theta: Floats, ways: Ways, rows: Floats, weight: float) -> Gradient:
+    leaves = ways.owner.known()
+    values, of_inputs = np.empty(len(rows)), np.zeros(rows.shape)
+    of_parameters, used = np.zeros(len(leaves)), np.zeros(len(leaves), bool)
+    for place, row in enumerate(rows):
+        with ways.owner.lock, at_numbers(leaves, theta):
+            root, inputs = ways.call(row)
+            if derivatives._items(root) is not None:
+                raise TypeError(_not_scalar(root))
+            values[place] = root.data if isinstance(root, Value) else root
+            if isinstance(root, Value):
+                gradients = derivatives._gradients(root, [*leaves, *inputs], recorded=False)
+                reached = set(topological_order(root))
+                used |= np.array([leaf in reached for leaf in leaves], bool)
+                of_parameters += np.multiply(weight, gradients[: len(leaves)])
+                of_inputs[place] = np.multiply(weight, gradients[len(leaves) :])
+    return Gradient(values, of_parameters, of_inputs, used, sum(values.tolist()))

@@ -1,0 +1,391 @@
+"""``compile``: a function of one observation, recorded once and run over batches, with its gradients."""
+
+from __future__ import annotations
+
+import copy
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial, update_wrapper
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from autodiff import derivatives
+from autodiff.compiling.backends import Runner, prepare
+from autodiff.compiling.batches import check_scalar, finite_gradient, total_of, values_of
+from autodiff.compiling.calls import Calls, Programs
+from autodiff.compiling.descent import Descent, Rule
+from autodiff.compiling.inputs import ValueGiven
+from autodiff.compiling.parameters import Parameters, ParametersFound
+from autodiff.compiling.recorder import is_recording
+from autodiff.compiling.recording import FrozenNumberError
+from autodiff.compiling.specializations import Way
+from autodiff.program.program import Program
+from autodiff.value import Value
+
+Floats = NDArray[np.float64]
+T = TypeVar("T")
+
+PARAMETERS = "parameters"
+LOCK = threading.RLock()
+"""Held while a function is recorded, which gives its parameters other numbers for a while: one for all compiled
+functions, since they may share parameters."""
+
+
+def compile(
+    function: Callable[..., Any] | None = None,
+    *,
+    parameters: Any = None,
+    ndim: Sequence[int] | int | None = None,
+    backend: str | None = None,
+    threads: int = 1,
+    max_structures: int = 128,
+    max_branches: int = 32,
+) -> Any:
+    """The function of one observation, only faster: recorded as a program, and run over batches.
+
+    Args:
+        function: takes numbers, arrays of them, and lists, tuples and dicts of those, as positional arguments; keyword
+            arguments are static options. It returns a scalar, or a structure of scalars. Without it, a decorator.
+        parameters: a module or the leaf ``Value``s, in the order of all vectors; None to find those that the function
+            refers to.
+        ndim: how many dimensions the positional arguments of ONE observation have, such as ``(1, 0)``; an int if there
+            is one argument. By default, a call is one observation if a plain number is among its arguments, else a
+            batch, with the observations along the first axis of every array and list; a list of arrays of one shape is
+            a list of rows. In tuples, dicts and other lists, each array has an axis of its own.
+        backend: ``"numpy"`` or ``"native"``; None for the fastest that is installed.
+        threads: over how many threads machine code spreads large batches; the bits do not depend on it.
+        max_structures: so many structures and shapes of arguments are kept; the least recently used are forgotten.
+        max_branches: so many ways through the function's branches are compiled for one structure; observations that go
+            yet another way run eagerly, with a warning.
+
+    Returns:
+        A :class:`Compiled`.
+
+    Raises:
+        TypeError: there is no function, or ``parameters`` holds something else than leaves.
+        ValueError: a leaf is listed twice, or a number is out of range.
+
+    >>> w = Value(2.0, label="w")
+    >>> @compile
+    ... def error(x, y):
+    ...     return (w * x - y) ** 2
+    >>> error([1.0, 2.0, 3.0], [0.0, 4.0, 7.0])
+    array([4., 0., 1.])
+    >>> error.backward([1.0, 2.0, 3.0], [0.0, 4.0, 7.0], reduce="sum"), w.grad
+    (5.0, -2.0)
+    """
+    if function is None:
+        return lambda of: compile(
+            of,
+            parameters=parameters,
+            ndim=ndim,
+            backend=backend,
+            threads=threads,
+            max_structures=max_structures,
+            max_branches=max_branches,
+        )
+    return Compiled(function, parameters, ndim, backend, threads, max_structures, max_branches)
+
+
+class Compiled:
+    """A compiled function; :func:`compile` makes one.
+
+    It is called like the function, and gives floats, or arrays with the observations in front. Where an argument is a
+    ``Value``, and inside another compiled function, it is the function itself. Threads may call it at the same time;
+    while one of them compiles for numbers given with ``at=``, the parameters hold these, and others must not use them.
+
+    Numbers are the eager ones, observation by observation, but for the sign of a zero and for the last place of a
+    gradient that comes together around a ``detach()``, as in ``softmax``, or a ``select``, and of second derivatives
+    whose rules branch. Sums over observations, and over several uses of a parameter, are taken in another order.
+
+    A parameter that is replaced by another ``Value`` is found where a module, a closure or a global of the function
+    refers to it, though not in every call; one that is hidden elsewhere is not. Numbers and functions that it refers to
+    may change, except for those in large arrays and lists, or further away: these are constants.
+    """
+
+    __name__: str
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        parameters: Any,
+        ndim: Sequence[int] | int | None,
+        backend: str | None,
+        threads: int,
+        max_structures: int,
+        max_branches: int,
+    ) -> None:
+        if not callable(function):
+            raise TypeError(f"a function is needed, not {type(function).__name__} {function!r:.60}")
+        dimensions = (ndim,) if isinstance(ndim, int) else ndim
+        if dimensions is not None and not all(isinstance(each, int) and each >= 0 for each in dimensions):
+            raise ValueError(f"ndim must be a number from 0 for each positional argument, such as (1, 0); not {ndim!r}")
+        for name, bound in (("threads", threads), ("max_structures", max_structures), ("max_branches", max_branches)):
+            if not isinstance(bound, int) or bound < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, not {bound!r}")
+        update_wrapper(self, function, updated=())
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+        self.function = function
+        self._made_of = (function, parameters, ndim, backend, threads, max_structures, max_branches)
+        self.prepare: Callable[[Program], Runner] = partial(prepare, backend=backend, threads=threads)
+        self.max_branches = max_branches
+        self.lock = LOCK
+        self._parameters = Parameters(function, parameters, self.lock)
+        self._calls = Calls(self, None if dimensions is None else tuple(dimensions), max_structures)
+        self.last: Way | None = None
+        """The way that was run last."""
+
+    # ── What is run ──────────────────────────────────────────────────────────────────────────────
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """The results: of one observation as floats, of a batch as arrays with the observations in front.
+
+        Raises:
+            TypeError: an argument is no real number, or the function freezes a number.
+            ValueError: the arguments do not fit together, a list is ragged, or the batch is empty.
+        """
+        if is_recording():
+            return self.function(*arguments, **options)
+        try:
+            ways, rows, count, is_batch = self._calls.read(arguments, options)
+        except ValueGiven:
+            return self.function(*arguments, **options)
+        values = self._run(None, values_of, ways, rows, count)
+        return _shaped(ways.result, values, is_batch)
+
+    def value(self, *arguments: Any, reduce: str | None = None, at: ArrayLike | None = None, **options: Any) -> Any:
+        """The results of every observation, as a call gives them; or the ``"mean"`` or ``"sum"`` of scalars.
+
+        Args:
+            *arguments: one observation or a batch.
+            reduce: ``"mean"``, ``"sum"`` or None.
+            at: (parameters,) numbers to use for the parameters, in place of theirs.
+            **options: static options of the function.
+
+        Raises:
+            TypeError, ValueError: as a call; also if results that are no scalars are to be reduced.
+        """
+        _check_reduce(reduce, ("mean", "sum", None))
+        ways, rows, count, is_batch = self._calls.read(arguments, options)
+        values = self._run(at, values_of, ways, rows, count)
+        if reduce is None:
+            return _shaped(ways.result, values, is_batch)
+        check_scalar(ways.result)
+        total = total_of(ways, values[:, 0])
+        return total / count if reduce == "mean" else total
+
+    def backward(self, *arguments: Any, reduce: str = "mean", **options: Any) -> float:
+        """The mean or sum of the values; its gradient is added to the ``grad`` of the parameters.
+
+        Raises:
+            TypeError, ValueError: as a call; also if the function does not return one scalar.
+            NonFiniteResultError: a value or gradient is not finite. No gradient is changed.
+        """
+        _check_reduce(reduce, ("mean", "sum"))
+        ways, rows, count, _ = self._calls.read(arguments, options)
+        value, gradient = self._run(None, finite_gradient, ways, rows, count, reduce, True, False)
+        self._parameters.add_gradient(gradient.parameters, gradient.used)
+        return value
+
+    def value_and_grad(
+        self,
+        *arguments: Any,
+        reduce: str | None = "mean",
+        wrt: str | int | tuple[str | int, ...] = PARAMETERS,
+        at: ArrayLike | None = None,
+        **options: Any,
+    ) -> tuple[Any, Any]:
+        """The mean or sum of the values, and its gradient. Nothing is changed.
+
+        Args:
+            *arguments: one observation or a batch.
+            reduce: ``"mean"`` or ``"sum"``; or None for every observation's own, of arguments only.
+            wrt: ``"parameters"``, the position of an argument, or a tuple of those.
+            at: (parameters,) numbers to use for the parameters, in place of theirs.
+            **options: static options of the function.
+
+        Returns:
+            The value and the gradient: of the parameters (parameters,) in the order of ``parameters``, of an argument
+            in its structure, with arrays for lists; a tuple for a tuple.
+
+        Raises:
+            TypeError, ValueError: as a call; also if the function does not return one scalar.
+            NonFiniteResultError: a value or gradient is not finite.
+
+        >>> w = Value(2.0)
+        >>> compile(lambda x: w * x * x).value_and_grad([1.0, 3.0], wrt=("parameters", 0))
+        (10.0, (array([5.]), array([2., 6.])))
+        """
+        if wrt == PARAMETERS:
+            _check_reduce(reduce, ("mean", "sum"))
+            ways, rows, count, _ = self._calls.read(arguments, options)
+            value, gradient = self._run(at, finite_gradient, ways, rows, count, reduce, True, False)
+            return value, gradient.parameters
+        _check_reduce(reduce, ("mean", "sum", None))
+        wanted = wrt if isinstance(wrt, tuple) else (wrt,)
+        for each in wanted:
+            if each != PARAMETERS and (type(each) is not int or not -len(arguments) <= each < len(arguments)):
+                raise ValueError(
+                    f"wrt must be 'parameters', a position among the {len(arguments)} arguments, or a tuple of them; "
+                    f"not {wrt!r}"
+                )
+        if reduce is None and PARAMETERS in wanted:
+            raise ValueError("the gradient of parameters is reduced: reduce must be 'mean' or 'sum', not None")
+        ways, rows, count, is_batch = self._calls.read(arguments, options)
+        value, gradient = self._run(at, finite_gradient, ways, rows, count, reduce, PARAMETERS in wanted, True)
+        assert gradient.inputs is not None  # they were asked for
+        parts = tuple(
+            gradient.parameters
+            if each == PARAMETERS
+            else ways.structure.gradients(int(each) % len(arguments), gradient.inputs, is_batch)
+            for each in wanted
+        )
+        if reduce is None and is_batch:
+            return gradient.values, parts if isinstance(wrt, tuple) else parts[0]
+        return value, parts if isinstance(wrt, tuple) else parts[0]
+
+    def descent(self, *arguments: Any, rule: Rule, state: ArrayLike = (), steps: int = 0, **options: Any) -> Descent:
+        """The steps of an optimizer over a batch, ready to run for whole epochs: see :class:`Descent`.
+
+        Args:
+            *arguments: the data set, a batch.
+            rule: a function of numbers, ``(gradient, rate, step, *state) -> (move, *state)``, where ``step`` counts
+                from 1; written with arithmetic and operations of autodiff.
+            state: (states, parameters) what the rule remembers of each parameter.
+            steps: how many steps were taken so far.
+            **options: static options of the function.
+
+        Raises:
+            TypeError, ValueError: as a call.
+
+        >>> w = Value(0.0)
+        >>> error = compile(lambda x, y: (w * x - y) ** 2)
+        >>> descent = error.descent([1.0, 2.0], [3.0, 6.0], rule=lambda gradient, rate, step: (-rate * gradient,))
+        >>> errors, steps = descent.run(order=[0, 1, 1, 0], starts=[0, 2, 4], rates=[0.1, 0.1])
+        >>> errors, steps, descent.parameters
+        (array([ 9.  , 36.  ,  9.  ,  2.25]), 2, array([2.25]))
+        """
+        ways, rows, count, _ = self._calls.read(arguments, options)
+        return self._run(None, Descent, ways, rows(0, count), rule, state, steps)
+
+    def __get__(self, instance: Any, owner: type) -> Compiled:
+        """The compiled function of a class; a method is compiled for its object.
+
+        Raises:
+            TypeError: it was asked for as a method.
+        """
+        if instance is not None:
+            raise TypeError(
+                f"{self.__name__} is compiled for no object: in place of a decorator, write "
+                f"self.{self.__name__} = compile(self.{self.__name__}) in __init__"
+            )
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+        """Itself; if it is compiled for an object that is copied, too, the same for the copy."""
+        function = copy.deepcopy(self.function, memo)
+        return self if function is self.function else Compiled(function, *copy.deepcopy(self._made_of[1:], memo))
+
+    def __reduce__(self) -> tuple[Any, ...] | str:
+        if getattr(sys.modules.get(self.__module__), self.__name__, None) is self:
+            return str(self.__name__)  # as functions are pickled: by name
+        return Compiled, self._made_of
+
+    # ── Parameters and programs ──────────────────────────────────────────────────────────────────
+
+    @property
+    def parameters(self) -> list[Value]:
+        """The parameters, in the order of all vectors."""
+        return [*self._parameters.known()]
+
+    def vector(self) -> Floats:
+        """(parameters,): the present numbers of the parameters."""
+        _refuse_inside(self.__name__)
+        self._parameters.known()
+        self._parameters.check()
+        return self._parameters.numbers().copy()
+
+    def assign(self, vector: ArrayLike) -> None:
+        """Give the parameters the numbers of a vector.
+
+        Raises:
+            ValueError: the vector is of another shape, or a number is not finite; no parameter is changed.
+        """
+        self._parameters.known()
+        self._parameters.assign(vector)
+
+    @property
+    def program(self) -> Program:
+        """The program that the last call ran last.
+
+        Raises:
+            RuntimeError: nothing was run so far.
+        """
+        if self.last is None:
+            raise RuntimeError(f"{self.__name__} has no program yet: it is compiled in its first call")
+        return self.last.program
+
+    @property
+    def programs(self) -> Programs:
+        """All programs that are kept."""
+        return self._calls.programs()
+
+    def __repr__(self) -> str:
+        return f"<compiled {self.__name__}: {len(self.programs)} programs>"
+
+    # ── For the ways ─────────────────────────────────────────────────────────────────────────────
+
+    def known(self) -> list[Value]:
+        """The parameters that are known."""
+        return self._parameters.known()
+
+    def meet(self, leaves: Sequence[Value], used: NDArray[np.bool_]) -> None:
+        """Parameters that were met in a recording, and which of them it used."""
+        self._parameters.meet(leaves, used)
+
+    # ── Runs ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _run(self, at: ArrayLike | None, run: Callable[..., T], *arguments: Any) -> T:
+        """Run with the parameters' numbers first; once more, if a recording found more parameters."""
+        _refuse_inside(self.__name__)
+        while True:
+            try:
+                return run(self._parameters.vector(at), *arguments)
+            except ParametersFound as found:
+                if at is not None:
+                    raise found.refused() from None
+
+
+def _refuse_inside(name: str) -> None:
+    """Inside another compiled function, a function is its graph; its numbers would be frozen."""
+    if is_recording():
+        raise FrozenNumberError(
+            f"the numbers of {name} inside a compiled function would be frozen, and its gradients be taken only once: "
+            f"call {name} itself there, or use grad() of it, whose results are graph"
+        )
+
+
+def _check_reduce(reduce: Any, allowed: tuple[str | None, ...]) -> None:
+    if reduce not in allowed:
+        raise ValueError(f"reduce must be {' or '.join(map(repr, allowed))}, not {reduce!r}")
+
+
+def _shaped(result: Any, values: Floats, is_batch: bool) -> Any:
+    """The structure of the results with the numbers of its outputs."""
+    if not is_batch:
+        return derivatives._rebuilt(result, iter(values[0].tolist()))
+    return _columns(result, values)
+
+
+def _columns(result: Any, values: Floats) -> Any:
+    if isinstance(result, int):
+        return values[:, result].copy()
+    if isinstance(result, np.ndarray):
+        return values[:, result.ravel()].reshape(len(values), *result.shape)
+    if isinstance(result, dict):
+        return {key: _columns(part, values) for key, part in result.items()}
+    parts = [_columns(part, values) for part in result]
+    return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)

@@ -1,0 +1,135 @@
+"""Descents: the steps of an optimizer for whole epochs, inside compiled code where every observation goes one way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from autodiff.compiling.batches import check_scalar, gradient_of, rows_of
+from autodiff.compiling.numpy.runner import rule_function
+from autodiff.compiling.parameters import ParametersFound
+from autodiff.compiling.specializations import Ways
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Rule = Callable[..., Sequence[Any]]
+
+
+def _batches(
+    order: ArrayLike, starts: ArrayLike, rates: ArrayLike, observations: int
+) -> tuple[Integers, Integers, Floats]:
+    """The batches as arrays, checked: machine code would read whatever there is beyond."""
+    for name, given in (("order", order), ("starts", starts), ("rates", rates)):
+        if np.ndim(given) != 1 or not np.isfinite(given).all():
+            raise ValueError(f"{name} must be a list of finite numbers, not {given!r:.60}")
+    places, begins = np.array(order, np.int64), np.array(starts, np.int64)
+    steps: Floats = np.array(rates, np.float64)
+    bad = np.flatnonzero((places < 0) | (places >= observations) | (places != np.asarray(order)))
+    if len(bad):
+        raise ValueError(f"order must hold places of the {observations} observations, not {np.asarray(order)[bad[0]]}")
+    fits = len(begins) == len(steps) + 1 and begins[0] >= 0 and begins[-1] <= len(places)
+    fits = fits and bool((begins == np.asarray(starts)).all())
+    if not fits or not (np.diff(begins) > 0).all():
+        raise ValueError(
+            f"starts must rise from 0 to at most the {len(places)} places in order, one batch for each of the "
+            f"{len(steps)} rates and where the last one ends; not {np.asarray(starts).tolist()!s:.60}"
+        )
+    return places, begins, steps
+
+
+class Descent:
+    """A data set, the parameters and what the optimizer remembers, as arrays; :meth:`Compiled.descent` makes one.
+
+    No ``Value`` is touched: ``error.assign(descent.parameters)`` gives the numbers to the parameters.
+    """
+
+    def __init__(
+        self,
+        parameters: Floats,
+        ways: Ways,
+        inputs: Floats,
+        rule: Rule,
+        state: ArrayLike,
+        steps: int,
+    ) -> None:
+        if not ways.ways:  # what it is run for first says which parameters there are
+            gradient_of(parameters, ways, rows_of(inputs), 1, 1.0, False)
+        self._ways = ways
+        self._inputs = inputs
+        self._rule = rule
+        self.parameters = parameters.copy()
+        """(parameters,): their numbers."""
+        self.state = np.array(state, np.float64).reshape(-1, len(parameters))
+        """(states, parameters): what the rule remembers of each."""
+        self.steps = steps
+        """How many steps were taken so far."""
+
+    def run(self, order: ArrayLike, starts: ArrayLike, rates: ArrayLike) -> tuple[Floats, int]:
+        """Take a step for each batch; stop before the first whose errors or gradient are not finite.
+
+        Args:
+            order: places of observations, batch after batch.
+            starts: (batches + 1,) where each batch begins in ``order``, and where the last one ends.
+            rates: (batches,) the learning rate of each step.
+
+        Returns:
+            The error of each observation of ``order`` as it was when its batch was run (nan for batches that were not),
+            and how many steps were taken.
+
+        Raises:
+            TypeError: the function does not return one scalar, or the rule is no formula.
+            ValueError: there is no such observation, the batches do not fit, the function refuses an observation, or it
+                uses a parameter that was not known before. No step is taken.
+        """
+        order, starts, rates = _batches(order, starts, rates, len(self._inputs))
+        before = self.parameters.copy(), self.state.copy()
+        try:
+            errors, done = self._run(order, starts, rates)
+        except Exception as error:
+            self.parameters[:], self.state[:] = before
+            if isinstance(error, ParametersFound):
+                raise error.refused() from None
+            raise
+        self.steps += done
+        return errors, done
+
+    def _run(self, order: Integers, starts: Integers, rates: Floats) -> tuple[Floats, int]:
+        if self._goes_one_way():
+            way = self._ways.ways[0]
+            self._ways.owner.last = way
+            errors, done = way.runner.descend(
+                self.parameters, self.state, self._inputs, order, starts, rates, self.steps + 1, self._rule
+            )
+            way.runs += int(starts[done])
+            return errors, done
+        return self._step_by_step(order, starts, rates)
+
+    def _goes_one_way(self) -> bool:
+        """Whether every observation goes the same way, whatever the parameters will be."""
+        ways = self._ways
+        way = ways.ways[0]
+        check_scalar(way.result)
+        if len(ways.ways) > 1 or not way.is_scalar or way.size != len(self.parameters):
+            return False
+        if way.guards is not None and way.guards.depends_on_parameters:
+            return False
+        return way.hold(self.parameters, self._inputs) is None
+
+    def _step_by_step(self, order: Integers, starts: Integers, rates: Floats) -> tuple[Floats, int]:
+        update = rule_function(self._rule, len(self.state))
+        errors = np.full(len(order), np.nan)
+        for step, rate in enumerate(rates.tolist()):
+            batch = order[starts[step] : starts[step + 1]]
+            rows = rows_of(self._inputs[batch])
+            found = gradient_of(self.parameters, self._ways, rows, len(batch), 1 / len(batch), False)
+            errors[starts[step] : starts[step + 1]] = found.values
+            if not (np.isfinite(found.values).all() and np.isfinite(found.parameters).all()):
+                return errors, step
+            move, *state = update(found.parameters, rate, float(self.steps + step + 1), *self.state, None)
+            self.parameters += move
+            for old, new in zip(self.state, state):
+                old[:] = new
+        return errors, len(rates)

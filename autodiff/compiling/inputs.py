@@ -1,0 +1,345 @@
+"""What a compiled function is called with: which numbers one observation has, and those of a batch as a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from inspect import Parameter, signature
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff.ieee import as_float
+from autodiff.value import Value
+
+Floats = NDArray[np.float64]
+NUMERIC = "fiub"
+"""The kinds of NumPy's types that are real numbers."""
+
+
+class ValueGiven(TypeError):  # noqa: N818 - what is wrong with it is up to who asked
+    """There is a ``Value`` among the numbers."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """An array, a nested list of numbers, or a number."""
+
+    shape: tuple[int, ...]
+    """The dimensions of one observation's part; () for a number."""
+    containers: tuple[type, ...]
+    """The types of the nested lists, from the outside in; what they hold is an array if it has dimensions still."""
+
+    @property
+    def size(self) -> int:
+        """How many numbers one observation has of it."""
+        return prod(self.shape)
+
+
+@dataclass(frozen=True)
+class Branch:
+    """A dict, or a list or tuple of several arrays."""
+
+    kind: type
+    keys: tuple[Any, ...]
+    parts: tuple[Leaf | Branch, ...]
+
+
+Tree = Leaf | Branch
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The arguments of one observation. Two calls of the same structure can be run by the same program."""
+
+    arguments: tuple[Tree, ...]
+
+    @cached_property
+    def leaves(self) -> tuple[Leaf, ...]:
+        """All leaves, in the order of the columns."""
+        return tuple(leaf for tree in self.arguments for leaf in _leaves(tree))
+
+    @cached_property
+    def _columns(self) -> list[tuple[Any, bool]]:
+        """For each leaf the columns of the matrix, and whether it has that shape already."""
+        ends = np.cumsum([0, *(leaf.size for leaf in self.leaves)]).tolist()
+        return [
+            ((slice(None), slice(start, end) if leaf.shape else start), len(leaf.shape) < 2)
+            for leaf, start, end in zip(self.leaves, ends, ends[1:])
+        ]
+
+    @cached_property
+    def size(self) -> int:
+        """How many numbers an observation has."""
+        return sum(leaf.size for leaf in self.leaves)
+
+    def names(self, function: Callable[..., Any]) -> list[str]:
+        """The name of every column: the function's argument, and where the number stands in it."""
+        arguments = argument_names(function, len(self.arguments))
+        return [name for argument, tree in zip(arguments, self.arguments) for name in _names(tree, argument)]
+
+    def matrix(self, leaves: Sequence[Any], start: int, stop: int) -> Floats:
+        """(stop - start, size): the numbers of the observations from ``start`` to before ``stop``."""
+        count = stop - start
+        matrix = np.empty((count, self.size))
+        for array, (columns, is_flat) in zip(leaves, self._columns):
+            part = array if len(array) == count else array[start:stop]
+            matrix[columns] = part if is_flat else part.reshape(count, -1)
+        return matrix
+
+    def observation(self, numbers: Iterator[Any]) -> tuple[Any, ...]:
+        """The arguments of one observation, with these in the places of its numbers."""
+        return tuple(_built(tree, numbers) for tree in self.arguments)
+
+    def gradients(self, position: int, matrix: Floats, batch: bool) -> Any:
+        """The columns of one argument in its structure: of a batch, with the observations in front."""
+        offset = sum(leaf.size for tree in self.arguments[:position] for leaf in _leaves(tree))
+        return _parted(self.arguments[position], matrix, offset, batch)
+
+    @property
+    def described(self) -> list[str]:
+        """The shapes of the arguments, such as ``2``, ``8×8`` or ``number``."""
+        return [*map(_described, self.arguments)]
+
+
+class Batch:
+    """The arguments of a call: its structure, its leaves as arrays, and how many observations there are."""
+
+    def __init__(self, arguments: Sequence[Any], ndim: Sequence[int] | None, names: Sequence[str]) -> None:
+        """Read the arguments.
+
+        Raises:
+            TypeError: something in them is no real number.
+            ValueError: they do not fit together, a list is ragged, or there are no observations.
+        """
+        self.leaves: list[NDArray[Any]] = []
+        read = [_read(argument, name, self.leaves) for argument, name in zip(arguments, names)]
+        if ndim is None:
+            self.is_batch = bool(self.leaves) and all(leaf.ndim for leaf in self.leaves)
+        else:
+            self.is_batch = _is_batch(read, ndim, names)
+        if self.is_batch:
+            self.observations = _observations(read, names)
+            self.structure = Structure(tuple(map(_without_observations, read)))
+        else:
+            self.observations = 1
+            self.structure = Structure(tuple(read))
+            self.leaves = [leaf[np.newaxis] for leaf in self.leaves]
+
+
+def argument_names(function: Callable[..., Any], count: int) -> list[str]:
+    """The names of the first positional arguments."""
+    try:
+        parameters = list(signature(function).parameters.values())
+    except (TypeError, ValueError):  # some built-in callables have none
+        parameters = []
+    positional = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+    names = [each.name for each in parameters if each.kind in positional]
+    rest = next((each.name for each in parameters if each.kind is Parameter.VAR_POSITIONAL), "x")
+    return [names[at] if at < len(names) else f"{rest}[{at - len(names)}]" for at in range(count)]
+
+
+# ── Reading ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _read(tree: Any, name: str, leaves: list[NDArray[Any]]) -> Tree:
+    """The structure of an argument as it was given, observations included; its leaves are put into the list."""
+    if isinstance(tree, dict):
+        return Branch(dict, tuple(tree), tuple(_read(part, f"{name}[{key!r}]", leaves) for key, part in tree.items()))
+    if _are_rows(tree):
+        leaves.append(np.array([_array(row, f"{name}[{at}]") for at, row in enumerate(tree)]))
+        return Leaf(leaves[-1].shape, (list,))
+    if isinstance(tree, (list, tuple)):
+        if not _is_nested_numbers(tree):
+            parts = (_read(part, f"{name}[{at}]", leaves) for at, part in enumerate(tree))
+            return Branch(type(tree), tuple(range(len(tree))), tuple(parts))
+        array, containers = _array_of_list(tree, name)
+        leaves.append(array)
+        return Leaf(array.shape, containers)
+    leaves.append(_array(tree, name))
+    return Leaf(leaves[-1].shape, ())
+
+
+def _are_rows(tree: Any) -> bool:
+    """Whether it is a list of arrays of one shape; others are structures, whose parts have an axis of their own."""
+    shapes = {getattr(part, "shape", ()) for part in tree} if isinstance(tree, list) else set()
+    return len(shapes) == 1 and shapes != {()}
+
+
+def _is_nested_numbers(tree: Any) -> bool:
+    """Whether it is a list or tuple of numbers, or of such lists; namedtuples have parts with names."""
+    first = tree
+    while isinstance(first, (list, tuple)) and first:
+        if hasattr(first, "_fields"):
+            return False
+        first = first[0]
+    return not any(isinstance(part, dict) or getattr(part, "shape", ()) for part in (first, *tree))
+
+
+def _array_of_list(tree: Any, name: str) -> tuple[NDArray[Any], tuple[type, ...]]:
+    """The numbers of a nested list, and the types of its levels; every part must have the shape of the first one."""
+    containers: list[type] = []
+    shape: list[int] = []
+    first = tree
+    while isinstance(first, (list, tuple)):
+        containers.append(type(first))
+        shape.append(len(first))
+        if not first:
+            break
+        first = first[0]
+    try:
+        array = np.asarray(tree)
+    except (ValueError, TypeError):  # ragged: the walk below says where
+        array = np.empty(0, object)
+    if array.dtype.kind not in NUMERIC or array.shape != tuple(shape):
+        array = np.array([*_numbers(tree, name, shape)]).reshape(shape)
+    return array, tuple(containers)
+
+
+def _numbers(tree: Any, name: str, shape: Sequence[int]) -> Iterator[float]:
+    if not shape:
+        if isinstance(tree, (list, tuple)):
+            raise ValueError(f"ragged numbers: {name} is a {type(tree).__name__}, where the first part has a number")
+        yield _number(tree, name)
+    elif not isinstance(tree, (list, tuple)) or len(tree) != shape[0]:
+        given = f"the length {len(tree)}" if isinstance(tree, (list, tuple)) else "no length"
+        raise ValueError(f"ragged numbers: {name} has {given}, where the first part has the length {shape[0]}")
+    else:
+        for at, part in enumerate(tree):
+            yield from _numbers(part, f"{name}[{at}]", shape[1:])
+
+
+def _number(thing: Any, name: str) -> float:
+    if isinstance(thing, Value):
+        raise ValueGiven(f"{name} is a Value: a compiled function has gradients of numbers, with wrt= of its arguments")
+    try:
+        return as_float(thing)
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}; what is no number is passed by keyword, as a static option") from None
+
+
+def _array(thing: Any, name: str) -> NDArray[Any]:
+    if type(thing) is not np.ndarray and isinstance(thing, np.ma.MaskedArray) and np.ma.is_masked(thing):
+        raise ValueError(f"{name} is masked in places, where it has no numbers: fill them, or leave these out")
+    if isinstance(thing, np.ndarray) or hasattr(thing, "__array__"):
+        array = thing if isinstance(thing, np.ndarray) else np.asarray(thing)
+        if array.dtype.kind in NUMERIC:
+            return array
+        if array.dtype.kind == "O":
+            return np.array([_number(each, name) for each in array.ravel().tolist()]).reshape(array.shape)
+        raise TypeError(f"{name} must be an array of real numbers, not of {array.dtype}")
+    return np.asarray(_number(thing, name))
+
+
+def _is_batch(read: Sequence[Tree], ndim: Sequence[int], names: Sequence[str]) -> bool:
+    if len(ndim) != len(read):
+        raise ValueError(f"ndim states the dimensions of {len(ndim)} arguments, but {len(read)} were given")
+    kinds = set()
+    for tree, dimensions, name in zip(read, ndim, names):
+        for leaf in _leaves(tree):
+            extra = len(leaf.shape) - dimensions
+            if extra not in (0, 1):
+                raise ValueError(
+                    f"{name} has the shape {leaf.shape}: by ndim, one observation has {dimensions} dimensions, "
+                    f"and a batch of them {dimensions + 1}"
+                )
+            kinds.add(extra == 1)
+    if len(kinds) > 1:
+        raise ValueError("some arguments are a batch and others one observation, as ndim states their dimensions")
+    return True in kinds
+
+
+def _observations(read: Sequence[Tree], names: Sequence[str]) -> int:
+    lengths = {name: leaf.shape[0] for tree, argument in zip(read, names) for name, leaf in _named(tree, argument)}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise ValueError(f"all arguments must have the same number of observations in front, but {listed}")
+    count = next(iter(lengths.values()))
+    if not count:
+        raise ValueError("the batch is empty: at least one observation is needed")
+    return count
+
+
+def _without_observations(tree: Tree) -> Tree:
+    if isinstance(tree, Leaf):
+        return _row(tree)
+    return Branch(tree.kind, tree.keys, tuple(map(_without_observations, tree.parts)))
+
+
+# ── Structures ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _leaves(tree: Tree) -> Iterator[Leaf]:
+    if isinstance(tree, Leaf):
+        yield tree
+    else:
+        for part in tree.parts:
+            yield from _leaves(part)
+
+
+def _named(tree: Tree, name: str) -> Iterator[tuple[str, Leaf]]:
+    if isinstance(tree, Leaf):
+        yield name, tree
+    else:
+        for key, part in zip(tree.keys, tree.parts):
+            yield from _named(part, f"{name}[{key!r}]")
+
+
+def _names(tree: Tree, name: str) -> Iterator[str]:
+    for of_leaf, leaf in _named(tree, name):
+        for place in np.ndindex(leaf.shape):
+            yield of_leaf + "".join(f"[{at}]" for at in place)
+
+
+def _built(tree: Tree, numbers: Iterator[Any]) -> Any:
+    if isinstance(tree, Leaf):
+        return _nested(tree, numbers)
+    parts = [_built(part, numbers) for part in tree.parts]
+    if tree.kind is dict:
+        return dict(zip(tree.keys, parts))
+    return tree.kind(*parts) if hasattr(tree.kind, "_fields") else tree.kind(parts)
+
+
+def _row(leaf: Leaf) -> Leaf:
+    """What it holds along its first axis."""
+    return Leaf(leaf.shape[1:], leaf.containers[1:])
+
+
+def _nested(leaf: Leaf, numbers: Iterator[Any]) -> Any:
+    if leaf.containers:
+        return leaf.containers[0](_nested(_row(leaf), numbers) for _ in range(leaf.shape[0]))
+    if not leaf.shape:
+        return next(numbers)
+    array = np.empty(leaf.size, object)
+    array[:] = [next(numbers) for _ in range(leaf.size)]
+    return array.reshape(leaf.shape)
+
+
+def _parted(tree: Tree, matrix: Floats, offset: int, batch: bool) -> Any:
+    if isinstance(tree, Leaf):
+        part = matrix[:, offset : offset + tree.size].reshape(len(matrix), *tree.shape)
+        return part if batch else part[0] if tree.shape else float(part[0])
+    parts = []
+    for each in tree.parts:
+        parts.append(_parted(each, matrix, offset, batch))
+        offset += sum(leaf.size for leaf in _leaves(each))
+    if tree.kind is dict:
+        return dict(zip(tree.keys, parts))
+    return tree.kind(*parts) if hasattr(tree.kind, "_fields") else tree.kind(parts)
+
+
+def _described(tree: Tree) -> str:
+    if isinstance(tree, Leaf):
+        return "×".join(map(str, tree.shape)) or "number"
+    parts = [_described(part) for part in tree.parts]
+    if tree.kind is dict:
+        parts = [f"{key!r}: {part}" for key, part in zip(tree.keys, parts)]
+    return f"{{{', '.join(parts)}}}" if tree.kind is dict else f"({', '.join(parts)})"
+
+
+def nodes(names: Sequence[str], numbers: Sequence[float]) -> list[Value]:
+    """A node for every number of an observation."""
+    return [Value(number, label=name) for name, number in zip(names, numbers)]

@@ -1,0 +1,197 @@
+"""A program laid out for the interpreter: one array of small integers.
+
+What all observations share are *scalars*: 1, the constants, the parameters, the results of the program's shared
+instructions that others use, and copies of weights that do not lie side by side. What differs from observation to
+observation is a *row* of the block. Row 0 is nobody's: an adjoint that is not wanted is added there.
+
+An instruction is a *record*: the number of its operation, the row of its result, and for an operation of the table two
+rows for each operand, its own and that of its adjoint (0 if none is wanted). The others are written
+
+- ``LAYER``: neurons, terms, whether adjoints of the weights and of the rows are wanted, then for each neuron the row of
+  its result and the scalar of its first weight, then the rows of the inputs, and those of their adjoints: the sums of
+  products of scalars and rows that share their rows;
+- ``DOT``: result, terms, the rows of all factors, and those of their adjoints;
+- ``TOTAL``: result, terms, the rows of the terms, and those of their adjoints;
+- ``SELECT``: result, choices, the row of the index, the rows of the choices, and those of their adjoints;
+- ``SELECT_SCALAR``: result, choices, the row of the index, the scalars to choose from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff.compiling.native.neurons import Neuron, Neurons, Slots
+from autodiff.operations import Operation
+from autodiff.program.program import Program
+from autodiff.rules import DETACHED, dot, total
+from autodiff.rules import SELECT as SELECT_OPERATION
+
+LAYER, DOT, TOTAL, SELECT, SELECT_SCALAR, FIRST_ROW = range(6)
+"""The numbers of operations; those of the table follow."""
+
+SCALARS, CONSTANTS, PARAMETERS, COPIES, SHARED, MAIN, HEADER = 0, 1, 2, 3, 6, 18, 30
+"""Where in the array things stand. ``COPIES``: where, how many, the scalar of the first. In each of the two stages:"""
+ROWS, LOADS, INPUTS, FORWARD, BACKWARD, STORES = 0, 1, 4, 6, 8, 10
+"""How many rows; where and how many pairs (row, scalar) are loaded, and how many of them have adjoints; pairs (row,
+input); records; records that gradients flow through; pairs (row, scalar) to store, or rows of the outputs."""
+
+
+Opcodes = Mapping[tuple[Operation, int], int]
+"""The number of each operation of the table with so many operands."""
+
+
+def lay_out(program: Program, opcodes: Opcodes, wrt_inputs: bool) -> NDArray[np.uint32]:
+    """The array for a program.
+
+    Args:
+        program: what to run.
+        opcodes: the numbers of operations.
+        wrt_inputs: whether adjoints of the inputs are wanted.
+    """
+    return np.array(_Layout(program, opcodes, wrt_inputs).words(), np.uint32)
+
+
+def operations_in(code: NDArray[np.uint32]) -> set[int]:
+    """The numbers of the operations that occur."""
+    lists = [code[header + FORWARD : header + FORWARD + 2].tolist() for header in (SHARED, MAIN)]
+    return {opcode for first, count in lists for opcode in code[code[first : first + count]].tolist()}
+
+
+class _Layout:
+    def __init__(self, program: Program, opcodes: Opcodes, wrt_inputs: bool) -> None:
+        self.program = program
+        self.opcodes = opcodes
+        self.instructions = list(program)
+        self.first = first = program.first_result
+        self.active = self._active(wrt_inputs)
+        self.varies = np.zeros(program.slots + 1, bool)  # the slot beyond all others is that of the number 1
+        self.varies[program.first_input : first] = True
+        self.varies[first + program.shared : program.slots] = True
+        taken = np.concatenate([program.operands[program.starts[program.shared] :], program.outputs])
+        self.handed_on = np.unique(taken[(taken >= first) & (taken < first + program.shared)]).astype(np.int64)
+        self.scalar = np.zeros(program.slots + 1, np.int64)
+        self.scalar[: program.first_input] = np.arange(1, 1 + program.first_input)
+        self.scalar[self.handed_on] = np.arange(len(self.handed_on)) + 1 + program.first_input
+        self.first_copy = 1 + program.first_input + len(self.handed_on)
+        self.copies: list[int] = []
+        self.copied: dict[bytes, int] = {}
+        self.row: list[int] = []
+        self.adjoint: list[int] = []
+
+    def _active(self, wrt_inputs: bool) -> NDArray[np.bool_]:
+        """Which slots gradients flow to."""
+        program = self.program
+        active = np.zeros(program.slots + 1, bool).tolist()
+        for slot in range(program.first_parameter, program.first_result if wrt_inputs else program.first_input):
+            active[slot] = True
+        for slot, (op, operands) in enumerate(self.instructions, self.first):
+            if op is not DETACHED:
+                active[slot] = any(active[operand] for operand in operands[op is SELECT_OPERATION :])
+        return np.array(active)
+
+    def words(self) -> list[int]:
+        """All that the array holds."""
+        program, shared = self.program, self.program.shared
+        words = [0] * HEADER
+
+        def put(at: int, numbers: Iterable[int], count: int) -> None:
+            words[at : at + 2] = len(words), count
+            words.extend(numbers)
+
+        layers = Neurons(program, self.instructions, self.varies, self.active).layers()
+        within = {neuron.place for layer in layers.values() for neuron in layer}
+        within.update(neuron.result - self.first for layer in layers.values() for neuron in layer)
+        own = [place for place in range(shared, len(program)) if place not in within]
+        stages: tuple[tuple[int, list[int], Mapping[int, list[Neuron]], Slots], ...] = (
+            (SHARED, [*range(shared)], {}, self.handed_on),
+            (MAIN, own, layers, program.outputs.astype(np.int64)),
+        )
+        for header, places, stage_layers, results in stages:
+            self._assign_rows(header, places, stage_layers, results, words, put)
+            records, backward = list[int](), list[int]()
+            for place in sorted([*places, *stage_layers]):
+                result = stage_layers[place][0].result if place in stage_layers else self.first + place
+                records.append(len(words))
+                if self.active[result]:
+                    backward.append(len(words))
+                words += self._layer(stage_layers[place]) if place in stage_layers else self._record(place)
+            put(header + FORWARD, records, len(records))
+            put(header + BACKWARD, reversed(backward), len(backward))
+            rows = [self.row[slot] for slot in results]
+            scalars = self.scalar[results].tolist()
+            put(header + STORES, rows if header == MAIN else chain(*zip(rows, scalars)), len(results))
+        put(COPIES, self.copies, len(self.copies))
+        words[COPIES + 2] = self.first_copy
+        words[SCALARS] = self.first_copy + len(self.copies)
+        words[CONSTANTS], words[PARAMETERS] = program.first_parameter, len(program.parameters)
+        return words
+
+    def _assign_rows(
+        self, header: int, places: Sequence[int], layers: Mapping[int, list[Neuron]], outputs: Slots, words: list[int],
+        put: Callable[[int, Iterable[int], int], None],
+    ) -> None:  # fmt: skip
+        """Give a row to each slot of a stage that needs one: scalars beside rows, inputs, results."""
+        program = self.program
+        results = [self.first + place for place in places]
+        results = sorted([*results, *(neuron.result for layer in layers.values() for neuron in layer)])
+        needed = {*outputs.tolist(), *(row for layer in layers.values() for row in layer[0].rows.tolist())}
+        for place in places:
+            op, operands = self.instructions[place]
+            needed.update(operands[:1] if self._selects_scalars(op, operands) else operands)
+        needed.difference_update(results)
+        inputs = [slot for slot in sorted(needed) if program.first_input <= slot < self.first]
+        loaded = sorted(needed.difference(inputs), key=lambda slot: (not self.active[slot], slot))
+        self.row = [0] * (program.slots + 1)
+        for row, slot in enumerate([*loaded, *inputs, *results], 1):
+            self.row[slot] = row
+        self.adjoint = np.where(self.active, self.row, 0).tolist()
+        words[header + ROWS] = 1 + len(loaded) + len(inputs) + len(results)
+        put(header + LOADS, chain(*((self.row[slot], int(self.scalar[slot])) for slot in loaded)), len(loaded))
+        words[header + LOADS + 2] = int(self.active[loaded].sum())
+        put(header + INPUTS, chain(*((self.row[slot], slot - program.first_input) for slot in inputs)), len(inputs))
+
+    def _selects_scalars(self, op: Operation, operands: tuple[int, ...]) -> bool:
+        return op is SELECT_OPERATION and not self.varies[list(operands[1:])].any()
+
+    def _record(self, place: int) -> list[int]:
+        """One instruction."""
+        op, operands = self.instructions[place]
+        row, adjoint = self.row, self.adjoint
+        out = row[self.first + place]
+        opcode = self.opcodes.get((op, len(operands)))
+        if opcode is not None:
+            return [opcode, out, *(word for slot in operands for word in (row[slot], adjoint[slot]))]
+        rows, adjoints = [row[slot] for slot in operands], [adjoint[slot] for slot in operands]
+        if op is dot:
+            return [DOT, out, len(operands) // 2, *rows, *adjoints]
+        if op is total:
+            return [TOTAL, out, len(operands), *rows, *adjoints]
+        if self._selects_scalars(op, operands):
+            return [SELECT_SCALAR, out, len(operands) - 1, rows[0], *self.scalar[list(operands[1:])].tolist()]
+        return [SELECT, out, len(operands) - 1, *rows, *adjoints[1:]]
+
+    def _layer(self, neurons: list[Neuron]) -> list[int]:
+        """Neurons that share their rows."""
+        rows = neurons[0].rows
+        wants_weights = any(self.active[neuron.weights].any() for neuron in neurons)
+        return [
+            LAYER, len(neurons), len(rows), wants_weights, bool(self.active[rows].any()),
+            *(self.row[neuron.result] for neuron in neurons),
+            *(self._side_by_side(self.scalar[neuron.weights]) for neuron in neurons),
+            *(self.row[slot] for slot in rows),
+            *(self.adjoint[slot] for slot in rows),
+        ]  # fmt: skip
+
+    def _side_by_side(self, scalars: Slots) -> int:
+        """The first of these scalars, or of copies of them, that lie side by side."""
+        if (np.diff(scalars) == 1).all():
+            return int(scalars[0])
+        key = scalars.tobytes()
+        if key not in self.copied:
+            self.copied[key] = self.first_copy + len(self.copies)
+            self.copies.extend(scalars.tolist())
+        return self.copied[key]

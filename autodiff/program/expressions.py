@@ -1,0 +1,259 @@
+"""The rows of the table as expressions, from which every backend makes its own code.
+
+A primal or a rule is run once with symbols in place of numbers, and what it did to them is written down. Where it
+branches on a number, both ways are run, and the expression chooses between them. So a rule has one text, and eager
+floats, arrays, machine code and the browser all follow it. What cannot be run with symbols, since it calls ``math``,
+is *elementary*: a backend has a function of that name, or calls the primal itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from autodiff.ieee import as_float
+from autodiff.operations import Operation
+from autodiff.registry import give_arithmetic, give_signs
+from autodiff.rules import POW, absolute, add, divide, multiply, negative, positive, subtract
+
+ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "negative", "positive", "absolute"})
+"""The operations that every backend writes with an operator of its own."""
+COMPARISONS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
+MOST_BRANCHES = 64
+"""A rule with more ways through it than this is called instead of written out."""
+
+
+class NotSymbolic(TypeError):  # noqa: N818 - a signal, caught in this file
+    """A primal or a rule asked for a number where there is only a symbol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A formula: what is done (``kind``), and to which expressions.
+
+    The kinds are ``operand`` (its number counts from 0), ``output``, ``number``, the comparisons (``<`` …, true or
+    false), ``choose`` (a comparison, and what holds if it is true and if it is not), and the names of operations.
+
+    >>> from autodiff import lookup
+    >>> print(primal(lookup("sigmoid"), 1))
+    choose(x0 < 0.0, exp(x0) / (1.0 + exp(x0)), 1.0 / (1.0 + exp(-x0)))
+    >>> print(*derivatives(lookup("tanh"), 1))
+    (1.0 - y) * (1.0 + y)
+    """
+
+    kind: str
+    parts: tuple[Expression, ...] = ()
+    number: float = 0.0
+
+    def __str__(self) -> str:
+        if self.kind == "operand":
+            return f"x{self.number:.0f}"
+        if self.kind in ("output", "number"):
+            return "y" if self.kind == "output" else repr(self.number)
+        sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", **{c: c for c in COMPARISONS}}
+        if self.kind in sign:
+            left, right = (f"({part})" if part.kind in sign else str(part) for part in self.parts)
+            return f"{left} {sign[self.kind]} {right}"
+        if self.kind == "negative":
+            return f"-{self.parts[0]}"
+        return f"{self.kind}({', '.join(map(str, self.parts))})"
+
+
+OUTPUT = Expression("output")
+
+
+def operand(place: int) -> Expression:
+    """The operand at that place."""
+    return Expression("operand", (), place)
+
+
+def number(value: float) -> Expression:
+    """A constant."""
+    return Expression("number", (), value)
+
+
+@cache
+def primal(row: Operation, arity: int) -> Expression | None:
+    """The primal as an expression of that many operands; None if the operation is elementary."""
+    if row.name in ARITHMETIC:
+        return Expression(row.name, tuple(map(operand, range(arity))))
+    return traced(row.primal, arity)
+
+
+@cache
+def derivatives(row: Operation, arity: int, inline: bool = True) -> tuple[Expression | None, ...]:
+    """The local derivative for each of that many operands; None where its rule cannot be written out.
+
+    Args:
+        row: the operation.
+        arity: the number of operands.
+        inline: as of :func:`traced`.
+    """
+    if row.arity is not None:
+        return tuple(traced(rule, arity, True, inline) for rule in row.derivatives)
+    rule = row.derivatives[0]
+    return tuple(
+        traced(lambda *symbols, at=at: rule(symbols[:-1], symbols[-1])[at], arity, True, inline) for at in range(arity)
+    )
+
+
+def traced(function: Callable[..., Any], arity: int, output: bool = False, inline: bool = True) -> Expression | None:
+    """What a function of numbers does, as an expression; None if it cannot be run with symbols.
+
+    Args:
+        function: of ``arity`` numbers, and of the output after them if so asked for.
+        arity: the number of operands.
+        output: pass the output too.
+        inline: write out the operations that it calls, too. What is to be differentiated calls them, since the
+            derivative of an operation is that of its row, whatever its primal does.
+
+    >>> print(traced(lambda x: x if x > 0 else 2 * x, 1))
+    choose(x0 > 0.0, x0, 2.0 * x0)
+    """
+    leaves = [*map(operand, range(arity)), *([OUTPUT] if output else [])]
+    try:
+        return _explored(lambda way: function(*(Symbol(leaf, way) for leaf in leaves)), inline)
+    except Exception:  # a NotSymbolic, a method that only floats have, an error that the function itself raises
+        return None
+
+
+def rule_of_steps(rule: Callable[..., Sequence[Any]], states: int) -> list[Expression]:
+    """What an optimizer's rule does with its operands, the gradient, the rate, the step and the state.
+
+    Args:
+        rule: ``move, *state = rule(gradient, rate, step, *state)``.
+        states: how many numbers it remembers of a parameter.
+
+    Returns:
+        The expressions of the move and of the new state.
+
+    Raises:
+        TypeError: the rule asks for numbers, or branches too often.
+    """
+    found = [traced(lambda *numbers, at=at: rule(*numbers)[at], 3 + states) for at in range(1 + states)]
+    written = [each for each in found if each is not None]
+    if len(written) < len(found):
+        raise TypeError("the rule of a step must be written with arithmetic and operations of autodiff alone")
+    return written
+
+
+def called(row: Operation, operands: Sequence[float]) -> float:
+    """The primal, called where it is not written out; nan where it raises.
+
+    That may be on the side of a choice that is not taken.
+    """
+    try:
+        return row.evaluate(operands)
+    except Exception:
+        return math.nan
+
+
+def called_derivatives(row: Operation, operands: Sequence[float], output: float) -> tuple[float, ...]:
+    """The local derivatives, called where they are not written out; nan where their rules raise."""
+    try:
+        return tuple(map(float, row.local_derivatives(operands, output)))
+    except Exception:
+        return (math.nan,) * len(operands)
+
+
+class Symbol:
+    """Stands for a number while a rule is run; it notes what is done to it."""
+
+    __slots__ = ("expression", "way")
+
+    def __init__(self, expression: Expression, way: _Way) -> None:
+        self.expression = expression
+        self.way = way
+
+    @staticmethod
+    def __autodiff__(row: Operation, operands: Sequence[Any]) -> Symbol:
+        way = next(operand.way for operand in operands if isinstance(operand, Symbol))
+        if way.inline and row.name not in ARITHMETIC and not _is_elementary(row, len(operands)):
+            return Symbol(_expression(row.primal(*(Symbol(_expression(operand), way) for operand in operands))), way)
+        return Symbol(Expression(row.name, tuple(map(_expression, operands))), way)
+
+    def __bool__(self) -> bool:
+        if self.expression.kind in COMPARISONS:
+            return self.way.decide(self.expression)
+        return self.way.decide(Expression("!=", (self.expression, number(0.0))))
+
+    def __float__(self) -> float:
+        raise NotSymbolic("a symbol has no number")
+
+    __int__ = __index__ = __float__
+
+    __hash__ = None  # type: ignore[assignment]  # equality is a comparison of numbers here
+
+    __class__ = property(lambda self: float)  # what a rule is told by isinstance()
+
+
+def _compare(sign: str) -> Callable[[Symbol, Any], Symbol]:
+    def compare(self: Symbol, other: Any) -> Symbol:
+        return Symbol(Expression(sign, (_expression(self), _expression(other))), self.way)
+
+    return compare
+
+
+for _sign, _name in COMPARISONS.items():
+    setattr(Symbol, f"__{_name}__", _compare(_sign))
+give_arithmetic(
+    Symbol, {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": POW}
+)  # floats have POW
+give_signs(Symbol, {"neg": negative, "pos": positive, "abs": absolute})
+
+
+class _Way:
+    """One way through a function: which of its conditions hold. Beyond what is prescribed, all do."""
+
+    def __init__(self, prescribed: Sequence[bool], inline: bool) -> None:
+        self.prescribed = prescribed
+        self.inline = inline
+        self.taken: list[tuple[Expression, bool]] = []
+
+    def decide(self, condition: Expression) -> bool:
+        for decided, holds in self.taken:
+            if decided == condition:
+                return holds
+        at = len(self.taken)
+        if at == MOST_BRANCHES:
+            raise NotSymbolic(f"it asks more than {MOST_BRANCHES} questions")
+        holds = self.prescribed[at] if at < len(self.prescribed) else True
+        self.taken.append((condition, holds))
+        return holds
+
+
+def _explored(run: Callable[[_Way], Any], inline: bool) -> Expression:
+    """Every way through the function, as one expression that chooses between them."""
+    ways = 0
+
+    def tree(prescribed: list[bool]) -> Expression:
+        nonlocal ways
+        ways += 1
+        if ways > MOST_BRANCHES:
+            raise NotSymbolic(f"there are more than {MOST_BRANCHES} ways through it")
+        way = _Way(prescribed, inline)
+        result = _expression(run(way))
+        decisions = [holds for _, holds in way.taken]
+        for at in reversed(range(len(prescribed), len(way.taken))):
+            otherwise = tree([*decisions[:at], False])
+            result = Expression("choose", (way.taken[at][0], result, otherwise))
+        return result
+
+    return tree([])
+
+
+@cache
+def _is_elementary(row: Operation, arity: int) -> bool:
+    return primal(row, arity) is None
+
+
+def _expression(thing: Any) -> Expression:
+    """As a number: a comparison is 1 where it is true, as Python's ``True`` is."""
+    if not isinstance(thing, Symbol):
+        return number(as_float(thing))
+    if thing.expression.kind in COMPARISONS:
+        return Expression("choose", (thing.expression, number(1.0), number(0.0)))
+    return thing.expression
