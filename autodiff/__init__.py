@@ -14,7 +14,7 @@ from autodiff import pickling
 from autodiff.backward import Step, leaves, topological_order
 from autodiff.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from autodiff.functions import dot, log_softmax, log_sum_exp, mean, norm, select, softmax, total
-from autodiff.operations import NOT_COMPUTED, ZERO, Interval, Operation, SingularPoint
+from autodiff.operations import Interval, Operation, SingularPoint
 from autodiff.registry import OPERATIONS, lookup, operation
 from autodiff.rules import (
     absolute,
@@ -47,6 +47,7 @@ from autodiff.rules import (
     where,
 )  # fmt: skip
 from autodiff.value import Value, constant
+from autodiff.zeros import NOT_COMPUTED, ZERO
 
 if TYPE_CHECKING:
     from autodiff.checking import check_gradients as check_gradients

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from autodiff.hooks import tell, watchers
 from autodiff.ieee import as_float
-from autodiff.operations import CONSTANT, NOT_COMPUTED, VARIABLE, ZERO, as_local
+from autodiff.operations import CONSTANT, VARIABLE, as_local
+from autodiff.versions import check_operands, check_unchanged
+from autodiff.zeros import NOT_COMPUTED, ZERO
 
 if TYPE_CHECKING:
     from autodiff.value import Value
@@ -181,40 +183,6 @@ def ready(root: Value, seed: float) -> list[Value]:
             node.grad = NOT_COMPUTED
     root.grad += seed
     return order
-
-
-def check_unchanged(order: list[Value]) -> None:
-    """Refuse a graph in which a leaf was given other data after a result was computed from it.
-
-    Raises:
-        RuntimeError: there is one; the message names both nodes.
-    """
-    newest_leaf = 0
-    for node in order:
-        if node.op is VARIABLE or node.op is CONSTANT:
-            if node.stamp > newest_leaf:
-                newest_leaf = node.stamp
-        elif node.stamp < newest_leaf:
-            break  # some leaf is newer than this result: is it one of its operands, or of another's?
-    else:
-        return
-    for node in order:
-        check_operands(node, order)
-
-
-def check_operands(node: Value, order: list[Value]) -> None:
-    """Refuse a node one of whose operands is a leaf that was changed after the node was computed from it.
-
-    Raises:
-        RuntimeError: there is one; the message names both by their names in the order.
-    """
-    for parent in node.parents:
-        if parent.stamp > node.stamp and not parent.parents:
-            name = names(order)
-            raise RuntimeError(
-                f"the data of {name[parent]!r} was changed to {parent.number} after {name[node]!r} "
-                f"({node.op}, {node.number}) had been computed from it; run the forward pass again, then backward()"
-            )
 
 
 def edges(order: list[Value]) -> Iterator[tuple[Value, int, Value, float]]:

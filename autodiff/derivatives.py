@@ -12,16 +12,17 @@ else, plain numbers come out; otherwise recorded ``Value``s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autodiff import trees
-from autodiff.backward import check_unchanged, local_derivatives, topological_order
+from autodiff.backward import local_derivatives, topological_order
+from autodiff.differentiated_call import Call, all_arguments, as_node, matching, nodes_in
 from autodiff.functions import total
 from autodiff.hooks import tell, watchers
-from autodiff.ieee import as_float
-from autodiff.operations import CONSTANT, VARIABLE, ZERO
 from autodiff.value import Value, constant
+from autodiff.versions import check_unchanged
+from autodiff.zeros import ZERO
 
 Function = Callable[..., Any]
 
@@ -49,7 +50,7 @@ def grad(of: Function | Value, wrt: Any = 0) -> Any:
     6.0
     """
     if isinstance(of, Value):
-        return trees.with_leaves(wrt, iter(gradients(of, _nodes(wrt), recorded=True)))
+        return trees.with_leaves(wrt, iter(gradients(of, nodes_in(wrt), recorded=True)))
     both = value_and_grad(of, wrt)
     return lambda *arguments, **options: both(*arguments, **options)[1]
 
@@ -66,7 +67,7 @@ def value_and_grad(of: Function | Value, wrt: Any = 0) -> Any:
         raise TypeError(f"a function or a Value is needed, not {type(of).__name__} {of!r:.60}")
 
     def differentiated(*arguments: Any, **options: Any) -> tuple[Any, Any]:
-        call = _Call(of, arguments, wrt, options)
+        call = Call(of, arguments, wrt, options)
         if not isinstance(call.result, Value):
             raise TypeError(
                 f"the function must return one number or Value to be differentiated, not {call.result!r:.60}"
@@ -96,11 +97,11 @@ def jvp(of: Function | Any, inputs: Any, tangents: Any) -> tuple[Any, Any]:
     (12.0, 34.0)
     """
     if not callable(of):
-        nodes = _nodes(inputs)
-        moved = _tangents(trees.leaves(of), nodes, _matching(inputs, tangents), recorded=True)
+        nodes = nodes_in(inputs)
+        moved = _tangents(trees.leaves(of), nodes, matching(inputs, tangents), recorded=True)
         return of, trees.with_leaves(of, iter(moved))
-    directions = _matching(_arguments(inputs), tangents)
-    call = _Call(of, inputs, tuple(range(len(inputs))), {})
+    directions = matching(all_arguments(inputs), tangents)
+    call = Call(of, inputs, tuple(range(len(inputs))), {})
     recorded = call.recorded or any(isinstance(direction, Value) for direction in directions)
     moved = _tangents(trees.leaves(call.result), call.nodes, directions, recorded)
     call.close()
@@ -121,14 +122,14 @@ def hvp(of: Function | Value, inputs: Any, vector: Any) -> Any:
     >>> hvp(lambda x, y: x * x * y, (3.0, 4.0), (1.0, 0.0))
     (8.0, 6.0)
     """
-    directions = _matching(inputs, vector)
+    directions = matching(inputs, vector)
 
     def along(found: Any) -> Any:
         return total(g * v for g, v in zip(trees.leaves(found), directions))
 
     if isinstance(of, Value):
         return grad(along(grad(of, inputs)), inputs)
-    positions = tuple(range(len(_arguments(inputs))))
+    positions = tuple(range(len(all_arguments(inputs))))
     return grad(lambda *arguments: along(grad(of, positions)(*arguments)), positions)(*inputs)
 
 
@@ -146,10 +147,10 @@ def jacobian(of: Function | Any, wrt: Any = 0) -> Any:
     [[4.0, 3.0], [1.0, 1.0]]
     """
     if not callable(of):
-        return trees.mapped(lambda output: grad(_node(output), wrt), of)
+        return trees.mapped(lambda output: grad(as_node(output), wrt), of)
 
     def differentiated(*arguments: Any, **options: Any) -> Any:
-        call = _Call(of, arguments, wrt, options)
+        call = Call(of, arguments, wrt, options)
         rows = trees.mapped(lambda output: call.like_inputs(gradients(output, call.nodes, call.recorded)), call.result)
         call.close()
         return rows
@@ -237,80 +238,3 @@ def _product(local: Any, upstream: Any) -> Any:
 
 def _finished(derivative: Any, recorded: bool) -> Any:
     return derivative if isinstance(derivative, Value) or not recorded else constant(derivative)
-
-
-# ── Functions and the structures that they take ──────────────────────────────────────────────────
-
-
-class _Call:
-    """One call of a function with nodes in place of the numbers that it is differentiated by."""
-
-    def __init__(self, function: Function, arguments: tuple[Any, ...], wrt: Any, options: dict[str, Any]) -> None:
-        self.single = not isinstance(wrt, tuple)
-        positions = (wrt,) if self.single else wrt
-        for position in positions:
-            if not (isinstance(position, int) and -len(arguments) <= position < len(arguments)):
-                raise ValueError(
-                    f"wrt must be a position among the {len(arguments)} arguments, or a tuple of positions; not {wrt!r}"
-                )
-        if len({position % len(arguments) for position in positions}) < len(positions):
-            raise ValueError(f"wrt names an argument twice: {wrt!r}")
-        self.inputs = tuple(arguments[position] for position in positions)
-        self.given = trees.leaves(self.inputs)
-        replaced = list(arguments)
-        self.nodes: list[Value] = []
-        for position, tree in zip(positions, self.inputs):
-            given = trees.leaves(tree)
-            fresh = given if trees.is_module(tree) else [_independent(leaf) for leaf in given]
-            self.nodes.extend(fresh)
-            replaced[position] = trees.with_leaves(tree, iter(fresh), keep_modules=True)
-        self.result = trees.mapped(_node, function(*replaced, **options))
-        own = set(self.nodes)
-        self.recorded = any(isinstance(leaf, Value) for leaf in self.given) or any(
-            node.op is VARIABLE and node not in own for node in topological_order(*trees.leaves(self.result))
-        )
-
-    def close(self) -> None:
-        """The derivatives are taken: from here on, the node of a plain number is a constant like any other."""
-        for leaf, node in zip(self.given, self.nodes):
-            if not isinstance(leaf, Value):
-                node.op = CONSTANT
-
-    def numbers(self, tree: Any, recorded: bool) -> Any:
-        """The structure with plain numbers for its nodes, unless recorded."""
-        return tree if recorded else trees.mapped(lambda x: x.number if isinstance(x, Value) else x, tree)
-
-    def like_inputs(self, found: Iterable[Any]) -> Any:
-        like = trees.with_leaves(self.inputs, iter(found))
-        return like[0] if self.single else like
-
-
-def _independent(leaf: Any) -> Value:
-    """A node of its own for an argument; a ``Value`` keeps its history below it."""
-    return +leaf if isinstance(leaf, Value) else Value(leaf)
-
-
-def _node(leaf: Any) -> Value:
-    return leaf if isinstance(leaf, Value) else constant(leaf)
-
-
-def _nodes(tree: Any) -> list[Value]:
-    found = trees.leaves(tree)
-    for leaf in found:
-        if not isinstance(leaf, Value):
-            raise TypeError(f"a recorded graph is differentiated by its nodes (Values), not by {leaf!r:.60}")
-    return found
-
-
-def _arguments(inputs: Any) -> tuple[Any, ...]:
-    if not isinstance(inputs, tuple):
-        raise TypeError(f"inputs must be the tuple of all arguments, such as (x,); not {type(inputs).__name__}")
-    return inputs
-
-
-def _matching(inputs: Any, vector: Any) -> list[Any]:
-    """The numbers of a vector that must have the structure of the inputs, in the inputs' order."""
-    ours, theirs = trees.shape(inputs), trees.shape(vector)
-    if ours != theirs:
-        raise ValueError(f"the vector must have the structure of the inputs, {ours}, not {theirs}")
-    return [leaf if isinstance(leaf, Value) else as_float(leaf) for leaf in trees.leaves_like(inputs, vector)]

@@ -9,48 +9,13 @@ to apply an operation (``__autodiff__``).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from inspect import Parameter, Signature
 from typing import Any, NamedTuple
 
+from autodiff.documentation import Documentation, signature
 from autodiff.ieee import Ieee, as_float
+from autodiff.zeros import ZERO
 
 Rule = Callable[..., Any]
-
-
-class SymbolicZero(float):
-    """A 0.0 that says more than the number does: nothing depends, so nothing flows, whatever stands upstream.
-
-    The number 0.0 that a rule computes is a number: 0 · ∞ is nan. A symbolic zero is told from it by its identity.
-    """
-
-    _shown: str
-    _name: str
-
-    def __new__(cls, name: str, shown: str) -> SymbolicZero:
-        zero = super().__new__(cls)
-        zero._name, zero._shown = name, shown
-        return zero
-
-    def __repr__(self) -> str:
-        return self._shown
-
-    def __str__(self) -> str:
-        return "0.0"
-
-    def __reduce__(self) -> str:
-        return self._name
-
-
-ZERO = SymbolicZero("ZERO", "0.0 (no dependence)")
-"""What a rule gives where its output does not depend on the operand, as on the branch that ``where`` does not take."""
-
-NOT_COMPUTED = SymbolicZero("NOT_COMPUTED", "0.0 (not computed)")
-"""The gradient of a node that no backward pass has reached."""
-
-
-def no_dependence(*operands_and_output: Any) -> SymbolicZero:
-    """The rule of an operand that the output never depends on, such as the condition of ``where``."""
-    return ZERO
 
 
 class Interval(NamedTuple):
@@ -70,19 +35,8 @@ class SingularPoint(NamedTuple):
 REALS = Interval(-10.0, 10.0)
 
 
-class _Documentation:
-    """The docstring of the class; that of a row is made from the row, by whoever registered to do so."""
-
-    def __init__(self, of_class: str) -> None:
-        self.of_class = of_class
-        self.of_row: Callable[[Operation], str] = str
-
-    def __get__(self, row: Operation | None, owner: type) -> str:
-        return self.of_class if row is None else self.of_row(row)
-
-
 class Operation:
-    __doc__ = documentation = _Documentation(
+    __doc__ = Documentation(
         """One row of the table; calling it applies the operation to floats or to ``Value``s.
 
     >>> from autodiff import tanh
@@ -103,7 +57,6 @@ class Operation:
         singular_points: value and local derivatives by convention, at points where mathematics has none.
         defaults: numbers for the last operands, where they may be left out.
         ufunc: the name of NumPy's function of the same meaning, where it is another one.
-        operands: the names of the operands.
     """
     )
 
@@ -130,7 +83,6 @@ class Operation:
         self.singular_points = dict(singular_points or {})
         self.defaults = defaults
         self.ufunc = ufunc or name
-        self.operands = _operand_names(self.arity, derivatives)
 
     def __call__(self, *operands: Any) -> Any:
         """Apply the operation: to floats it gives a float, to ``Value``s a recorded ``Value``."""
@@ -169,14 +121,7 @@ class Operation:
             return locals_
         return tuple(rule(*operands, output) for rule in self.derivatives)
 
-    @property
-    def __signature__(self) -> Signature:
-        if self.arity is None:
-            return Signature([Parameter("operands", Parameter.VAR_POSITIONAL)])
-        required = self.arity - len(self.defaults)
-        defaults = (*(Parameter.empty,) * required, *self.defaults)
-        kind = Parameter.POSITIONAL_ONLY
-        return Signature([Parameter(name, kind, default=each) for name, each in zip(self.operands, defaults)])
+    __signature__ = property(signature)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}>"
@@ -188,13 +133,6 @@ class Operation:
 def as_local(local: Any) -> float:
     """A local derivative as a float; a symbolic zero stays one."""
     return local if local is ZERO else float(local)
-
-
-def _operand_names(arity: int | None, derivatives: Sequence[Rule]) -> tuple[str, ...]:
-    """As the first rule calls them, if it names that many."""
-    code = getattr(derivatives[0], "__code__", None) if derivatives else None
-    named = code.co_varnames[: code.co_argcount - 1] if code else ()
-    return named if len(named) == arity else tuple(f"x{place}" for place in range(arity or 0))
 
 
 def _leaves_have_no_primal(*operands: float) -> float:

@@ -10,7 +10,8 @@ from typing import Any
 from autodiff.backward import topological_order
 from autodiff.operations import Operation
 from autodiff.registry import lookup
-from autodiff.value import Value, node, not_before
+from autodiff.value import Value, node
+from autodiff.versions import not_before
 
 _turn = threading.local()
 

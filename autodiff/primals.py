@@ -9,7 +9,7 @@ from operator import add, mul
 from typing import Any
 
 from autodiff.ieee import inf, power_limit, with_limit
-from autodiff.operations import ZERO
+from autodiff.zeros import ZERO
 
 any_power = with_limit(math.pow, power_limit)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from keyword import iskeyword
 from typing import Any
 
-from autodiff.operations import CONSTANT, VARIABLE, Operation, Rule, no_dependence
+from autodiff.operations import CONSTANT, VARIABLE, Operation, Rule
+from autodiff.zeros import no_dependence
 
 OPERATIONS: dict[str, Operation] = {}
 """Every operation by its name, in the order of the table."""
@@ -63,7 +64,7 @@ def operation(name: str, primal: Rule, *derivatives: Rule, replace: bool = False
         _check_arguments("local derivative", rule, name, (1 if new.arity is None else new.arity) + 1)
     OPERATIONS[name] = new
     for number in _with_methods:
-        _add_methods(number, new)
+        _add_methods(number, new, _method)
     return new
 
 
@@ -99,29 +100,35 @@ def flows(row: Operation, place: int) -> bool:
     return row.arity is None or row.derivatives[place] is not no_dependence
 
 
-def methods_for(number: type) -> None:
+def methods_for(number: type, unary: Callable[[Operation], Any]) -> None:
     """Give the type a method for every operation, by its own name and by NumPy's: now and of later ones.
 
     So ``Value(0.0).cos()`` works, and ``np.cos`` on a ``Value``, since NumPy calls the method of its own name.
     A method that the type writes out itself stays.
+
+    Args:
+        number: the type.
+        unary: makes the method of a built-in row of one operand.
     """
     _with_methods.append(number)
     for row in OPERATIONS.values():
-        _add_methods(number, row)
+        _add_methods(number, row, unary if row.arity == 1 else _method)
 
 
-def _add_methods(number: type, row: Operation) -> None:
-    def method(self: Any, *operands: Any) -> Any:
-        return row(self, *operands)
+def _method(row: Operation) -> Any:
+    return lambda self, *operands: row(self, *operands)
 
+
+def _add_methods(number: type, row: Operation, make: Callable[[Operation], Any]) -> None:
+    if row.arity is None:
+        return
+    method = make(row)
+    method.__name__, method.operation = row.name, row  # the latter marks what may be replaced
     method.__doc__ = f"The operation {row.name!r} of the table, with this as its first operand."
-    if row.arity is not None:
-        method.__name__ = row.name
-        method.operation = row  # type: ignore[attr-defined]  # marks what may be replaced
-        for name in {row.name, row.ufunc}:
-            written = getattr(number, name, None)
-            if written is None or hasattr(written, "operation"):
-                setattr(number, name, method)
+    for name in {row.name, row.ufunc}:
+        written = getattr(number, name, None)
+        if written is None or hasattr(written, "operation"):
+            setattr(number, name, method)
 
 
 def give_arithmetic(number: type, rows: Mapping[str, Operation]) -> None:

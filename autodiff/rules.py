@@ -11,8 +11,9 @@ import operator
 
 from autodiff import primals
 from autodiff.ieee import Ieee, inf, nan, quotient_by_zero, with_limit
-from autodiff.operations import REALS, ZERO, Interval, Operation, SingularPoint, no_dependence
+from autodiff.operations import REALS, Interval, Operation, SingularPoint
 from autodiff.registry import BUILT_IN, NOT_IN_TABLE, OPERATIONS, give_arithmetic, give_signs, operation
+from autodiff.zeros import ZERO, no_dependence
 
 TINY = 1e-300
 UNIT, POSITIVE, BASE = Interval(-0.99, 0.99), Interval(0.01, 10.0), Interval(0.1, 4.0)

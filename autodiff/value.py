@@ -5,22 +5,20 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterator, Sequence
 from math import inf
-from threading import Lock
 from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
 
 from autodiff import backward as _passes
-from autodiff import rules
+from autodiff import rules, versions
 from autodiff.backward import Step
 from autodiff.hooks import tell, watchers
 from autodiff.ieee import as_float
-from autodiff.operations import CONSTANT, NOT_COMPUTED, VARIABLE, Operation
+from autodiff.operations import CONSTANT, VARIABLE, Operation
 from autodiff.registry import methods_for
+from autodiff.zeros import NOT_COMPUTED
 
 if TYPE_CHECKING:
     from autodiff.sources import Source
 
-_now = 0  # how many times the data of a leaf was changed so far; each node is stamped with it when it is made
-_clock = Lock()
 _new = object.__new__
 
 
@@ -41,7 +39,7 @@ def _operator(op: Operation) -> Callable[[Value, Any], Value]:
         node.second = other
         node.op = op
         node.label = ""
-        node.stamp = _now
+        node.stamp = versions.now
         if watchers:
             tell("recorded", node)
         return node
@@ -66,10 +64,21 @@ def _reflected(op: Operation) -> Callable[[Value, Any], Value]:
 def _method(op: Operation) -> Callable[[Value], Value]:
     """The method that records ``op``, an operation of one operand."""
 
-    def method(self: Value) -> Value:
-        return _recorded(op, op.primal(self.number), (self,))
+    primal = op.primal
 
-    method.__name__ = op.name
+    def method(self: Value) -> Value:
+        node = _new(Value)
+        node.number = primal(self.number)
+        node.grad = NOT_COMPUTED
+        node.first = (self,)
+        node.second = None
+        node.op = op
+        node.label = ""
+        node.stamp = versions.now
+        if watchers:
+            tell("recorded", node)
+        return node
+
     return method
 
 
@@ -138,7 +147,7 @@ class Value:
         self.first, self.second = (), None
         self.op = VARIABLE
         self.label = label
-        self.stamp = _now
+        self.stamp = versions.now
         if watchers:
             tell("given", self)
 
@@ -151,7 +160,6 @@ class Value:
 
     @data.setter
     def data(self, data: SupportsFloat) -> None:
-        global _now
         number = as_float(data)
         if self.parents:
             raise AttributeError(
@@ -160,10 +168,7 @@ class Value:
             )
         if watchers:
             tell("changes", self)
-        with _clock:
-            _now += 1
-            self.number = number
-            self.stamp = _now
+        versions.change(self, number)
         if watchers:
             tell("given", self)
 
@@ -234,7 +239,10 @@ class Value:
     def __autodiff__(op: Operation, operands: Sequence[Any]) -> Value:
         """Called by ``op(*operands)`` where one of the operands is a ``Value``."""
         parents = tuple(map(_operand, operands))
-        return _recorded(op, op.evaluate([parent.number for parent in parents]), parents)
+        made = node(op, op.evaluate([parent.number for parent in parents]), parents)
+        if watchers:
+            tell("recorded", made)
+        return made
 
     # ── A number in every other respect ──────────────────────────────────────────────────────────
 
@@ -302,26 +310,7 @@ def node(
     made.first, made.second = parents if len(parents) == 2 else (parents, None)
     made.op = op
     made.label = label
-    made.stamp = _now if stamp is None else stamp
-    return made
-
-
-def now() -> int:
-    """How many times the data of a leaf was changed so far."""
-    return _now
-
-
-def not_before(stamp: int) -> None:
-    """Let the count of changes be at least that of a node from another process."""
-    global _now
-    with _clock:
-        _now = max(_now, int(stamp))
-
-
-def _recorded(op: Operation, number: float, parents: tuple[Value, ...]) -> Value:
-    made = node(op, number, parents)
-    if watchers:
-        tell("recorded", made)
+    made.stamp = versions.now if stamp is None else stamp
     return made
 
 
@@ -341,4 +330,4 @@ def _number(other: object) -> float | None:
         return inf if other > 0 else -inf  # type: ignore[operator]
 
 
-methods_for(Value)
+methods_for(Value, unary=_method)
