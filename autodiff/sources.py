@@ -13,10 +13,11 @@ from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from autodiff.backward import check_operands, topological_order
+from autodiff.backward import topological_order
 from autodiff.hooks import Observer, observed_by
 from autodiff.text import one_line
 from autodiff.value import Value
+from autodiff.versions import check_operands
 
 
 class Source(NamedTuple):
@@ -118,7 +119,7 @@ def user_line() -> Source | None:
     return frame and Source(frame.f_code.co_filename, frame.f_lineno)
 
 
-_PACKAGE = Path(__file__).parents[1]
+_PACKAGE = Path(__file__).parent
 _INSTALLED = map(sysconfig.get_path, ("stdlib", "platstdlib", "scripts"))
 _LIBRARIES = tuple(
     os.path.normcase(folder) + os.sep for folder in (str(_PACKAGE), str(_PACKAGE.with_name("nn")), *_INSTALLED)

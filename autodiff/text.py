@@ -1,4 +1,11 @@
-"""Text that stays in its line."""
+"""Numbers and names as text that stays in its line.
+
+A "-" can be copied into Python; the "−" of :func:`number` is for equations, which nobody copies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def one_line(name: str) -> str:
@@ -8,3 +15,33 @@ def one_line(name: str) -> str:
     'two\\\\nlines'
     """
     return name if name.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name)
+
+
+def number(value: float) -> str:
+    """The number with 6 significant digits and a true minus sign.
+
+    >>> number(3.0), number(-2.0), number(1 / 3), number(float("-inf"))
+    ('3.0', '−2.0', '0.333333', '−inf')
+    """
+    return f"{value:.6}".replace("-", "−")
+
+
+def short(value: float) -> str:
+    """The number with 4 significant digits.
+
+    >>> short(1 / 3), short(-8.0), short(1.5e-7), short(float("-inf"))
+    ('0.3333', '-8', '1.5e-07', '-inf')
+    """
+    return f"{value:.4g}"
+
+
+def joined(parts: Sequence[str], separator: str = ", ", most: int = 12) -> str:
+    """The parts in one line, the middle of a long row left out and counted.
+
+    >>> joined(list("abcdef"), " ← ", most=4)
+    'a ← b ← …2 more… ← e ← f'
+    """
+    if len(parts) > most:
+        half = most // 2
+        parts = [*parts[:half], f"…{len(parts) - 2 * half} more…", *parts[-half:]]
+    return separator.join(parts)

@@ -13,9 +13,10 @@ from autodiff.drawing.colours import ACTIVE, FILLS, INK, LINE, QUIET, STROKES, W
 from autodiff.drawing.pass_state import Moment
 from autodiff.drawing.rendering import Drawing
 from autodiff.drawing.scene import Arrow, Box, Scene, scene
-from autodiff.drawing.text import html, one_line, short, sign, span
-from autodiff.operations import NOT_COMPUTED
+from autodiff.drawing.text import html, sign, span
+from autodiff.text import one_line, short
 from autodiff.value import Value
+from autodiff.zeros import NOT_COMPUTED
 
 DIRECTIONS = {"right": "LR", "down": "TB"}
 MERGES = ("constants", "siblings", "nothing")

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from autodiff.backward import check_unchanged, local_derivatives, names, topological_order
+from autodiff.backward import local_derivatives, names, topological_order
 from autodiff.drawing.clusters import Folds, Path, modules
-from autodiff.operations import CONSTANT, NOT_COMPUTED, VARIABLE
+from autodiff.operations import CONSTANT, VARIABLE
+from autodiff.versions import check_unchanged
+from autodiff.zeros import NOT_COMPUTED
 
 if TYPE_CHECKING:
     from autodiff.drawing.pass_state import Edge

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from autodiff.backward import names, topological_order
-from autodiff.drawing.text import one_line, short, sign
-from autodiff.operations import CONSTANT, NOT_COMPUTED
+from autodiff.drawing.text import sign
+from autodiff.operations import CONSTANT
+from autodiff.text import one_line, short
 from autodiff.value import Value
+from autodiff.zeros import NOT_COMPUTED
 
 
 def tree(value: Value, *, constants: bool = True, max_nodes: int = 100) -> str:

@@ -1,7 +1,7 @@
 """SEE the error flow: the backward pass recorded, saved, compared, explained, watched and checked."""
 
+from autodiff.non_finite import NonFiniteError, check_finite
 from autodiff.sources import Source, record_sources
-from autodiff.tracing.anomalies import NonFiniteError, check_finite
 from autodiff.tracing.auditing import TrainingWarning, check_training
 from autodiff.tracing.detection import detect_anomaly
 from autodiff.tracing.explanation import Explanation, GradientPath, PathEdge

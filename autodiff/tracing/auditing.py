@@ -11,7 +11,7 @@ from autodiff.backward import topological_order
 from autodiff.hooks import Observer, observed_by
 from autodiff.operations import VARIABLE
 from autodiff.sources import RECORDER, Source, user_line
-from autodiff.tracing.text import joined, one_line
+from autodiff.text import joined, one_line
 from autodiff.value import Value
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from autodiff.backward import topological_order
 from autodiff.hooks import Observer, observed_by
+from autodiff.non_finite import check_finite, check_forward
 from autodiff.sources import RECORDER
-from autodiff.tracing.anomalies import check_finite, check_forward
 from autodiff.value import Value
 
 
@@ -46,7 +46,7 @@ def detect_anomaly() -> Iterator[None]:
     >>> x = Value(-1.0, label="x")
     >>> with detect_anomaly(): loss = (x * 2 + 1).log() ** 2
     Traceback (most recent call last):
-    autodiff.tracing.anomalies.NonFiniteError: the first number that is not finite is v5 = log(v4) = log(−1.0) = nan
+    autodiff.non_finite.NonFiniteError: the first number that is not finite is v5 = log(v4) = log(−1.0) = nan
     """
     with observed_by(RECORDER, DETECTOR):
         yield

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import fsum, isfinite
 from typing import NamedTuple
 
-from autodiff.tracing.text import joined, number, one_line
+from autodiff.text import joined, number, one_line
 
 _LATEX = {"\\": r"\backslash{}", "^": r"\wedge{}", "~": r"\sim{}"} | {c: f"\\{c}" for c in "&%$#_{}"}
 

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 
 from autodiff.operations import Operation
 from autodiff.registry import OPERATIONS
-from autodiff.tracing.text import one_line
+from autodiff.text import one_line
 from autodiff.value import Value, constant
 
 MAX_LENGTH, MAX_DEPTH, MAX_NODES = 10_000, 500, 4_000

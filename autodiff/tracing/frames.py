@@ -12,11 +12,11 @@ from autodiff.drawing import draw, find_dot, render
 from autodiff.drawing.colours import Scale, scale
 from autodiff.drawing.pass_state import Moment
 from autodiff.drawing.rendering import HINT, run_dot
-from autodiff.drawing.text import short
-from autodiff.operations import CONSTANT, NOT_COMPUTED
+from autodiff.operations import CONSTANT
 from autodiff.registry import lookup
-from autodiff.tracing.text import number, one_line
+from autodiff.text import number, one_line, short
 from autodiff.value import Value, constant
+from autodiff.zeros import NOT_COMPUTED
 
 if TYPE_CHECKING:
     from autodiff.drawing.rendering import Drawing

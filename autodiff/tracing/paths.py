@@ -16,10 +16,11 @@ from itertools import islice
 from math import inf
 from typing import NamedTuple
 
-from autodiff.backward import check_unchanged, edges, names, topological_order
+from autodiff.backward import edges, names, topological_order
 from autodiff.operations import CONSTANT
 from autodiff.tracing.explanation import Explanation, GradientPath, PathEdge
 from autodiff.value import Value
+from autodiff.versions import check_unchanged
 
 _MANY = 10**100
 _SIZES = Context(prec=34, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])  # products of any length: nothing over- or underflows

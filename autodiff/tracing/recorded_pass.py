@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, overload
 from autodiff.backward import names, topological_order
 from autodiff.ieee import as_float
 from autodiff.operations import CONSTANT
+from autodiff.text import joined, number, one_line
 from autodiff.tracing.steps import Contributions, TracedNode, TracedStep, same
-from autodiff.tracing.text import joined, number, one_line
 from autodiff.value import Value
 
 if TYPE_CHECKING:

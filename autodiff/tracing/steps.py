@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from autodiff.tracing.text import joined, number, one_line
+from autodiff.text import joined, number, one_line
 
 
 class TracedNode(NamedTuple):

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from tests.observing.process import make_young
+from tests.process import make_young
 
 from autodiff import OPERATIONS, Value, grad, total, trace, value_and_grad, where
 from autodiff.hooks import PASSES, RECORDING

@@ -10,7 +10,7 @@ import pytest
 from autodiff import Value, operation
 from autodiff.drawing import find_dot
 from autodiff.drawing.colours import ACTIVE
-from autodiff.drawing.text import short
+from autodiff.text import short
 from autodiff.registry import OPERATIONS
 from autodiff.tracing import dumps, loads, record_sources, trace
 from autodiff.tracing.recorded_pass import Trace

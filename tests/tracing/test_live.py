@@ -11,7 +11,7 @@ from tests.tape.test_javascript import SAME_BITS
 from autodiff import OPERATIONS, Value, leaves, operation, topological_order
 from autodiff.checking.comparison import absolute_adjoints
 from autodiff.drawing import find_dot
-from autodiff.drawing.text import short
+from autodiff.text import short
 from autodiff.program.javascript import Unwritable
 from autodiff.tracing import Trace, dumps, loads, trace
 from autodiff.tracing.text import number

@@ -13,7 +13,8 @@ import pytest
 from autodiff import Value
 from autodiff.drawing import find_dot
 from autodiff.drawing.colours import ACTIVE, FILLS, STROKES, contrast, luminance, scale
-from autodiff.drawing.text import short, span
+from autodiff.drawing.text import span
+from autodiff.text import short
 from autodiff.tracing import record_sources, trace
 from autodiff.tracing.player import html
 from autodiff.tracing.recorded_pass import Trace

@@ -11,6 +11,7 @@ from html import escape
 from math import hypot
 
 from autodiff.drawing.scene import Box
+from autodiff.text import one_line
 from autodiff.tracing.player.layout import (
     LABEL,
     PAD,
@@ -26,7 +27,6 @@ from autodiff.tracing.player.layout import (
     shown_name,
     shown_sign,
 )
-from autodiff.tracing.text import one_line
 from autodiff.value import Value
 
 

@@ -14,8 +14,8 @@ from autodiff.backward import topological_order
 from autodiff.drawing.clusters import Path, modules
 from autodiff.drawing.rendering import run_dot
 from autodiff.drawing.scene import Arrow, Box, Scene, scene
-from autodiff.drawing.text import short, sign
-from autodiff.tracing.text import one_line
+from autodiff.drawing.text import sign
+from autodiff.text import one_line, short
 from autodiff.value import Value
 
 Point: TypeAlias = tuple[float, float]

@@ -17,11 +17,11 @@ from autodiff.drawing import find_dot
 from autodiff.drawing.rendering import HINT
 from autodiff.program.flatten import flatten
 from autodiff.program.javascript import javascript
+from autodiff.text import one_line
 from autodiff.tracing.frames import check_begins, values
 from autodiff.tracing.player.graph_svg import graph_svg
 from autodiff.tracing.player.layout import views
 from autodiff.tracing.storage import dumps
-from autodiff.tracing.text import one_line
 
 if TYPE_CHECKING:
     from autodiff.tracing.recorded_pass import Trace

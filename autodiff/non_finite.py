@@ -1,0 +1,208 @@
+"""The first number of a pass that is not finite: which one it is, how it was computed, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import inf, isfinite
+from typing import Any
+
+from autodiff.backward import edges, names, topological_order
+from autodiff.ieee import as_float
+from autodiff.operations import VARIABLE
+from autodiff.sources import Source
+from autodiff.text import joined, number, one_line
+from autodiff.value import Value, constant
+from autodiff.versions import check_unchanged
+from autodiff.zeros import ZERO
+
+LOSS = "the loss"
+FORWARD = "the first number that is not finite is"
+BACKWARD = "the first number of the backward pass that is not finite is"
+
+
+class NonFiniteError(FloatingPointError):
+    """A number of a forward or backward pass is nan or infinite; no gradient was changed.
+
+    The message has the first such number, its equation with numbers, its line, and the path from it to the loss.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        node: Value | None = None,
+        path: tuple[Value, ...] = (),
+        source: Source | None = None,
+        observation: int | None = None,
+        epoch: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.node = node
+        """The node whose data or gradient is not finite; None if it is a sum over observations."""
+        self.path = path
+        """The nodes from that one to the loss, or to the result that was being computed, by a shortest path."""
+        self.source = source
+        """The user's line that computed the number; of a backward pass, the node whose derivative it is. None unless
+        sources were recorded, as in ``detect_anomaly()`` and by compiled functions."""
+        self.observation = observation
+        """The place of the observation in the batch, or in the data set; None if there are no observations."""
+        self.epoch = epoch
+        """The epoch of the training run, counted from 1; None if there is none."""
+
+
+def check_finite(loss: Value, seed: float = 1.0, *, backward: bool = True) -> None:
+    """Refuse a graph in which a number is not finite, and name the first such number.
+
+    First every node is looked at in topological order, operands before results; then every contribution and gradient,
+    in the order of the backward pass. No ``grad`` is touched.
+
+    Args:
+        loss: the root, a scalar.
+        seed: the gradient that the root starts with.
+        backward: False looks at the forward pass alone.
+
+    Raises:
+        NonFiniteError: there is such a number.
+        TypeError: the loss is not a ``Value``.
+        RuntimeError: a leaf's data was changed since the forward pass.
+
+    >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
+    >>> check_finite((x - w).log())
+    >>> check_finite((w - x).log() * w)
+    Traceback (most recent call last):
+    autodiff.non_finite.NonFiniteError: the first number that is not finite is v3 = log(v2) = log(−1.0) = nan
+      path to the loss: v3 → v4
+    """
+    if not isinstance(loss, Value):
+        raise TypeError(f"check_finite needs a Value, not {type(loss).__name__} {loss!r:.60}")
+    order = topological_order(loss)
+    check_unchanged(order)
+    check_forward(order)
+    if not backward:
+        return
+    seed, name = as_float(seed), _names(order)
+    left = {node: node.grad or 0.0 for node in order if node.op is VARIABLE}  # by earlier passes
+    if not isfinite(seed):
+        raise _error(f"{BACKWARD} the seed, {seed}", loss, loss, order, name)
+    for leaf, gradient in left.items():
+        if not isfinite(gradient):
+            text = f"{BACKWARD} ∂L/∂{name[leaf]} = {number(gradient)}, left by an earlier pass: set it to 0"
+            raise _error(text, leaf, leaf, order, name)
+    bad = _first_edge(order, {**left, loss: left.get(loss, 0.0) + seed}, name)
+    if bad is not None:
+        text, out, parent = bad
+        raise _error(f"{BACKWARD} {text}", parent, out, order, name)
+
+
+def check_forward(order: list[Value], role: str = LOSS) -> None:
+    """Refuse a number in the order that is not finite; the role is that of its last node, to which the path leads."""
+    bad = next((node for node in order if not isfinite(node.number)), None)
+    if bad is not None:
+        name = _names(order)
+        raise _error(f"{FORWARD} {equation(bad, name)}", bad, bad, order, name, role)
+
+
+def non_finite_error(
+    root: Any, inputs: Iterable[Value] = (), observation: int | None = None, epoch: int | None = None, where: str = ""
+) -> NonFiniteError:
+    """The error for an observation whose result or gradient is not finite. It is given, not raised.
+
+    It names the first number at fault: of the forward pass if the result is not finite, else of the backward pass. If
+    there is none, the sum over the observations is at fault.
+
+    Args:
+        root: the result, recorded once more; or a plain number.
+        inputs: the nodes of the observation's inputs.
+        observation: its place.
+        epoch: the epoch of a training run, of which the root is the loss.
+        where: what the loss is called in full, such as ``"validation "``.
+    """
+    root = root if isinstance(root, Value) else constant(root)
+    order = topological_order(root)
+    name = _names(order)
+    result, role, place = "value", "the result", f"of observation {observation}"
+    if epoch is not None:
+        result, role, place = f"{where}loss", LOSS, f"in epoch {epoch} at observation {observation}"
+    if isfinite(root.number):
+        bad = _first_edge(order, {root: 1.0}, name)
+        if bad is None:
+            text = f"every gradient {place} is finite, but the sum over the observations overflows"
+            return NonFiniteError(text, observation=observation, epoch=epoch)
+        text, out, node = bad
+        text = f"the gradient {place} is not finite: {text}"
+    else:
+        node = out = next(node for node in order if not isfinite(node.number))
+        text = f"the {result} {place} is {root}: {FORWARD} {equation(node, name)}"
+        if node in set(inputs):
+            text = f"the input {name[node]} {place} is {node}"
+    error = _error(text, node, out, order, name, role)
+    error.observation, error.epoch = observation, epoch
+    return error
+
+
+def equation(node: Value, name: dict[Value, str]) -> str:
+    """How a node was computed: ``v3 = log(v2) = log(−1.0) = nan``; a leaf is just its number."""
+    if not node.parents:
+        return f"{node.op.name} {name[node]} = {number(node.number)}"
+    symbols = joined([name[parent] for parent in node.parents])
+    numbers = joined([number(parent.number) for parent in node.parents])
+    return f"{name[node]} = {node.op}({symbols}) = {node.op}({numbers}) = {number(node.number)}"
+
+
+def _first_edge(
+    order: list[Value], gradient: dict[Value, float], name: dict[Value, str]
+) -> tuple[str, Value, Value] | None:
+    """The first step of the backward pass that is not finite: as text, its result and its operand. None if all are.
+
+    The gradients are those that the pass begins with; it goes on in that dict.
+    """
+    for out, _, parent, local in edges(order):
+        upstream = gradient.get(out)
+        if upstream is None or local is ZERO:
+            continue
+        contribution, before = local * upstream, gradient.get(parent, 0.0)
+        after = gradient[parent] = before + contribution
+        if isfinite(after):
+            continue
+        o, p = name[out], name[parent]
+        text = f"∂L/∂{p} += ∂{o}/∂{p} · ∂L/∂{o} = {number(local)} × {number(upstream)} = {number(contribution)}"
+        if isfinite(contribution):
+            text += f", which adds up to {number(after)} with {number(before)} from before"
+        if {abs(local), abs(upstream)} == {0.0, inf}:
+            text += "\n  0 · ∞: the chain rule cannot tell"
+        return f"{text}\n  where {equation(out, name)}", out, parent
+    return None
+
+
+def _names(order: list[Value]) -> dict[Value, str]:
+    return {node: one_line(text) for node, text in names(order).items()}
+
+
+def _error(
+    head: str, node: Value, computed: Value, order: list[Value], name: dict[Value, str], role: str = LOSS
+) -> NonFiniteError:
+    """The error about a node, with the source of the node that was computed, and the path to the last of the order."""
+    source, path = computed.source, _path(node, order[-1])
+    lines = [head] + ([f"  in {source.quoted}"] if source else [])
+    if len(path) > 1:
+        lines.append(f"  path to {role}: {joined([name[step] for step in path], ' → ')}")
+    return NonFiniteError("\n".join(lines), node, path, source)
+
+
+def _path(node: Value, loss: Value) -> tuple[Value, ...]:
+    """A shortest path from the node up to the loss."""
+    above: dict[Value, Value | None] = {loss: None}
+    level = [loss]
+    while node not in above:
+        below: list[Value] = []
+        for out in level:
+            for parent in out.parents:
+                if parent not in above:
+                    above[parent] = out
+                    below.append(parent)
+        level = below
+    path: list[Value] = []
+    step: Value | None = node
+    while step is not None:
+        path.append(step)
+        step = above[step]
+    return tuple(path)
