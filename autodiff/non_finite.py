@@ -119,21 +119,27 @@ def non_finite_error(
     root = root if isinstance(root, Value) else constant(root)
     order = topological_order(root)
     name = _names(order)
-    result, role, place = "value", "the result", f"of observation {observation}"
-    if epoch is not None:
-        result, role, place = f"{where}loss", LOSS, f"in epoch {epoch} at observation {observation}"
-    if isfinite(root.number):
+    if epoch is None:
+        role, place, result = (
+            "the result",
+            f"of observation {observation}",
+            f"value of observation {observation} is {root}",
+        )
+    else:
+        role, place = LOSS, f"in epoch {epoch} at observation {observation}"
+        result = f"{where}loss is {root} {place}"
+    if not isfinite(root.number):
+        node = out = next(node for node in order if not isfinite(node.number))
+        text = f"the {result}: {FORWARD} {equation(node, name)}"
+        if node in set(inputs):
+            text = f"the input {name[node]} {place} is {node}"
+    else:
         bad = _first_edge(order, {root: 1.0}, name)
         if bad is None:
             text = f"every gradient {place} is finite, but the sum over the observations overflows"
             return NonFiniteError(text, observation=observation, epoch=epoch)
-        text, out, node = bad
-        text = f"the gradient {place} is not finite: {text}"
-    else:
-        node = out = next(node for node in order if not isfinite(node.number))
-        text = f"the {result} {place} is {root}: {FORWARD} {equation(node, name)}"
-        if node in set(inputs):
-            text = f"the input {name[node]} {place} is {node}"
+        what, out, node = bad
+        text = f"the gradient {place} is not finite: {what}"
     error = _error(text, node, out, order, name, role)
     error.observation, error.epoch = observation, epoch
     return error

@@ -68,7 +68,8 @@ class _Recorder(Observer):
         if frame is not None:
             node.stamp = _stamp(int(node.stamp), frame.f_code.co_filename, frame.f_lineno)
 
-    given = recorded
+    def given(self, leaf: Value) -> None:
+        self.recorded(leaf)
 
     def begins(self, root: Value, seed: float) -> None:
         order = topological_order(root)

@@ -1,11 +1,12 @@
 """Laws of finding the first number that is not finite."""
 
 import math
+import pickle
 
 import pytest
 
-from autodiff import Value, topological_order, where
-from autodiff.tracing import NonFiniteError, check_finite
+from autodiff import OPERATIONS, Value, operation, record_sources, topological_order, where
+from autodiff.non_finite import NonFiniteError, check_finite, non_finite_error
 
 
 def test_only_a_value_is_looked_at() -> None:
@@ -94,3 +95,60 @@ def test_numbers_changed_since_the_forward_pass_are_refused() -> None:
     x.data = 2.0
     with pytest.raises(RuntimeError, match="changed"):
         check_finite(y)
+
+
+@pytest.mark.parametrize(
+    ("loss", "equation"),
+    [
+        (lambda x: x.sqrt() ** 2, "v1 = sqrt(x) = sqrt(0.0) = 0.0"),
+        (lambda x: (x.log() + 1).exp(), "v1 = log(x) = log(0.0) = −inf"),
+        (lambda x: 1 / (1 + 2 / x), "divide(2.0, 0.0) = inf"),
+    ],
+)
+def test_a_zero_that_meets_an_infinity_is_explained_with_its_equation_and_line(loss, equation) -> None:
+    x = Value(0.0, label="x")
+    with record_sources():
+        root = loss(x)
+    root.backward()
+    assert math.isnan(x.grad)
+    error = non_finite_error(root, [x], 3)
+    assert str(error).startswith("the gradient of observation 3 is not finite: ∂L/∂x += ∂v")
+    assert "0 · ∞: the chain rule cannot tell" in str(error)
+    assert equation in str(error)
+    assert f"in {__file__}, line" in str(error)
+    assert (error.node, error.observation, error.epoch) == (x, 3, None)
+
+
+def test_a_nan_that_meets_a_zero_is_not_taken_for_an_infinity() -> None:
+    row = OPERATIONS.get("lost_slope") or operation("lost_slope", lambda x: x, lambda x, y: math.nan)
+    x = Value(1.0)
+    with pytest.raises(NonFiniteError, match="nan × 0.0 = nan") as found:
+        check_finite(row(x) * 0.0)
+    assert "∞" not in str(found.value)
+
+
+def test_the_number_at_fault_of_an_observation_is_named() -> None:
+    w, x = Value(-1.0, label="w"), Value(2.0, label="x")
+    error = non_finite_error((w * x).log() + 1, [x], 5, 2, "validation ")
+    assert str(error).startswith(
+        "the validation loss is nan in epoch 2 at observation 5: the first number that is not finite is "
+        "v3 = log(v2) = log(−2.0) = nan"
+    )
+    assert (error.observation, error.epoch, error.node.op.name) == (5, 2, "log")
+    bad = Value(math.inf, label="x")
+    assert str(non_finite_error(w * bad, [bad], 0)).startswith("the input x of observation 0 is inf")
+    assert str(non_finite_error(math.nan, (), 7)).startswith("the value of observation 7 is nan: ")
+    assert "the sum over the observations overflows" in str(non_finite_error(w * 1.0, (), 0))
+    untaken = non_finite_error(where(1.0, (w + 1.0).sqrt(), (w + 1.0).log()), (), 0)
+    assert "v2 = sqrt" not in str(untaken).partition("where")[0]
+    assert "sqrt(0.0)" in str(
+        untaken
+    )  # its slope is infinite; the logarithm, on which nothing depends, is not at fault
+
+
+def test_the_error_can_be_pickled_with_its_node() -> None:
+    x = Value(0.0, label="x")
+    error = non_finite_error(x.log(), [x], 1, 4)
+    copied = pickle.loads(pickle.dumps(error))
+    assert (str(copied), copied.observation, copied.epoch) == (str(error), 1, 4)
+    assert copied.path[0].parents[0].label == "x"
