@@ -8,9 +8,12 @@
 4.0 -8.0
 """
 
+import warnings
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from autodiff import pickling
+from autodiff import documentation
+from autodiff import pickling as pickling  # copies and pickles of graphs are registered
 from autodiff.backward import Step, leaves, topological_order
 from autodiff.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad
 from autodiff.functions import dot, log_softmax, log_sum_exp, mean, norm, select, softmax, total
@@ -58,16 +61,16 @@ if TYPE_CHECKING:
     from autodiff.drawing import draw as draw
     from autodiff.drawing import render as render
     from autodiff.drawing import tree as tree
-    from autodiff.tracing import NonFiniteError as NonFiniteError
+    from autodiff.non_finite import NonFiniteError as NonFiniteError
+    from autodiff.non_finite import check_finite as check_finite
+    from autodiff.sources import record_sources as record_sources
     from autodiff.tracing import Trace as Trace
-    from autodiff.tracing import check_finite as check_finite
     from autodiff.tracing import check_training as check_training
     from autodiff.tracing import detect_anomaly as detect_anomaly
     from autodiff.tracing import explain as explain
     from autodiff.tracing import name_values as name_values
-    from autodiff.tracing import record_sources as record_sources
+    from autodiff.tracing import trace as trace
     from autodiff.tracing import watch as watch
-    from autodiff.tracing.recorded_pass import trace as trace
 
 __all__ = [
     "NOT_COMPUTED", "OPERATIONS", "ZERO", "Interval", "NonFiniteError", "Operation", "SingularPoint", "Step", "Trace",
@@ -83,25 +86,34 @@ __all__ = [
 __version__ = "0.1.0"
 
 _FOLDERS = {
-    "autodiff.drawing": ("draw", "render", "tree"),
     "autodiff.checking": ("check_gradients", "check_operation", "numerical_derivative", "numerical_gradient"),
     "autodiff.compiling": ("compile",),
+    "autodiff.drawing": ("draw", "render", "tree"),
+    "autodiff.non_finite": ("NonFiniteError", "check_finite"),
+    "autodiff.sources": ("record_sources",),
     "autodiff.tracing": (
-        "NonFiniteError", "Trace", "check_finite", "check_training", "detect_anomaly", "explain", "name_values", "norm",
-        "record_sources", "trace", "watch",
+        "Trace", "check_training", "detect_anomaly", "explain", "name_values", "trace", "watch",
     ),
 }  # fmt: skip
 _LAZY = {name: folder for folder, names in _FOLDERS.items() for name in names}
+_RENAMED = {"Pinned": "SingularPoint"}
 
 
 def __getattr__(name: str) -> Any:
-    """The names of the folders, each loaded when it is first used."""
+    """The names of the folders, each loaded when it is first used; and those that have another name now."""
+    if name in _RENAMED:
+        warnings.warn(f"autodiff.{name} is called {_RENAMED[name]} now", DeprecationWarning, stacklevel=2)
+        return globals()[_RENAMED[name]]
     if name in _LAZY:
-        from importlib import import_module
-
         return getattr(import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'autodiff' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
+
+
+# What a notebook shows of a number, and what help() shows of an operation, is made by folders that the engine does not
+# know: they are loaded when somebody looks.
+Value._repr_mimebundle_ = lambda self, **_: import_module("autodiff.drawing").notebook_picture(self)  # type: ignore[attr-defined]
+documentation.register(lambda row: import_module("autodiff.program.reference").describe(row))

@@ -99,7 +99,7 @@ dot = operation("dot", primals.dot, primals.swapped_halves, symbol="·", variadi
 
 # Lengths. At the origin, where the norm has a kink, the subgradient 0.
 hypot = operation("hypot", lambda a, b: _hypot(abs(a), abs(b)),
-                  lambda a, b, y: 0.0 if y == 0 else a / y, lambda a, b, y: 0.0 if y == 0 else b / y,
+                  lambda a, b, y: _part(a, b, y), lambda a, b, y: _part(b, a, y),
                   kinks=True, singular_points={(0.0, 0.0): SingularPoint(0.0, (0.0, 0.0))})
 norm = operation("norm", primals.norm, primals.norm_rule, symbol="‖·‖", variadic=True, kinks=True)
 # fmt: on
@@ -110,7 +110,14 @@ def _hypot(a: float, b: float) -> float:
     big, small = (a, b) if a >= b else (b, a)
     if a == inf or b == inf:
         return inf
-    return big if big == 0 else big * sqrt(1 + (small / big) * (small / big))  # type: ignore[no-any-return]
+    return a + b if big == 0 else big * sqrt(1 + (small / big) * (small / big))  # type: ignore[no-any-return]
+
+
+def _part(a: float, b: float, y: float) -> float:
+    """The derivative a / y of the norm y by a, at the origin 0; digits that a subnormal y has lost are kept by scaling."""
+    if y == 0:
+        return 0.0
+    return a / y if y > TINY else a / TINY / hypot(a / TINY, b / TINY)  # type: ignore[no-any-return]
 
 
 # ── Beside the table ─────────────────────────────────────────────────────────────────────────────
