@@ -1,7 +1,7 @@
 """The rows of the table as expressions, from which every backend makes its own code.
 
 A primal or a rule is run once with symbols in place of numbers, and what it did to them is written down. Where it
-branches on a number, both ways are run, and the expression chooses between them. So a rule has one text, and eager
+branches on a number, both paths are run, and the expression chooses between them. So a rule has one text, and eager
 floats, arrays, machine code and the browser all follow it. What cannot be run with symbols, since it calls ``math``,
 is *elementary*: a backend has a function of that name, or calls the primal itself.
 """
@@ -16,17 +16,19 @@ from typing import Any
 
 from autodiff.ieee import as_float
 from autodiff.operations import Operation
+from autodiff.program.writers import PYTHON, written
 from autodiff.registry import give_arithmetic, give_signs
 from autodiff.rules import POW, absolute, add, divide, multiply, negative, positive, subtract
+from autodiff.zeros import ZERO
 
 ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "negative", "positive", "absolute"})
 """The operations that every backend writes with an operator of its own."""
 COMPARISONS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
 MOST_BRANCHES = 64
-"""A rule with more ways through it than this is called instead of written out."""
+"""A rule with more paths through its branches is called instead of written out."""
 
 
-class NotSymbolic(TypeError):  # noqa: N818 - a signal, caught in this file
+class NotSymbolicError(TypeError):
     """A primal or a rule asked for a number where there is only a symbol."""
 
 
@@ -34,8 +36,9 @@ class NotSymbolic(TypeError):  # noqa: N818 - a signal, caught in this file
 class Expression:
     """A formula: what is done (``kind``), and to which expressions.
 
-    The kinds are ``operand`` (its number counts from 0), ``output``, ``number``, the comparisons (``<`` …, true or
-    false), ``choose`` (a comparison, and what holds if it is true and if it is not), and the names of operations.
+    The kinds are ``operand`` (its number counts from 0), ``output``, ``number``, ``upstream`` (the upstream gradient),
+    ``zero`` (no dependence: what ``ZERO`` says in a rule), the comparisons (``<`` …, true or false), ``choose`` (a
+    comparison, and what holds if it is true and if it is not), and the names of operations.
 
     >>> from autodiff import lookup
     >>> print(primal(lookup("sigmoid"), 1))
@@ -49,20 +52,10 @@ class Expression:
     number: float = 0.0
 
     def __str__(self) -> str:
-        if self.kind == "operand":
-            return f"x{self.number:.0f}"
-        if self.kind in ("output", "number"):
-            return "y" if self.kind == "output" else repr(self.number)
-        sign = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", **{c: c for c in COMPARISONS}}
-        if self.kind in sign:
-            left, right = (f"({part})" if part.kind in sign else str(part) for part in self.parts)
-            return f"{left} {sign[self.kind]} {right}"
-        if self.kind == "negative":
-            return f"-{self.parts[0]}"
-        return f"{self.kind}({', '.join(map(str, self.parts))})"
+        return written(self, PYTHON)
 
 
-OUTPUT = Expression("output")
+OUTPUT, UPSTREAM, NO_DEPENDENCE = Expression("output"), Expression("upstream"), Expression("zero")
 
 
 def operand(place: int) -> Expression:
@@ -100,6 +93,38 @@ def derivatives(row: Operation, arity: int, inline: bool = True) -> tuple[Expres
     )
 
 
+@cache
+def contributions(row: Operation, arity: int, inline: bool = True) -> tuple[Expression | None, ...]:
+    """What the chain rule adds to each of that many operands: local derivative times upstream gradient.
+
+    Where the rule branches, so does this: a branch without dependence is ``zero``, whatever stands upstream.
+
+    Args:
+        row: the operation.
+        arity: the number of operands.
+        inline: as of :func:`traced`.
+
+    Returns:
+        An expression for each operand; None where its rule cannot be written out.
+
+    >>> from autodiff import lookup
+    >>> print(*contributions(lookup("where"), 3), sep="; ")
+    zero; choose(x0 != 0.0, upstream, zero); choose(x0 != 0.0, zero, upstream)
+    """
+    return tuple(None if local is None else _times_upstream(local) for local in derivatives(row, arity, inline))
+
+
+def _times_upstream(local: Expression) -> Expression:
+    if local.kind == "choose":
+        condition, *branches = local.parts
+        if_true, if_false = map(_times_upstream, branches)
+        return if_true if if_true == if_false else Expression("choose", (condition, if_true, if_false))
+    if local.kind == "zero":
+        return local
+    one = local.kind == "number" and local.number == 1.0
+    return UPSTREAM if one else Expression("multiply", (local, UPSTREAM))
+
+
 def traced(function: Callable[..., Any], arity: int, output: bool = False, inline: bool = True) -> Expression | None:
     """What a function of numbers does, as an expression; None if it cannot be run with symbols.
 
@@ -115,8 +140,8 @@ def traced(function: Callable[..., Any], arity: int, output: bool = False, inlin
     """
     leaves = [*map(operand, range(arity)), *([OUTPUT] if output else [])]
     try:
-        return _explored(lambda way: function(*(Symbol(leaf, way) for leaf in leaves)), inline)
-    except Exception:  # a NotSymbolic, a method that only floats have, an error that the function itself raises
+        return _explored(lambda path: function(*(Symbol(leaf, path) for leaf in leaves)), inline)
+    except Exception:  # a NotSymbolicError, a method that only floats have, an error that the function itself raises
         return None
 
 
@@ -162,26 +187,26 @@ def called_derivatives(row: Operation, operands: Sequence[float], output: float)
 class Symbol:
     """Stands for a number while a rule is run; it notes what is done to it."""
 
-    __slots__ = ("expression", "way")
+    __slots__ = ("expression", "path")
 
-    def __init__(self, expression: Expression, way: _Way) -> None:
+    def __init__(self, expression: Expression, path: _Path) -> None:
         self.expression = expression
-        self.way = way
+        self.path = path
 
     @staticmethod
     def __autodiff__(row: Operation, operands: Sequence[Any]) -> Symbol:
-        way = next(operand.way for operand in operands if isinstance(operand, Symbol))
-        if way.inline and row.name not in ARITHMETIC and not _is_elementary(row, len(operands)):
-            return Symbol(_expression(row.primal(*(Symbol(_expression(operand), way) for operand in operands))), way)
-        return Symbol(Expression(row.name, tuple(map(_expression, operands))), way)
+        path = next(operand.path for operand in operands if isinstance(operand, Symbol))
+        if path.inline and row.name not in ARITHMETIC and not _is_elementary(row, len(operands)):
+            return Symbol(_expression(row.primal(*(Symbol(_expression(operand), path) for operand in operands))), path)
+        return Symbol(Expression(row.name, tuple(map(_expression, operands))), path)
 
     def __bool__(self) -> bool:
         if self.expression.kind in COMPARISONS:
-            return self.way.decide(self.expression)
-        return self.way.decide(Expression("!=", (self.expression, number(0.0))))
+            return self.path.decide(self.expression)
+        return self.path.decide(Expression("!=", (self.expression, number(0.0))))
 
     def __float__(self) -> float:
-        raise NotSymbolic("a symbol has no number")
+        raise NotSymbolicError("a symbol has no number")
 
     __int__ = __index__ = __float__
 
@@ -192,7 +217,7 @@ class Symbol:
 
 def _compare(sign: str) -> Callable[[Symbol, Any], Symbol]:
     def compare(self: Symbol, other: Any) -> Symbol:
-        return Symbol(Expression(sign, (_expression(self), _expression(other))), self.way)
+        return Symbol(Expression(sign, (_expression(self), _expression(other))), self.path)
 
     return compare
 
@@ -205,8 +230,11 @@ give_arithmetic(
 give_signs(Symbol, {"neg": negative, "pos": positive, "abs": absolute})
 
 
-class _Way:
-    """One way through a function: which of its conditions hold. Beyond what is prescribed, all do."""
+class _Path:
+    """One run of a function, along one of its paths: how its conditions are decided.
+
+    The first decisions are prescribed; all further conditions are taken to be true.
+    """
 
     def __init__(self, prescribed: Sequence[bool], inline: bool) -> None:
         self.prescribed = prescribed
@@ -219,27 +247,28 @@ class _Way:
                 return holds
         at = len(self.taken)
         if at == MOST_BRANCHES:
-            raise NotSymbolic(f"it asks more than {MOST_BRANCHES} questions")
+            raise NotSymbolicError(f"it asks more than {MOST_BRANCHES} questions")
         holds = self.prescribed[at] if at < len(self.prescribed) else True
         self.taken.append((condition, holds))
         return holds
 
 
-def _explored(run: Callable[[_Way], Any], inline: bool) -> Expression:
-    """Every way through the function, as one expression that chooses between them."""
-    ways = 0
+def _explored(run: Callable[[_Path], Any], inline: bool) -> Expression:
+    """The results of all paths through a function, as one expression that chooses between them."""
+    paths = 0
 
     def tree(prescribed: list[bool]) -> Expression:
-        nonlocal ways
-        ways += 1
-        if ways > MOST_BRANCHES:
-            raise NotSymbolic(f"there are more than {MOST_BRANCHES} ways through it")
-        way = _Way(prescribed, inline)
-        result = _expression(run(way))
-        decisions = [holds for _, holds in way.taken]
-        for at in reversed(range(len(prescribed), len(way.taken))):
+        nonlocal paths
+        paths += 1
+        if paths > MOST_BRANCHES:
+            raise NotSymbolicError(f"there are more than {MOST_BRANCHES} paths through it")
+        path = _Path(prescribed, inline)
+        found = run(path)
+        result = NO_DEPENDENCE if found is ZERO else _expression(found)
+        decisions = [holds for _, holds in path.taken]
+        for at in reversed(range(len(prescribed), len(path.taken))):
             otherwise = tree([*decisions[:at], False])
-            result = Expression("choose", (way.taken[at][0], result, otherwise))
+            result = Expression("choose", (path.taken[at][0], result, otherwise))
         return result
 
     return tree([])

@@ -7,21 +7,25 @@ the result of each instruction, so that an instruction's operands always stand b
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.operations import Operation
-from autodiff.rules import DETACHED, dot, negative
-from autodiff.value import Value, constant
+from autodiff import backward
+from autodiff.operations import CONSTANT, VARIABLE, Operation
+from autodiff.program.writers import PYTHON, Target, Text
+from autodiff.registry import BUILT_IN, OPERATIONS, flows
+from autodiff.rules import dot, norm, total
+from autodiff.value import Value, node
 
 OUTPUTS = Operation("outputs")
 """In a picture, what several outputs lead to."""
 FEW = 4
-"""So many names stand on a line; of more, the first two and the last one."""
+"""The most names that are listed in full; of more, the first two and the last one are."""
 
 
 class Instruction(NamedTuple):
@@ -43,10 +47,14 @@ class Guard(NamedTuple):
     holds: bool
     """Whether the comparison was true."""
 
+    def with_slots(self, moved: Mapping[int, int] | NDArray[np.int64]) -> Guard:
+        """The guard of a program whose slots have these other numbers."""
+        return self._replace(left=int(moved[self.left]), right=int(moved[self.right]))
+
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """Instructions over slots; :func:`assemble` makes one.
+    """Instructions over slots; :func:`assemble` and :meth:`Program.from_graph` make one.
 
     It prints itself readably:
 
@@ -80,7 +88,74 @@ class Program:
     labels: Mapping[int, str] = field(default_factory=dict)
     """The labels that the user gave to results, by slot."""
     shared: int = 0
-    """So many instructions at the beginning depend on no input, and are run once for all observations."""
+    """How many instructions, the first ones, depend on no input and are run once for all observations."""
+
+    @staticmethod
+    def from_graph(
+        *roots: Value,
+        inputs: Sequence[Value] = (),
+        parameters: Sequence[Value] | None = None,
+        freeze: bool = False,
+        names: Mapping[Value, str] | None = None,
+    ) -> tuple[Program, dict[Value, int]]:
+        """The program of a recorded graph, one slot for each node, and the slot of each node.
+
+        The instructions stand in topological order, so that the backward pass of the program, from its last instruction
+        to its first, takes the edges in the order of the eager one. Nothing is merged or left out.
+
+        Args:
+            *roots: the results; the first one is output 0.
+            inputs: the leaves that are inputs.
+            parameters: the leaves that are parameters, in the order of their slots; by default all other variables, in
+                topological order.
+            freeze: leaves that are neither inputs nor parameters become constants.
+            names: what nodes are called; by default their labels, else ``v`` and their slots.
+
+        Raises:
+            ValueError: a leaf of the graph is neither an input nor a parameter, or one of these is no leaf.
+
+        >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
+        >>> program, slots = Program.from_graph(w * x + 1, inputs=[x])
+        >>> print(program)
+        parameters  w
+        inputs      x
+          v3 = w * x
+          v4 = v3 + 1.0
+        outputs     v4
+        >>> slots[w], slots[x]
+        (1, 2)
+        """
+        order = backward.topological_order(*roots)
+        computed = [node for node in (*inputs, *(parameters or ())) if node.parents]
+        if computed:
+            what = ", ".join(backward.names(computed).values())
+            raise ValueError(f"inputs and parameters are leaves, and these are computed from others: {what}")
+        given = {*inputs, *(parameters or ())}
+        others = [node for node in order if node.op is VARIABLE and node not in given]
+        if parameters is None and not freeze:
+            parameters, others = others, []
+        if others and not freeze:
+            name = backward.names(order)
+            what = ", ".join(name[node] for node in others)
+            raise ValueError(f"these leaves of the graph are neither inputs nor parameters: {what}")
+        frozen = {*others}
+        constants = [node for node in order if (node.op is CONSTANT and node not in given) or node in frozen]
+        parameters = parameters or ()
+        results = [node for node in order if node.parents]
+        slots = {node: slot for slot, node in enumerate([*constants, *parameters, *inputs, *results])}
+
+        def name_of(node: Value) -> str:
+            return (names or {}).get(node, node.label)
+
+        program = assemble(
+            [node.number for node in constants],
+            [name_of(node) or f"v{slots[node]}" for node in parameters],
+            [name_of(node) or f"v{slots[node]}" for node in inputs],
+            [Instruction(node.op, tuple([slots[parent] for parent in node.parents])) for node in results],
+            [slots[root] for root in roots],
+            labels={slots[node]: name_of(node) for node in results if name_of(node)},
+        )
+        return program, slots
 
     @property
     def first_parameter(self) -> int:
@@ -105,11 +180,15 @@ class Program:
     def __len__(self) -> int:
         return len(self.opcodes)
 
-    def __iter__(self) -> Iterator[Instruction]:
+    @cached_property
+    def instructions(self) -> tuple[Instruction, ...]:
         """The instructions, in the order in which they are run."""
         operands, starts = self.operands.tolist(), self.starts.tolist()
-        for code, start, end in zip(self.opcodes.tolist(), starts, starts[1:]):
-            yield Instruction(self.operations[code], tuple(operands[start:end]))
+        codes = zip(self.opcodes.tolist(), starts, starts[1:])
+        return tuple([Instruction(self.operations[code], tuple(operands[start:end])) for code, start, end in codes])
+
+    def __iter__(self) -> Iterator[Instruction]:
+        return iter(self.instructions)
 
     def name(self, slot: int) -> str:
         """How a slot is written: a number, the name of a parameter or input, a label, or ``v`` and the slot."""
@@ -123,38 +202,154 @@ class Program:
 
     def depends(self, on: Sequence[int]) -> NDArray[np.bool_]:
         """(slots,): which slots depend on one of those given, themselves included."""
-        return self._reached(on, None)
+        return self._reached(on, [None] * len(self.operations))
 
     def active(self, wrt: Sequence[int]) -> NDArray[np.bool_]:
-        """(slots,): through which slots a gradient flows to one of those given, themselves included."""
-        return self._reached(wrt, DETACHED)
+        """(slots,): through which slots a gradient can flow to one of those given, themselves included."""
+        return self._reached(wrt, [*map(_flowing_places, self.operations)])
 
-    def _reached(self, origins: Sequence[int], stop: Operation | None) -> NDArray[np.bool_]:
+    def _reached(self, origins: Sequence[int], places: Sequence[Sequence[int] | None]) -> NDArray[np.bool_]:
+        """Which slots are reached through operands at those places of each operation; None for all of them."""
         reached = [False] * self.slots
         for slot in origins:
             reached[slot] = True
-        stops = [op is stop for op in self.operations]
         operands, starts = self.operands.tolist(), self.starts.tolist()
         codes = self.opcodes.tolist()
         for slot, (code, start, end) in enumerate(zip(codes, starts, starts[1:]), self.first_result):
-            if not stops[code] and any(map(reached.__getitem__, operands[start:end])):
+            own = operands[start:end]
+            through = places[code]
+            if any(map(reached.__getitem__, own if through is None else [own[at] for at in through])):
                 reached[slot] = True
         return np.array(reached, bool)
 
-    def __autodiff_graph__(self) -> Value:
-        """The program as a recorded graph without numbers, for pictures; several outputs lead to one more node."""
-        nodes = [constant(number) for number in self.constants.tolist()]
-        nodes += [Value(math.nan, name) for name in (*self.parameters, *self.inputs)]
-        for slot, (op, operands) in enumerate(self, self.first_result):
-            nodes.append(_node(op, [nodes[operand] for operand in operands], self.name(slot)))
-        outputs = [nodes[slot] for slot in self.outputs]
-        return outputs[0] if len(outputs) == 1 else _node(OUTPUTS, outputs, "outputs")
+    def needed(self) -> list[bool]:
+        """For each slot, whether an output or a guard depends on it."""
+        needed = [False] * self.slots
+        for slot in (*self.outputs.tolist(), *(slot for each in self.guards for slot in (each.left, each.right))):
+            needed[slot] = True
+        operands, starts, first = self.operands.tolist(), self.starts.tolist(), self.first_result
+        for place in reversed(range(len(self))):
+            if needed[first + place]:
+                for slot in operands[starts[place] : starts[place + 1]]:
+                    needed[slot] = True
+        return needed
+
+    def without_unused(self) -> Program:
+        """The program without whatever no output and no guard depends on, unused parameters and inputs included.
+
+        >>> from autodiff import lookup
+        >>> program = assemble([], ["w"], ["x", "y"], [Instruction(lookup("exp"), (at,)) for at in range(3)], [4])
+        >>> print(program.without_unused())
+
+        Parameters
+        inputs      x
+          v1 = exp(x)
+        outputs     v1
+        """
+        kept = [slot for slot, needed in enumerate(self.needed()) if needed]
+        if len(kept) == self.slots:
+            return self
+        moved = dict(zip(kept, range(len(kept))))
+        constants, parameters, first = self.first_parameter, self.first_input, self.first_result
+        instructions = self.instructions
+        return _made(
+            [number for slot, number in enumerate(self.constants.tolist()) if slot in moved],
+            [name for slot, name in enumerate(self.parameters, constants) if slot in moved],
+            [name for slot, name in enumerate(self.inputs, parameters) if slot in moved],
+            [
+                Instruction(op, tuple([moved[each] for each in operands]))
+                for slot, (op, operands) in enumerate(instructions, first)
+                if slot in moved
+            ],
+            [moved[slot] for slot in self.outputs.tolist()],
+            [guard.with_slots(moved) for guard in self.guards],
+            {moved[slot]: label for slot, label in self.labels.items() if slot in moved},
+            sum(slot in moved for slot in range(first, first + self.shared)),
+        )
+
+    def run(self, numbers: Sequence[Any]) -> list[Any]:
+        """The number in every slot, by calls of the rows.
+
+        Args:
+            numbers: one for each parameter and each input: floats, ``Value``s, or others that rows can be applied to.
+
+        Raises:
+            ValueError: there are too few or too many.
+
+        >>> from autodiff import lookup
+        >>> program = assemble([1.0], [], ["x"], [Instruction(lookup("add"), (1, 0))], [2])
+        >>> program.run([2.0])
+        [1.0, 2.0, 3.0]
+        """
+        slots = [*self.constants.tolist(), *numbers]
+        if len(slots) != self.first_result:
+            takes = self.first_result - self.first_parameter
+            raise ValueError(f"the program takes {takes} numbers, its parameters and inputs, not {len(numbers)}")
+        for op, operands in self.instructions:
+            slots.append(op(*[slots[operand] for operand in operands]))
+        return slots
+
+    def to_graph(self, numbers: Sequence[float] | None = None) -> list[Value]:
+        """A node for every slot; nothing is computed.
+
+        Args:
+            numbers: (slots,) what the nodes hold; by default nan, but for constants.
+
+        >>> w = Value(2.0, label="w")
+        >>> [*map(str, Program.from_graph(w * 3)[0].to_graph())]
+        ['3.0', 'nan', 'nan']
+        """
+        if numbers is None:
+            numbers = [*self.constants.tolist(), *[math.nan] * (self.slots - self.first_parameter)]
+        nodes = [node(CONSTANT, number, ()) for number in numbers[: self.first_parameter]]
+        for slot in range(self.first_parameter, self.first_result):
+            nodes.append(node(VARIABLE, numbers[slot], (), label=self.name(slot)))
+        for slot, (op, operands) in enumerate(self.instructions, self.first_result):
+            parents = tuple([nodes[operand] for operand in operands])
+            nodes.append(node(op, numbers[slot], parents, label=self.name(slot)))
+        return nodes
+
+    def to_picture(self) -> Value:
+        """The graph without numbers, as one node to be drawn; several outputs lead to one more."""
+        nodes = self.to_graph()
+        outputs = tuple([nodes[slot] for slot in self.outputs])
+        return outputs[0] if len(outputs) == 1 else node(OUTPUTS, math.nan, outputs, label="outputs")
+
+    def code(self, function_name: str = "f", imported: Iterable[str] = ()) -> str:
+        """Python source of the function of its parameters and inputs that gives its outputs.
+
+        Args:
+            function_name: what the function is called.
+            imported: names that the source imports from ``autodiff`` besides those that it uses.
+
+        >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
+        >>> print(Program.from_graph((w * x).tanh())[0].code())
+        from autodiff import tanh
+        <BLANKLINE>
+        def f(w, x):
+            v2 = w * x
+            v3 = tanh(v2)
+            return v3
+        """
+        lines = [
+            f"    {self.name(slot)} = {self._written(each, _CODE, len(self.operands))}"
+            for slot, each in enumerate(self.instructions, self.first_result)
+        ]
+        lines.append(f"    return {', '.join([self.name(slot) for slot in self.outputs])}")
+        used = {_imported(op) for op in self.operations if op.name not in PYTHON.infix and op.name not in PYTHON.prefix}
+        head = [f"from autodiff import {', '.join(sorted({*imported, *used}))}", ""] if used or imported else []
+        if not np.isfinite(self.constants).all():
+            head.insert(0, "from math import inf, nan")
+        return "\n".join([*head, f"def {function_name}({', '.join([*self.parameters, *self.inputs])}):", *lines])
 
     def __str__(self) -> str:
         lines = [
             f"parameters  {_listed(self.parameters)}",
             f"inputs      {_listed(self.inputs)}",
-            *(f"  {self.name(slot)} = {self._written(each)}" for slot, each in enumerate(self, self.first_result)),
+            *(
+                f"  {self.name(slot)} = {self._written(each, PYTHON)}"
+                for slot, each in enumerate(self, self.first_result)
+            ),
             *(
                 f"guard       {self.name(left)} {comparison} {self.name(right)} is {holds}"
                 for comparison, left, right, holds in self.guards
@@ -163,16 +358,17 @@ class Program:
         ]
         return "\n".join(line.rstrip() for line in lines)
 
-    def _written(self, instruction: Instruction) -> str:
+    def _written(self, instruction: Instruction, target: Target, few: int = FEW) -> str:
         op, operands = instruction
-        names = [self.name(slot) for slot in operands]
-        if op.arity == 2 and not op.symbol.isidentifier():
-            return f"{names[0]} {op.symbol} {names[1]}"
-        if op is negative:
-            return f"-{names[0]}"
-        if op is dot:
-            return f"dot([{_listed(names[: len(names) // 2])}], [{_listed(names[len(names) // 2 :])}])"
-        return f"{op.name}({_listed(names) if op.arity is None else ', '.join(names)})"
+        texts = [
+            target.number(float(self.constants[slot])) if slot < self.first_parameter else Text(self.name(slot))
+            for slot in operands
+        ]
+        if op not in (dot, total, norm):  # Python's functions of that name take lists
+            return target.apply(op.name, texts).text
+        names = [text for text, _ in texts]
+        lists = (names[: len(names) // 2], names[len(names) // 2 :]) if op is dot else (names,)
+        return f"{op.name}({', '.join(f'[{_listed(each, few)}]' for each in lists)})"
 
     def __repr__(self) -> str:
         return (
@@ -180,19 +376,35 @@ class Program:
             f"{len(self.outputs)} outputs>"
         )
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
-def _listed(names: Sequence[str]) -> str:
+
+_CODE = replace(PYTHON, function=lambda kind: kind if _has_function(kind) else f"lookup({kind!r})")
+
+
+def _has_function(name: str) -> bool:
+    """Whether ``autodiff`` has a function of that name for the operation."""
+    return name in OPERATIONS and name in BUILT_IN
+
+
+def _imported(op: Operation) -> str:
+    return op.name if _has_function(op.name) else "lookup"
+
+
+def _flowing_places(op: Operation) -> list[int] | None:
+    """The places of the operands that a gradient can flow to; None for all."""
+    if op.arity is None:
+        return None
+    places = [place for place in range(op.arity) if flows(op, place)]
+    return None if len(places) == op.arity else places
+
+
+def _listed(names: Sequence[str], few: int = FEW) -> str:
     """The names; of many, the first ones, the last one and how many they are."""
-    if len(names) <= FEW:
+    if len(names) <= few:
         return ", ".join(names)
-    return f"{', '.join(names[: FEW - 2])}, …, {names[-1]} ({len(names)})"
-
-
-def _node(op: Operation, operands: Sequence[Value], label: str) -> Value:
-    """A node that was not computed."""
-    node = Value(math.nan, label)
-    node.op, node.parents = op, tuple(operands)
-    return node
+    return f"{', '.join(names[: few - 2])}, …, {names[-1]} ({len(names)})"
 
 
 def assemble(
@@ -220,30 +432,45 @@ def assemble(
     Raises:
         ValueError: an operand does not stand before its instruction, or a slot does not exist.
     """
-    codes: dict[Operation, int] = {}
-    opcodes = [codes.setdefault(each.op, len(codes)) for each in instructions]
-    starts = np.zeros(len(instructions) + 1, np.int64)
-    np.cumsum([len(each.operands) for each in instructions], out=starts[1:])
-    first = len(constants) + len(parameters) + len(inputs)
-    flat = np.fromiter((slot for each in instructions for slot in each.operands), np.int32, int(starts[-1]))
-    own = np.repeat(np.arange(len(instructions), dtype=np.int64) + first, np.diff(starts))
-    if flat.size and not (flat.min() >= 0 and (flat < own).all()):
-        bad = int(own[int(np.argmax((flat < 0) | (flat >= own)))])
-        raise ValueError(f"the instruction of slot {bad} takes an operand that does not stand before it")
-    slots = first + len(instructions)
+    program = _made(constants, parameters, inputs, instructions, outputs, guards, labels or {}, shared)
+    own = np.repeat(np.arange(len(program)) + program.first_result, np.diff(program.starts))
+    wrong = own[(program.operands < 0) | (program.operands >= own)]
+    if wrong.size:
+        raise ValueError(f"the instruction of slot {wrong[0]} takes an operand that does not stand before it")
     for slot in (*outputs, *(slot for guard in guards for slot in (guard.left, guard.right))):
-        if not 0 <= slot < slots:
-            raise ValueError(f"there is no slot {slot} among {slots}")
+        if not 0 <= slot < program.slots:
+            raise ValueError(f"there is no slot {slot} among {program.slots}")
+    return program
+
+
+def _made(
+    constants: Sequence[float],
+    parameters: Sequence[str],
+    inputs: Sequence[str],
+    instructions: Sequence[Instruction],
+    outputs: Sequence[int],
+    guards: Sequence[Guard],
+    labels: Mapping[int, str],
+    shared: int,
+) -> Program:
+    """The program, without a look at whether its slots are right."""
+    codes: dict[Operation, int] = {}
+    opcodes = [codes.setdefault(op, len(codes)) for op, _ in instructions]
+    flat: list[int] = []
+    starts = [0]
+    for _, operands in instructions:
+        flat += operands
+        starts.append(len(flat))
     return Program(
         np.array(constants, np.float64),
         tuple(parameters),
         tuple(inputs),
         tuple(codes),
         np.array(opcodes, np.int32),
-        starts,
-        flat,
+        np.array(starts, np.int64),
+        np.array(flat, np.int32),
         np.array(outputs, np.int32),
         tuple(guards),
-        dict(labels or {}),
+        dict(labels),
         shared,
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 import nn
 from autodiff import Value, constant, lookup
-from autodiff.program.flatten import flatten
+from autodiff.program.program import Program
 
 
 def bits(array):
@@ -21,7 +21,7 @@ def program_of(function, numbers, parameters=0):
     result = function(*leaves)
     results = result if isinstance(result, (list, tuple)) else [result]
     outputs = [each if isinstance(each, Value) else constant(each) for each in results]
-    return flatten(*outputs, inputs=leaves[parameters:], parameters=leaves[:parameters])[0]
+    return Program.from_graph(*outputs, inputs=leaves[parameters:], parameters=leaves[:parameters])[0]
 
 
 def eager(function, parameters, inputs, weight=1.0):
@@ -45,7 +45,7 @@ def network(sizes, seed=0, activation="relu", error=lambda output, y: (1 - y * o
     """The program of a network's error on one observation (the features, then y), its parameters and the model."""
     model = nn.MLP(sizes[0], sizes[1:], activation=activation, rng=seed)
     inputs = [Value(0.5, label=f"x{at}") for at in range(sizes[0])] + [Value(1.0, label="y")]
-    program, _ = flatten(error(model(inputs[:-1]), inputs[-1]), inputs=inputs, parameters=model.parameters())
+    program, _ = Program.from_graph(error(model(inputs[:-1]), inputs[-1]), inputs=inputs, parameters=model.parameters())
     return program, np.array([parameter.data for parameter in model.parameters()]), model
 
 

@@ -8,18 +8,17 @@ import time
 
 import numpy as np
 import pytest
-from tests.tape.programs import bits, eager, network, program_of
 
 from autodiff import OPERATIONS, Value, dot, operation, select, sqrt, total
 from autodiff.checking.strategies import TRUNK, draw_graphs
 from autodiff.compiling.backends import prepare
 from autodiff.compiling.numpy.runner import NumpyRunner
 from autodiff.program.expressions import COMPARISONS, rule_of_steps
-from autodiff.program.flatten import flatten
 from autodiff.program.lowering import PASSES, lower
-from autodiff.program.program import Instruction, assemble
+from autodiff.program.program import Instruction, Program, assemble
 from autodiff.registry import BUILT_IN, lookup
 from autodiff.rules import DETACHED
+from tests.compiling.programs import bits, eager, network, program_of
 
 pytest.importorskip("numba", reason="the native backend needs numba")
 
@@ -165,7 +164,7 @@ def test_select_takes_the_row_of_each_observation(rows_are_parameters):
 
     index = Value(1.0)
     leaves = [Value(number) for number in (0.5, -1.5, 2.5, 3.5)]
-    program = flatten(function(*leaves), inputs=[leaves[3], index], parameters=leaves[:3])[0]
+    program = Program.from_graph(function(*leaves), inputs=[leaves[3], index], parameters=leaves[:3])[0]
     inputs = np.array([[2.0, 3.0], [1.0, 0.0], [4.0, 2.0], [3.0, 1.0], [5.0, 3.0]])
     native, numpy = (runner.gradient(np.array([0.5, -1.5, 2.5]), inputs, wrt_inputs=True) for runner in (
         NativeRunner(program), NumpyRunner(program)

@@ -5,7 +5,6 @@ from itertools import product
 
 import numpy as np
 import pytest
-from tests.tape.programs import bits, eager, network, program_of, tangle
 
 import autodiff
 from autodiff import OPERATIONS, Value, lookup, operation
@@ -13,10 +12,11 @@ from autodiff.checking.strategies import draw_graphs
 from autodiff.compiling import numpy_backend, numpy_steps
 from autodiff.compiling.backends import BACKENDS, prepare
 from autodiff.compiling.numpy.runner import NumpyRunner
-from autodiff.program.flatten import flatten
 from autodiff.program.lowering import hoist, lower
+from autodiff.program.program import Program
 from autodiff.registry import BUILT_IN
 from autodiff.rules import SELECT
+from tests.compiling.programs import bits, eager, network, program_of, tangle
 
 ULP = 2.0**-52
 SIMD = 8 * ULP  # NumPy's exp, tanh and the like may differ from math's in the last places
@@ -312,7 +312,7 @@ def test_nothing_flows_through_a_zero_even_from_infinity():
 
 def test_outputs_can_be_any_slots():
     w, x = Value(2.0), Value(3.0)
-    program, _ = flatten(x, w, w * x, autodiff.constant(7.0), w * w, inputs=[x])
+    program, _ = Program.from_graph(x, w, w * x, autodiff.constant(7.0), w * w, inputs=[x])
     theta, inputs = np.array([2.0]), np.array([[3.0], [4.0]])
     for each in (program, lower(program)):
         assert NumpyRunner(each).values(theta, inputs).tolist() == [

@@ -7,13 +7,13 @@ from itertools import product
 from numbers import Real
 
 import pytest
-from tests.tape.programs import bits
 
 from autodiff import OPERATIONS, Operation, Value, cos, exp, lookup, relu, sqrt, where
 from autodiff.ieee import Ieee
 from autodiff.program.expressions import ARITHMETIC, COMPARISONS, MOST_BRANCHES, derivatives, primal, traced
 from autodiff.registry import BUILT_IN
 from autodiff.rules import DETACHED
+from tests.compiling.programs import bits
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 1e-320, 1e300, -1e300, math.inf, -math.inf, math.nan]
 ELEMENTARY = {

@@ -15,9 +15,8 @@ from autodiff import OPERATIONS, Value, exp, operation, where
 from autodiff.backward import topological_order
 from autodiff.checking.comparison import absolute_adjoints
 from autodiff.operations import CONSTANT, REALS
-from autodiff.program.flatten import flatten
 from autodiff.program.javascript import Unwritable, javascript, literal
-from autodiff.program.program import Instruction, assemble
+from autodiff.program.program import Instruction, Program, assemble
 from autodiff.registry import BUILT_IN, NOT_IN_TABLE
 from autodiff.rules import DETACHED, SELECT
 
@@ -82,7 +81,7 @@ def listed(numbers):
 
 def flat(root):
     """A task for the graph of a root as it is, and the slot of each of its nodes."""
-    program, slots = flatten(root)
+    program, slots = Program.from_graph(root)
     numbers = {slot: leaf.data for leaf, slot in slots.items()}
     return (program, ([numbers[slot] for slot in range(program.first_parameter, program.first_input)], [])), slots
 
@@ -216,7 +215,7 @@ def test_nothing_flows_through_a_zero_and_no_gradient_to_a_constant():
 @needs_node
 def test_options_say_the_seed_the_root_and_what_earlier_passes_left():
     x = Value(3.0, label="x")
-    program, slots = flatten(x * x, x + 1.0)
+    program, slots = Program.from_graph(x * x, x + 1.0)
     call = [3.0], []
     calls = [{"seed": 2.0}, {"output": 1}, {"initial": [10.0 if slot == slots[x] else 0.0 for slot in range(4)]}]
     seeded, other, again = run((program, *((*call, options) for options in calls)))
@@ -259,7 +258,7 @@ def test_select_takes_the_choice_at_its_index():
 @needs_node
 def test_the_wrong_number_of_parameters_is_refused():
     with pytest.raises(AssertionError, match="RangeError: the program takes 1 parameters and 0 inputs, not 2 and 0"):
-        run((flatten(Value(1.0).exp())[0], ([1.0, 2.0], [])))
+        run((Program.from_graph(Value(1.0).exp())[0], ([1.0, 2.0], [])))
 
 
 @pytest.fixture

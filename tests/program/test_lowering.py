@@ -5,13 +5,11 @@ from functools import partial
 
 import numpy as np
 import pytest
-from tests.tape.programs import bits, network, program_of, tangle
 
 import nn
 from autodiff import Value, constant, dot, exp, lookup, maximum, relu, softmax, tanh, total
 from autodiff.checking.strategies import draw_graphs
 from autodiff.compiling.numpy.runner import NumpyRunner
-from autodiff.program.flatten import flatten
 from autodiff.program.lowering import (
     PASSES,
     fold_constants,
@@ -23,8 +21,9 @@ from autodiff.program.lowering import (
     only,
     without_dead_code,
 )
-from autodiff.program.program import Guard, Instruction, assemble
+from autodiff.program.program import Guard, Instruction, Program, assemble
 from autodiff.rules import DETACHED
+from tests.compiling.programs import bits, network, program_of, tangle
 
 ROUNDING = 1e-12  # where gradients add up in another order
 CANCELLED = 1e-14  # of contributions of about 1 that cancel each other, this is left of their rounding
@@ -85,7 +84,7 @@ def test_guards_and_labels_keep_what_they_name(passes):
     unused, product = x - y, x * y
     product.label = "product"
     result = total([product, exp(x) * constant(2.0), product * y]) + (constant(1.0) + 2.0)
-    program, slots = flatten(unused, result, inputs=[x, y])
+    program, slots = Program.from_graph(unused, result, inputs=[x, y])
     limit = slots[unused]
     program = lower(
         assemble(
@@ -104,7 +103,7 @@ def test_guards_and_labels_keep_what_they_name(passes):
 def test_dead_code_goes_and_what_outputs_need_stays():
     x = Value(2.0)
     used, unused = x * 3.0, exp(x) * 4.0
-    program, slots = flatten(unused, used, inputs=[x])
+    program, slots = Program.from_graph(unused, used, inputs=[x])
     alone = only(program, [slots[used]])
     assert names(alone) == ["multiply"]
     assert alone.constants.tolist() == [3.0]
@@ -190,7 +189,7 @@ def test_a_label_within_a_sum_is_kept():
     x, y, z = Value(1.0), Value(2.0), Value(3.0)
     part = x * y + y * z
     part.label = "part"
-    program = fuse_sums(flatten(part + x * z + z * z, inputs=[x, y, z])[0])
+    program = fuse_sums(Program.from_graph(part + x * z + z * z, inputs=[x, y, z])[0])
     assert "part" in program.labels.values()
 
 
@@ -230,7 +229,7 @@ def test_a_network_written_out_in_products_is_lowered_to_that_of_dots():
     sizes = []
     for expanded in (False, True):
         model = nn.MLP(2, [4, 4, 1], rng=0, expanded=expanded)
-        program = lower(flatten(model(x), inputs=x, parameters=model.parameters())[0])
+        program = lower(Program.from_graph(model(x), inputs=x, parameters=model.parameters())[0])
         sizes.append((len(program), names(program).count("dot")))
         values = NumpyRunner(program).values(np.array([p.data for p in model.parameters()]), np.array([[0.5, -1.0]]))
         assert values[0, 0] == model(x).data

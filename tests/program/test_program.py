@@ -5,7 +5,6 @@ import re
 
 import numpy as np
 import pytest
-from tests.tape.programs import bits, network, program_of
 
 import autodiff
 from autodiff import Value, lookup, operation
@@ -13,6 +12,7 @@ from autodiff.compiling.numpy.runner import NumpyRunner
 from autodiff.program.lowering import lower
 from autodiff.program.program import Guard, Instruction, assemble
 from autodiff.rules import DETACHED, SELECT
+from tests.compiling.programs import bits, network, program_of
 
 ADD, EXP = lookup("add"), lookup("exp")
 

@@ -16,14 +16,7 @@ def without_dead_code(program: Program) -> Program:
 
     Parameters and inputs stay, whether they are used or not.
     """
-    live = np.zeros(program.slots, bool)
-    live[program.outputs] = True
-    live[[slot for guard in program.guards for slot in (guard.left, guard.right)]] = True
-    operands, starts, first = program.operands, program.starts.tolist(), program.first_result
-    for place in reversed(range(len(program))):
-        if live[first + place]:
-            live[operands[starts[place] : starts[place + 1]]] = True
-    return keep(program, np.flatnonzero(live[first:]))
+    return keep(program, np.flatnonzero(program.needed()[program.first_result :]))
 
 
 def only(program: Program, outputs: Sequence[int]) -> Program:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.program.program import Guard, Program
+from autodiff.program.program import Program
 
 Slots = NDArray[np.int64]
 
@@ -73,7 +73,7 @@ def add_constants(program: Program, numbers: Sequence[float]) -> Program:
 
 
 def _renumbered(program: Program, kept: Slots, slots: int) -> Program:
-    """With other numbers for its slots: the new slot i is the old slot ``kept[i]``, of which there were so many."""
+    """With other numbers for its slots: the new slot i is the old slot ``kept[i]``, one of ``slots``."""
     new = np.full(slots, -1, np.int64)
     present = kept >= 0
     new[kept[present]] = np.flatnonzero(present)
@@ -86,7 +86,5 @@ def _pointed(program: Program, to: Slots) -> Program:
         program,
         operands=to[program.operands].astype(np.int32),
         outputs=to[program.outputs].astype(np.int32),
-        guards=tuple(
-            Guard(comparison, int(to[left]), int(to[right]), holds) for comparison, left, right, holds in program.guards
-        ),
+        guards=tuple(guard.with_slots(to) for guard in program.guards),
     )

@@ -4,7 +4,7 @@ import pytest
 
 from autodiff import Value, topological_order
 from autodiff.operations import CONSTANT
-from autodiff.program.flatten import flatten
+from autodiff.program.program import Program
 
 
 def graph():
@@ -14,7 +14,7 @@ def graph():
 
 def test_every_node_has_a_slot_with_its_operation_and_operands():
     root, *_ = graph()
-    program, slots = flatten(root)
+    program, slots = Program.from_graph(root)
     order = topological_order(root)
     assert sorted(slots.values()) == list(range(len(order)))
     results = [node for node in order if node.parents]
@@ -28,8 +28,8 @@ def test_every_node_has_a_slot_with_its_operation_and_operands():
 
 def test_leaves_are_parameters_unless_they_are_given_as_inputs():
     root, _, x, _ = graph()
-    assert flatten(root)[0].parameters == ("w", "x", "v3")  # after the constant in slot 0
-    program, slots = flatten(root, inputs=[x])
+    assert Program.from_graph(root)[0].parameters == ("w", "x", "v3")  # after the constant in slot 0
+    program, slots = Program.from_graph(root, inputs=[x])
     assert (program.parameters, program.inputs) == (("w", "v2"), ("x",))
     assert slots[x] == program.first_input
 
@@ -37,7 +37,7 @@ def test_leaves_are_parameters_unless_they_are_given_as_inputs():
 def test_parameters_keep_the_order_in_which_they_are_given():
     root, w, x, b = graph()
     unused = Value(7.0, label="unused")
-    program, slots = flatten(root, inputs=[x], parameters=[b, unused, w])
+    program, slots = Program.from_graph(root, inputs=[x], parameters=[b, unused, w])
     assert program.parameters == ("v1", "unused", "w")
     assert [slots[leaf] for leaf in (b, unused, w)] == [1, 2, 3]
 
@@ -45,7 +45,7 @@ def test_parameters_keep_the_order_in_which_they_are_given():
 def test_a_leaf_without_a_place_is_refused_by_name():
     root, w, x, _ = graph()
     with pytest.raises(ValueError, match=r"neither inputs nor parameters: v3$"):
-        flatten(root, inputs=[x], parameters=[w])
+        Program.from_graph(root, inputs=[x], parameters=[w])
 
 
 @pytest.mark.parametrize("given", ["inputs", "parameters"])
@@ -54,12 +54,12 @@ def test_a_result_is_neither_an_input_nor_a_parameter(given):
     square = w * w
     square.label = "square"
     with pytest.raises(ValueError, match=r"computed from others: square$"):
-        flatten(square + 1.0, **{given: [square]})
+        Program.from_graph(square + 1.0, **{given: [square]})
 
 
 def test_several_roots_share_their_nodes():
     w = Value(2.0, label="w")
     square = w * w
-    program, slots = flatten(square + 1.0, square)
+    program, slots = Program.from_graph(square + 1.0, square)
     assert len(program) == 2
     assert program.outputs.tolist() == [slots[square] + 1, slots[square]]
