@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nn.seeding import Seed, generator
+
+Data: TypeAlias = Sequence[Any] | NDArray[Any]
+"""Inputs or targets, with the observations in front."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +68,8 @@ class Dataset:
         names = tuple(f"{name}, standardized" for name in self.feature_names)  # its unit is no longer that of the name
         return Dataset(self.name, inputs, self.targets, names, self.class_names)
 
-    def _of(self, places: NDArray[np.int64]) -> Dataset:
-        return Dataset(self.name, self.inputs[places], self.targets[places], self.feature_names, self.class_names)
+    def _of(self, indices: NDArray[np.int64]) -> Dataset:
+        return Dataset(self.name, self.inputs[indices], self.targets[indices], self.feature_names, self.class_names)
 
 
 def moons(samples: int = 100, *, noise: float = 0.1, rng: Seed = None) -> Dataset:
@@ -128,11 +132,11 @@ def spirals(
     if operator.index(classes) < 2:
         raise ValueError(f"classes must be at least 2, not {classes}")
     points = []
-    for place, size in enumerate(_sizes(samples, classes)):
+    for index, size in enumerate(_sizes(samples, classes)):
         radius = np.linspace(0.1, 1.0, size)
-        angle = np.linspace(0.0, 2 * np.pi * turns, size) + 2 * np.pi * place / classes
+        angle = np.linspace(0.0, 2 * np.pi * turns, size) + 2 * np.pi * index / classes
         points.append((radius * np.cos(angle), radius * np.sin(angle)))
-    names = tuple(f"spiral {place + 1}" for place in range(classes))
+    names = tuple(f"spiral {index + 1}" for index in range(classes))
     return _generated(f"{classes} spirals", points, noise, rng, names)
 
 
@@ -160,6 +164,11 @@ def digits() -> Dataset:
     return _from_sklearn("digits")
 
 
+def taken(data: Data, indices: NDArray[np.int64]) -> Data:
+    """Some of the observations."""
+    return data[indices] if isinstance(data, np.ndarray) else [data[index] for index in indices]
+
+
 def _from_sklearn(name: str) -> Dataset:
     try:
         from sklearn import datasets
@@ -182,7 +191,7 @@ def _sizes(samples: int, classes: int) -> list[int]:
     samples = operator.index(samples)
     if samples < classes:
         raise ValueError(f"samples must be at least {classes}, one for each class, not {samples}")
-    return [samples // classes + (place < samples % classes) for place in range(classes)]
+    return [samples // classes + (index < samples % classes) for index in range(classes)]
 
 
 def _generated(

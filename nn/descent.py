@@ -1,4 +1,4 @@
-"""The way that an optimizer takes down the error mountain."""
+"""The path that an optimizer takes down the error mountain."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nn.epoch_metrics import Data
+from nn.datasets import Data
 from nn.losses import Loss
-from nn.module import Module
-from nn.objective import Array, Objective
-from nn.optimizers import Optimizer
+from nn.module import Module, assign
+from nn.objective import Array, Objective, renamed
+from nn.optimizers import Optimizer, take_steps
 
 
 @dataclass(frozen=True, eq=False)
 class Descent:
-    """The way an optimizer took, as arrays; :func:`descend` makes one."""
+    """The path of an optimizer, as arrays; :func:`descend` makes one."""
 
     name: str
     parameters: Array
@@ -34,6 +34,7 @@ class Descent:
         return f"Descent({self.name!r}: {self.steps} steps, loss {self.losses[0]:.4g} → {self.losses[-1]:.4g})"
 
 
+@renamed(reduce="reduction")
 def descend(
     model: Module,
     inputs: Data,
@@ -42,19 +43,19 @@ def descend(
     *,
     optimizer: Optimizer,
     steps: int,
-    reduce: str = "mean",
+    reduction: str = "mean",
     name: str = "",
 ) -> Descent:
-    """The way that an optimizer takes from the present parameters, a step at a time. The model is left as it was.
+    """The path of an optimizer from the present parameters, each step for the whole data set. The model stays as it is.
 
-    Only the optimizer's own parameters move: give it the two weights of a landscape, and the way lies on its surface.
+    Only the optimizer's own parameters move: give it the two weights of a landscape, and the path lies on its surface.
     It ends early, before the first loss that is not finite.
 
     Args:
-        model, inputs, targets, loss, reduce: as for :func:`loss_landscape`.
+        model, inputs, targets, loss, reduction: as for :func:`loss_landscape`.
         optimizer: a new one, of parameters of the model.
         steps: how many.
-        name: of the way, for legends; the optimizer's class if it is empty.
+        name: of the path, for legends; the optimizer's class if it is empty.
 
     Raises:
         ValueError: as :func:`loss_landscape`; steps that are not a number from 1 on; an optimizer of others.
@@ -68,29 +69,28 @@ def descend(
     """
     if not isinstance(steps, (int, np.integer)) or steps < 1:
         raise ValueError(f"steps must be a whole number of at least 1, not {steps!r}")
-    objective = Objective(model, inputs, targets, loss, reduce)
-    known = {*objective.values}
-    if not known.issuperset(optimizer.parameters):
+    objective = Objective(model, inputs, targets, loss, reduction)
+    if not {*objective.values}.issuperset(optimizer.parameters):
         raise ValueError(f"the optimizer must move parameters of the model {model!r}, and moves others")
-    start, gradients = objective.parameters(), [value.grad for value in objective.values]
-    way: list[tuple[Array, float, Array]] = []
-    try:
-        for _ in range(steps + 1):
-            here = objective.parameters()
-            try:
-                height, gradient = objective(here)
-            except FloatingPointError:
-                if not way:
-                    raise
-                break
-            way.append((here, height, gradient))
-            if len(way) <= steps:
-                for value, slope in zip(objective.values, gradient.tolist()):
-                    value.grad = slope
-                optimizer.step()
-    finally:
-        objective.move(start)
-        for value, slope in zip(objective.values, gradients):
+    before = [(value.data, value.grad) for value in objective.values]
+    path: list[tuple[Array, float, Array]] = []
+
+    def backward(_step: int) -> None:
+        here = objective.parameters()
+        height, gradient = objective(here)
+        path.append((here, height, gradient))
+        for value, slope in zip(objective.values, gradient.tolist()):
             value.grad = slope
-    parameters, losses, slopes = map(np.array, zip(*way))
+
+    try:
+        take_steps(optimizer, range(steps), backward)
+        backward(steps)
+    except FloatingPointError:
+        if not path:
+            raise
+    finally:
+        assign(objective.values, [number for number, _ in before])
+        for value, (_, gradient) in zip(objective.values, before):
+            value.grad = gradient
+    parameters, losses, slopes = map(np.array, zip(*path))
     return Descent(name or type(optimizer).__name__, parameters, losses, slopes)

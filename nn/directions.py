@@ -34,12 +34,12 @@ def random_directions(model: Module, rng: Seed = None) -> Array:
     directions = generator(rng).standard_normal((2, len(named)))
     numbers = np.array([value.data for _, value in named])
     filters: dict[str, list[int]] = {}
-    for place, (name, _) in enumerate(named):
+    for index, (name, _) in enumerate(named):
         holder, _, last = name.rpartition(".")
-        filters.setdefault(holder if last.isdecimal() else "", []).append(place)
-    for holder, places in filters.items():
-        length = np.linalg.norm(numbers[places]) if holder else 0.0
-        directions[:, places] *= length / np.linalg.norm(directions[:, places], axis=1, keepdims=True)
+        filters.setdefault(holder if last.isdecimal() else "", []).append(index)
+    for holder, indices in filters.items():
+        length = np.linalg.norm(numbers[indices]) if holder else 0.0
+        directions[:, indices] *= length / np.linalg.norm(directions[:, indices], axis=1, keepdims=True)
     return directions
 
 

@@ -16,11 +16,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff import Value
-from nn.epoch_metrics import Data
+from autodiff import Value, trees
+from nn.datasets import Data
 from nn.losses import Loss
 from nn.module import Module
-from nn.objective import Array, Objective
+from nn.objective import Array, Objective, renamed
 
 Range: TypeAlias = tuple[float, float]
 
@@ -85,7 +85,8 @@ class Landscape:
 
     def to_json(self) -> str:
         """The record as JSON, for a page that draws it; a number that is not finite becomes null."""
-        return json.dumps({name: _plain(part) for name, part in asdict(self).items()}, allow_nan=False)
+        record = {name: part.tolist() if isinstance(part, np.ndarray) else part for name, part in asdict(self).items()}
+        return json.dumps(trees.mapped(_finite_or_none, record), allow_nan=False)
 
     def __repr__(self) -> str:
         rows, columns = self.heights.shape
@@ -95,6 +96,7 @@ class Landscape:
         return f"Landscape({columns} × {rows} points over {over}, loss {loss})"
 
 
+@renamed(reduce="reduction")
 def loss_landscape(
     model: Module,
     inputs: Data,
@@ -107,7 +109,7 @@ def loss_landscape(
     x_range: Range = (-3.0, 3.0),
     y_range: Range = (-3.0, 3.0),
     resolution: int = 41,
-    reduce: str = "mean",
+    reduction: str = "mean",
 ) -> Landscape:
     """The loss of a data set over a plane of weights. The model is left as it was.
 
@@ -123,7 +125,7 @@ def loss_landscape(
         projection: what the directions are, such as "random directions"; it is written on every drawing.
         x_range, y_range: the first and the last coordinate along each axis.
         resolution: how many points along each axis.
-        reduce: "mean" or "sum" of the errors of all observations.
+        reduction: "mean" or "sum" of the errors of all observations.
 
     Raises:
         ValueError: a weight is unknown, or named twice; directions that do not fit the model; a range that is empty;
@@ -131,16 +133,16 @@ def loss_landscape(
             parameters otherwise than through the model.
     """
     _check_grid(x_range, y_range, resolution)
-    objective = Objective(model, inputs, targets, loss, reduce)
+    objective = Objective(model, inputs, targets, loss, reduction)
     origin = objective.parameters()
     if directions is None:
-        places = [objective.place(weight) for weight in (weights or objective.names[:2])]
-        if len(places) != 2 or places[0] == places[1]:
+        axes = [objective.index(weight) for weight in (weights or objective.names[:2])]
+        if len(axes) != 2 or axes[0] == axes[1]:
             raise ValueError(f"a plane needs two different weights, not {weights or objective.names!r}")
         plane = np.zeros((2, len(origin)))
-        plane[0, places[0]] = plane[1, places[1]] = 1.0
-        origin[places] = 0.0
-        names, projection = (objective.labels[places[0]], objective.labels[places[1]]), ""
+        plane[0, axes[0]] = plane[1, axes[1]] = 1.0
+        origin[axes] = 0.0
+        names, projection = (objective.labels[axes[0]], objective.labels[axes[1]]), ""
     else:
         plane = np.array(directions, dtype=np.float64)
         if weights is not None or plane.shape != (2, len(origin)) or np.linalg.matrix_rank(plane) < 2:
@@ -169,15 +171,11 @@ def _cell(x: Array, axis: Array) -> tuple[NDArray[np.intp], Array]:
 
 
 def _between(start: Array, end: Array, part: Array) -> Array:
-    """That part of the way from start to end; where it is none or all of it, the other end may be infinite."""
+    """That part, from 0 to 1, of the line from start to end; at 0 and at 1 the other end may be infinite."""
     with np.errstate(invalid="ignore"):
         mixed = start * (1 - part) + end * part
     return np.where(part == 0, start, np.where(part == 1, end, mixed))
 
 
-def _plain(part: Any) -> Any:
-    if isinstance(part, np.ndarray):
-        return _plain(part.tolist())
-    if isinstance(part, (list, tuple)):
-        return [_plain(each) for each in part]
-    return None if isinstance(part, float) and not isfinite(part) else part
+def _finite_or_none(leaf: Any) -> Any:
+    return None if isinstance(leaf, float) and not isfinite(leaf) else leaf

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from inspect import Signature, signature
 from math import isfinite
@@ -38,7 +38,7 @@ class Module(metaclass=_NamesParameters):
     """Something with parameters; subclass it, and assign parameters and modules to attributes.
 
     The parameters are the leaf ``Value``s found in attributes, and in the lists, tuples, dicts, object
-    arrays and modules there, in the order of definition. A parameter's name is the way to it, such as
+    arrays and modules there, in the order of definition. A parameter's name is the path to it, such as
     ``layers.0.neurons.3.weights.1``; it is also its label, unless it was given one by hand.
 
     >>> class Line(Module):
@@ -116,15 +116,12 @@ class Module(metaclass=_NamesParameters):
             faults = [f"{what} {_listed(names)}" for what, names in
                       (("missing", missing), ("unexpected", unexpected)) if names]  # fmt: skip
             raise ValueError(f"the state does not fit {self!r}: {'; '.join(faults)}")
-        numbers = {name: _finite(name, state[name]) for name in parameters}
-        for name, value in parameters.items():
-            value.data = numbers[name]
+        assign(parameters.values(), [_finite(name, state[name]) for name in parameters])
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the parameters to a file in NumPy's ``.npz`` format; the same numbers give the same bytes.
 
-        The file is written beside its place and moved there when it is whole, so that a crash leaves
-        the old file as it was.
+        A new file is written beside the old one and replaces it when it is whole: a crash leaves the old one as it was.
 
         Raises:
             ValueError: a parameter is not finite.
@@ -132,14 +129,14 @@ class Module(metaclass=_NamesParameters):
         """
         state = self.state_dict()
         values = [_finite(name, number) for name, number in state.items()]
-        place = Path(path).resolve()
-        temporary = place.with_name(f".{place.name}.{secrets.token_hex(4)}.tmp")
+        target = Path(path).resolve()
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         try:
             with open(temporary, "xb") as file:
                 np.savez(file, names=np.array(list(state), dtype=str), values=np.array(values, dtype=float))
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, place)
+            os.replace(temporary, target)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
@@ -176,6 +173,17 @@ class Module(metaclass=_NamesParameters):
         return f"<table><caption>{escape(repr(self))}</caption><tr>{head}</tr>{''.join(lines)}</table>"
 
 
+def numbers(parameters: Iterable[Value]) -> list[float]:
+    """The numbers of the parameters."""
+    return [value.data for value in parameters]
+
+
+def assign(parameters: Iterable[Value], given: Iterable[float]) -> None:
+    """Give the parameters these numbers."""
+    for value, number in zip(parameters, given):
+        value.data = number
+
+
 _ROWS, _NUMBERS = 12, 8
 """What the table of a notebook shows at most: parts, and numbers of each."""
 
@@ -186,7 +194,7 @@ def _cells(values: list[Value]) -> str:
         del gradients[1:]
     more = " …" if len(values) > _NUMBERS else ""
     columns = ([f"{value.data:.4g}" for value in values], gradients)
-    return "".join(f"<td>{'&emsp;'.join(numbers[:_NUMBERS])}{more}</td>".replace("-", "−") for numbers in columns)
+    return "".join(f"<td>{'&emsp;'.join(texts[:_NUMBERS])}{more}</td>".replace("-", "−") for texts in columns)
 
 
 def _walk(root: Module) -> Iterator[tuple[str, Module | Value]]:

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import deepcopy
-from typing import Any, TypeAlias
+from functools import wraps
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 import autodiff
 from autodiff import Value, grad, leaves
-from nn.epoch_metrics import Data
+from nn.datasets import Data
 from nn.losses import Loss
-from nn.module import Module
+from nn.module import Module, numbers
 
 Array: TypeAlias = NDArray[np.float64]
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Objective:
     """The loss of the data set as a function of the parameters."""
 
-    def __init__(self, model: Module, inputs: Data, targets: Data, loss: Loss, reduce: str) -> None:
-        if reduce not in ("mean", "sum"):
-            raise ValueError(f"reduce must be 'mean' or 'sum', not {reduce!r}")
+    def __init__(self, model: Module, inputs: Data, targets: Data, loss: Loss, reduction: str) -> None:
+        if reduction not in ("mean", "sum"):
+            raise ValueError(f"reduction must be 'mean' or 'sum', not {reduction!r}")
         if len(inputs) != len(targets) or not len(inputs):
             raise ValueError(f"one target for each observation is needed: {len(inputs)} and {len(targets)} were given")
-        self.model, self.loss, self.reduce = model, loss, reduce
+        self.model, self.loss, self.reduction = model, loss, reduction
         self.inputs, self.targets = np.asarray(inputs), np.asarray(targets)
         self.values = model.parameters()
         self.names = [name for name, _ in model.named_parameters()]
@@ -38,14 +42,14 @@ class Objective:
         Raises:
             FloatingPointError: one of them is not finite.
         """
-        height, gradient = self.error.value_and_grad(self.inputs, self.targets, reduce=self.reduce, at=parameters)
+        height, gradient = self.error.value_and_grad(self.inputs, self.targets, reduction=self.reduction, at=parameters)
         return height, gradient
 
     def over(self, origin: Array, plane: Array, xs: Array, ys: Array) -> tuple[Array, Array]:
         """(rows, columns) heights and (rows, columns, 2) gradients over a plane: a row of the grid is a batch.
 
-        The coordinates are inputs of the compiled function, like the data: a copy of the model has nodes that are
-        computed from them in the place of the parameters that vary.
+        The coordinates are inputs of the compiled function, like the data. The function runs a copy of the model, in
+        which each parameter that varies is a node computed from the coordinates.
         """
 
         def error(a: Any, b: Any, x: Any, y: Any) -> tuple[Any, Any, Any]:
@@ -70,20 +74,33 @@ class Objective:
             results = compiled(np.repeat(xs, count), np.full(columns * count, y), inputs, targets)
             with np.errstate(invalid="ignore"):  # ∞ − ∞ is nan, and no news
                 sums = np.stack(results, axis=-1).reshape(columns, count, 3).sum(axis=1)
-            found[row] = sums / count if self.reduce == "mean" else sums
+            found[row] = sums / count if self.reduction == "mean" else sums
         return found[..., 0], found[..., 1:]
 
-    def place(self, weight: str | Value) -> int:
+    def index(self, weight: str | Value) -> int:
         """Which of the parameters it is: the parameter itself, its name, or its label."""
-        for place, value in enumerate(self.values):
-            if weight is value or (isinstance(weight, str) and weight in (self.names[place], self.labels[place])):
-                return place
+        for index, value in enumerate(self.values):
+            if weight is value or (isinstance(weight, str) and weight in (self.names[index], self.labels[index])):
+                return index
         known = ", ".join(self.names[:6]) + (", …" if len(self.names) > 6 else "")
         raise ValueError(f"the model has no parameter {weight!r} (it has {known})")
 
     def parameters(self) -> Array:
-        return np.array([value.data for value in self.values])
+        """(parameters,): their present numbers."""
+        return np.array(numbers(self.values))
 
-    def move(self, parameters: Array) -> None:
-        for value, number in zip(self.values, parameters):
-            value.data = number
+
+def renamed(**names: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """A decorator that refuses keywords which have another name now, and says which."""
+
+    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+        @wraps(function)
+        def checked(*args: P.args, **options: P.kwargs) -> T:
+            for old, new in names.items():
+                if old in options:
+                    raise TypeError(f"{old}= is called {new}= now")
+            return function(*args, **options)
+
+        return checked
+
+    return decorate

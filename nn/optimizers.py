@@ -1,24 +1,49 @@
-"""Optimizers: how the parameters move against their gradients."""
+"""Optimizers: how the parameters move against their gradients, and the loop in which they do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import repeat
 from math import inf, isfinite
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
-from autodiff import Value, sqrt
+from autodiff import NOT_COMPUTED, Value, sqrt
+
+Batch = TypeVar("Batch")
 
 Rate: TypeAlias = float | Callable[[int], float]
 """A learning rate: a number, or a schedule, a function of the number of steps taken so far."""
 
 
-class Optimizer:
-    """What all optimizers share; a subclass says in ``rule`` how far a parameter goes, by its gradient and what is
-    remembered of it.
+class OptimizerLike(Protocol):
+    """What a training needs of an optimizer."""
 
-    From the rule derive the step of Python floats and, in a compiled descent, that of machine code. An optimizer whose
-    moves depend on several parameters at once says them in ``moves``.
+    def zero_grad(self) -> None:
+        """Set the gradients of the parameters to 0."""
+
+    def step(self) -> None:
+        """Move the parameters once, by their present gradients."""
+
+
+def take_steps(optimizer: OptimizerLike, batches: Iterable[Batch], backward: Callable[[Batch], object]) -> None:
+    """The loop of every training: for each batch, the gradient of its loss and one step of the optimizer.
+
+    Args:
+        optimizer: moves the parameters.
+        batches: whatever ``backward`` takes.
+        backward: adds the gradient of a batch's loss to the gradients of the parameters.
+    """
+    for batch in batches:
+        optimizer.zero_grad()
+        backward(batch)
+        optimizer.step()
+
+
+class Optimizer:
+    """What all optimizers share; a subclass says in ``rule`` how far a parameter moves.
+
+    The rule knows the gradient of ONE parameter and what is remembered of it. It is run on Python floats and, in a
+    compiled descent, as machine code. An optimizer whose moves depend on several parameters at once writes ``moves``.
 
     Args:
         parameters: the leaf ``Value``s to move.
@@ -63,14 +88,18 @@ class Optimizer:
 
         Raises:
             FloatingPointError: a gradient is not finite; the message names the parameter, and none is moved.
-            ValueError: a parameter's gradient is None, or the schedule gave a rate that is negative or not finite.
+            ValueError: no parameter has a gradient, or that of one is None; or the schedule gave a rate that is
+                negative or not finite.
         """
-        for place, value in enumerate(self.parameters):
+        if all(value.grad is NOT_COMPUTED for value in self.parameters):
+            raise ValueError("no parameter has a gradient: run backward() first")
+        for index, value in enumerate(self.parameters):
+            name = value.label or index
             if value.grad is None:  # as PyTorch's users leave it
-                raise ValueError(f"the parameter {value.label or place!r} has no gradient: run backward() first")
+                raise ValueError(f"the parameter {name!r} has no gradient: run backward() first")
             if not isfinite(value.grad):
                 raise FloatingPointError(
-                    f"the gradient of the parameter {value.label or place!r} is {value.grad}: no parameter was changed"
+                    f"the gradient of the parameter {name!r} is {value.grad}: no parameter was changed"
                 )
         rate = self.rate(self.steps)
         self.steps += 1
@@ -106,8 +135,10 @@ class Optimizer:
     @property
     def has_rule(self) -> bool:
         """Whether its steps are those of its rule, so that they can be compiled."""
-        kind = type(self)
-        return kind.rule is not Optimizer.rule and (kind.step, kind.moves) == (Optimizer.step, Optimizer.moves)
+        return type(self).rule is not Optimizer.rule and all(
+            getattr(getattr(self, name), "__func__", None) is getattr(Optimizer, name)  # nor replaced on the instance
+            for name in ("zero_grad", "step", "moves", "rate")
+        )
 
 
 class SGD(Optimizer):

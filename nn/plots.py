@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
-WAYS = ("#D55E00", "#000000", "#CC79A7", "#56B4E9")
+PATHS = ("#D55E00", "#000000", "#CC79A7", "#56B4E9")
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "*")
 
 
@@ -139,7 +139,7 @@ def plot_contour(
     floor: float = 1e-3,
     levels: int = 16,
 ) -> Figure:
-    """A landscape from above, with the ways that descents take over it.
+    """A landscape from above, with the paths of descents over it.
 
     Args:
         landscape: what ``loss_landscape`` returned.
@@ -173,8 +173,8 @@ def plot_contour(
     bar = figure.colorbar(drawn, label="loss" + (", logarithmic" if log else ""))
     if log:
         bar.set_ticks(list(ticks), labels=list(ticks.values()))
-    for place, descent in enumerate(descents):
-        _draw_way(axis, [*landscape.coordinates(descent.parameters).T], place, descent.name)
+    for index, descent in enumerate(descents):
+        _draw_path(axis, [*landscape.coordinates(descent.parameters).T], index, descent.name)
     axis.set_xlim(landscape.xs[0], landscape.xs[-1])
     axis.set_ylim(landscape.ys[0], landscape.ys[-1])
     _name_axes(figure, axis, landscape, title, descents)
@@ -193,8 +193,7 @@ def plot_surface(
 ) -> Figure:
     """A landscape as a mountain in 3-D, its contour lines on the ground, and descents on both.
 
-    The ways on the surface are drawn a little above the mesh itself, so that it never hides them; where a way leaves
-    the plane they are not drawn.
+    A path is drawn a little above the mesh, which would hide it otherwise; where it leaves the plane it is not drawn.
 
     Args:
         landscape, descents, title, log, floor: as for :func:`plot_contour`.
@@ -223,12 +222,12 @@ def plot_surface(
         xs, ys, heights, cmap="viridis", rcount=rows, ccount=columns, linewidth=0, antialiased=False, zorder=3
     )
     drawn = replace(landscape, heights=heights)
-    for place, descent in enumerate(descents):
+    for index, descent in enumerate(descents):
         points = landscape.coordinates(descent.parameters)
         above = drawn.height_at(points) + 0.02 * (high - low)
         ground = np.where(np.isfinite(above), low - depth, np.nan)
-        _draw_way(axis, [*points.T, ground], place, zorder=2)
-        _draw_way(axis, [*points.T, above], place, descent.name, zorder=4)
+        _draw_path(axis, [*points.T, ground], index, zorder=2)
+        _draw_path(axis, [*points.T, above], index, descent.name, zorder=4)
     axis.set_zlim(low - depth, high)
     if log:
         axis.set_zticks(list(ticks), labels=list(ticks.values()))
@@ -286,11 +285,11 @@ def _name_axes(figure: Figure, axis: Any, landscape: Landscape, title: str, desc
         figure.legend(loc="outside lower center", ncols=3)
 
 
-def _draw_way(axis: Any, points: Sequence[Array], place: int, name: str = "", **options: Any) -> None:
+def _draw_path(axis: Any, points: Sequence[Array], index: int, name: str = "", **options: Any) -> None:
     """A descent, with a white rim so that it is seen on light and dark ground, and a large marker where it ends."""
-    style = {"color": WAYS[place % len(WAYS)], "marker": MARKERS[place % len(MARKERS)], **options}
+    style = {"color": PATHS[index % len(PATHS)], "marker": MARKERS[index % len(MARKERS)], **options}
     axis.plot(*points, color="white", linewidth=4.0, **options)
-    axis.plot(*points, **style, linestyle=("-", "--", ":", "-.")[place % 4], linewidth=2.0, markersize=3.5, label=name)
+    axis.plot(*points, **style, linestyle=("-", "--", ":", "-.")[index % 4], linewidth=2.0, markersize=3.5, label=name)
     axis.plot(*(each[-1:] for each in points), **style, markersize=9.0, markeredgecolor="white")
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from nn.engines import Batches, Steps, Task, engine_for
-from nn.epoch_metrics import Account, Data, Metric, restore
+from nn.datasets import Data
+from nn.engines import Batches, Task, engine_for
+from nn.epoch_metrics import EpochMetrics, Metric
 from nn.losses import Loss, is_vector
-from nn.module import Module
+from nn.module import Module, assign
+from nn.optimizers import OptimizerLike
 from nn.seeding import Seed, generator
 
 
@@ -53,7 +55,7 @@ def fit(
     targets: Data,
     loss: Loss,
     *,
-    optimizer: Steps,
+    optimizer: OptimizerLike,
     epochs: int,
     batch_size: int | None = None,
     metric: Metric | None = None,
@@ -76,17 +78,18 @@ def fit(
             None takes all of them, in order.
         metric: a number to report beside the loss, ``metric(prediction, target)``; it may be another loss.
         validation: inputs and targets on which loss and metric are computed after each epoch.
-        patience: stop after so many epochs without a lower loss (of the validation, else of the training)
+        patience: stop after this many epochs without a new lowest loss (of the validation, else of the training)
             and go back to the parameters with the lowest. None never stops early.
         rng: seed or generator of the shuffling; None is the seed 0.
         progress: show a progress bar with loss and metric.
-        engine: ``"compiled"`` compiles the loss, and the steps too if the optimizer has a rule. It is far faster, and
-            gives the same model except for rounding: the sum over the observations of a batch is taken in another
-            order. Compiled steps leave the ``grad`` of the parameters alone, give the parameters their numbers only
-            between epochs, ask a schedule for the rates of many steps in advance, and keep to the numbers outside that
-            the loss uses as they are at the start; so the optimizer takes its steps itself if the metric or the
-            schedule refers to the parameters, as far as ``compile`` finds that. ``"eager"`` records a graph for each
-            observation; ``"auto"`` does so where the loss cannot be compiled, and says why.
+        engine: ``"eager"`` records a graph for each observation. ``"compiled"`` compiles the loss, and the steps too
+            if the optimizer has a rule: far faster, and the same model except for rounding, since the sum over a batch
+            is taken in another order. ``"auto"`` is compiled where the loss can be, else eager, and says why.
+
+            Compiled steps leave the ``grad`` of the parameters alone, and give the parameters their numbers only
+            between epochs. A schedule is asked for the rates of many steps in advance. What the loss uses from outside
+            stays as it was at the start. Where the metric or the schedule refers to the parameters, as far as
+            ``compile`` finds that, the optimizer takes its steps itself.
 
     Returns:
         The losses and metrics of all epochs.
@@ -114,8 +117,8 @@ def fit(
         if number is not None and (not isinstance(number, int) or number < 1):
             raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
     random = generator(rng)
-    train, check = Account(loss, metric), Account(loss, metric, "validation ")
-    run, reason = engine_for(Task(model, loss, metric, optimizer, inputs, targets, held_out, train, check), engine)
+    seen, checked = EpochMetrics(loss, metric), EpochMetrics(loss, metric, "validation ")
+    run, reason = engine_for(Task(model, loss, metric, optimizer, inputs, targets, held_out, seen, checked), engine)
     best, best_epoch, stopped = (inf, run.numbers()), 0, False
     try:
         with tqdm(total=epochs, desc=f"training, {run.name}", unit="epoch", disable=not progress) as bar:
@@ -124,10 +127,10 @@ def fit(
                 run.train(_batches(len(inputs), batch_size, random), epoch)
                 if validation is not None:
                     run.validate(epoch)
-                bar.set_postfix(train.shown() | check.shown(), refresh=False)
+                bar.set_postfix(seen.shown() | checked.shown(), refresh=False)
                 bar.update()
-                # The training loss was measured on the way through the epoch, from the parameters at its start.
-                measured = (check.losses[-1], run.numbers()) if check.losses else (train.losses[-1], start)
+                # The training loss was measured during the epoch, beginning with the parameters at its start.
+                measured = (checked.losses[-1], run.numbers()) if checked.losses else (seen.losses[-1], start)
                 if measured[0] < best[0]:
                     best, best_epoch = measured, epoch
                 elif patience is not None and epoch - best_epoch >= patience:
@@ -136,9 +139,9 @@ def fit(
     finally:
         run.finish()
     if patience is not None:
-        restore(model.parameters(), best[1])
-    seen = (train.losses, train.metrics, check.losses, check.metrics, train.metric_name)
-    return History(*seen, best_epoch, stopped, run.name, reason)
+        assign(model.parameters(), best[1])
+    numbers = (seen.losses, seen.metrics, checked.losses, checked.metrics)
+    return History(*numbers, seen.metric_name, best_epoch, stopped, run.name, reason)
 
 
 def accuracy(prediction: Any, target: Any) -> float:
