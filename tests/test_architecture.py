@@ -1,105 +1,148 @@
-"""Imports only go down, and importing the engine loads the engine alone."""
+"""Imports only go down, never in circles; what is private stays so; importing the engine loads the engine alone."""
 
 import ast
+import importlib
+import pkgutil
 import subprocess
 import sys
-from pathlib import Path
+from graphlib import TopologicalSorter
 
 import pytest
 
 import autodiff
+import nn
+from docs.layers import PACKAGES, READING_LIST, ROOT, dot, imported, layer, modules
 
-ROOT = Path(autodiff.__file__).parents[1]
-LAYERS = {
-    "operations": set(),
-    "graph": {"operations"},
-    "backward": {"operations", "graph"},
-    "value": {"operations", "graph", "backward"},
-    "composites": {"operations", "graph", "backward", "value"},
-    "derivatives": {"operations", "graph", "backward", "value", "composites"},
+BELOW = {
+    "reading list": {"beside it"},
+    "beside it": {"reading list"},
+    "program": {"reading list", "beside it"},
+    "compiling": {"program", "reading list", "beside it"},
+    "drawing": {"program", "reading list", "beside it"},
+    "tracing": {"drawing", "program", "reading list", "beside it"},
+    "checking": {"program", "reading list", "beside it"},
+    "autodiff": {"checking", "compiling", "drawing", "tracing", "program", "reading list", "beside it"},
+    "nn": {"autodiff", "beside it"},
 }
-FOLDER_MAY_USE = {"tape": {"observing"}, "tracing": {"drawing", "observing", "tape"}}
+"""What each layer may import besides itself."""
+LENGTH = 1000
+"""Lines of the six files of the reading list, docstrings included."""
+BESIDE = {
+    "documentation", "differentiated_call", "hooks", "ieee", "pickling", "primals", "registry", "trees", "versions",
+    "zeros",
+}  # fmt: skip
+"""What the engine loads beside the reading list."""
+SHARED = {"_asdict", "_fields", "_getframe", "_make", "_replace", "_repr_html_", "_repr_mimebundle_", "_repr_pretty_"}
+"""Private in name only: parts of Python's and IPython's own interfaces."""
+FILES = [pytest.param(name, path, id=name) for name, path in modules().items()]
 
 
-def is_for_type_checkers(node):
-    return isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+@pytest.mark.parametrize(("name", "path"), FILES)
+def test_a_module_imports_from_its_own_layer_and_those_below(name, path):
+    allowed = {layer(name), *BELOW[layer(name)]}
+    assert {other for other in imported(path) if layer(other) not in allowed} == set()
 
 
-def walk(node):
-    for child in ast.iter_child_nodes(node):
-        if is_for_type_checkers(child):
-            for other in child.orelse:
-                yield other
-                yield from walk(other)
-        else:
-            yield child
-            yield from walk(child)
+@pytest.mark.parametrize(("name", "path"), [each for each in FILES if not each.id.startswith("nn")])
+def test_inside_of_the_package_nobody_imports_the_package_itself(name, path):
+    if layer(name) != "autodiff":  # it is on top, and knows all folders
+        assert "autodiff" not in imported(path)
 
 
-def imports(path):
-    """The dotted names that a file imports: modules, and ``module.name`` for what may be a submodule."""
-    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
-    for node in walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            module = ".".join(filter(None, (base, node.module)))
-            yield from (f"{module}.{alias.name}" for alias in node.names)
+@pytest.mark.parametrize(("name", "path"), [each for each in FILES if each.id.startswith("nn")])
+def test_the_network_layer_uses_public_names_alone(name, path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "autodiff":
+            assert node.module in ("autodiff", "autodiff.trees")
+            assert {alias.name for alias in node.names} <= {*autodiff.__all__, *vars(autodiff.trees), "trees"}
 
 
-def within(package):
-    files = sorted((ROOT / package).rglob("*.py")) if (ROOT / package).is_dir() else []
-    return [pytest.param(path, id=str(path.relative_to(ROOT))) for path in files]
+def test_there_are_no_circles():
+    graph = {name: imported(path) - {name} for name, path in modules().items()}
+    for package in [name for name, path in modules().items() if path.name == "__init__.py"]:
+        # A package is imported before its modules: what it imports itself, it takes from them.
+        graph[package] = {other for other in graph[package] if not package.startswith(f"{other}.")}
+    TopologicalSorter(graph).prepare()
 
 
-@pytest.mark.parametrize("name", LAYERS)
-def test_an_engine_file_imports_what_is_below_it_and_the_standard_library(name):
-    for imported in imports(ROOT / "autodiff" / f"{name}.py"):
-        first, *rest = imported.split(".")
-        if first != "autodiff":
-            assert first in sys.stdlib_module_names, imported
-        elif rest[0] in LAYERS:
-            assert rest[0] in LAYERS[name], imported
-        else:  # the one way up: a notebook asks for a picture
-            assert (name, imported) == ("value", "autodiff.drawing.notebook_picture")
+@pytest.mark.parametrize(("name", "path"), FILES)
+def test_nobody_uses_another_modules_private_names(name, path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    own = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    own |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    own |= {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    own |= {
+        node.attr for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+    }  # fmt: skip
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] in PACKAGES:
+            assert [alias.name for alias in node.names if is_private(alias.name)] == []
+        if isinstance(node, ast.Attribute) and is_private(node.attr):
+            assert node.attr in own | SHARED, f"line {node.lineno}: {ast.unparse(node)}"
 
 
-@pytest.mark.parametrize("path", [p for p in within("autodiff") if len(p.values[0].relative_to(ROOT).parts) > 2])
-def test_a_folder_of_the_engine_imports_no_other_folder(path):
-    folder = path.relative_to(ROOT).parts[1]
-    folders = {p.name for p in (ROOT / "autodiff").iterdir() if p.is_dir()} - {folder, "__pycache__"}
-    for imported in imports(path):
-        first, *rest = imported.split(".")
-        assert first not in ("nn", "demos"), imported
-        if first == "autodiff" and rest and rest[0] in folders:
-            assert rest[0] in FOLDER_MAY_USE.get(folder, ()), imported
+def is_private(name):
+    return name.startswith("_") and not name.startswith("__")
 
 
-@pytest.mark.parametrize("path", within("nn"))
-def test_the_network_layer_uses_public_names_alone(path):
-    for imported in imports(path):
-        first, *rest = imported.split(".")
-        assert first != "demos", imported
-        if first == "autodiff" and rest:
-            assert len(rest) == 1, imported
-            assert rest[0] in autodiff.__all__, imported
+@pytest.mark.parametrize(("name", "path"), FILES)
+def test_no_package_imports_demos_tests_or_benchmarks(name, path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        assert not {each.partition(".")[0] for each in names} & {"demos", "tests", "benchmarks", "docs"}
 
 
-@pytest.mark.parametrize("path", within("autodiff") + within("nn"))
-def test_no_package_imports_demos_or_tests(path):
-    assert not {imported.split(".")[0] for imported in imports(path)} & {"demos", "tests", "benchmarks"}
+def test_the_reading_list_can_be_read_in_one_sitting():
+    lines = [len((ROOT / "autodiff" / f"{name}.py").read_text(encoding="utf-8").splitlines()) for name in READING_LIST]
+    assert sum(lines) <= LENGTH
 
 
 def test_importing_the_engine_loads_the_engine_and_the_standard_library_alone():
     code = "import sys; before = set(sys.modules); import autodiff; print(*set(sys.modules) - before)"
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(run.stdout.split())
-    assert {name for name in loaded if name.startswith("autodiff.")} == {f"autodiff.{name}" for name in LAYERS}
+    engine = {f"autodiff.{name}" for name in (*READING_LIST, *BESIDE)}
+    assert {name for name in loaded if name.startswith("autodiff.")} == engine
     assert {name.split(".")[0] for name in loaded} <= sys.stdlib_module_names | {"autodiff"}
     assert len(loaded) < 100  # a light import: some 40 modules of the standard library
 
 
 def test_every_public_name_is_there_and_listed():
-    assert set(autodiff._LAZY) < set(autodiff.__all__)
     assert all(hasattr(autodiff, name) for name in autodiff.__all__)
+    assert len({*autodiff.__all__}) == len(autodiff.__all__)
+
+
+@pytest.mark.parametrize("package", [name for name, path in modules().items() if path.name == "__init__.py"])
+def test_no_module_and_function_share_an_import_path(package):
+    found = importlib.import_module(package)
+    within = {each.name for each in pkgutil.iter_modules(found.__path__)}
+    assert within.isdisjoint(getattr(found, "__all__", ()))
+
+
+def defined_in(name):
+    module = importlib.import_module(name)
+    return [thing for thing in vars(module).values() if isinstance(thing, type) and thing.__module__ == name]
+
+
+@pytest.mark.parametrize("name", [name for name in modules() if not name.endswith("__main__")])
+def test_exceptions_end_in_error(name):
+    pytest.importorskip("numba") if ".native" in name else None
+    for kind in defined_in(name):
+        if issubclass(kind, Warning):
+            assert kind.__name__.endswith("Warning")
+        elif issubclass(kind, BaseException):
+            assert kind.__name__.endswith("Error")
+
+
+def test_what_was_renamed_says_so():
+    with pytest.warns(DeprecationWarning, match="SingularPoint"):
+        assert autodiff.Pinned is autodiff.SingularPoint
+    assert nn.NonFiniteLossError is autodiff.NonFiniteError
+    with pytest.raises(TypeError, match="singular_points"):
+        autodiff.operation("with_an_old_option", abs, lambda x, y: 1.0, pinned={})
+
+
+def test_the_picture_of_the_layers_is_that_of_the_imports():
+    assert (ROOT / "docs" / "layers.dot").read_text(encoding="utf-8") == dot()
