@@ -50,7 +50,7 @@ def expression(function: peers.Scalar, a: float, b: float) -> Lineups:
 
     def ours(backend: str) -> Any:
         compiled = autodiff.compile(lambda p, q: function(p, q, autodiff.relu), backend=backend)
-        return lambda: compiled.value_and_grad(*many, reduce=None, wrt=(0, 1))
+        return lambda: compiled.value_and_grad(*many, reduction=None, wrt=(0, 1))
 
     def eager() -> tuple[Any, Any]:
         for x, y in zip(*(array.tolist() for array in few)):
@@ -102,12 +102,12 @@ def perceptron(sizes: list[int], inputs: Any, labels: Any, penalty: float) -> Li
 
     def flat(backend: str) -> Any:
         error = compiled(backend)
-        return lambda: error.value_and_grad(inputs, labels, reduce="mean", at=theta)
+        return lambda: error.value_and_grad(inputs, labels, reduction="mean", at=theta)
 
     def values() -> Any:
         """Numbers read from the Values, gradients added to theirs: so the first run's alone can be compared."""
         error = compiled("native")
-        return lambda: (error.backward(inputs, labels, reduce="mean"), model.parameters)
+        return lambda: (error.backward(inputs, labels, reduction="mean"), model.parameters)
 
     arguments = (sizes, theta, inputs, labels, penalty)
     lineup = Lineups()

@@ -1,7 +1,8 @@
-"""The eager engine: micrograd's own job (W3), and growth with the size of the graph (W8).
+"""The eager engine: micrograd's own job (W3), growth with the size of the graph (W8), and its speed afterwards (W10).
 
 W3 is micrograd's own job: an MLP of 2-16-16-1 neurons with relu, hinge loss plus 1e-4 times the sum of the squared
-parameters, on 100 points of two moons; timed is one value and gradient. W8 builds chains, trees and fan-outs.
+parameters, on 100 points of two moons; timed is one value and gradient. W8 builds chains, trees and fan-outs. W10 times
+W3 before and after many contexts that look on while a program computes: when they are over, nothing is left of them.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ from typing import Any, NamedTuple
 
 import autodiff
 import nn
+from benchmarks.measuring import Contender, race
 
+CONTEXTS = 130
+"""How many functions W10 compiles, and how often it records sources."""
 PENALTY = 1e-4
 
 
@@ -165,3 +169,18 @@ def w8(largest: int = 1_000_000) -> list[dict[str, Any]]:
             if other is not None and nodes <= (other.deepest if deep else largest):
                 rows.append(growth(other, shape, nodes))
     return rows
+
+
+# ── W10 ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def w10(repeats: int = 7) -> list[dict[str, Any]]:
+    """The moons job before and after 130 compilations and 130 ``record_sources()``, in one process."""
+    job = moons_ours()
+    rows = race([Contender("autodiff, eager, before", job)], repeats)
+    for _ in range(CONTEXTS):
+        autodiff.compile(lambda x, y: (x * y + 1.0).tanh())(0.5, -1.0)
+        with autodiff.record_sources():
+            (autodiff.Value(0.5) * 2.0).backward()
+    rows += race([Contender(f"autodiff, eager, after {2 * CONTEXTS} contexts", job)], repeats)
+    return [row | {"ratio": row["seconds"] / rows[0]["seconds"]} for row in rows]

@@ -42,7 +42,7 @@ def w6() -> Lineups:
         def error(x: Any, y: Any) -> Any:
             return nn.softmax_cross_entropy(model(x), y)
 
-        return lambda: error.value_and_grad(letters, targets, reduce="mean", at=theta)
+        return lambda: error.value_and_grad(letters, targets, reduction="mean", at=theta)
 
     def parts() -> tuple[Any, ...]:
         first = CLASSES * EMBEDDING

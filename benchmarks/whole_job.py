@@ -51,7 +51,7 @@ def ours(backend: str = "native", points: int = 100, steps: int = STEPS) -> floa
         return (1 - y * model(x)).relu() + PENALTY * autodiff.dot(parameters, parameters)
 
     for _ in range(steps):
-        loss, gradient = error.value_and_grad(inputs, labels, reduce="mean", at=theta)
+        loss, gradient = error.value_and_grad(inputs, labels, reduction="mean", at=theta)
         theta -= RATE * gradient
     error.assign(theta)
     return float(loss)

@@ -10,7 +10,13 @@ import random
 from collections.abc import Sequence
 
 from autodiff import Value, exp, operation
-from autodiff.checking import GradientMismatch, OperationFault, check_gradients, check_operation, numerical_derivative
+from autodiff.checking import (
+    GradientMismatchError,
+    OperationError,
+    check_gradients,
+    check_operation,
+    numerical_derivative,
+)
 from demos._common import folder, parser
 
 scaled_relu = operation(
@@ -40,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("\n1. A loss that uses a wrong rule, check_gradients(loss, point):\n")
     try:
         check_gradients(loss, point)
-    except GradientMismatch as mismatch:
+    except GradientMismatchError as mismatch:
         message = str(mismatch)
         print(message)
         (out / "mismatch.txt").write_text(message + "\n", encoding="utf-8")
@@ -48,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("\n2. The operation alone, check_operation(scaled_relu):\n")
     try:
         check_operation(scaled_relu)
-    except OperationFault as fault:
+    except OperationError as fault:
         print(fault)
 
     print("\n3. The right relu, check_gradients(lambda w, x: (w * x).relu(), ...):\n")

@@ -29,7 +29,7 @@ LETTERS = END + " abcdefghijklmnopqrstuvwxyz"
 LONGEST = 15
 """The network has no place for names with more letters."""
 BATCH = 8
-"""So many names of one length make a step."""
+"""How many names of one length make a step."""
 
 
 def city_names(longest: int = LONGEST) -> list[str]:
@@ -156,7 +156,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser("Teach a small transformer, written in plain scalar code, the names of cities.", "city_names")
     options.add_argument("--epochs", type=int, default=150, help="how often the names are gone through")
     options.add_argument("--names", type=int, default=20, help="how many names to invent")
-    options.add_argument("--longest", type=int, default=LONGEST, help="learn from names of at most so many letters")
+    options.add_argument("--longest", type=int, default=LONGEST, help="learn from names of at most this many letters")
     chosen = options.parse_args(arguments)
     if chosen.epochs < 1 or chosen.names < 1:
         options.error("--epochs and --names must be at least 1")

@@ -16,7 +16,7 @@ from demos._common import folder, parser
 from nn import MLP, Adam, Dataset, accuracy, digits, fit, softmax_cross_entropy
 
 SHOWN = 24
-"""So many of the digits that were read wrong are drawn."""
+"""The most digits that are drawn, of those that were read wrong."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,8 +1,8 @@
 """The engines that train a model: the eager one, and those that run its loss compiled.
 
 All take the same steps, in the same order, with the same batches; they differ in how the loss of a batch and its
-gradient are computed. A batch that a compiled engine cannot run, or whose numbers are not finite, it leaves to the eager
-one, which raises the error and names the node.
+gradient are computed. A compiled engine leaves to the eager one what it cannot run, and a batch whose numbers are not
+finite: the eager one raises the error and names the node.
 """
 
 from __future__ import annotations

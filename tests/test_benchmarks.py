@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import compiled, peers
+from benchmarks import compiled, eager, peers
 from benchmarks.measuring import Contender, check_equal, race
 
 
@@ -52,8 +52,16 @@ def test_a_workload_is_run_by_name_and_names_the_engines_that_are_missing(name, 
 
 def test_an_unknown_workload_is_refused_with_those_there_are(capsys):
     with pytest.raises(SystemExit):
-        command.main(["W10"])
-    assert "unknown workload W10; choose from W1, W2" in capsys.readouterr().err
+        command.main(["W11"])
+    assert "unknown workload W11; choose from W1, W2" in capsys.readouterr().err
+
+
+def test_the_eager_engine_is_timed_again_after_the_contexts(monkeypatch):
+    monkeypatch.setattr(eager, "CONTEXTS", 2)
+    before, after = eager.w10(repeats=1)
+    assert before["ratio"] == 1.0
+    assert after["engine"] == "autodiff, eager, after 4 contexts"
+    assert after["ratio"] == after["seconds"] / before["seconds"]
 
 
 def test_w1_is_the_expression_and_point_that_everybody_times():

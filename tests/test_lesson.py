@@ -110,19 +110,19 @@ def test_no_direction_is_steeper_than_the_gradient(w1, w2, angle):
 def test_every_descent_lies_on_the_surface_and_ends_where_every_flower_is_right():
     land = error_mountain.mountain()
     crease = 0.05  # the mesh is straight between its points, and the mountain has creases
-    for way in gradient_descent.descents():
-        points = land.coordinates(way.parameters)
-        assert np.array_equal(points, way.parameters[:, :2])
-        assert land.height_at(points) == pytest.approx(way.losses, abs=crease)
-        assert loss.evaluate(network.Setting(*way.parameters[-1])).errors == [0] * 6
+    for path in gradient_descent.descents():
+        points = land.coordinates(path.parameters)
+        assert np.array_equal(points, path.parameters[:, :2])
+        assert land.height_at(points) == pytest.approx(path.losses, abs=crease)
+        assert loss.evaluate(network.Setting(*path.parameters[-1])).errors == [0] * 6
 
 
 def test_a_descent_of_all_weights_is_shown_as_a_projection_that_holds_most_of_it():
-    land, way = gradient_descent.projection()
-    assert land.projection.endswith("99% of the way")
-    assert land.coordinates(way.parameters[-1]) == pytest.approx([0.0, 0.0])
-    assert np.isfinite(land.height_at(land.coordinates(way.parameters))).all()
-    assert way.losses[-1] < gradient_descent.descents()[0].losses[-1]
+    land, path = gradient_descent.projection()
+    assert land.projection.endswith("99% of the path")
+    assert land.coordinates(path.parameters[-1]) == pytest.approx([0.0, 0.0])
+    assert np.isfinite(land.height_at(land.coordinates(path.parameters))).all()
+    assert path.losses[-1] < gradient_descent.descents()[0].losses[-1]
 
 
 # ── The way back ────────────────────────────────────────────────────────────────────────────────────

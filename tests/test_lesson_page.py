@@ -163,9 +163,9 @@ def test_a_descent_on_the_page_is_the_optimizers_own(lesson, name, make):
     rate, path, losses = found
     data, model = network.data(), network.network(network.HILL)
     optimizer = make(model.parameters()[:2], rate)
-    way = descend(model, data.inputs, data.targets, KINDS["squared"], optimizer=optimizer, steps=40, reduce="sum")
-    assert np.array(path) == pytest.approx(way.parameters[:, :2], rel=1e-9)
-    assert losses == pytest.approx(way.losses, rel=1e-9)
+    found = descend(model, data.inputs, data.targets, KINDS["squared"], optimizer=optimizer, steps=40, reduction="sum")
+    assert np.array(path) == pytest.approx(found.parameters[:, :2], rel=1e-9)
+    assert losses == pytest.approx(found.losses, rel=1e-9)
 
 
 def test_no_slope_that_the_page_measures_exceeds_the_gradient(lesson):

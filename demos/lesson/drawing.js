@@ -2,7 +2,7 @@
 
 const formats = new Map();
 
-/** A number with so many decimals, as the language writes it, with a true minus. */
+/** A number with that number of decimals, as the language writes it, with a true minus. */
 function number(value, decimals = 2) {
   if (!formats.has(decimals)) {
     formats.set(

@@ -56,7 +56,7 @@ function heights(weights, kind) {
 /** Half of the last place that is shown of a slope: what is less is shown as flat, not as a direction. */
 const FLAT = 5e-4;
 
-/** The slope in so many directions, measured: a tiny step forth and back, and the difference of height by the way. */
+/** The measured slope in each direction: the difference of height by a tiny step forth and back, over their distance. */
 function slopes(weights, kind, directions = 72, step = 1e-6) {
   return Array.from({ length: directions }, (_, place) => {
     const angle = (2 * Math.PI * place) / directions;

@@ -24,7 +24,7 @@ def mountain(loss: Loss = absolute_error) -> Landscape:
     """The sum of the errors of the six flowers over w₁ and w₂; b, v and c are those of the lecture's settings."""
     data = network.data()
     return loss_landscape(
-        network.network(), data.inputs, data.targets, loss, weights=network.WEIGHT_NAMES[:2], reduce="sum",
+        network.network(), data.inputs, data.targets, loss, weights=network.WEIGHT_NAMES[:2], reduction="sum",
         x_range=(-REACH, REACH), y_range=(-REACH, REACH), resolution=RESOLUTION,
     )  # fmt: skip
 

@@ -12,13 +12,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from autodiff import Value, draw, grad, render, topological_order, trace
-from autodiff.program.flatten import flatten
+from autodiff.program.program import Program
 from demos.lesson._common import options
 
 NAMES = "abcdefg"
 SIGNS = {"add": "+", "subtract": "−", "multiply": "·"}
 GREATEST = 200
-"""So large may a number or a gradient be, for pen and paper."""
+"""The largest number or gradient that is left to pen and paper."""
 
 
 class Exercise(NamedTuple):
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     chosen = options(__doc__ or "", "exercises", arguments)
     task = exercise(chosen.seed)
     texts = {"exercise": question(task)}
-    bare, _ = flatten(task.root)  # a program has no numbers that would give the answer away
+    bare, _ = Program.from_graph(task.root)  # a program has no numbers that would give the answer away
     pictures = [render(draw(bare), chosen.out / "exercise_graph.svg")]
     texts["solution"] = answer(task)
     pictures.append(render(draw(task.root), chosen.out / "solution_graph.svg"))

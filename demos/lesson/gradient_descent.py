@@ -50,44 +50,44 @@ def loss(w1: Any, w2: Any) -> Any:
 
 def slopes(point: tuple[float, float], directions: int = 72) -> list[tuple[float, float]]:
     """(angle, slope) in that many directions: each by forward differentiation, which knows nothing of the gradient."""
-    angles = [2 * pi * place / directions for place in range(directions)]
+    angles = [2 * pi * index / directions for index in range(directions)]
     return [(angle, jvp(loss, point, (cos(angle), sin(angle)))[1]) for angle in angles]
 
 
 def descents(start: Setting = network.HILL, steps: int = STEPS) -> list[Descent]:
-    """The way of each optimizer from the same start; only w₁ and w₂ move."""
+    """The path of each optimizer from the same start; only w₁ and w₂ move."""
     data, found = network.data(), []
     for name, optimizer in OPTIMIZERS.items():
         model = network.network(start)
         weights = model.parameters()[:2]
         found.append(
             descend(model, data.inputs, data.targets, absolute_error, optimizer=optimizer(weights), steps=steps,
-                    reduce="sum", name=name)
+                    reduction="sum", name=name)
         )  # fmt: skip
     return found
 
 
 def projection(start: Setting = network.HILL, steps: int = STEPS) -> tuple[Landscape, Descent]:
-    """All five weights descend: no mountain over two of them holds that way, but the plane in which it went furthest.
+    """All five weights descend: no mountain over two of them holds that path, but a plane nearly does.
 
     Returns:
-        The loss over that plane, and the way as it is seen on it.
+        The loss over the plane in which the path went furthest, and the path.
     """
     data, model = network.data(), network.network(start)
     optimizer = SGD(model.parameters(), LEARNING_RATE)
-    way = descend(
-        model, data.inputs, data.targets, squared_error, optimizer=optimizer, steps=steps, reduce="sum",
+    path = descend(
+        model, data.inputs, data.targets, squared_error, optimizer=optimizer, steps=steps, reduction="sum",
         name="all five weights",
     )  # fmt: skip
-    directions, parts = principal_directions(way)
-    end = network.network(Setting(*way.parameters[-1]))
-    reach = np.abs((way.parameters - way.parameters[-1]) @ directions.T).max(axis=0) * 1.2
+    directions, parts = principal_directions(path)
+    end = network.network(Setting(*path.parameters[-1]))
+    reach = np.abs((path.parameters - path.parameters[-1]) @ directions.T).max(axis=0) * 1.2
     land = loss_landscape(
-        end, data.inputs, data.targets, squared_error, directions=directions, reduce="sum",
-        projection=f"the two directions with {parts.sum():.0%} of the way",
+        end, data.inputs, data.targets, squared_error, directions=directions, reduction="sum",
+        projection=f"the two directions with {parts.sum():.0%} of the path",
         x_range=(-reach[0], reach[0]), y_range=(-reach[1], reach[1]),
     )  # fmt: skip
-    return land, way
+    return land, path
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -106,21 +106,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
         f"The steepest of {len(rose)} is {max(slope for _, slope in rose):.4f}: none exceeds the gradient's length.\n"
     )
 
-    ways = descents()
+    paths = descents()
     print(f"From w₁ = {network.HILL.w1}, w₂ = {network.HILL.w2}, {STEPS} steps:")
-    for way in ways:
-        data, model = network.data(), network.network(Setting(*way.parameters[-1]))
+    for path in paths:
+        data, model = network.data(), network.network(Setting(*path.parameters[-1]))
         right = sum(network.label_of(model(x)) == label for x, label in zip(data.inputs, data.targets))
-        print(f"  {way.name:18} loss {way.losses[0]:7.4f} → {way.losses[-1]:.4f}, {right} of 6 flowers right")
-    land_of_all, way_of_all = projection()
-    print(f"  {way_of_all.name:18} loss {way_of_all.losses[0]:7.4f} → {way_of_all.losses[-1]:.4f}, squared errors")
+        print(f"  {path.name:18} loss {path.losses[0]:7.4f} → {path.losses[-1]:.4f}, {right} of 6 flowers right")
+    land_of_all, path_of_all = projection()
+    print(f"  {path_of_all.name:18} loss {path_of_all.losses[0]:7.4f} → {path_of_all.losses[-1]:.4f}, squared errors")
     land = mountain()
     write_pictures(
         chosen.out,
         {
-            "descent": lambda: plot_surface(land, ways, title="Ways into the valley"),
-            "descent_map": lambda: plot_contour(land, ways, title="Ways into the valley, from above"),
-            "projection": lambda: plot_contour(land_of_all, [way_of_all], title="All five weights descend", log=True),
+            "descent": lambda: plot_surface(land, paths, title="Paths into the valley"),
+            "descent_map": lambda: plot_contour(land, paths, title="Paths into the valley, from above"),
+            "projection": lambda: plot_contour(land_of_all, [path_of_all], title="All five weights descend", log=True),
             "rose": lambda: draw_rose(rose, gradient),
         },
     )

@@ -181,7 +181,7 @@ class View {
       written.push({ x, y, half });
       context.fillText(text, x, y);
     };
-    /** A place beside an axis, so many lines outside; sideways a text needs more room than below. */
+    /** Where a text beside an axis stands: `lines` lines of text outside, and further where it stands sideways. */
     const beside = (axis, tick, lines) => {
       const [[fromX, fromY], [toX, toY], [x, y]] = [first, last, tick].map(axis);
       const length = Math.hypot(toX - fromX, toY - fromY);

@@ -10,7 +10,6 @@ from importlib.resources import files
 from typing import Any
 
 from autodiff import Value
-from autodiff.program.flatten import flatten
 from autodiff.program.javascript import embedded, javascript
 from autodiff.program.program import Program
 from demos.lesson import network
@@ -77,7 +76,7 @@ def error_program() -> tuple[Program, dict[str, Any]]:
     prediction = model(inputs[:2])
     errors = [error(prediction, inputs[2]) for error in KINDS.values()]
     named = network.named_nodes(prediction)
-    program, slots = flatten(*errors, prediction, inputs=inputs, parameters=model.parameters())
+    program, slots = Program.from_graph(*errors, prediction, inputs=inputs, parameters=model.parameters())
     names = {slots[value]: value.label for value in (*inputs, *model.parameters())}
     names |= {slots[value]: name for name, value in named.items()}
     for error in errors:  # each has its own difference; only one error is drawn at a time
@@ -137,7 +136,7 @@ def optimizer_programs() -> dict[str, Program]:
     programs = {}
     for name, optimizer in optimizers.items():
         inputs = [Value(1.0) for _ in range(3 + optimizer.states)]
-        programs[name], _ = flatten(*optimizer.rule(*inputs), inputs=inputs)
+        programs[name], _ = Program.from_graph(*optimizer.rule(*inputs), inputs=inputs)
     return programs
 
 

@@ -1,4 +1,4 @@
-"""A landscape's heights are the loss, its gradients the engine's, and a descent is the optimizer's own way over it."""
+"""A landscape's heights are the loss, its gradients the engine's, and a descent is the optimizer's own path over it."""
 
 import json
 
@@ -54,12 +54,12 @@ def landscape(model, loss=binary_cross_entropy, **options):
     return loss_landscape(model, DATA.inputs, DATA.targets, loss, **{"resolution": 5} | options)
 
 
-@pytest.mark.parametrize(("reduce", "over"), [("mean", mean_over), ("sum", sum_over)])
+@pytest.mark.parametrize(("reduction", "over"), [("mean", mean_over), ("sum", sum_over)])
 @pytest.mark.parametrize("loss", [binary_cross_entropy, absolute_error, squared_error])
-def test_heights_and_gradients_are_those_of_the_eager_engine(loss, reduce, over):
+def test_heights_and_gradients_are_those_of_the_eager_engine(loss, reduction, over):
     network = model()
     places = [1, 4]
-    mountain = landscape(network, loss, weights=[network.parameters()[place] for place in places], reduce=reduce)
+    mountain = landscape(network, loss, weights=[network.parameters()[place] for place in places], reduction=reduction)
     for row, y in enumerate(mountain.ys):
         for column, x in enumerate(mountain.xs):
             parameters = np.array([value.data for value in network.parameters()])
@@ -95,7 +95,7 @@ def test_weights_are_chosen_by_name_by_label_or_themselves():
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_a_descent_is_the_way_of_the_optimizer_itself(name):
+def test_a_descent_is_the_path_of_the_optimizer_itself(name):
     network = model()
     found = descend(network, DATA.inputs, DATA.targets, binary_cross_entropy, steps=12, name=name,
                     optimizer=OPTIMIZERS[name](network.parameters()))  # fmt: skip
@@ -115,14 +115,14 @@ def test_a_descent_is_the_way_of_the_optimizer_itself(name):
 def test_a_descent_of_the_two_weights_lies_on_the_surface():
     network = model()
     weights = network.parameters()[:2]
-    way = descend(network, DATA.inputs, DATA.targets, squared_error, optimizer=SGD(weights, 0.2), steps=20)
+    path = descend(network, DATA.inputs, DATA.targets, squared_error, optimizer=SGD(weights, 0.2), steps=20)
     mountain = landscape(network, squared_error, weights=weights, resolution=201)
-    points = mountain.coordinates(way.parameters)
-    assert np.array_equal(points, way.parameters[:, :2])
-    assert np.array_equal(way.parameters[:, 2:], np.tile(way.parameters[0, 2:], (21, 1)))
+    points = mountain.coordinates(path.parameters)
+    assert np.array_equal(points, path.parameters[:, :2])
+    assert np.array_equal(path.parameters[:, 2:], np.tile(path.parameters[0, 2:], (21, 1)))
     curvature = 1e-3  # between the points of the grid the surface is drawn straight
-    assert mountain.height_at(points) == pytest.approx(way.losses, abs=curvature)
-    assert (np.diff(way.losses) < 0).all()
+    assert mountain.height_at(points) == pytest.approx(path.losses, abs=curvature)
+    assert (np.diff(path.losses) < 0).all()
 
 
 def test_along_no_direction_is_a_slope_greater_than_the_length_of_the_gradient():
@@ -139,9 +139,9 @@ def test_nothing_is_changed():
     before = [(value.data, value.grad, value.label) for value in network.parameters()]
     landscape(network)
     optimizer = Adam(network.parameters())
-    way = descend(network, DATA.inputs, DATA.targets, squared_error, optimizer=optimizer, steps=2)
+    path = descend(network, DATA.inputs, DATA.targets, squared_error, optimizer=optimizer, steps=2)
     assert [(value.data, value.grad, value.label) for value in network.parameters()] == before
-    assert way.parameters[0].tolist() == [value.data for value in network.parameters()]
+    assert path.parameters[0].tolist() == [value.data for value in network.parameters()]
 
 
 def test_a_filter_of_a_random_direction_is_as_long_as_its_weights_and_biases_stay():
@@ -160,23 +160,23 @@ def test_a_filter_of_a_random_direction_is_as_long_as_its_weights_and_biases_sta
 def test_principal_directions_hold_a_run_that_stays_in_a_plane():
     network = model()
     weights = network.parameters()[:2]
-    way = descend(network, DATA.inputs, DATA.targets, squared_error, optimizer=Adam(weights, 0.1), steps=15)
-    directions, parts = principal_directions(way)
+    path = descend(network, DATA.inputs, DATA.targets, squared_error, optimizer=Adam(weights, 0.1), steps=15)
+    directions, parts = principal_directions(path)
     assert parts.sum() == pytest.approx(1.0)
     assert parts[0] >= parts[1]
     assert directions @ directions.T == pytest.approx(np.eye(2), abs=ROUNDING)
-    for value, number in zip(network.parameters(), way.parameters[-1]):
+    for value, number in zip(network.parameters(), path.parameters[-1]):
         value.data = number
     mountain = landscape(network, squared_error, directions=directions)
-    back = mountain.origin + mountain.coordinates(way.parameters) @ directions
-    assert back == pytest.approx(way.parameters, abs=1e-12)
+    back = mountain.origin + mountain.coordinates(path.parameters) @ directions
+    assert back == pytest.approx(path.parameters, abs=1e-12)
 
 
 def test_a_straight_run_has_no_plane():
     network = model()
-    way = descend(network, DATA.inputs, DATA.targets, squared_error, optimizer=SGD(network.parameters(), 0.1), steps=1)
+    path = descend(network, DATA.inputs, DATA.targets, squared_error, optimizer=SGD(network.parameters(), 0.1), steps=1)
     with pytest.raises(ValueError, match="turns at least once"):
-        principal_directions(way)
+        principal_directions(path)
 
 
 def test_the_json_of_a_landscape_is_its_record_and_a_missing_height_is_null():
@@ -218,9 +218,11 @@ def test_a_landscape_without_any_height_says_so():
 
 def test_a_descent_ends_before_the_first_loss_that_is_not_finite():
     network = MLP(2, [1])
-    way = descend(network, DATA.inputs, DATA.targets, squared_error, optimizer=SGD(network.parameters(), 1e60), steps=9)
-    assert 0 < way.steps < 9
-    assert np.isfinite(way.losses).all()
+    path = descend(
+        network, DATA.inputs, DATA.targets, squared_error, optimizer=SGD(network.parameters(), 1e60), steps=9
+    )
+    assert 0 < path.steps < 9
+    assert np.isfinite(path.losses).all()
 
 
 @pytest.mark.parametrize(
@@ -234,12 +236,19 @@ def test_a_descent_ends_before_the_first_loss_that_is_not_finite():
         ({"x_range": (1.0, 1.0)}, "x_range"),
         ({"y_range": (0.0, np.inf)}, "y_range"),
         ({"resolution": 1}, "resolution"),
-        ({"reduce": "max"}, "'mean' or 'sum'"),
+        ({"reduction": "max"}, "'mean' or 'sum'"),
     ],
 )
 def test_bad_options_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         landscape(model(), **options)
+
+
+def test_the_former_name_of_the_reduction_is_refused_with_its_present_one():
+    with pytest.raises(TypeError, match="^reduce= is called reduction= now$"):
+        landscape(model(), reduce="sum")
+    with pytest.raises(TypeError, match="^reduce= is called reduction= now$"):
+        descend(model(), DATA.inputs, DATA.targets, squared_error, optimizer=None, steps=1, reduce="sum")
 
 
 def test_bad_data_is_refused():

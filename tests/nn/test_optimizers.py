@@ -6,6 +6,7 @@ import pytest
 
 from autodiff import Value, constant
 from nn import MLP, SGD, Adam, Optimizer
+from nn.optimizers import take_steps
 
 
 def parameter(data, grad, label="w"):
@@ -105,4 +106,28 @@ def test_options_out_of_range_are_refused(make, error, message):
 
 def test_an_optimizer_without_moves_says_so():
     with pytest.raises(NotImplementedError, match="moves"):
-        Optimizer([Value(1.0)], 0.1).step()
+        Optimizer([parameter(1.0, 2.0)], 0.1).step()
+
+
+def test_a_step_before_any_backward_pass_says_that_there_is_no_gradient():
+    w = Value(1.0)
+    sgd = SGD([w], 0.1)
+    with pytest.raises(ValueError, match=r"no parameter has a gradient: run backward\(\) first"):
+        sgd.step()
+    assert (w.data, sgd.steps) == (1.0, 0)
+    sgd.zero_grad()  # a gradient of 0 is one
+    sgd.step()
+
+
+def test_the_loop_of_every_training_zeroes_differentiates_and_steps():
+    called = []
+
+    class Optimizing:
+        def zero_grad(self):
+            called.append("zero_grad")
+
+        def step(self):
+            called.append("step")
+
+    take_steps(Optimizing(), [1, 2], lambda batch: called.append(f"backward {batch}"))
+    assert called == ["zero_grad", "backward 1", "step", "zero_grad", "backward 2", "step"]

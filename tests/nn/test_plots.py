@@ -33,7 +33,7 @@ def mountain(**options):
     return loss_landscape(MLP(2, [1]), DATA.inputs, DATA.targets, squared_error, **{"resolution": 9} | options)
 
 
-def way(name="down"):
+def path(name="down"):
     line = MLP(2, [1])
     optimizer = SGD(line.parameters()[:2], 0.2)
     return descend(line, DATA.inputs, DATA.targets, squared_error, optimizer=optimizer, steps=5, name=name)
@@ -71,7 +71,7 @@ def test_more_than_two_classes_have_a_region_each():
 @pytest.mark.parametrize("plot", [plot_contour, plot_surface])
 @pytest.mark.parametrize("log", [False, True])
 def test_a_landscape_names_its_axes_its_height_and_every_way_on_it(plot, log, tmp_path):
-    figure = plot(mountain(), [way("first"), way("second")], title="A valley", log=log)
+    figure = plot(mountain(), [path("first"), path("second")], title="A valley", log=log)
     axis = figure.axes[0]
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("layers.0.neurons.0.weights.0", "layers.0.neurons.0.weights.1")
     assert axis.get_title() == "A valley"
@@ -90,7 +90,7 @@ def test_a_projection_is_called_one_on_its_picture():
 
 
 def test_the_way_is_drawn_above_the_mesh_it_is_taken_from_and_on_the_ground():
-    surface, descent = mountain(), way()
+    surface, descent = mountain(), path()
     axis = plot_surface(surface, [descent]).axes[0]
     lines = [np.array(line.get_data_3d()) for line in axis.lines if len(line.get_data_3d()[0]) == descent.steps + 1]
     on_mesh = surface.height_at(surface.coordinates(descent.parameters))
