@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 from autodiff import Value, topological_order
 from autodiff.checking import Graph
 from autodiff.checking.comparison import Verdict, absolute_adjoints, compare
-from autodiff.checking.function_under_test import Subject
+from autodiff.checking.function_under_test import FunctionUnderTest
 
 
 class Case(NamedTuple):
     """One derivative: a recorded function, one of its inputs, and the backward pass."""
 
-    subject: Subject
+    under_test: FunctionUnderTest
     position: int
     root: Value
     nodes: list[Value]
@@ -29,7 +29,7 @@ class Case(NamedTuple):
 
     @property
     def x(self) -> float:
-        return self.subject.point[self.position]
+        return self.under_test.point[self.position]
 
     def derivative(self) -> float:
         """The engine's derivative, by a backward pass over the recorded graph."""
@@ -49,17 +49,17 @@ def cases(graphs: Iterable[Graph], backward: Callable[[Value], object] = Value.b
     for graph in graphs:
         space: dict[str, Any] = {}
         exec(str(graph), space)
-        subject = Subject(space["f"], graph.inputs)
-        found += [Case(subject, i, *subject.root(subject.point), backward) for i in range(len(graph.inputs))]
+        under_test = FunctionUnderTest(space["f"], graph.inputs)
+        found += [Case(under_test, i, *under_test.root(under_test.point), backward) for i in range(len(graph.inputs))]
     return found
 
 
-def ladder(case: Case, factor: float) -> Verdict:
-    """The noise-aware ladder of ``autodiff.checking``."""
-    at, subject, node = case.position, case.subject, case.nodes[case.position]
+def ours(case: Case, factor: float) -> Verdict:
+    """The noise-aware extrapolation of ``autodiff.checking``."""
+    at, under_test, node = case.position, case.under_test, case.nodes[case.position]
     return compare(
-        "", case.derivative() * factor, subject.along(at), case.x, partial(subject.noise, at),
-        absolute_adjoints(topological_order(case.root))[node], subject.derivative(at, moved=at),
+        "", case.derivative() * factor, under_test.along(at), case.x, partial(under_test.noise, at),
+        absolute_adjoints(topological_order(case.root))[node], under_test.derivative(at, moved=at),
     ).verdict  # fmt: skip
 
 
@@ -67,7 +67,7 @@ def central(step: float, absolute: float, relative: float) -> Checker:
     """A central difference with a fixed step and tolerances."""
 
     def check(case: Case, factor: float) -> Verdict:
-        f, x = case.subject.along(case.position), case.x
+        f, x = case.under_test.along(case.position), case.x
         numeric = (f(x + step) - f(x - step)) / (2 * step)
         return _verdict(abs(case.derivative() * factor - numeric) <= absolute + relative * abs(numeric))
 
@@ -82,7 +82,7 @@ def torch_gradcheck() -> Checker:
         @staticmethod
         def forward(ctx: Any, x: Any, case: Case, factor: float) -> Any:
             ctx.case, ctx.factor = case, factor
-            return x.new_tensor(case.subject.along(case.position)(x.item()))
+            return x.new_tensor(case.under_test.along(case.position)(x.item()))
 
         @staticmethod
         def backward(ctx: Any, upstream: Any) -> Any:
@@ -104,7 +104,7 @@ def jax_check_grads() -> Checker:
 
     def check(case: Case, factor: float) -> Verdict:
         def f(x: float) -> Any:
-            return np.float64(case.subject.along(case.position)(float(x)))
+            return np.float64(case.under_test.along(case.position)(float(x)))
 
         def f_vjp(x: float) -> Any:
             return f(x), lambda upstream: (upstream * np.float64(factor * case.derivative()),)
@@ -123,7 +123,7 @@ def autograd_check_grads() -> Checker:
     np.random.seed(0)
 
     def check(case: Case, factor: float) -> Verdict:
-        f = primitive(case.subject.along(case.position))
+        f = primitive(case.under_test.along(case.position))
         defvjp(f, lambda y, x: lambda upstream: upstream * factor * case.derivative())
         return _asserted(check_grads(f, modes=["rev"], order=1), case.x)
 
@@ -142,7 +142,7 @@ def _asserted(check: Callable[..., object], *arguments: Any) -> Verdict:
     return "pass"
 
 
-OURS = "autodiff, noise-aware ladder"
+OURS = "autodiff, noise-aware extrapolation"
 RECIPES: dict[str, Checker] = {
     "central difference 1e-6, rtol 1e-6": central(1e-6, 1e-6, 1e-6),
     "central difference 1e-4, rtol 1e-4": central(1e-4, 1e-4, 1e-4),
@@ -158,4 +158,4 @@ def installed() -> tuple[dict[str, Checker], list[str]]:
     """The checkers by name, ours first, and the packages that are not installed."""
     missing = [package for package in PEERS if importlib.util.find_spec(package) is None]
     peers = {name: make() for package, (name, make) in PEERS.items() if package not in missing}
-    return {OURS: ladder, **peers, **RECIPES}, missing
+    return {OURS: ours, **peers, **RECIPES}, missing

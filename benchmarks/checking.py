@@ -16,7 +16,7 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 
-from autodiff.checking.graphs import Graph
+from autodiff.checking import Graph
 from autodiff.checking.strategies import draw_graphs
 from benchmarks.checkers import OURS, RECIPES, Case, Checker, cases, installed
 from benchmarks.faults import FAULTS, NONE, Fault, flags
@@ -57,17 +57,19 @@ def finds(name: str, check: Checker, fault: Fault, graphs: Sequence[Graph]) -> b
 
 def print_checkers(checkers: Mapping[str, Checker], tame: Sequence[Case], wild: Sequence[Case]) -> None:
     print(f"{len(tame)} tame and {len(wild)} wild derivatives, all of them right\n")
-    print(f"{'':36}{'false alarms %':>16}{'undecided %':>17}{'smallest':>10}{'CPU ms per':>12}")
-    print(f"{'checker':36}{'tame':>8}{'wild':>8}{'tame':>9}{'wild':>8}{'caught':>10}{'derivative':>12}")
+    print(f"{'':38}{'false alarms %':>16}{'undecided %':>17}{'smallest':>10}{'CPU ms per':>12}")
+    print(f"{'checker':38}{'tame':>8}{'wild':>8}{'tame':>9}{'wild':>8}{'caught':>10}{'derivative':>12}")
     for name, check in checkers.items():
         (alarms, undecided, ms), (wild_alarms, wild_undecided, _) = (shares(check, some) for some in (tame, wild))
         smallest = smallest_caught(check, tame)
         caught = f"{smallest:.0e}" if smallest < math.inf else f"> {EPSILONS[0]:.0e}"
-        print(f"{name:36}{alarms:8.2f}{wild_alarms:8.2f}{undecided:9.2f}{wild_undecided:8.2f}{caught:>10}{ms:12.3f}")
+        print(f"{name:38}{alarms:8.2f}{wild_alarms:8.2f}{undecided:9.2f}{wild_undecided:8.2f}{caught:>10}{ms:12.3f}")
 
 
 def print_faults(checkers: Mapping[str, Checker], drawn: Sequence[Sequence[Graph]]) -> None:
-    print(f"\nplanted faults, found with so many of {len(drawn)} seeds, {len(drawn[0])} tame graphs each\n")
+    print(
+        f"\nplanted faults: with how many of {len(drawn)} seeds each was found, in {len(drawn[0])} tame graphs a seed\n"
+    )
     print(f"{'fault':28}" + "".join(f"{name.split()[0].strip(','):>10}" for name in checkers))
     score = dict.fromkeys(checkers, 0)
     for fault in FAULTS:

@@ -9,17 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from autodiff import Value, lookup, topological_order
-from autodiff.backward import local_derivatives
-from autodiff.checking.function_under_test import UncheckableFunction
+from autodiff.backward import edges
+from autodiff.checking import GradientMismatchError, Graph, UncheckableFunctionError
 from autodiff.checking.gradients import checked
-from autodiff.checking.graphs import Graph
-from autodiff.checking.messages import GradientMismatch
-from autodiff.operations import CONSTANT
-
-Rule = Callable[..., Any]
+from autodiff.operations import Rule
+from autodiff.zeros import NOT_COMPUTED, ZERO
 
 
 @dataclass(frozen=True)
@@ -66,16 +62,15 @@ def wrong_backward(
     def backward(root: Value) -> None:
         nodes = order(root)
         for node in nodes:
-            node.grad = node.grad + 0.0 if stale or not node.parents else 0.0
+            node.grad = node.grad + 0.0 if stale or not node.parents else NOT_COMPUTED
         root.grad = 1.0 if root.parents else root.grad + 1.0
-        for out in reversed(nodes):
-            given: set[Value] = set()
-            for parent, local in zip(out.parents, local_derivatives(out)):
-                if parent.op is CONSTANT or (once and parent in given):
-                    continue
-                given.add(parent)
-                contribution = local if out.op.name == no_upstream else local * out.grad if local and out.grad else 0.0
-                parent.grad = contribution if out.op.name == overwrites else parent.grad + contribution
+        given: set[tuple[Value, Value]] = set()
+        for out, _, parent, local in edges(nodes):
+            if local is ZERO or out.grad is NOT_COMPUTED or (once and (out, parent) in given):
+                continue
+            given.add((out, parent))
+            contribution = local if out.op.name == no_upstream else local * out.grad
+            parent.grad = contribution if out.op.name == overwrites else parent.grad + contribution
 
     return backward
 
@@ -105,8 +100,8 @@ def _visited_by_value(root: Value) -> list[Value]:
     order, seen = list[Value](), set[float]()
 
     def walk(node: Value) -> None:
-        if node.data not in seen:
-            seen.add(node.data)
+        if node.number not in seen:
+            seen.add(node.number)
             for parent in node.parents:
                 walk(parent)
             order.append(node)
@@ -157,9 +152,9 @@ def flags(fault: Fault, graph: Graph) -> bool:
     with fault.planted():
         try:
             checked(graph, graph.inputs, backward=fault.backward)
-        except GradientMismatch:
+        except GradientMismatchError:
             return True
-        except UncheckableFunction:
+        except UncheckableFunctionError:
             return False
     return False
 

@@ -5,15 +5,33 @@
 'pass'
 """
 
+import warnings
+from typing import Any
+
 from autodiff.checking.extrapolation import Estimate
-from autodiff.checking.function_under_test import UncheckableFunction
+from autodiff.checking.function_under_test import UncheckableFunctionError
 from autodiff.checking.gradients import InconclusiveGradientWarning, Report, check_gradients
 from autodiff.checking.graphs import Graph
-from autodiff.checking.messages import GradientMismatch
+from autodiff.checking.messages import GradientMismatchError
 from autodiff.checking.numerical import numerical_derivative, numerical_gradient
-from autodiff.checking.operation_check import OperationFault, check_operation
+from autodiff.checking.operation_check import OperationError, check_operation
 
 __all__ = [
-    "Estimate", "GradientMismatch", "Graph", "InconclusiveGradientWarning", "OperationFault", "Report",
-    "UncheckableFunction", "check_gradients", "check_operation", "numerical_derivative", "numerical_gradient",
+    "Estimate", "GradientMismatchError", "Graph", "InconclusiveGradientWarning", "OperationError", "Report",
+    "UncheckableFunctionError", "check_gradients", "check_operation", "numerical_derivative", "numerical_gradient",
 ]  # fmt: skip
+
+_RENAMED = {
+    "GradientMismatch": GradientMismatchError,
+    "OperationFault": OperationError,
+    "UncheckableFunction": UncheckableFunctionError,
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The exceptions by the names that they had before."""
+    renamed = _RENAMED.get(name)
+    if renamed is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn(f"{name} is called {renamed.__name__} now", DeprecationWarning, stacklevel=2)
+    return renamed

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
 from autodiff import Value, topological_order
-from autodiff.backward import local_derivatives
-from autodiff.checking.extrapolation import ROUND_OFF, UNDERFLOW, Estimate, finest_step, ladder
+from autodiff.backward import edges
+from autodiff.checking.extrapolation import ROUND_OFF, UNDERFLOW, Estimate, extrapolated, finest_step
 from autodiff.checking.function_under_test import in_domain
 from autodiff.checking.noise import beside, jitter, recorded_noise
+from autodiff.zeros import NOT_COMPUTED, ZERO
 
 Verdict = Literal["pass", "fail", "kink", "inconclusive"]
 
@@ -27,8 +28,11 @@ GRADIENT_NOISE = 4.0
 """How many times the noise of the engine's gradient makes a difference inconclusive."""
 CONCLUSIVE = 1e-2
 """A tolerance that is a greater part than this of the derivative decides nothing."""
-SECOND_LADDER = 0.7
-"""The factor of all steps in the second, independent ladder."""
+OTHER_STEPS = 0.7
+"""The factor of all steps in the second, independent estimate."""
+NO_NUMBER = "0 · ∞ or ∞ - ∞: the chain rule cannot tell"
+INFINITE = "∞ on the way back: the chain rule cannot tell"
+NO_CONVENTION = "not between the one-sided derivatives, as a convention at a kink is"
 
 
 class Tolerance(NamedTuple):
@@ -57,6 +61,13 @@ class Comparison(NamedTuple):
     tolerance: Tolerance
     verdict: Verdict
     note: str = ""
+    """Why the verdict is what it is, where the numbers alone do not say."""
+
+
+def gravest(verdicts: Collection[Verdict]) -> Verdict:
+    """The gravest of the verdicts: fail, inconclusive, kink or pass."""
+    grave: tuple[Verdict, ...] = ("fail", "inconclusive", "kink")
+    return next((verdict for verdict in grave if verdict in verdicts), "pass")
 
 
 def compare(
@@ -67,9 +78,9 @@ def compare(
     noise: Callable[[int], Callable[[float], float]],
     absolute_adjoint: float,
     derivative: Callable[[float], Value] | None = None,
-    suspect: Callable[[], bool] = bool,
+    rules: Callable[[], Verdict] = lambda: "pass",
 ) -> Comparison:
-    """Compare a derivative with the ladder's; a "fail" or "kink" must be that of a second ladder with more noise, too.
+    """Compare a derivative with its estimate; a "fail" or "kink" must be that of a second, noisier estimate, too.
 
     Args:
         name: of the input.
@@ -80,31 +91,33 @@ def compare(
         absolute_adjoint: A, the derivative with all local derivatives taken absolute.
         derivative: the engine's derivative, recorded, as a function of this input; used before "fail" only, where it
             may excuse the difference.
-        suspect: whether the engine may be wrong at this very point and right beside it.
+        rules: gives the gravest verdict on the rules that the derivative was computed with, where it was computed;
+            asked only where that decides.
     """
     f = in_domain(f)
-    numerical = ladder(f, x, noise(0), enough=ENOUGH)
+    numerical = extrapolated(f, x, noise(0), enough=ENOUGH)
     first = _judged(name, engine, numerical, x, absolute_adjoint)
+    if first.note and not math.isfinite(engine) and math.isfinite(numerical.error) and rules() == "fail":
+        return first._replace(verdict="fail", note="")
     if first.verdict not in ("fail", "kink"):
         return first
     if first.verdict == "fail" and derivative is not None and math.isfinite(engine):
         step = max(finest_step(x), ERRORS * noise(0)(x) / abs(engine - numerical.value))
         with suppress(TypeError):  # a rule written with math's functions runs on floats alone: nothing is recorded
-            if _excused(first, derivative, step, suspect):
+            if _excused(first, derivative, step, rules):
                 return first._replace(verdict="inconclusive")
-    other = noise(1)
-    floor = jitter(f, x)
-    second = _judged(
-        name, engine, ladder(f, x, lambda t: max(other(t), floor), shift=SECOND_LADDER), x, absolute_adjoint
-    )
+    other, floor = noise(1), jitter(f, x)
+    again = extrapolated(f, x, lambda t: max(other(t), floor), shift=OTHER_STEPS)
+    second = _judged(name, engine, again, x, absolute_adjoint)
     if first.verdict == "kink" and second.verdict == "pass":
         return second  # one rounding of an operation is not all the noise that it has
-    apart = abs(numerical.value - second.estimate.value)
-    contradict = first.verdict == "fail" and apart > ERRORS * (numerical.error + second.estimate.error)
-    if second.verdict != first.verdict or contradict:
+    contradict = abs(numerical.value - again.value) > ERRORS * (numerical.error + again.error)
+    if second.verdict != first.verdict or (first.verdict == "fail" and contradict):
         return first._replace(verdict="kink" if second.verdict == "kink" else "inconclusive")
     if first.verdict == "kink" and not _is_between_sides(first):
-        return first._replace(verdict="inconclusive")
+        if math.isnan(engine):
+            return first._replace(verdict="inconclusive", note=NO_NUMBER)
+        return first._replace(verdict="fail" if rules() == "fail" else "inconclusive", note=NO_CONVENTION)
     return first
 
 
@@ -112,70 +125,67 @@ def _is_between_sides(kink: Comparison) -> bool:
     """Whether the derivative at a kink is one of those that a convention may choose: from D⁻ to D⁺."""
     low, high = sorted((kink.estimate.left, kink.estimate.right))
     slack = CONCLUSIVE * max(abs(low), abs(high)) + kink.tolerance.round_off
-    return not (kink.engine < low - slack or kink.engine > high + slack)
+    return low - slack <= kink.engine <= high + slack
 
 
 def _excused(
-    failed: Comparison, derivative: Callable[[float], Value], step: float, suspect: Callable[[], bool]
+    failed: Comparison, derivative: Callable[[float], Value], step: float, rules: Callable[[], Verdict]
 ) -> bool:
     """Whether the derivative may be as far from its numerical value with nothing wrong.
 
     It has noise of its own, which A does not show where a local derivative magnifies a rounded intermediate result, as
-    in x / log(exp(x)) at 1e-8. And if it is not amid those a step away, where function values begin to tell anything,
-    the function may have a feature that they do not show: a corner close by, or a fast oscillation whose amplitude
-    is below their rounding, as of 1e17 + sin(1e9 x). But where all of those confirm the numerical value, and
-    an operation of the graph is suspect, the derivative is wrong at this point alone.
+    in x / log(exp(x)) at 1e-8. And the function may have a feature that its values do not show: a corner close by, or a
+    fast oscillation whose amplitude is below their rounding, as of 1e17 + sin(1e9 x). Then the engine's derivatives a
+    step away differ from that at the point. But where all of those confirm the numerical value, and an operation of the
+    graph fails or is at a kink, the derivative is wrong at this point alone.
     """
     numeric = failed.estimate.value
     off = abs(failed.engine - numeric)
     here = derivative(failed.x)
     noise = recorded_noise(topological_order(here))
     sides = beside(derivative, failed.x, step)
-    feature = max(abs((left + right) / 2 - here.data) for left, right in sides)
+    feature = max(abs((left + right) / 2 - here.number) for left, right in sides)
     if off > failed.tolerance.total + GRADIENT_NOISE * (noise + feature):
         return False
     alone = all(abs(side - numeric) <= CONCLUSIVE * off for pair in sides for side in pair)
-    return not (alone and off > failed.tolerance.total + GRADIENT_NOISE * noise and suspect())
+    return not (alone and off > failed.tolerance.total + GRADIENT_NOISE * noise and rules() in ("fail", "kink"))
 
 
 def _judged(name: str, engine: float, estimate: Estimate, x: float, absolute_adjoint: float) -> Comparison:
+    """The verdict of one estimate."""
     numeric = estimate.value
     size = max(abs(engine), abs(numeric)) if math.isfinite(engine) else abs(numeric)
     tolerance = Tolerance(RELATIVE * size, ERRORS * estimate.error, ROUNDINGS * ROUND_OFF * absolute_adjoint)
-    verdict: Verdict
     undecided = tolerance.numerical + tolerance.round_off
+    verdict: Verdict = "inconclusive"
+    note = ""
     if estimate.kink:
         verdict = "kink"
-    elif not (math.isfinite(estimate.error) and math.isfinite(numeric)):
-        verdict = "inconclusive"
-    elif not math.isfinite(engine):
-        # An infinite adjoint: the way back leads through a singular point, as that of sqrt(x - x) does.
-        verdict = "fail" if math.isfinite(absolute_adjoint) else "inconclusive"
-    elif not abs(engine - numeric) <= tolerance.total:
-        verdict = "fail" if math.isfinite(absolute_adjoint) else "inconclusive"
+    elif not math.isfinite(absolute_adjoint):  # the way back leads through a singular point, as that of sqrt(x - x)
+        note = NO_NUMBER if math.isnan(engine) else INFINITE
+    elif not math.isfinite(tolerance.total):
+        pass
+    elif not abs(engine - numeric) <= tolerance.total:  # nan among them
+        verdict = "fail"
     elif undecided <= CONCLUSIVE * size or undecided <= 1e-6 * max(absolute_adjoint, 1e-3):
         verdict = "pass"
-    else:
-        verdict = "inconclusive"
-    return Comparison(name, x, engine, estimate, tolerance, verdict)
+    return Comparison(name, x, engine, estimate, tolerance, verdict, note)
 
 
 def absolute_adjoints(order: Sequence[Value]) -> dict[Value, float]:
     """A backward pass over the absolute local derivatives: how much each gradient is made of before cancellation.
 
-    Nothing is less than the least normal float, of which a rounding is what underflow may cost.
+    A contribution is at least the least normal float: a product that underflows is wrong by a rounding of that.
 
     >>> from autodiff import topological_order
     >>> x = Value(2.0)
     >>> absolute_adjoints(topological_order(x * x - x * x))[x]
     8.0
     """
-    adjoint = dict.fromkeys(order, 0.0)
+    adjoint = dict.fromkeys(order, NOT_COMPUTED)
     adjoint[order[-1]] = 1.0
-    for out in reversed(order):
+    for out, _, parent, local in edges(order):
         upstream = adjoint[out]
-        if out.parents and upstream:
-            for parent, local in zip(out.parents, local_derivatives(out)):
-                if local or upstream < math.inf:  # nothing flows through a zero, infinite or not
-                    adjoint[parent] += max(abs(local) * upstream, UNDERFLOW * max(upstream, 1.0))
+        if local is not ZERO and upstream is not NOT_COMPUTED:
+            adjoint[parent] += max(abs(local) * upstream, UNDERFLOW * max(upstream, 1.0))
     return adjoint

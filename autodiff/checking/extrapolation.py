@@ -1,9 +1,9 @@
-"""The noise-aware ladder: a derivative from function values alone, with an estimate of its error.
+"""Noise-aware extrapolation: a derivative from function values alone, with an estimate of its error.
 
-Central differences are taken on a ladder of steps, each a quarter of the next, and extrapolated to step 0
-(Richardson; Numerical Recipes, 3rd ed., section 5.7). Each level has a round-off radius, the noise of the function
-over the step. The walk goes from fine to coarse and ends at the first level that contradicts the error bar of a finer
-one: coarse levels that agree with each other by chance are the classic failure of Ridders' method.
+Central differences are taken with steps from fine to coarse, each a quarter of the next, and extrapolated to step 0
+(Richardson; Numerical Recipes, 3rd ed., section 5.7). Each step has a round-off radius, the noise of the function over
+the step. The walk ends at the first step that contradicts the error bar of a finer one: coarse steps that agree with
+each other by chance are the classic failure of Ridders' method.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class _Entry(NamedTuple):
         return self.radius + self.truncation
 
 
-def ladder(
+def extrapolated(
     f: Callable[[float], float],
     x: float,
     noise: Callable[[float], float],
@@ -77,9 +77,9 @@ def ladder(
         f: a function of one float; where it is not finite, the walk ends.
         x: the point.
         noise: an estimate of the absolute error of ``f`` at a point.
-        shift: a factor of all steps, for a second, independent ladder.
+        shift: a factor of all steps, for a second, independent walk.
         enough: the walk ends where the error is at most this part of the derivative: that saves the coarse half of
-            the ladder, and the noise there.
+            the steps, and the noise there.
     """
     middle = f(x)
     scale = max(1.0, abs(x))
@@ -115,9 +115,9 @@ def ladder(
         if not math.isfinite(quotient + radius):
             continue  # a step so small that it says nothing
         steps.insert(0, step)
-        central = _extrapolated(central, _Entry(quotient, radius, math.inf), steps, even=True)
+        central = _next_column(central, _Entry(quotient, radius, math.inf), steps, even=True)
         forward, backward = (right - middle) / (above - x), (middle - left) / (x - below)
-        jumps = _extrapolated(jumps, _Entry(forward - backward, 4 * radius, math.inf), steps, even=False)
+        jumps = _next_column(jumps, _Entry(forward - backward, 4 * radius, math.inf), steps, even=False)
         if radius + abs(forward - backward) < sides_error:
             sides, sides_error = (backward, forward), radius + abs(forward - backward)
         for found in jumps[1:]:
@@ -150,7 +150,7 @@ def ladder(
 
 
 def finest_step(x: float) -> float:
-    """The step that a ladder at x begins with."""
+    """The step that a walk at x begins with."""
     return next(_steps(x, 1.0))
 
 
@@ -168,7 +168,7 @@ def _steps(x: float, shift: float) -> Iterator[float]:
         yield coarse / 4.0**level
 
 
-def _extrapolated(finer: list[_Entry], newest: _Entry, steps: list[float], even: bool) -> list[_Entry]:
+def _next_column(finer: list[_Entry], newest: _Entry, steps: list[float], even: bool) -> list[_Entry]:
     """Neville's scheme one level on: from the entries that ended at the next finer level, those that end here.
 
     The error of a central difference goes with even powers of the step, that of the jump with odd ones.

@@ -4,29 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import repeat
 from typing import Any
 
 from autodiff import Value, grad, topological_order
 from autodiff.checking.graphs import Graph, recorded
 from autodiff.checking.noise import recorded_noise
-from autodiff.checking.structures import is_module, named_leaves, number, with_leaves
+from autodiff.ieee import as_float
+from autodiff.trees import leaves, named_leaves, with_leaves
 
 
-def in_domain(f: Callable[[float], float]) -> Callable[[float], float]:
-    """The function, but nan where it raises: ``math.log(-1.0)`` is outside of its domain."""
-
-    def at(x: float) -> float:
-        try:
-            return f(x)
-        except UncheckableFunction:
-            raise
-        except (ArithmeticError, ValueError):
-            return math.nan
-
-    return at
-
-
-class UncheckableFunction(ValueError):  # noqa: N818  # it says what the function is, not that an error occurred
+class UncheckableFunctionError(ValueError):
     """The function cannot be checked at this point.
 
     Attributes:
@@ -36,6 +24,20 @@ class UncheckableFunction(ValueError):  # noqa: N818  # it says what the functio
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+def in_domain(f: Callable[[float], float]) -> Callable[[float], float]:
+    """The function, but nan where it raises: ``math.log(-1.0)`` is outside of its domain."""
+
+    def at(x: float) -> float:
+        try:
+            return f(x)
+        except UncheckableFunctionError:
+            raise
+        except (ArithmeticError, ValueError):
+            return math.nan
+
+    return at
 
 
 def needs_function(f: Any, name: str) -> None:
@@ -48,7 +50,28 @@ def needs_function(f: Any, name: str) -> None:
         raise TypeError(f"{name} must be a function, not {type(f).__name__} {f!r:.60}")
 
 
-class Subject:
+def number(leaf: Any) -> float:
+    """The leaf as a float: a plain number, or what a ``Value`` holds."""
+    return leaf.number if isinstance(leaf, Value) else as_float(leaf)
+
+
+def named_inputs(inputs: Any) -> list[tuple[str, Any]]:
+    """Every number of the inputs with the way to it; a tuple holds all arguments of a function.
+
+    >>> named_inputs((1.0, [2.0, 3.0], {"w": 4.0}))
+    [('0', 1.0), ('1[0]', 2.0), ('1[1]', 3.0), ("2['w']", 4.0)]
+    """
+    if isinstance(inputs, tuple):
+        return [leaf for place, part in enumerate(inputs) for leaf in named_leaves(part, str(place))]
+    return [(name or "0", leaf) for name, leaf in named_leaves(inputs)]
+
+
+def parameters(inputs: Any) -> list[Value | None]:
+    """For every number of the inputs the parameter of a module that holds it; None for a number outside of modules."""
+    return leaves(with_leaves(inputs, repeat(None), keep_modules=True))
+
+
+class FunctionUnderTest:
     """A function and a point, with the inputs' names.
 
     Args:
@@ -63,7 +86,7 @@ class Subject:
     def __init__(self, f: Callable[..., Any], inputs: Any) -> None:
         needs_function(f, "f")
         self.f, self.inputs = f, inputs
-        named = named_leaves(inputs)
+        named = named_inputs(inputs)
         if not named:
             raise ValueError(f"there is nothing to differentiate by: the inputs {inputs!r:.60} hold no numbers")
         self.names = [name for name, _ in named]
@@ -72,44 +95,20 @@ class Subject:
             if not math.isfinite(x):
                 raise ValueError(f"the input {name} must be finite, not {x}")
         self._noise: dict[int, float] = {}
-        self._parameters: list[Value | None] = []
-        self._collect(inputs, iter([leaf for _, leaf in named]))
-
-    def _collect(self, tree: Any, leaves: Any) -> None:
-        """Which leaves are parameters of a module: those keep their nodes, and get other data."""
-        if is_module(tree):
-            self._parameters.extend(next(leaves) for _ in tree.named_parameters())
-        elif isinstance(tree, dict):
-            for part in tree.values():
-                self._collect(part, leaves)
-        elif isinstance(tree, (list, tuple)):
-            for part in tree:
-                self._collect(part, leaves)
-        else:
-            for _ in range(getattr(tree, "size", 1) if getattr(tree, "shape", ()) else 1):
-                next(leaves)
-                self._parameters.append(None)
+        self._parameters = parameters(inputs)
 
     def call(self, point: Sequence[float]) -> tuple[Any, list[Value], Any]:
         """Result, nodes and arguments of one call at a point; the nodes of parameters are the module's own."""
-        nodes = []
-        for parameter, x in zip(self._parameters, point):
-            if parameter is None:
-                nodes.append(Value(x))
-            else:
-                if parameter.data != x:
-                    parameter.data = x
-                nodes.append(parameter)
-        arguments = with_leaves(self.inputs, iter(nodes))
+        nodes = [Value(x) if kept is None else kept for kept, x in zip(self._parameters, point)]
+        self._give_parameters(point)
+        arguments = with_leaves(self.inputs, iter(nodes), keep_modules=True)
         result = self.f(*arguments) if isinstance(arguments, tuple) else self.f(arguments)
         return result, nodes, arguments
 
     def root(self, point: Sequence[float]) -> tuple[Value, list[Value]]:
         """The recorded result at a point, and the nodes of the inputs."""
         result, nodes, _ = self.call(point)
-        if not isinstance(result, Value):
-            raise UncheckableFunction("returns no Value", self._no_value(result))
-        return result, nodes
+        return self._value(result), nodes
 
     def graph(self) -> Graph:
         """The recorded function at the point."""
@@ -117,21 +116,26 @@ class Subject:
 
     def restore(self) -> None:
         """Give the parameters of modules their numbers back."""
-        for parameter, x in zip(self._parameters, self.point):
-            if parameter is not None and parameter.data != x:
+        self._give_parameters(self.point)
+
+    def _give_parameters(self, point: Sequence[float]) -> None:
+        for parameter, x in zip(self._parameters, point):
+            if parameter is not None and parameter.number != x:
                 parameter.data = x
+
+    def moved(self, position: int, x: float) -> tuple[float, ...]:
+        """The point with another number for one input."""
+        return (*self.point[:position], x, *self.point[position + 1 :])
 
     def along(self, position: int) -> Callable[[float], float]:
         """The function of one input alone, as a function of floats."""
-        before, after = self.point[:position], self.point[position + 1 :]
-        return lambda x: self.root((*before, x, *after))[0].data
+        return lambda x: self.root(self.moved(position, x))[0].number
 
     def derivative(self, *positions: int, moved: int) -> Callable[[float], Value]:
         """The engine's derivative by these inputs, one after the other, recorded, as a function of one input."""
-        before, after = self.point[:moved], self.point[moved + 1 :]
 
         def at(x: float) -> Value:
-            node, nodes = self.root((*before, x, *after))
+            node, nodes = self.root(self.moved(moved, x))
             for position in positions:
                 node = grad(node, [nodes[position]])[0]
             return node
@@ -140,8 +144,7 @@ class Subject:
 
     def noise(self, position: int, seed: int = 0) -> Callable[[float], float]:
         """The noise of :meth:`along`."""
-        before, after = self.point[:position], self.point[position + 1 :]
-        return lambda x: self._noise_at((*before, x, *after), seed)
+        return lambda x: self._noise_at(self.moved(position, x), seed)
 
     def _noise_at(self, point: tuple[float, ...], seed: int) -> float:
         if point != self.point:
@@ -154,55 +157,57 @@ class Subject:
         """Call the function at the point, and refuse what cannot be checked.
 
         Raises:
-            UncheckableFunction: it says why, and what to do.
+            UncheckableFunctionError: it says why, and what to do.
         """
         result, nodes, arguments = self.call(self.point)
-        after = [leaf for _, leaf in named_leaves(arguments)]
+        after = leaves(arguments)
         for name, node, held, x in zip(self.names, nodes, after, self.point):
-            if held is not node or node.data != x:
-                now = held.data if isinstance(held, Value) else held
-                raise UncheckableFunction(
+            if held is not node or node.number != x:
+                now = held.number if isinstance(held, Value) else held
+                raise UncheckableFunctionError(
                     "mutates its inputs",
                     f"the function changed its input {name}: it was {x}, and is {now!r:.60} after the call; "
                     "work on a copy",
                 )
         if len(after) != len(nodes):
-            raise UncheckableFunction(
+            raise UncheckableFunctionError(
                 "mutates its inputs",
                 f"the function was given {len(nodes)} numbers, and its inputs hold {len(after)} after the call; "
                 "work on a copy",
             )
-        if not isinstance(result, Value):
-            raise UncheckableFunction("returns no Value", self._no_value(result))
-        again = self.root(self.point)[0].data
-        if again != result.data and not (math.isnan(again) and math.isnan(result.data)):
-            raise UncheckableFunction(
+        found, again = self._value(result).number, self.root(self.point)[0].number
+        if again != found and not (math.isnan(again) and math.isnan(found)):
+            raise UncheckableFunctionError(
                 "not deterministic",
-                f"the function is not deterministic: two calls with the same inputs gave {result.data!r} and "
-                f"{again!r}; seed its random numbers inside the function",
+                f"the function is not deterministic: two calls with the same inputs gave {found!r} and {again!r}; "
+                "seed its random numbers inside the function",
             )
-        if not math.isfinite(result.data):
-            raise UncheckableFunction(
-                "not finite",
-                f"the function is {result.data} at this point, {self.shown()}: choose a point in its domain",
+        if not math.isfinite(found):
+            raise UncheckableFunctionError(
+                "not finite", f"the function is {found} at this point, {self.shown()}: choose a point in its domain"
             )
 
-    def unused(self) -> set[int]:
-        """The positions of the inputs that the recorded result does not depend on."""
+    def unused(self) -> list[str]:
+        """The names of the inputs that the recorded result does not depend on."""
         root, nodes = self.root(self.point)
         order = set(topological_order(root))
-        return {i for i, node in enumerate(nodes) if node not in order}
+        return [name for name, node in zip(self.names, nodes) if node not in order]
 
     def shown(self) -> str:
         """The point, by the inputs' names."""
         return ", ".join(f"{name} = {x!r}" for name, x in zip(self.names, self.point))
 
     @staticmethod
-    def _no_value(result: Any) -> str:
-        what = f"{type(result).__name__} {result!r:.60}"
+    def _value(result: Any) -> Value:
+        """The result, if it is a ``Value``."""
+        if isinstance(result, Value):
+            return result
         hint = (
             "the graph was cut on the way (.data, float(), math): use the functions of autodiff"
             if isinstance(result, (int, float))
             else "return one Value, such as the sum of the outputs"
         )
-        return f"the function returned {what}, not a Value: {hint}"
+        raise UncheckableFunctionError(
+            "returns no Value",
+            f"the function returned {type(result).__name__} {result!r:.60}, not a Value: {hint}",
+        )

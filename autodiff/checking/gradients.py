@@ -5,18 +5,22 @@ from __future__ import annotations
 import math
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from itertools import product
 from typing import Any, NamedTuple
 
 from autodiff import Value, grad, topological_order
-from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints, compare
-from autodiff.checking.function_under_test import Subject, UncheckableFunction, needs_function
-from autodiff.checking.inputs import Backward, input_comparisons
-from autodiff.checking.messages import GradientMismatch
+from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints, compare, gravest
+from autodiff.checking.function_under_test import FunctionUnderTest, UncheckableFunctionError, needs_function
+from autodiff.checking.graphs import Graph
+from autodiff.checking.messages import GradientMismatchError
 from autodiff.checking.noise import recorded_noise
-from autodiff.checking.wrong_rules import suspect
+from autodiff.checking.wrong_rules import faults, verdict_on_rules
+
+Backward = Callable[[Value], object]
+TWICE = 1e-12
+"""The relative difference allowed between the first and the second backward pass over one graph."""
 
 
 class InconclusiveGradientWarning(UserWarning):
@@ -31,9 +35,7 @@ class Report(NamedTuple):
     @property
     def verdict(self) -> Verdict:
         """The gravest verdict of all: fail, inconclusive, kink or pass."""
-        found = {comparison.verdict for comparison in self.comparisons}
-        grave: tuple[Verdict, ...] = ("fail", "inconclusive", "kink")
-        return next((verdict for verdict in grave if verdict in found), "pass")
+        return gravest({comparison.verdict for comparison in self.comparisons})
 
     def __str__(self) -> str:
         return f"{self.verdict}: " + ", ".join(f"{c.name} {c.verdict}" for c in self.comparisons)
@@ -58,12 +60,12 @@ def check_gradients(
 
     Returns:
         The comparisons, and in ``verdict`` the gravest: "pass", "kink" where the function has a corner at the point,
-        or "inconclusive" where rounding hides the derivative. The last also warns, or under hypothesis is counted
-        as an event.
+        or "inconclusive" where rounding hides the derivative, or 0 · ∞ stands in the chain rule. The last also warns,
+        or under hypothesis is counted as an event.
 
     Raises:
-        GradientMismatch: a derivative is wrong; the message shows which, by how much, and what is to blame.
-        UncheckableFunction: the function is not deterministic, returns no ``Value``, mutates its inputs, is not
+        GradientMismatchError: a derivative is wrong; the message shows which, by how much, and what is to blame.
+        UncheckableFunctionError: the function is not deterministic, returns no ``Value``, mutates its inputs, is not
             finite at the point, or ignores an input.
         ValueError: ``order`` is neither 1 nor 2, or the inputs are empty or not finite.
 
@@ -86,60 +88,107 @@ def checked(
     if order not in (1, 2) or isinstance(order, bool):
         raise ValueError(f"order must be 1 or 2, not {order!r}")
     needs_function(backward, "backward")
-    subject = Subject(f, inputs)
+    under_test = FunctionUnderTest(f, inputs)
     try:
-        subject.examine()
-        unused = subject.unused()
-        report = Report(tuple(input_comparisons(subject, backward)))
-        if report.verdict != "fail" and order == 2:
-            report = Report((*report.comparisons, *_second(subject)))
+        under_test.examine()
+        unused = under_test.unused()
+        report = Report(tuple(_first(under_test, backward)))
         if report.verdict == "fail":
-            second = len(report.comparisons) > len(subject.names)  # compared only where all first derivatives are right
-            raise GradientMismatch(report.comparisons, subject.graph(), backward, second)
+            raise GradientMismatchError(report.comparisons, under_test.graph(), partial(_first_fails, backward))
+        if order == 2:
+            report = Report((*report.comparisons, *_second(under_test)))
+        if report.verdict == "fail":
+            raise GradientMismatchError(report.comparisons, under_test.graph(), _second_fails, order=2)
         if unused and not allow_unused:
-            names = ", ".join(subject.names[i] for i in sorted(unused))
-            raise UncheckableFunction(
+            raise UncheckableFunctionError(
                 "ignores an input",
-                f"the function ignores its input {names}: its result does not depend on it at {subject.shown()}; "
-                "leave it out, or pass allow_unused=True",
+                f"the function ignores its input {', '.join(unused)}: its result does not depend on it at "
+                f"{under_test.shown()}; leave it out, or pass allow_unused=True",
             )
     finally:
-        subject.restore()
+        under_test.restore()
     return report
 
 
-def _second(subject: Subject) -> list[Comparison]:
+def _first(under_test: FunctionUnderTest, backward: Backward) -> Iterator[Comparison]:
+    """For each input the derivative, and whether a second backward pass over the same graph adds the same again."""
+    root, nodes = under_test.root(under_test.point)
+    gradients, left = _two_passes(root, nodes, backward)
+    adjoints = absolute_adjoints(topological_order(root))
+    rules = cache(lambda: verdict_on_rules(under_test.graph()))
+    for i, (name, node) in enumerate(zip(under_test.names, nodes)):
+        adjoint = adjoints.get(node, 0.0)
+        found = compare(
+            name, gradients[i], under_test.along(i), under_test.point[i], partial(under_test.noise, i), adjoint,
+            under_test.derivative(i, moved=i), rules,
+        )  # fmt: skip
+        if found.verdict == "pass" and abs(left[i]) > TWICE * max(adjoint, abs(gradients[i])):
+            found = found._replace(
+                engine=gradients[i] + left[i],
+                verdict="fail",
+                note="the second backward() on one graph: stale inner gradients",
+            )
+        yield found
+
+
+def _two_passes(root: Value, nodes: list[Value], backward: Backward) -> tuple[list[float], list[float]]:
+    """The gradients, and what a second pass that begins with minus them leaves of that: nothing, if it is right.
+
+    Every node keeps the gradient that it had, those that the function closes over as well.
+    """
+    held = [(node, node.grad) for node in (*topological_order(root), *nodes)]
+    try:
+        for node in nodes:
+            node.grad = 0.0
+        backward(root)
+        gradients = [node.grad for node in nodes]
+        for node, gradient in zip(nodes, gradients):
+            node.grad = -gradient
+        backward(root)
+        return gradients, [node.grad for node in nodes]
+    finally:
+        for node, gradient in held:
+            node.grad = gradient
+
+
+def _second(under_test: FunctionUnderTest) -> Iterator[Comparison]:
     """The derivatives of the engine's gradient, by the engine and by numbers."""
-    root, nodes = subject.root(subject.point)
+    root, nodes = under_test.root(under_test.point)
     firsts = grad(root, nodes)
     # All of them before the first comparison, which moves the parameters of a module.
     seconds = [grad(first, nodes) for first in firsts]
     adjoints = [absolute_adjoints(topological_order(first)) for first in firsts]
-    suspected = cache(lambda: suspect(subject.graph(), second=True))
-    comparisons = []
+    rules = cache(lambda: verdict_on_rules(under_test.graph(), second=True))
     for i, j in product(range(len(nodes)), repeat=2):
-        gradient = subject.derivative(i, moved=j)
-        comparisons.append(
-            compare(
-                f"{subject.names[i]}, {subject.names[j]}",
-                seconds[i][j].data,
-                partial(_number, gradient),
-                subject.point[j],
-                partial(_noise, gradient),
-                adjoints[i].get(nodes[j], 0.0),
-                subject.derivative(i, j, moved=j),
-                suspected,
-            )
+        gradient = under_test.derivative(i, moved=j)
+        yield compare(
+            f"{under_test.names[i]}, {under_test.names[j]}",
+            seconds[i][j].number,
+            partial(_number, gradient),
+            under_test.point[j],
+            partial(_noise, gradient),
+            adjoints[i].get(nodes[j], 0.0),
+            under_test.derivative(i, j, moved=j),
+            rules,
         )
-    return comparisons
 
 
 def _number(recorded: Callable[[float], Value], x: float) -> float:
-    return recorded(x).data
+    return recorded(x).number
 
 
 def _noise(recorded: Callable[[float], Value], seed: int) -> Callable[[float], float]:
     return lambda x: recorded_noise(topological_order(recorded(x)), seed)
+
+
+def _first_fails(backward: Backward, graph: Graph) -> bool:
+    """Whether a first derivative of the graph is wrong at its point."""
+    return any(found.verdict == "fail" for found in _first(FunctionUnderTest(graph, graph.inputs), backward))
+
+
+def _second_fails(graph: Graph) -> bool:
+    """Whether a rule of the graph has a wrong derivative at its point."""
+    return bool(faults(graph, second=True))
 
 
 def _count(report: Report) -> None:
@@ -148,12 +197,15 @@ def _count(report: Report) -> None:
     if hypothesis is not None and hypothesis.currently_in_test_context():
         hypothesis.event(f"gradients: {report.verdict}")
     elif report.verdict == "inconclusive":
-        undecided = [c for c in report.comparisons if c.verdict == "inconclusive"]
-        told = "; ".join(
-            f"input {c.name}: engine {c.engine:.6g}, numerical {c.estimate.value:.6g}"
-            + (f" ± {c.estimate.error:.1g}" if math.isfinite(c.estimate.error) else " (no step gives a derivative)")
-            for c in undecided
-        )
+        undecided = "; ".join(_undecided(c) for c in report.comparisons if c.verdict == "inconclusive")
         warnings.warn(
-            f"the gradient could be told neither right nor wrong: {told}", InconclusiveGradientWarning, stacklevel=3
+            f"the gradient could be told neither right nor wrong: {undecided}",
+            InconclusiveGradientWarning,
+            stacklevel=3,
         )
+
+
+def _undecided(c: Comparison) -> str:
+    numerical = f"{c.estimate.value:.6g}"
+    error = f"± {c.estimate.error:.1g}" if math.isfinite(c.estimate.error) else "(no step gives a derivative)"
+    return f"input {c.name}: engine {c.engine:.6g}, numerical {numerical} {error}" + (f" ({c.note})" if c.note else "")

@@ -1,33 +1,23 @@
-"""``Graph``: a small graph as a recipe that can be called, taken apart and printed as Python code."""
+"""``Graph``: a small program with the point to take it at, which can be called, taken apart and printed as Python code."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
-import autodiff
-from autodiff import Value, lookup, topological_order
-from autodiff.operations import Operation
-
-INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
-PREFIX = {"negative": "-", "positive": "+"}
-
-
-class Step(NamedTuple):
-    """One operation of a graph: an operand is the number of a slot (int) or a constant (float)."""
-
-    op: Operation
-    operands: tuple[int | float, ...]
+from autodiff import Value, topological_order
+from autodiff.program.program import Instruction, Program
 
 
 @dataclass(frozen=True, repr=False)
 class Graph:
-    """A function of some inputs, with the point to take it at: slots of inputs first, then of one step each.
+    """A function of some inputs, with the point to take it at.
 
-    It is called with one number or ``Value`` for each input, and gives the last slot.
+    It is called with one number or ``Value`` for each input, and gives the output of its program.
 
-    >>> graph = Graph((2.0, 3.0), (Step(lookup("multiply"), (0, 1)), Step(lookup("tanh"), (2,))))
+    >>> x, y = Value(2.0), Value(3.0)
+    >>> graph = recorded((x * y).tanh(), [x, y])
     >>> print(graph)
     from autodiff import tanh
     <BLANKLINE>
@@ -41,64 +31,30 @@ class Graph:
     0.999988
     """
 
+    program: Program
     inputs: tuple[float, ...]
-    steps: tuple[Step, ...]
+
+    @property
+    def instructions(self) -> tuple[Instruction, ...]:
+        return self.program.instructions
 
     def __call__(self, *numbers: Any) -> Any:
-        return self._run(numbers)[-1]
+        return self.program.run(numbers)[self.program.outputs[0]]
 
-    def values(self) -> list[float]:
+    def numbers(self) -> list[float]:
         """The number in every slot, at the point."""
-        return self._run(self.inputs)
-
-    def _run(self, numbers: Sequence[Any]) -> list[Any]:
-        slots = list(numbers)
-        for op, operands in self.steps:
-            slots.append(op(*[slots[at] if type(at) is int else at for at in operands]))
-        return slots
-
-    def pruned(self) -> Graph:
-        """Without the steps and inputs that the result does not depend on."""
-        first = len(self.inputs)
-        needed = {first + len(self.steps) - 1}
-        for slot in range(first + len(self.steps) - 1, first - 1, -1):
-            if slot in needed:
-                needed.update(at for at in self.steps[slot - first].operands if type(at) is int)
-        moved = {old: new for new, old in enumerate(sorted(needed))}
-        return Graph(
-            tuple(x for slot, x in enumerate(self.inputs) if slot in needed),
-            tuple(
-                Step(step.op, tuple(moved[at] if type(at) is int else at for at in step.operands))
-                for slot, step in enumerate(self.steps, first)
-                if slot in needed
-            ),
-        )
-
-    def shared(self) -> int:
-        """How many of its steps' results are used more than once."""
-        uses = [at for step in self.steps for at in step.operands if type(at) is int and at >= len(self.inputs)]
-        return sum(uses.count(slot) > 1 for slot in set(uses))
+        return self.program.run(self.inputs)
 
     def __str__(self) -> str:
         return self.code()
 
     def code(self, *imported: str) -> str:
         """Python code of the function and its point; it imports what it uses, and these names as well."""
-        names = [f"x{i}" for i in range(len(self.inputs))]
-        lines = []
-        for slot, step in enumerate(self.steps, len(names)):
-            operands = [names[at] if type(at) is int else _literal(at) for at in step.operands]
-            names.append(f"v{slot}")
-            lines.append(f"    v{slot} = {_written(step.op, operands)}")
-        used = sorted({*imported, *(_imported(step.op) for step in self.steps)} - {""})
-        head = [f"from autodiff import {', '.join(used)}", ""] if used else []
-        if any("inf" in line or "nan" in line for line in (*lines, repr(self.inputs))):
-            head.insert(0, "from math import inf, nan")
-        call = f"def f({', '.join(names[: len(self.inputs)])}):"
-        return "\n".join([*head, call, *lines, f"    return {names[-1]}", "", f"point = {self.inputs!r}"])
+        return f"{self.program.code('f', imported)}\n\npoint = {self.inputs!r}"
 
     def __repr__(self) -> str:
-        return f"# a graph, {len(self.steps)} operation{'s' * (len(self.steps) != 1)}\n{self}\n"
+        count = len(self.instructions)
+        return f"# a graph, {count} operation{'s' * (count != 1)}\n{self}\n"
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """What hypothesis shows of a failing example, and IPython: the code, not the fields."""
@@ -106,46 +62,25 @@ class Graph:
 
 
 def recorded(root: Value, inputs: Sequence[Value]) -> Graph:
-    """The graph of a recorded node as a recipe; leaves that are none of the inputs become constants.
+    """The graph of a recorded node; leaves that are none of the inputs become constants, and unused inputs are dropped.
 
     >>> x = Value(2.0)
-    >>> [str(step.op) for step in recorded((x + 1) * x, [x]).steps]
+    >>> [str(each.op) for each in recorded((x + 1) * x, [x]).instructions]
     ['add', 'multiply']
     """
-    slots: dict[Value, int | float] = {node: slot for slot, node in enumerate(inputs)}
-    steps: list[Step] = []
-    for node in topological_order(root):
-        if node not in slots:
-            if node.parents:
-                steps.append(Step(node.op, tuple(slots[parent] for parent in node.parents)))
-                slots[node] = len(inputs) + len(steps) - 1
-            else:
-                slots[node] = node.data
-    if not steps:  # the result is an input or a constant
-        steps.append(Step(lookup("positive"), (slots[root],)))
-    return Graph(tuple(node.data for node in inputs), tuple(steps)).pruned()
+    used = set(topological_order(root))
+    inputs = [node for node in inputs if node in used]
+    program, _ = Program.from_graph(root, inputs=inputs, parameters=(), freeze=True)
+    return _named(program, [node.number for node in inputs])
 
 
-def _written(op: Operation, operands: list[str]) -> str:
-    if op.name in INFIX:
-        return f"{operands[0]} {INFIX[op.name]} {operands[1]}"
-    if op.name in PREFIX:
-        return PREFIX[op.name] + operands[0]
-    if op.name == "dot":
-        half = len(operands) // 2
-        return f"dot([{', '.join(operands[:half])}], [{', '.join(operands[half:])}])"
-    if op.name == "total":
-        return f"total([{', '.join(operands)}])"
-    if _imported(op) == "lookup":
-        return f"lookup({op.name!r})({', '.join(operands)})"
-    return f"{op.name}({', '.join(operands)})"
+def without_unused(program: Program, point: Sequence[float]) -> Graph:
+    """The graph of a program at a point, without the instructions and inputs that the output does not depend on."""
+    pruned = program.without_unused()
+    numbers = dict(zip(program.inputs, point))
+    return _named(pruned, [numbers[name] for name in pruned.inputs])
 
 
-def _imported(op: Operation) -> str:
-    if op.name in INFIX or op.name in PREFIX:
-        return ""
-    return op.name if op.name in autodiff.__all__ else "lookup"
-
-
-def _literal(number: float) -> str:
-    return f"({number!r})" if number < 0 else repr(number)
+def _named(program: Program, point: Sequence[float]) -> Graph:
+    names = tuple(f"x{place}" for place in range(len(point)))
+    return Graph(replace(program, inputs=names, labels={}), tuple(point))

@@ -20,9 +20,9 @@ RUNS = 3
 """How often a recorded function is run again."""
 FACTORS = [1.0 + k * ULP for k in (-3, -2, -1, 1, 2, 3)]
 """What results are multiplied by; never 1, which three runs in a row would now and then leave all results alone."""
-NEAR = 0.9137 * 2.0**-24
-"""The distance of neighbouring points, relative to the point: a smooth function's third difference is below 1e-21.
-No power of 2, so that the points are not rounded alike."""
+NEIGHBOURS = 0.9137 * 2.0**-24
+"""The first distance of neighbouring points, relative to the point: a smooth function's third difference is below
+1e-21. No power of 2, so that the points are not rounded alike."""
 WIDER = 16.0
 """The ratio of one distance to the next."""
 FINEST, COARSEST = 2.0**-66, 2.0**-16
@@ -30,7 +30,7 @@ FINEST, COARSEST = 2.0**-66, 2.0**-16
 SMOOTH = (WIDER**1.5, WIDER**3.5)
 """What grows by a factor between these from one distance to the next is the function, not its noise."""
 VISIBLE = 16.0
-"""Of how many roundings of the values a third difference is noise of something else."""
+"""A third difference of more roundings of the values than these shows noise of something else."""
 DEVIATIONS = 3.0
 """How many standard deviations the noise is."""
 
@@ -38,8 +38,8 @@ DEVIATIONS = 3.0
 def rerun(order: Sequence[Value], factors: Sequence[float]) -> float:
     """The last node's number, computed anew with each result multiplied by its factor.
 
-    An operation of n operands, as a sum from left to right, rounds as often: its first operand is moved by all those
-    roundings, its last by one. They go the same way, as they do where the summands are equal.
+    A variadic operation of n operands, such as a sum from left to right, rounds n times: all of that moves its first
+    operand, one rounding its last. The roundings go the same way, as they do where the summands are equal.
 
     >>> a = Value(3.0)
     >>> b = a * a
@@ -50,7 +50,7 @@ def rerun(order: Sequence[Value], factors: Sequence[float]) -> float:
     for node, factor in zip(order, factors):
         parents = node.parents
         if not parents:
-            numbers[node] = node.data
+            numbers[node] = node.number
             continue
         operands = [numbers[parent] for parent in parents]
         if len(operands) > 2 and node.op.arity is None:
@@ -75,7 +75,7 @@ def recorded_noise(order: Sequence[Value], seed: int = 0) -> float:
         if node.op is VARIABLE or not varying.isdisjoint(node.parents):
             varying.add(node)
     random = Random(seed)
-    exact = order[-1].data
+    exact = order[-1].number
     worst = 0.0
     for _ in range(RUNS):
         drawn = random.choices(FACTORS, k=len(order))
@@ -91,11 +91,13 @@ def beside(derivative: Callable[[float], Value], x: float, step: float) -> list[
     At a single distance, a fast oscillation may be where it is at x.
     """
     distances = [step * 1.5**i for i in range(4)]
-    return [(derivative(x - distance).data, derivative(x + distance).data) for distance in distances]
+    return [(derivative(x - distance).number, derivative(x + distance).number) for distance in distances]
 
 
 def jitter(f: Callable[[float], float], x: float) -> float:
     """The noise of a function of floats, from its values at points close to x: the less of both sides of x.
+
+    Outside of its domain the function gives nan; see :func:`~autodiff.checking.function_under_test.in_domain`.
 
     >>> jitter(lambda x: (x + 1e8) - 1e8, 1.0) > 1e-9
     True
@@ -108,10 +110,10 @@ def jitter(f: Callable[[float], float], x: float) -> float:
 def _one_sided(f: Callable[[float], float], x: float, way: float) -> float:
     """The noise from one side: at the finest distance, or what stays as great when the distance grows.
 
-    The third difference of a smooth function grows with the distance's third power. What grows by more leaves a stretch
-    within one rounding of an intermediate result, as of 1 + x, where nothing is seen, or a smooth function only.
+    The third difference of a smooth function grows with the third power of the distance. Growth by more than that marks
+    the end of a stretch within one rounding of an intermediate result, as of 1 + x: there nothing was seen.
     """
-    distance = NEAR * (abs(x) or 1.0)
+    distance = NEIGHBOURS * (abs(x) or 1.0)
     noise, visible = _third_difference(f, x, way * distance)
     before, smooth = noise if visible else 0.0, False
     while distance < COARSEST * max(1.0, abs(x)):
@@ -132,10 +134,7 @@ def _one_sided(f: Callable[[float], float], x: float, way: float) -> float:
 
 def _third_difference(f: Callable[[float], float], x: float, distance: float) -> tuple[float, bool]:
     """What third differences leave of the values on one side, and whether it is more than rounding those costs."""
-    try:
-        values = [f(x + distance * i) for i in range(7)]
-    except (ArithmeticError, ValueError):  # math.log(-1.0): outside of the domain
-        return math.inf, False
+    values = [f(x + distance * i) for i in range(7)]
     thirds = [abs(a - 3 * b + 3 * c - d) for a, b, c, d in zip(values, values[1:], values[2:], values[3:])]
     if not all(map(math.isfinite, thirds)):
         return math.inf, False

@@ -6,10 +6,10 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from autodiff.checking.extrapolation import Estimate, ladder
-from autodiff.checking.function_under_test import in_domain, needs_function
+from autodiff.checking.extrapolation import Estimate, extrapolated
+from autodiff.checking.function_under_test import in_domain, needs_function, number, parameters
 from autodiff.checking.noise import jitter
-from autodiff.checking.structures import holds_module, named_leaves, number, with_leaves
+from autodiff.trees import leaves, with_leaves
 
 
 def numerical_derivative(f: Callable[[float], Any], x: float) -> Estimate:
@@ -41,7 +41,7 @@ def numerical_derivative(f: Callable[[float], Any], x: float) -> Estimate:
 
     of_float = in_domain(lambda t: number(f(t)))
     floor = jitter(of_float, x)
-    return ladder(of_float, x, lambda t: floor)
+    return extrapolated(of_float, x, lambda t: floor)
 
 
 def numerical_gradient(f: Callable[..., Any], inputs: Any) -> Any:
@@ -63,9 +63,9 @@ def numerical_gradient(f: Callable[..., Any], inputs: Any) -> Any:
     (4.0, 3.0)
     """
     needs_function(f, "f")
-    if holds_module(inputs):
+    if any(kept is not None for kept in parameters(inputs)):
         raise TypeError("numerical_gradient takes numbers, not a module: check_gradients compares its parameters")
-    point = [number(leaf) for _, leaf in named_leaves(inputs)]
+    point = [*map(number, leaves(inputs))]
 
     def estimate(position: int) -> Estimate:
         def along(x: float) -> Any:

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from autodiff import Interval, Value, topological_order
 from autodiff.backward import edges
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints
-from autodiff.checking.function_under_test import UncheckableFunction, needs_function
-from autodiff.checking.gradients import checked
-from autodiff.checking.inputs import Backward
-from autodiff.checking.messages import GradientMismatch, told
-from autodiff.checking.wrong_rules import fault, rule_comparisons, second_comparisons
+from autodiff.checking.function_under_test import UncheckableFunctionError, needs_function
+from autodiff.checking.gradients import Backward, checked
+from autodiff.checking.messages import GradientMismatchError, formatted
+from autodiff.checking.wrong_rules import fault, named_fault, rule_comparisons, second_comparisons
 from autodiff.operations import REALS, Operation
+from autodiff.zeros import ZERO
 
 REFERENCE = 1e-12
 """The relative difference allowed between the value and the reference."""
@@ -28,7 +28,7 @@ CONTEXTS: tuple[tuple[str, Callable[[Any, Any], Any]], ...] = (
 )
 
 
-class OperationFault(AssertionError):  # noqa: N818  # it is the operation that is at fault
+class OperationError(AssertionError):
     """An operation is wrong; ``faults`` names what, one line each."""
 
     def __init__(self, name: str, faults: Sequence[str]) -> None:
@@ -68,8 +68,8 @@ def check_operation(
         backward: the backward pass to be checked.
 
     Raises:
-        OperationFault: something is wrong; the message names the fault, such as "sign flipped".
-        UncheckableFunction: the operation returns no ``Value``, or is finite at none of the points.
+        OperationError: something is wrong; the message names the fault, such as "sign flipped".
+        UncheckableFunctionError: the operation returns no ``Value``, or is finite at none of the points.
         ValueError: the domain is missing for a function that is no row, or does not fit; or ``points`` is not positive.
 
     >>> from autodiff import operation
@@ -79,7 +79,7 @@ def check_operation(
     >>> wrong = operation("wrong_cube", lambda x: x**3, lambda x, y: -3 * x * x, replace=True)
     >>> check_operation(wrong)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    autodiff.checking.operation_check.OperationFault: the operation 'wrong_cube' is wrong:
+    autodiff.checking.operation_check.OperationError: the operation 'wrong_cube' is wrong:
       the derivative by operand 0: sign flipped (at ...
     """
     needs_function(op, "op")
@@ -98,7 +98,7 @@ def check_operation(
 
     finite = [point for point in drawn if math.isfinite(_value_of(op, name, point))]
     if not finite:
-        raise UncheckableFunction(
+        raise UncheckableFunctionError(
             "not finite", f"{name} is finite at none of {points} points of its domain {[*map(tuple, intervals)]}"
         )
     verdicts["inconclusive"] += len(drawn) - len(finite)
@@ -115,7 +115,7 @@ def check_operation(
                 count(compared)
                 for found in compared:
                     if found.verdict == "fail":
-                        what = fault(found.engine, found.estimate.value, float(op(*point)), point)
+                        what = named_fault(found, float(op(*point)), point)
                         wrong.setdefault(f"the {order}derivative by {found.name}", []).append((what, point, found))
     for where, failures in wrong.items():
         # At a single point one fault may look like another: where the output is 2, a factor 2 like scaled by it.
@@ -126,7 +126,7 @@ def check_operation(
             for arguments, call in _calls(op, point):
                 count(_in_context(call, arguments, backward, faults))
     if faults:
-        raise OperationFault(name, [f"{what} {where}" for what, where in faults.items()])
+        raise OperationError(name, [f"{what} {where}" for what, where in faults.items()])
     return OperationReport(name, verdicts)
 
 
@@ -158,7 +158,7 @@ def _points(intervals: Sequence[Interval], count: int, random: Random) -> list[t
 def _calls(op: Any, point: tuple[float, ...]) -> list[tuple[tuple[float, ...], Callable[..., Any]]]:
     """The operation at a point, and given the same operand everywhere, where that is finite."""
     calls: list[tuple[tuple[float, ...], Callable[..., Any]]] = [(point, op)]
-    if len(point) > 1 and math.isfinite(op(*[Value(point[0])] * len(point)).data):
+    if len(point) > 1 and math.isfinite(op(*[Value(point[0])] * len(point)).number):
         calls.append(((point[0],), lambda x: op(*[x] * len(point))))
     return calls
 
@@ -181,7 +181,7 @@ def _in_context(
 
         try:
             compared += checked(f, point, order=2, backward=backward, allow_unused=True).comparisons
-        except GradientMismatch as mismatch:
+        except GradientMismatchError as mismatch:
             compared += mismatch.comparisons
             wrong = next(c for c in mismatch.comparisons if c.verdict == "fail")
             faults.setdefault(f"in {context}: {_propagation(f, point, wrong)}", _at(point, wrong))
@@ -197,7 +197,7 @@ def _propagation(f: Callable[..., Any], point: tuple[float, ...], wrong: Compari
     if wrong.note:
         return wrong.note
     if ", " in wrong.name:
-        what = fault(wrong.engine, wrong.estimate.value, f(*map(Value, point)).data, point)
+        what = fault(wrong.engine, wrong.estimate.value, f(*map(Value, point)).number, point)
         return f"the second derivative by operands {wrong.name}: {what}"
     nodes = [*map(Value, point)]
     root = f(*nodes)
@@ -206,7 +206,7 @@ def _propagation(f: Callable[..., Any], point: tuple[float, ...], wrong: Compari
     parts = [
         (local, local * out.grad)
         for out, _, parent, local in edges(order)
-        if any(parent is node for node in nodes) and str(nodes.index(parent)) == wrong.name
+        if parent is nodes[int(wrong.name)] and local is not ZERO
     ]
     scale = 1e-6 * max(absolute_adjoints(order).values())
     if any(abs(wrong.engine - part) <= scale for _, part in parts) and len(parts) > 1:
@@ -214,17 +214,17 @@ def _propagation(f: Callable[..., Any], point: tuple[float, ...], wrong: Compari
     total = sum(part for _, part in parts)
     if any(abs(wrong.engine - (total - part + local)) <= scale for local, part in parts):
         return "missing upstream"
-    return fault(wrong.engine, wrong.estimate.value, root.data, point)
+    return fault(wrong.engine, wrong.estimate.value, root.number, point)
 
 
 def _value_of(op: Callable[..., Any], name: str, point: tuple[float, ...]) -> float:
     result = op(*map(Value, point))
     if not isinstance(result, Value):
-        raise UncheckableFunction(
+        raise UncheckableFunctionError(
             "returns no Value", f"{name} returned {type(result).__name__} {result!r:.60} for Values, not a Value"
         )
-    return result.data
+    return result.number
 
 
 def _at(point: tuple[float, ...], comparison: Comparison) -> str:
-    return f"(at {', '.join(f'{x:.6g}' for x in point)})\n{told(comparison)}"
+    return f"(at {', '.join(f'{x:.6g}' for x in point)})\n{formatted(comparison)}"

@@ -18,7 +18,7 @@ except ImportError as error:
     raise ImportError("pytest is not installed: pip install pytest") from error
 
 from autodiff.checking.gradients import Report, check_gradients
-from autodiff.checking.messages import GradientMismatch
+from autodiff.checking.messages import GradientMismatchError
 
 
 @pytest.fixture
@@ -29,8 +29,8 @@ def gradient_check() -> Callable[..., Report]:
         __tracebackhide__ = True
         try:
             return check_gradients(f, inputs, order, **options)
-        except GradientMismatch as mismatch:
-            told = str(mismatch)
-        pytest.fail(told, pytrace=False)
+        except GradientMismatchError as mismatch:
+            message = str(mismatch)
+        pytest.fail(message, pytrace=False)
 
     return check

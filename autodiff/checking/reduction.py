@@ -8,44 +8,51 @@ numbers become simple.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
-from autodiff.checking.graphs import Graph, Step
+from autodiff.checking.graphs import Graph, without_unused
+from autodiff.program.program import Instruction, assemble
 
 WORK = 100_000
 """How many operands all the graphs that are tried may have: some seconds."""
 BUILDING = 32
-"""So many steps of a graph cost as much to build as one operand costs to try."""
+"""The number of instructions that cost as much to build as one operand costs to try."""
 
 
 def reduced(graph: Graph, fails: Callable[[Graph], bool]) -> Graph:
     """A minimal graph that still fails: none of the moves leads to a smaller failing one, if the graph is not huge.
 
-    >>> from autodiff import lookup
-    >>> exp, tanh, add = map(lookup, ("exp", "tanh", "add"))
-    >>> big = Graph((1.7,), (Step(exp, (0,)), Step(tanh, (1,)), Step(add, (1, 2)), Step(tanh, (3,))))
-    >>> reduced(big, lambda graph: any(step.op is exp for step in graph.steps)).steps
-    (Step(op=<operation exp>, operands=(0,)),)
+    >>> from autodiff import Value
+    >>> from autodiff.checking.graphs import recorded
+    >>> x = Value(1.7)
+    >>> big = recorded((x.exp() + x.exp().tanh()).tanh(), [x])
+    >>> print(reduced(big, lambda graph: any(each.op.name == "exp" for each in graph.instructions)))
+    from autodiff import exp
+    <BLANKLINE>
+    def f(x0):
+        v1 = exp(x0)
+        return v1
+    <BLANKLINE>
+    point = (1.0,)
     """
-    graph = graph.pruned()
     work = 0
     again = True
     while again:
         again = False
         for smaller in _moves(graph):
-            work += len(graph.steps) // BUILDING + sum(len(step.operands) for step in smaller.steps)
+            work += len(graph.instructions) // BUILDING + len(smaller.program.operands)
             if work > WORK:
                 return graph
-            if smaller.inputs and smaller.steps and _cost(smaller) < _cost(graph) and fails(smaller):
+            if smaller.inputs and smaller.instructions and _cost(smaller) < _cost(graph) and fails(smaller):
                 graph, again = smaller, True
                 break
     return graph
 
 
-def _cost(graph: Graph) -> tuple[float, ...]:
-    constants = [at for step in graph.steps for at in step.operands if type(at) is float]
-    numbers = (*graph.inputs, *constants)
-    return (len(graph.steps), len(graph.inputs) + len(constants), sum(map(_complexity, numbers)))
+def _cost(graph: Graph) -> tuple[int, int, int]:
+    numbers = [*graph.inputs, *graph.program.constants.tolist()]
+    return len(graph.instructions), len(numbers), sum(map(_complexity, numbers))
 
 
 def _complexity(x: float) -> int:
@@ -53,55 +60,54 @@ def _complexity(x: float) -> int:
 
 
 def _moves(graph: Graph) -> Iterator[Graph]:
-    first, values = len(graph.inputs), graph.values()
-    for last in range(1, len(graph.steps)):  # an inner node becomes the result
-        yield Graph(graph.inputs, graph.steps[:last]).pruned()
-    for at in reversed(range(len(graph.steps))):
-        for operand in dict.fromkeys(graph.steps[at].operands):  # a node is bypassed
-            yield _replaced(graph, first + at, operand)
-        if math.isfinite(values[first + at]):  # a node becomes an input of its value
-            yield _cut(graph, at, values[first + at])
-    for one in range(first):
+    program, point, numbers = graph.program, graph.inputs, graph.numbers()
+    first = program.first_result
+    output = int(program.outputs[0])
+    for slot in range(first, output):  # an inner node becomes the result
+        yield _replaced(graph, output, slot)
+    for slot in reversed(range(first, program.slots)):
+        for operand in dict.fromkeys(graph.instructions[slot - first].operands):  # a node is bypassed
+            yield _replaced(graph, slot, operand)
+        if math.isfinite(numbers[slot]):  # a node becomes an input of its value
+            yield _cut(graph, slot, numbers[slot])
+    for one in range(len(point)):
         for other in range(one):  # two inputs become one
-            yield _replaced(graph, one, other)
-        for simple in _simpler(graph.inputs[one]):
-            yield Graph((*graph.inputs[:one], simple, *graph.inputs[one + 1 :]), graph.steps)
-    for at, step in enumerate(graph.steps):
-        for place, operand in enumerate(step.operands):
-            if type(operand) is float:
-                for simple in _simpler(operand):
-                    operands = (*step.operands[:place], simple, *step.operands[place + 1 :])
-                    yield Graph(graph.inputs, (*graph.steps[:at], Step(step.op, operands), *graph.steps[at + 1 :]))
+            yield _replaced(graph, program.first_input + one, program.first_input + other)
+        for simple in _simpler(point[one]):
+            yield Graph(program, (*point[:one], simple, *point[one + 1 :]))
+    for place, number in enumerate(program.constants.tolist()):
+        for simple in _simpler(number):
+            constants = program.constants.copy()
+            constants[place] = simple
+            yield Graph(replace(program, constants=constants), point)
 
 
-def _replaced(graph: Graph, slot: int, by: int | float) -> Graph:
-    """Every use of a slot, as operand or result, becomes one of an earlier slot or a constant."""
-    steps = tuple(
-        Step(step.op, tuple(by if type(at) is int and at == slot else at for at in step.operands))
-        for step in graph.steps
+def _replaced(graph: Graph, slot: int, by: int) -> Graph:
+    """Every use of a slot, as operand or result, becomes one of an earlier slot."""
+    return _renumbered(graph, {slot: by}, graph.instructions, graph.inputs)
+
+
+def _cut(graph: Graph, slot: int, number: float) -> Graph:
+    """The result of an instruction becomes a new input, the last one."""
+    first = graph.program.first_result
+    moved = {slot: first} | {before: before + 1 for before in range(first, slot)}
+    place = slot - first
+    kept = (*graph.instructions[:place], *graph.instructions[place + 1 :])
+    return _renumbered(graph, moved, kept, (*graph.inputs, number))
+
+
+def _renumbered(
+    graph: Graph, moved: dict[int, int], instructions: Sequence[Instruction], point: tuple[float, ...]
+) -> Graph:
+    """The graph of these instructions, with other slots for those that moved."""
+    program = assemble(
+        graph.program.constants.tolist(),
+        (),
+        [f"x{place}" for place in range(len(point))],
+        [Instruction(op, tuple(moved.get(slot, slot) for slot in operands)) for op, operands in instructions],
+        [moved.get(slot, slot) for slot in graph.program.outputs.tolist()],
     )
-    if slot == len(graph.inputs) + len(steps) - 1:  # the result itself: let the one that replaces it be the last
-        if type(by) is not int or by < len(graph.inputs):
-            return graph
-        steps = steps[: by - len(graph.inputs) + 1]
-    return Graph(graph.inputs, steps).pruned()
-
-
-def _cut(graph: Graph, at: int, value: float) -> Graph:
-    """A step becomes a new input."""
-    first = len(graph.inputs)
-    if at == len(graph.steps) - 1:
-        return graph
-
-    def moved(slot: int | float) -> int | float:
-        if type(slot) is not int or slot < first:
-            return slot
-        return first if slot == first + at else slot + (slot < first + at)
-
-    steps = tuple(
-        Step(step.op, tuple(map(moved, step.operands))) for i, step in enumerate(graph.steps) if i != at
-    )  # fmt: skip
-    return Graph((*graph.inputs, value), steps).pruned()
+    return without_unused(program, point)
 
 
 def _simpler(x: float) -> Iterator[float]:

@@ -20,9 +20,10 @@ try:
 except ImportError as error:
     raise ImportError("hypothesis is not installed: pip install hypothesis") from error
 
-from autodiff import OPERATIONS, lookup
-from autodiff.checking.graphs import Graph, Step
-from autodiff.operations import Operation
+from autodiff import OPERATIONS, Value, lookup
+from autodiff.checking.function_under_test import number
+from autodiff.checking.graphs import Graph, recorded
+from autodiff.operations import REALS, Operation
 from autodiff.registry import BUILT_IN
 
 Operands = list[int | float]
@@ -127,7 +128,7 @@ def expressions(**options: Any) -> st.SearchStrategy[Callable[..., Any]]:
 
 
 def assemble(inputs: Sequence[float], tape: Iterable[tuple[Operation, int]], wild: bool) -> Graph:
-    """The graph of a drawn tape.
+    """The graph of a drawn tape; what its result does not depend on is left out.
 
     Args:
         inputs: the point.
@@ -135,38 +136,36 @@ def assemble(inputs: Sequence[float], tape: Iterable[tuple[Operation, int]], wil
             that nothing uses yet, any slot, or a constant, in this order or turned.
         wild: accept whatever gives a finite number.
     """
-    values, steps = list(inputs), list[Step]()
+    nodes = [*map(Value, inputs)]
     used: set[int] = set()
     for row, choice in tape:
         place, way = divmod(choice, CHOICES)
         age, turned, among = way % 2, way // 2 % 2, way // 4
-        operands: Operands = [max(0, len(values) - 1 - age)]
+        operands: Operands = [max(0, len(nodes) - 1 - age)]
         for _ in range((row.arity or 1) - 1):
-            loose = [slot for slot in range(len(values)) if among and slot not in used and slot not in operands]
-            loose = loose or list(range(len(values)))
+            loose = [slot for slot in range(len(nodes)) if among and slot not in used and slot not in operands]
+            loose = loose or list(range(len(nodes)))
             operands.append(inputs[place % len(inputs)] if turned and among == 3 else loose[place % len(loose)])
         if turned:
             operands.reverse()
-        elsewhere: list[Operands] = [[slot, *operands[1:]] for slot in reversed(range(len(values)))]
+        elsewhere: list[Operands] = [[slot, *operands[1:]] for slot in reversed(range(len(nodes)))]
         for tried in (operands, operands[::-1], *elsewhere):
-            numbers = [values[at] if type(at) is int else at for at in tried]
             slots = [at for at in tried if type(at) is int]
+            taken = [nodes[at] if type(at) is int else at for at in tried]
+            numbers = [*map(number, taken)]
             result = row(*numbers)
             same = len(slots) == len(tried) > len({*slots})
             if math.isfinite(result) and (wild or (abs(result) <= LARGEST and is_tame(row, numbers, same))):
-                steps.append(Step(row, tuple(tried)))
-                values.append(result)
+                nodes.append(row(*taken))
                 used.update(slots)
                 break
-    if not steps:
-        steps.append(Step(lookup("positive"), (len(values) - 1,)))
-    return Graph(tuple(inputs), tuple(steps)).pruned()
+    return recorded(nodes[-1] if len(nodes) > len(inputs) else +nodes[-1], nodes[: len(inputs)])
 
 
 def is_tame(row: Operation, numbers: Sequence[float], same: bool = False) -> bool:
     """Whether the operands lie within the row's domain, and away from its kinks; a tie with itself is none."""
     for number, (low, high) in zip(numbers, row.domain):
-        restricted = (low, high) != (-10.0, 10.0)
+        restricted = (low, high) != REALS
         if row.name == "divide" and number is numbers[1]:
             number = abs(number)
         if restricted and not low + SMOOTH_DISTANCE <= number <= high:

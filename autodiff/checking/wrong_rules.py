@@ -1,12 +1,13 @@
-"""Which rule is wrong: each local derivative of a graph beside the ladder's derivative of the primal alone."""
+"""Which rule is wrong: each local derivative of a graph beside the numerical derivative of the primal alone."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from autodiff import Value, grad
-from autodiff.checking.comparison import Comparison, compare
+from autodiff.checking.comparison import Comparison, Verdict, compare, gravest
+from autodiff.checking.function_under_test import in_domain
 from autodiff.checking.graphs import Graph
 from autodiff.checking.noise import ULP, jitter
 from autodiff.operations import Operation
@@ -17,12 +18,14 @@ MANY = 64
 """Of more operands than these, only some are compared."""
 SOME = 8
 """How many of them."""
-NEAR = 1e-6
+SAME = 1e-6
 """How near, relatively, a wrong derivative must be to what a name for the fault says it is."""
 EXPLAINED = 1e-3
 """And the part of its difference from the right one that may remain."""
 NUDGE = 2.0**-17
 """The step of a plain central difference, relative to the operand."""
+FACTORS = {"missing": 0.0, "sign flipped": -1.0, "factor 2": 2.0, "factor ½": 0.5}
+"""The names of faults by the ratio of the wrong derivative to the right one."""
 
 
 def rule_comparisons(op: Operation, operands: Sequence[float]) -> list[Comparison]:
@@ -35,19 +38,20 @@ def rule_comparisons(op: Operation, operands: Sequence[float]) -> list[Compariso
     ['pass', 'pass']
     """
     operands = tuple(operands)
-    y = op(*operands)
-    locals_ = op.local_derivatives(operands, y)
-    at: Sequence[int] = range(len(operands))
+    locals_ = op.local_derivatives(operands, op(*operands))
+
+    def along(at: int) -> Callable[[float], float]:
+        return in_domain(lambda x: float(op(*operands[:at], x, *operands[at + 1 :])))
+
+    def off(at: int) -> float:
+        f, x = along(at), operands[at]
+        step = NUDGE * (abs(x) or 1.0)
+        return abs(float(locals_[at]) - (f(x + step) - f(x - step)) / (2 * step))
+
+    places: Sequence[int] = range(len(operands))
     if len(operands) > MANY:
-        at = sorted(at, key=lambda i: -abs(float(locals_[i]) - _central(op, operands, i)))[:SOME]
-    return [_compared(op, operands, i, float(locals_[i]), second=False) for i in at]
-
-
-def _central(op: Operation, operands: tuple[float, ...], at: int) -> float:
-    x = operands[at]
-    step = NUDGE * (abs(x) or 1.0)
-    above, below = (op(*operands[:at], x + way, *operands[at + 1 :]) for way in (step, -step))
-    return float((above - below) / (2 * step))
+        places = sorted(places, key=off, reverse=True)[:SOME]
+    return [_compared(f"operand {at}", float(locals_[at]), along(at), operands[at]) for at in places]
 
 
 def second_comparisons(op: Operation, operands: Sequence[float]) -> list[Comparison]:
@@ -55,77 +59,82 @@ def second_comparisons(op: Operation, operands: Sequence[float]) -> list[Compari
     operands = tuple(operands)
     nodes = [Value(x) for x in operands]
     firsts = grad(op(*nodes), nodes)
-    at = range(0, len(nodes), 1 if len(nodes) <= MANY else len(nodes) // SOME)
-    found = []
-    for i in at:
-        seconds = grad(firsts[i], nodes)
-        found += [_compared(op, operands, j, seconds[j].data, second=True, first=i) for j in at]
-    return found
+
+    def along(first: int, at: int) -> Callable[[float], float]:
+        def f(x: float) -> float:
+            moved = (*operands[:at], x, *operands[at + 1 :])
+            return float(op.local_derivatives(moved, op(*moved))[first])
+
+        return in_domain(f)
+
+    places = range(0, len(nodes), 1 if len(nodes) <= MANY else len(nodes) // SOME)
+    return [
+        _compared(f"operands {first}, {at}", seconds[at].number, along(first, at), operands[at])
+        for first in places
+        for seconds in [grad(firsts[first], nodes)]
+        for at in places
+    ]
 
 
-def _compared(
-    op: Operation, operands: tuple[float, ...], at: int, local: float, second: bool, first: int = 0
-) -> Comparison:
-    def f(x: float) -> float:
-        moved = (*operands[:at], x, *operands[at + 1 :])
-        if not second:
-            return float(op(*moved))
-        return float(op.local_derivatives(moved, op(*moved))[first])
-
-    floor = jitter(f, operands[at])
+def _compared(name: str, local: float, f: Callable[[float], float], x: float) -> Comparison:
+    floor = jitter(f, x)
 
     def noise(x: float) -> float:
         return max(floor, NOISE * ULP * abs(f(x)))
 
-    name = f"operand {at}" if not second else f"operands {first}, {at}"
-    return compare(name, local, f, operands[at], lambda seed: noise, abs(local) if math.isfinite(local) else 0.0)
+    adjoint = abs(local) if math.isfinite(local) else 0.0
+    return compare(name, local, f, x, lambda seed: noise, adjoint, rules=lambda: "fail")  # no other rule excuses it
 
 
-def culprits(graph: Graph, second: bool = False) -> list[str]:
+def faults(graph: Graph, second: bool = False) -> list[str]:
     """The operations of a graph whose rules are wrong at its point, with the fault named."""
     order = "second derivative" if second else "derivative"
-    found: dict[str, None] = {}  # in order, each once
-    for op, operands, comparison in _rules(graph, second):
-        if comparison.verdict == "fail":
-            what = fault(comparison.engine, comparison.estimate.value, float(op(*operands)), operands)
-            found[f"the {order} of {op.name!r} by {comparison.name}: {what}"] = None
-    return list(found)
+    found = [
+        f"the {order} of {op.name!r} by {comparison.name}: {named_fault(comparison, float(op(*operands)), operands)}"
+        for op, operands, comparison in _rules(graph, second)
+        if comparison.verdict == "fail"
+    ]
+    return list(dict.fromkeys(found))  # in order, each once
 
 
-def pinned(graph: Graph) -> list[str]:
+def kinks(graph: Graph) -> list[str]:
     """The operations of a graph that are taken at a kink, where their derivative is a convention."""
     return list(dict.fromkeys(op.name for op, _, found in _rules(graph, second=False) if found.verdict == "kink"))
 
 
-def suspect(graph: Graph, second: bool = False) -> bool:
-    """Whether a graph may be wrong at its point and right beside it: by a rule that is wrong there, or at a kink."""
-    return any(found.verdict in ("fail", "kink") for _, _, found in _rules(graph, second))
+def verdict_on_rules(graph: Graph, second: bool = False) -> Verdict:
+    """The gravest verdict on the rules of a graph at its point, which may be right beside it."""
+    return gravest([found.verdict for _, _, found in _rules(graph, second) if found.verdict != "inconclusive"])
 
 
 def _rules(graph: Graph, second: bool) -> Iterator[tuple[Operation, list[float], Comparison]]:
     """Every comparison of the rules of a graph at its point, with the operation and its operands."""
-    values = graph.values()
-    for step in graph.steps:
-        operands = [values[at] if type(at) is int else at for at in step.operands]
+    numbers = graph.numbers()
+    for op, slots in graph.instructions:
+        operands = [numbers[slot] for slot in slots]
         if all(map(math.isfinite, operands)):
-            for found in (second_comparisons if second else rule_comparisons)(step.op, operands):
-                yield step.op, operands, found
+            for found in (second_comparisons if second else rule_comparisons)(op, operands):
+                yield op, operands, found
+
+
+def named_fault(wrong: Comparison, y: float, operands: Sequence[float]) -> str:
+    """A name for what is wrong with a local derivative: the comparison's note, or what the numbers say."""
+    return wrong.note or fault(wrong.engine, wrong.estimate.value, y, operands)
 
 
 def fault(engine: float, numeric: float, y: float, operands: Sequence[float]) -> str:
-    """A name for what is wrong with a local derivative: one that explains all but a thousandth of the difference.
+    """A name for the fault that explains all but a thousandth of the difference between two derivatives.
 
     >>> fault(6.0, 1.0, 6.0, [6.0])
     'scaled by its output'
     >>> fault(0.5000005, 0.5, 1.0, [1.0])
     '1 + 1e-06 times the right one'
     """
-    if engine == 0:
-        return "missing"
-    names = {"sign flipped": -1.0, "scaled by its output": y, "factor 2": 2.0, "factor ½": 0.5}
-    names |= {f"scaled by operand {i}": x for i, x in enumerate(operands)}
-    for name, factor in names.items():
-        if abs(engine - numeric * factor) <= min(NEAR * abs(engine), EXPLAINED * abs(engine - numeric)):
+    if not math.isfinite(engine):
+        return f"{engine} where it is {numeric:.6g}"
+    by_operands = {f"scaled by operand {i}": x for i, x in enumerate(operands)}
+    for name, factor in (FACTORS | {"scaled by its output": y} | by_operands).items():
+        if abs(engine - numeric * factor) <= min(SAME * abs(engine), EXPLAINED * abs(engine - numeric)):
             return name
     return times(engine, numeric, "the right one") if numeric else f"{engine:.6g} where it is 0"
 
