@@ -6,8 +6,7 @@ from collections.abc import Callable
 from math import fsum, isfinite
 from typing import Any, TypeAlias
 
-from autodiff import Value
-from autodiff.non_finite import NonFiniteError, non_finite_error
+from autodiff import NonFiniteError, Value, check_finite
 from nn.losses import Loss
 from nn.module import Module
 
@@ -40,7 +39,11 @@ class EpochMetrics:
         if not isinstance(error, Value):
             raise TypeError(f"the loss must return a Value, not {type(error).__name__} {error!r:.60}")
         if not isfinite(error.data):
-            raise non_finite_error(error, observation=index, epoch=epoch, where=self.where)
+            try:
+                check_finite(error, backward=False)
+            except NonFiniteError as found:
+                text = f"the {self.where}loss is {error} in epoch {epoch} at observation {index}: {found}"
+                raise NonFiniteError(text, found.node, found.path, found.source, index, epoch) from None
         self.errors.append(error.data)
         self.score(prediction, target)
         return error
