@@ -119,7 +119,7 @@ def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] |
         return
     for out in reversed(ready(root, seed, UNREACHED)):
         op, upstream = out.op, out.grad
-        if upstream is UNREACHED or op is VARIABLE or op is CONSTANT:
+        if upstream is UNREACHED:
             continue
         if op.arity == 2:  # two operands are the bulk of a graph: the loop below written out, a sixth faster in all
             a, b, (rule_a, rule_b) = out.first, out.second, op.derivatives
@@ -132,8 +132,8 @@ def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] |
                 a.grad += local_a * upstream
             if local_b is not ZERO:
                 b.grad += local_b * upstream
-        else:
-            for parent, local in zip(out.parents, local_derivatives(out)):
+        elif parents := out.parents:  # it is no leaf
+            for parent, local in zip(parents, local_derivatives(out)):
                 if local is not ZERO:
                     parent.grad += local * upstream
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterator, Sequence
-from math import inf
-from typing import TYPE_CHECKING, Any, NoReturn, SupportsFloat
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from autodiff import backward as _passes
 from autodiff import rules, versions
 from autodiff.backward import Step
 from autodiff.hooks import tell, watchers
 from autodiff.ieee import as_float
+from autodiff.number_like import NumberLike
 from autodiff.operations import CONSTANT, VARIABLE, Operation
 from autodiff.registry import methods_for
 from autodiff.zeros import NOT_COMPUTED
@@ -63,7 +62,6 @@ def _reflected(op: Operation) -> Callable[[Value, Any], Value]:
 
 def _method(op: Operation) -> Callable[[Value], Value]:
     """The method that records ``op``, an operation of one operand."""
-
     primal = op.primal
 
     def method(self: Value) -> Value:
@@ -82,29 +80,7 @@ def _method(op: Operation) -> Callable[[Value], Value]:
     return method
 
 
-def _comparison(sign: str, compare: Callable[[float, float], bool]) -> Any:
-    def comparison(self: Value, other: object) -> bool:
-        number = _number(other)
-        if number is None:
-            return NotImplemented
-        holds = compare(self.number, number)
-        if watchers:
-            tell("compared", sign, self, other, holds)
-        return holds
-
-    return comparison
-
-
-def _refused(how: str) -> Callable[..., NoReturn]:
-    def refused(self: Value, *arguments: object) -> NoReturn:
-        if watchers:
-            tell("read", self, how)
-        raise TypeError(f"{how} of a Value would cut the graph unseen: use .data for the number")
-
-    return refused
-
-
-class Value:
+class Value(NumberLike):
     """A float that remembers how it was computed.
 
     Args:
@@ -213,10 +189,6 @@ class Value:
         """
         return _passes.backward_steps(self, seed)
 
-    def conjugate(self) -> Value:
-        """The value itself, a real number: NumPy's ``var`` and ``std`` of arrays ask for it."""
-        return self
-
     def detach(self) -> Value:
         """The number without its history: a constant, to which no gradient flows."""
         answer = tell("detached", self) if watchers else None
@@ -244,40 +216,8 @@ class Value:
             tell("recorded", made)
         return made
 
-    # ── A number in every other respect ──────────────────────────────────────────────────────────
-
-    __lt__, __le__ = _comparison("<", operator.lt), _comparison("<=", operator.le)
-    __gt__, __ge__ = _comparison(">", operator.gt), _comparison(">=", operator.ge)
-    __eq__ = _comparison("==", operator.eq)
-    __hash__ = object.__hash__  # by identity, so that equal numbers remain different nodes in sets and dicts
-
-    def __bool__(self) -> bool:
-        holds = self.number != 0
-        if watchers:
-            tell("compared", "!=", self, 0.0, holds)
-        return holds
-
-    def __float__(self) -> float:
-        if watchers:
-            tell("read", self, "float()")
-        if self.op is not CONSTANT:
-            raise TypeError(
-                "float() of a Value would cut the graph unseen: use .data for the number, "
-                "and the functions of autodiff or NumPy in place of math's"
-            )
-        return self.number
-
-    __int__, __index__, __round__ = _refused("int()"), _refused("an index"), _refused("round()")
-    __floor__, __ceil__, __trunc__ = map(_refused, ("math.floor()", "math.ceil()", "math.trunc()"))
-
     def __copy__(self) -> Value:
         return node(self.op, self.number, self.parents, self.grad, self.label, self.stamp)
-
-    def __str__(self) -> str:
-        return str(self.number)
-
-    def __format__(self, spec: str) -> str:
-        return format(self.number, spec)
 
     def __repr__(self) -> str:
         parts = [repr(self.number)]
@@ -316,18 +256,6 @@ def node(
 
 def _operand(operand: Any) -> Value:
     return operand if isinstance(operand, Value) else constant(operand)
-
-
-def _number(other: object) -> float | None:
-    """The number that a comparison compares with; None if it is not one."""
-    if isinstance(other, Value):
-        return other.number
-    try:
-        return as_float(other)
-    except TypeError:
-        return None
-    except OverflowError:  # an integer beyond every float
-        return inf if other > 0 else -inf  # type: ignore[operator]
 
 
 methods_for(Value, unary=_method)

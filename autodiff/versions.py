@@ -5,6 +5,8 @@ from __future__ import annotations
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from autodiff.operations import CONSTANT, VARIABLE
+
 if TYPE_CHECKING:
     from autodiff.value import Value
 
@@ -37,7 +39,7 @@ def check_unchanged(order: list[Value]) -> None:
     """
     newest_leaf = 0
     for node in order:
-        if not node.parents:
+        if node.op is VARIABLE or node.op is CONSTANT:
             if node.stamp > newest_leaf:
                 newest_leaf = node.stamp
         elif node.stamp < newest_leaf:

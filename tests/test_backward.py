@@ -61,6 +61,12 @@ def test_detach_cuts_the_graph():
     assert a.grad == 9.0
 
 
+def test_a_sum_of_two_whose_first_is_zero_passes_its_gradient_on():
+    a, b = Value(0.0), Value(2.0)
+    ad.total([a, b]).backward()
+    assert (a.grad, b.grad) == (1.0, 1.0)
+
+
 def test_nan_flows():
     x = Value(math.nan)
     (x * x).backward()
