@@ -10,10 +10,11 @@ import graphviz
 
 from autodiff.drawing.clusters import Path
 from autodiff.drawing.colours import ACTIVE, FILLS, INK, LINE, QUIET, STROKES, WIDTHS, Scale, scale, text_on
-from autodiff.drawing.pass_state import Moment
+from autodiff.drawing.pass_state import PassState
 from autodiff.drawing.rendering import Drawing
 from autodiff.drawing.scene import Arrow, Box, Scene, scene
 from autodiff.drawing.text import html, sign, span
+from autodiff.program.program import Program
 from autodiff.text import one_line, short
 from autodiff.value import Value
 from autodiff.zeros import NOT_COMPUTED
@@ -28,7 +29,7 @@ CLUSTER_FILLS = ("#f6f7f9", "#eceff3", "#e2e6ec")
 
 
 def draw(
-    value: Value | Any,
+    value: Value | Program,
     *,
     fold: str | Iterable[str] | None = None,
     constants: bool = True,
@@ -39,7 +40,7 @@ def draw(
     legend: bool = True,
     max_nodes: int | None = 300,
     prefix: str = "",
-    moment: Moment | None = None,
+    pass_state: PassState | None = None,
 ) -> Any:
     """The graph that a value was computed from, as a ``graphviz.Digraph``.
 
@@ -51,8 +52,7 @@ def draw(
     ``not-computed`` and, on clusters, ``module``.
 
     Args:
-        value: the root, a scalar; or what offers a graph without numbers as ``__autodiff_graph__()``, as the program of
-            a compiled function does: then only names and operations are shown.
+        value: the root, a scalar; or the program of a compiled function, of which names and operations are shown.
         fold: "neuron" or "layer" draws each of them as one node; also another kind of module, the path of one, such
             as "layers.0", or several of these. Modules are known by the labels of their parameters.
         constants: False hides them.
@@ -64,11 +64,11 @@ def draw(
         legend: explain colours and edges below the graph, if it has numbers.
         max_nodes: the greatest number of nodes to draw; None for no limit.
         prefix: put before all ids of the SVG, so that several figures can be on one page.
-        moment: of a backward pass, see :meth:`autodiff.tracing.Trace.draw`: the edge ``active`` is marked, what is not
-            final is dashed, and all pictures of the pass have one layout.
+        pass_state: how far a backward pass is, see :meth:`autodiff.tracing.Trace.draw`: the edge ``active`` is marked,
+            what is not final is dashed, and all pictures of the pass have one layout.
 
     Raises:
-        TypeError: the value is not a ``Value``, and offers no graph.
+        TypeError: the value is neither a ``Value`` nor a program.
         ValueError: an option is none of those allowed, or there are more than ``max_nodes`` nodes to draw.
         RuntimeError: a leaf's data was changed since the forward pass.
 
@@ -78,10 +78,9 @@ def draw(
     >>> print(draw(loss).source.count("->"))
     2
     """
-    drawn = value
-    if hasattr(type(value), "__autodiff_graph__"):
-        value = value.__autodiff_graph__()
-    if not isinstance(value, Value):
+    numbers = not isinstance(value, Program)
+    root = value if numbers else value.to_picture()
+    if not isinstance(root, Value):
         raise TypeError(f"draw needs a Value, not {type(value).__name__} {value!r:.60}")
     _choice("direction", direction, tuple(DIRECTIONS))
     _choice("merge", merge, MERGES)
@@ -92,14 +91,10 @@ def draw(
     if not (isinstance(prefix, str) and re.fullmatch(r"([A-Za-z_][\w-]*)?", prefix, re.ASCII)):
         raise ValueError(f"prefix must be letters, digits, - and _, beginning with a letter, not {prefix!r}")
     picture = scene(
-        value, fold=fold, constants=constants, merge=merge, depth=depth, clusters=clusters, max_nodes=max_nodes,
-        taken=None if moment is None else moment.taken,
+        root, fold=fold, constants=constants, merge=merge, depth=depth, clusters=clusters, max_nodes=max_nodes,
+        numbers=numbers, taken=None if pass_state is None else pass_state.taken,
     )  # fmt: skip
-    if drawn is not value:
-        for arrow in picture.arrows:
-            arrow.local = None
-        legend = False  # it explains numbers
-    return _digraph(drawn, picture, direction, legend, prefix, moment)
+    return _digraph(value, picture, direction, legend and numbers, prefix, pass_state)
 
 
 def _choice(option: str, given: object, allowed: tuple[object, ...]) -> None:
@@ -112,34 +107,36 @@ def _number(option: str, given: object, least: int) -> None:
         raise ValueError(f"{option} must be an int from {least} on, or None, not {given!r}")
 
 
-def _digraph(root: Any, picture: Scene, direction: str, legend: bool, prefix: str, moment: Moment | None) -> Drawing:
+def _digraph(
+    root: Value | Program, picture: Scene, direction: str, legend: bool, prefix: str, state: PassState | None
+) -> Drawing:
     gradients = [node.grad for box in picture.boxes for node in box.nodes if node.grad is not NOT_COMPUTED]
     gradients += [arrow.contribution for arrow in picture.arrows if arrow.contribution is not None]
-    colours = scale(gradients) if moment is None else moment.scale
+    colours = scale(gradients) if state is None else state.scale
     graph = Drawing("autodiff", format="svg", engine="dot", root=root)
     graph.attr("graph", id=f"{prefix}graph", rankdir=DIRECTIONS[direction], fontname=FONT, fontsize="10",
                bgcolor="white", pad="0.2", nodesep="0.18", ranksep="0.35", tooltip=" ")  # fmt: skip
     graph.attr("node", fontname=FONT, fontsize="10", fontcolor=INK, shape="box", style="rounded,filled",
                fillcolor="white", color=LINE, margin="0.09,0.04", height="0", width="0")  # fmt: skip
     graph.attr("edge", fontname=FONT, fontsize="8", fontcolor=QUIET, color=LINE, arrowsize="0.5")
-    if legend or moment is not None:
+    if legend or state is not None:
         explained = _legend_row(colours if gradients else None) if legend else ""
-        graph.attr("graph", label=_below(explained, moment), labelloc="b", labeljust="l")
+        graph.attr("graph", label=_below(explained, state), labelloc="b", labeljust="l")
     members: dict[Path, list[Box]] = {}
     for box in picture.boxes:
         members.setdefault(box.path, []).append(box)
-    active = _active_boxes(picture, moment)
-    _add_clusters(graph, members, colours, prefix, moment, active, numbers=isinstance(root, Value))
+    active = _active_boxes(picture, state)
+    _add_clusters(graph, members, colours, prefix, state, active, numbers=isinstance(root, Value))
     for arrow in picture.arrows:
-        _add_arrow(graph, arrow, colours, prefix, moment)
+        _add_arrow(graph, arrow, colours, prefix, state)
     return graph
 
 
-def _active_boxes(picture: Scene, moment: Moment | None) -> set[str]:
+def _active_boxes(picture: Scene, state: PassState | None) -> set[str]:
     """The ids of the two boxes at the ends of the active edge, as far as they are drawn."""
-    if moment is None or moment.active is None:
+    if state is None or state.active is None:
         return set()
-    out, position = moment.active
+    out, position = state.active
     return {picture.box_of[node].id for node in (out, out.parents[position]) if node in picture.box_of}
 
 
@@ -148,7 +145,7 @@ def _add_clusters(
     members: dict[Path, list[Box]],
     colours: Scale,
     prefix: str,
-    moment: Moment | None,
+    state: PassState | None,
     active: set[str],
     numbers: bool,
 ) -> None:
@@ -162,7 +159,7 @@ def _add_clusters(
                    labeljust="l", labelloc="t", margin="7", tooltip=".".join(path), **{"class": "module"})  # fmt: skip
     for path, boxes in members.items():
         for box in boxes:
-            _add_box(frames[path], box, colours, prefix, moment, box.id in active, numbers)
+            _add_box(frames[path], box, colours, prefix, state, box.id in active, numbers)
     for path in sorted(paths, key=len, reverse=True):  # stable: siblings stay in their natural order
         frames[path[:-1]].subgraph(frames[path])
 
@@ -173,7 +170,7 @@ def _natural(path: Path) -> list[list[object]]:
 
 
 def _add_box(
-    graph: Any, box: Box, colours: Scale, prefix: str, moment: Moment | None, active: bool, numbers: bool
+    graph: Any, box: Box, colours: Scale, prefix: str, state: PassState | None, active: bool, numbers: bool
 ) -> None:
     gradients = [node.grad for node in box.nodes if node.grad is not NOT_COMPUTED]
     computed = bool(gradients) and box.kind != "constant"
@@ -181,15 +178,15 @@ def _add_box(
     fill = FILLS[level] if box.kind != "constant" else "#f1f3f4"
     ink = text_on(fill)
     quiet = QUIET if ink == INK and level < 3 else ink
-    final = computed if moment is None else moment.complete >= set(box.nodes)
-    room = 0 if moment is None else ROOM if len(box.nodes) == 1 else 2 * ROOM
+    final = computed if state is None else state.complete >= set(box.nodes)
+    room = 0 if state is None else ROOM if len(box.nodes) == 1 else 2 * ROOM
     node = box.nodes[0]
-    data = span([node.data for node in box.nodes])
-    tooltip = [f"data {node.data!r}"] if numbers or box.kind == "constant" else []
+    data = span([node.number for node in box.nodes])
+    tooltip = [f"data {node.number!r}"] if numbers or box.kind == "constant" else []
     name = html(_short_name(box))
     times = f" ×{box.repeats}" if box.repeats > 1 else ""
     if box.kind == "constant":
-        text = _padded(f"{name + ' = ' if node.label else ''}{short(node.data)}{times}")
+        text = _padded(f"{name + ' = ' if node.label else ''}{short(node.number)}{times}")
         label = f'<font color="{quiet}">{text}</font>'
     else:
         if box.kind == "folded":
@@ -227,7 +224,7 @@ def _add_box(
     if active:
         extra = {**extra, "color": ACTIVE, "penwidth": "3"}
         classes.append("active")
-    if moment is not None and final:
+    if state is not None and final:
         classes.append("final")
     if node.source:  # Graphviz puts names for \N and the like into a tooltip twice: so \ is doubled twice
         tooltip += [html(one_line(f"{node.source}  {node.source.text}")).replace("\\", r"\\")]
@@ -250,19 +247,19 @@ def _short_name(box: Box) -> str:
     return box.name.removeprefix(".".join(box.path) + ".") if box.path else box.name
 
 
-def _add_arrow(graph: Any, arrow: Arrow, colours: Scale, prefix: str, moment: Moment | None) -> None:
+def _add_arrow(graph: Any, arrow: Arrow, colours: Scale, prefix: str, state: PassState | None) -> None:
     known = arrow.contribution is not None
     level = colours.level(arrow.contribution) if arrow.contribution is not None else 0
     lines = [f"×{short(arrow.local)}"] if arrow.local is not None else []
     if arrow.contribution is not None:
         lines.append(f"+= {short(arrow.contribution)}")
-    elif moment is not None and arrow.tail.kind != "constant":
+    elif state is not None and arrow.tail.kind != "constant":
         lines.append("\u00a0")
     if len(arrow.edges) > 1 and arrow.tail.kind != "constant":
         lines.append(f"{len(arrow.edges)} edges")
     options = {"id": f"{prefix}{arrow.id}", "class": f"grad-{level}" if known else "not-computed"}
     if lines:
-        width = "" if moment is None else f' width="{round(4.5 * moment.longest_contribution) + 24}"'
+        width = "" if state is None else f' width="{round(4.5 * state.longest_contribution) + 24}"'
         cells = "".join(f'<tr><td align="left"{width}>{GAP}{line}{GAP}</td></tr>' for line in lines)
         cells += '<tr><td height="4"></td></tr>'  # keeps the last line off the edge
         options["label"] = f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{cells}</table>>'
@@ -270,7 +267,7 @@ def _add_arrow(graph: Any, arrow: Arrow, colours: Scale, prefix: str, moment: Mo
         options |= {"color": STROKES[level], "penwidth": str(WIDTHS[level])}
     if arrow.tail.kind == "constant":
         options |= {"style": "dotted", "class": "constant"}
-    if moment is not None and moment.active in arrow.edges:  # the error flows from the result back to the operand
+    if state is not None and state.active in arrow.edges:  # the error flows from the result back to the operand
         options |= {"color": ACTIVE, "fontcolor": ACTIVE, "penwidth": "3", "arrowsize": "0.8", "dir": "back"}
         options["class"] += " active"
     graph.edge(arrow.tail.id, arrow.head.id, tooltip=" ", labeltooltip=" ", **options)
@@ -292,12 +289,12 @@ def _legend_row(colours: Scale | None) -> str:
     return f'<tr><td colspan="9" height="8"></td></tr><tr>{cells}<td align="left">{html(note)}</td></tr>'
 
 
-def _below(legend: str, moment: Moment | None) -> str:
-    """What stands below the graph: the caption of the moment, and the legend."""
+def _below(legend: str, state: PassState | None) -> str:
+    """What stands below the graph: the caption of the state, and the legend."""
     caption = ""
-    if moment is not None:
-        width = round(moment.longest_caption * 6.1)  # at 11 points, a letter is about 6 wide
-        text = f'<font point-size="11" color="{INK}">{html(moment.caption)}</font>'
+    if state is not None:
+        width = round(state.longest_caption * 6.1)  # at 11 points, a letter is about 6 wide
+        text = f'<font point-size="11" color="{INK}">{html(state.caption)}</font>'
         caption = f'<tr><td colspan="9" align="left" width="{width}" height="30">{text}</td></tr>'
     return (
         f'<<font point-size="8" color="{QUIET}"><table border="0" cellborder="0" cellspacing="0" cellpadding="2">'

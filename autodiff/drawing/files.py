@@ -11,13 +11,14 @@ import graphviz
 from autodiff.drawing.dot_text import draw
 from autodiff.drawing.rendering import HINT, find_dot, run_dot
 from autodiff.drawing.text_tree import tree
+from autodiff.program.program import Program
 from autodiff.value import Value
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".gv")
 
 
 def render(
-    value: Value | Any,
+    value: Value | Program | graphviz.Digraph,
     path: str | os.PathLike[str],
     *,
     dot: str | os.PathLike[str] | None = None,

@@ -1,4 +1,4 @@
-"""A moment of a backward pass: what a picture of the graph shows besides its numbers."""
+"""The state of a backward pass: what a picture of the graph shows besides its numbers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Edge: TypeAlias = "tuple[Value, int]"
 """An edge by its result and the place of the operand among those of the result."""
 
 
-class Moment(NamedTuple):
-    """Where a pass is; the gradients of that moment are those of the graph itself."""
+class PassState(NamedTuple):
+    """How far a pass is. The gradients that there are so far stand in the graph itself."""
 
     taken: Set[Edge]
     """The edges that have made their contribution."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from autodiff.backward import local_derivatives, names, topological_order
+from autodiff.backward import edges, local_derivatives, names, topological_order
 from autodiff.drawing.clusters import Folds, Path, modules
 from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.versions import check_unchanged
-from autodiff.zeros import NOT_COMPUTED
+from autodiff.zeros import NOT_COMPUTED, ZERO
 
 if TYPE_CHECKING:
     from autodiff.drawing.pass_state import Edge
@@ -70,11 +70,15 @@ def scene(
     depth: int | None,
     clusters: bool,
     max_nodes: int | None = None,
+    numbers: bool = True,
     taken: Set[Edge] | None = None,
 ) -> Scene:
-    """The boxes and arrows of the graph of a root. The options are those of :func:`~autodiff.drawing.draw`.
+    """The boxes and arrows of the graph of a root.
 
-    ``taken`` are the edges that have made their contribution; None for all of those results that have a gradient.
+    Args:
+        numbers: whether the nodes have numbers; else there are no local derivatives.
+        taken: the edges that have made their contribution; None for all of those results that have a gradient.
+        others: those of :func:`~autodiff.drawing.draw`.
 
     Raises:
         RuntimeError: a leaf was changed since the forward pass.
@@ -85,9 +89,9 @@ def scene(
     place = {node: number for number, node in enumerate(order)}
     name = names(order)
     shown = order if depth is None else _near(root, depth, place)
-    numbers = sum(node.op is CONSTANT for node in shown)
-    if not fold and len(shown) - numbers > (max_nodes or len(shown)):  # before any work on millions
-        _limit(len(shown) - (0 if constants else numbers), numbers, max_nodes)
+    plain = sum(node.op is CONSTANT for node in shown)
+    if not fold and len(shown) - plain > (max_nodes or len(shown)):  # before any work on millions
+        _limit(len(shown) - (0 if constants else plain), plain, max_nodes)
     inside = set(shown)
     path: dict[Value, Path] = modules(order) if clusters or fold else dict.fromkeys(order, ())
     folds = Folds(fold, path.values())
@@ -101,19 +105,23 @@ def scene(
             box.path = ()
     arrows: list[Arrow] = []
     bundles: dict[tuple[str, str], Arrow] = {}
+    reached: set[Value] = set()
     for out in shown:
         head = box_of.get(out)
         if head is None:
             continue
         head.hidden_operands += sum(parent not in inside for parent in out.parents)
-        locals_ = local_derivatives(out) if out.parents else ()
+        locals_: Sequence[Any] = local_derivatives(out) if numbers else [None] * len(out.parents)
         for position, (parent, local) in enumerate(zip(out.parents, locals_)):
             tail = box_of.get(parent)
             if tail is None or (tail is head and head.kind == "folded"):
                 continue
             edge, contribution = (out, position), None
             if parent.op is not CONSTANT and (out.grad is not NOT_COMPUTED if taken is None else edge in taken):
-                contribution = local * out.grad if local and out.grad else 0.0
+                contribution = local * out.grad
+                if contribution != contribution:  # where nothing flows, there is no product
+                    reached = reached or _reached(order)
+                    contribution = contribution if out in reached and local is not ZERO else 0.0
             bundle = bundles.get((tail.id, head.id))
             if bundle is not None:  # a bundle of edges to or from folded modules or repeated constants
                 bundle.edges.append(edge)
@@ -134,6 +142,17 @@ def scene(
                 bundles[tail.id, head.id] = arrow
     boxes = {box.id: box for box in box_of.values()}.values()
     return Scene(sorted(boxes, key=lambda box: int(box.id[1:])), arrows, box_of)
+
+
+def _reached(order: list[Value]) -> set[Value]:
+    """The nodes that a backward pass reaches. The gradient of any other is 0.0 when the pass is over, as it may be of
+    these too.
+    """
+    reached = {order[-1]}
+    for out, _, parent, local in edges(order):
+        if out in reached and local is not ZERO:
+            reached.add(parent)
+    return reached
 
 
 def _limit(count: int, constants: int, max_nodes: int | None) -> None:
@@ -205,7 +224,7 @@ def _merge_constants(box_of: dict[Value, Box], shown: list[Value]) -> None:
     first: dict[tuple[str, str], Box] = {}
     for constant, ids in heads.items():
         if len(ids) == 1 and not constant.label:
-            box = first.setdefault((*ids, repr(constant.data)), box_of[constant])  # type: ignore[arg-type]  # one id
+            box = first.setdefault((*ids, repr(constant.number)), box_of[constant])  # type: ignore[arg-type]  # one id
             if box is not box_of[constant]:
                 box_of[constant] = box
                 box.repeats += 1

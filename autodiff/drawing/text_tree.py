@@ -64,6 +64,6 @@ def tree(value: Value, *, constants: bool = True, max_nodes: int = 100) -> str:
 
 def _line(node: Value, name: str) -> str:
     if node.op is CONSTANT:
-        return f"{name} = {short(node.data)}" if node.label else short(node.data)
+        return f"{name} = {short(node.number)}" if node.label else short(node.number)
     gradient = "not computed" if node.grad is NOT_COMPUTED else short(node.grad)
-    return f"{name}{f' = {sign(node.op)}' if node.parents else ''}   data {short(node.data)}, grad {gradient}"
+    return f"{name}{f' = {sign(node.op)}' if node.parents else ''}   data {short(node.number)}, grad {gradient}"

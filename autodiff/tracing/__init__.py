@@ -3,14 +3,16 @@
 from autodiff.non_finite import NonFiniteError, check_finite
 from autodiff.sources import Source, record_sources
 from autodiff.tracing.auditing import TrainingWarning, check_training
+from autodiff.tracing.comparison import Difference, compare
 from autodiff.tracing.detection import detect_anomaly
 from autodiff.tracing.explanation import Explanation, GradientPath, PathEdge
 from autodiff.tracing.expressions import ExpressionError, evaluate
+from autodiff.tracing.loading import load, loads
 from autodiff.tracing.naming import name_values
 from autodiff.tracing.paths import explain
-from autodiff.tracing.recorded_pass import Trace, trace
 from autodiff.tracing.steps import Contributions, TracedNode, TracedStep
-from autodiff.tracing.storage import Difference, compare, dumps, load, loads, save
+from autodiff.tracing.storage import dumps, save
+from autodiff.tracing.views import Trace, trace
 from autodiff.tracing.watching import changes_sign, larger_than, non_finite, watch
 
 __all__ = [

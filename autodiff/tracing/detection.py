@@ -16,7 +16,7 @@ from autodiff.value import Value
 
 class _Detector(Observer):
     def recorded(self, node: Value) -> None:
-        if not isfinite(node.data):
+        if not isfinite(node.number):
             check_forward(topological_order(node), "this result")
 
     def begins(self, root: Value, seed: float) -> None:
@@ -24,7 +24,7 @@ class _Detector(Observer):
 
     def differentiated(self, root: Value, gradients: Sequence[Any]) -> None:
         check_forward(topological_order(root))
-        if not all(isfinite(getattr(gradient, "data", gradient)) for gradient in gradients):
+        if not all(isfinite(g.number if isinstance(g, Value) else g) for g in gradients):
             check_finite(root)
 
 

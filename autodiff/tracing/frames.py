@@ -10,22 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.drawing import draw, find_dot, render
 from autodiff.drawing.colours import Scale, scale
-from autodiff.drawing.pass_state import Moment
+from autodiff.drawing.pass_state import PassState
 from autodiff.drawing.rendering import HINT, run_dot
 from autodiff.operations import CONSTANT
-from autodiff.registry import lookup
 from autodiff.text import number, one_line, short
-from autodiff.value import Value, constant
-from autodiff.zeros import NOT_COMPUTED
+from autodiff.value import Value
 
 if TYPE_CHECKING:
     from autodiff.drawing.rendering import Drawing
-    from autodiff.tracing.recorded_pass import Trace
+    from autodiff.tracing.recorded_pass import RecordedPass
 
 GIF_COLOURS = 128
 
 
-def draw_step(trace: Trace, step: int | None, **options: Any) -> Drawing:
+def draw_step(trace: RecordedPass, step: int | None, **options: Any) -> Drawing:
     """See :meth:`Trace.draw`."""
     check_begins(trace)
     if step is not None and not (isinstance(step, int) and not isinstance(step, bool)):
@@ -36,7 +34,7 @@ def draw_step(trace: Trace, step: int | None, **options: Any) -> Drawing:
     return _picture(trace, 0 if step is None else step % count + 1, _whole(trace), options)
 
 
-def check_begins(trace: Trace) -> None:
+def check_begins(trace: RecordedPass) -> None:
     """Refuse a part of a pass that leaves out earlier steps: the gradients before its steps are not known.
 
     Raises:
@@ -50,17 +48,17 @@ def check_begins(trace: Trace) -> None:
             )
 
 
-def _whole(trace: Trace) -> tuple[Scale, int, int]:
-    """What all pictures of a pass have in common: the last fields of their :class:`Moment`."""
+def _whole(trace: RecordedPass) -> tuple[Scale, int, int]:
+    """What all pictures of a pass have in common: the last fields of their :class:`PassState`."""
     gradients = [node.gradient for node in trace.nodes if node.gradient is not None]
     contributions = [step.contribution for step in trace.steps]
     longest_caption = max(len(_caption(trace, taken)) for taken in range(len(trace) + 1))
     return scale([*gradients, *contributions]), longest_caption, max(map(len, map(short, contributions)), default=0)
 
 
-def _picture(trace: Trace, taken: int, whole: tuple[Scale, int, int], options: dict[str, Any]) -> Drawing:
-    """The graph after that many steps: a copy with the gradients of that moment."""
-    nodes = values(trace)
+def _picture(trace: RecordedPass, taken: int, whole: tuple[Scale, int, int], options: dict[str, Any]) -> Drawing:
+    """The graph after that many steps: a copy with the gradients that there are by then."""
+    nodes = graph(trace)
     root = nodes[-1]
     missing = dict.fromkeys(nodes, 0)
     for node in nodes:
@@ -76,30 +74,27 @@ def _picture(trace: Trace, taken: int, whole: tuple[Scale, int, int], options: d
         missing[node] -= 1
     edges = [(nodes[step.node.place], step.position) for step in steps]
     complete = frozenset(node for node in nodes if not missing[node] or node.op is CONSTANT)
-    moment = Moment(frozenset(edges), complete, edges[-1] if edges else None, _caption(trace, taken), *whole)
-    return draw(root, moment=moment, **options)  # type: ignore[no-any-return]
+    state = PassState(frozenset(edges), complete, edges[-1] if edges else None, _caption(trace, taken), *whole)
+    return draw(root, pass_state=state, **options)  # type: ignore[no-any-return]
 
 
-def values(trace: Trace) -> list[Value]:
-    """The graph of a trace, rebuilt from its records with no gradient; a loaded trace has no other.
+def graph(trace: RecordedPass) -> list[Value]:
+    """The nodes of the graph, in topological order, with the numbers and labels of the record and no gradient.
 
     Raises:
-        ValueError: an operation of the trace is not declared in this program.
+        ValueError: an operation of a loaded trace is not declared in this program.
     """
-    nodes: list[Value] = []
-    for record in trace.nodes:
-        node = constant(record.data) if record.op == "constant" else Value(record.data)
-        if record.name != f"v{record.place}":
-            node.label = record.name
-        if record.operands:
-            node.op = lookup(record.op)
-            node.parents = tuple(nodes[operand] for operand in record.operands)
-        node.grad = NOT_COMPUTED
-        nodes.append(node)
+    numbers = [0.0] * len(trace.nodes)
+    for record, slot in zip(trace.nodes, trace.slots):
+        numbers[slot] = record.data
+    by_slot = trace.program.to_graph(numbers)
+    nodes = [by_slot[slot] for slot in trace.slots]
+    for node, record in zip(nodes, trace.nodes):
+        node.label = "" if record.name == f"v{record.place}" else record.name
     return nodes
 
 
-def _caption(trace: Trace, taken: int) -> str:
+def _caption(trace: RecordedPass, taken: int) -> str:
     """A line for the picture after that many steps: the step, or how the pass begins."""
     if taken:
         step = trace.steps[taken - 1]
@@ -108,7 +103,7 @@ def _caption(trace: Trace, taken: int) -> str:
     return f"start:  L = {name} = {number(trace.root.data)},  ∂L/∂{name} = {number(trace.root.initial or 0.0)}"
 
 
-def save_frames(trace: Trace, folder: str | os.PathLike[str], suffix: str, **options: Any) -> list[Path]:
+def save_frames(trace: RecordedPass, folder: str | os.PathLike[str], suffix: str, **options: Any) -> list[Path]:
     """See :meth:`Trace.save_frames`."""
     if suffix not in ("svg", "png"):
         raise ValueError(f"the suffix of frames must be 'svg' or 'png', not {suffix!r}")
@@ -123,7 +118,7 @@ def save_frames(trace: Trace, folder: str | os.PathLike[str], suffix: str, **opt
     ]
 
 
-def save_gif(trace: Trace, path: str | os.PathLike[str], seconds: float, width: int, **options: Any) -> Path:
+def save_gif(trace: RecordedPass, path: str | os.PathLike[str], seconds: float, width: int, **options: Any) -> Path:
     """See :meth:`Trace.save_gif`."""
     try:
         from PIL import Image
@@ -159,7 +154,7 @@ def _dot(what: str) -> str:
     return dot
 
 
-def _pictures(trace: Trace, options: dict[str, Any]) -> Iterator[Drawing]:
+def _pictures(trace: RecordedPass, options: dict[str, Any]) -> Iterator[Drawing]:
     whole = _whole(trace)
     for taken in range(len(trace) + 1):
         yield _picture(trace, taken, whole, options)

@@ -20,10 +20,12 @@ from autodiff.backward import edges, names, topological_order
 from autodiff.operations import CONSTANT
 from autodiff.tracing.explanation import Explanation, GradientPath, PathEdge
 from autodiff.value import Value
+from autodiff.zeros import ZERO
 from autodiff.versions import check_unchanged
 
 _MANY = 10**100
 _SIZES = Context(prec=34, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])  # products of any length: nothing over- or underflows
+_INFINITE = Decimal("inf")
 
 
 class _Edge(NamedTuple):
@@ -43,8 +45,8 @@ def explain(loss: Value, parameter: Value, paths: int = 10) -> Explanation:
     """The gradient ∂loss/∂parameter as the sum over all paths from the loss to the parameter.
 
     The number of paths may be astronomical: time goes with the size of the graph and with ``paths``. Where
-    operands are used twice, as in ``a * a``, each edge makes a path of its own. A path with a local derivative
-    of 0 contributes nothing and is no path here. No ``grad`` is touched.
+    operands are used twice, as in ``a * a``, each edge makes a path of its own. There is no path through an edge
+    without dependence, such as that to a branch that is not taken. No ``grad`` is touched.
 
     Args:
         loss: the root, a scalar.
@@ -73,11 +75,11 @@ def explain(loss: Value, parameter: Value, paths: int = 10) -> Explanation:
     order = topological_order(loss)
     check_unchanged(order)
     name = names(order)
-    flowing = [edge for edge in edges(order) if edge[3]]
+    flowing = [edge for edge in edges(order) if edge[3] is not ZERO]
     gradient: dict[Value, float] = {loss: 1.0}
     for out, _, parent, local in flowing:
-        if upstream := gradient.get(out, 0.0):
-            gradient[parent] = gradient.get(parent, 0.0) + local * upstream
+        if out in gradient:
+            gradient[parent] = gradient.get(parent, 0.0) + local * gradient[out]
     below, count, weight = _downwards(flowing, parameter)
     found: list[GradientPath] = []
     sizes = Decimal(0)
@@ -88,7 +90,7 @@ def explain(loss: Value, parameter: Value, paths: int = 10) -> Explanation:
         sizes = _SIZES.add(sizes, product.copy_abs())
         found.append(GradientPath(tuple(_shown(edge, name) for edge in chain), float(product)))
     complete = len(found) == count.get(loss, 0)
-    share = 1.0 if complete else float(_SIZES.divide(sizes, weight[loss]))
+    share = 1.0 if complete or not weight[loss] else float(_SIZES.divide(sizes, weight[loss]))
     own_name = name.get(parameter) or parameter.label or "parameter"
     return Explanation(name[loss], own_name, gradient.get(parameter, 0.0), tuple(found), count.get(loss, 0), share)
 
@@ -103,10 +105,10 @@ def _downwards(
         if parent not in best:
             continue
         size = _SIZES.create_decimal_from_float(abs(local) if local == local else inf)
-        edge = _Edge(_SIZES.multiply(size, best[parent]), size, local, out, parent, position)
+        edge = _Edge(_times(size, best[parent]), size, local, out, parent, position)
         below.setdefault(out, []).append(edge)
         best[out] = max(best.get(out, edge.best), edge.best)
-        weight[out] = _SIZES.add(weight.get(out, Decimal(0)), _SIZES.multiply(size, weight[parent]))
+        weight[out] = _SIZES.add(weight.get(out, Decimal(0)), _times(size, weight[parent]))
         count[out] = min(_MANY, count.get(out, 0) + count[parent])
     for branches in below.values():
         branches.sort(key=lambda edge: (-edge.best, edge.position))
@@ -133,10 +135,16 @@ def _largest(loss: Value, parameter: Value, below: dict[Value, list[_Edge]]) -> 
             if place >= turn:
                 branches, branch = below[edge.out], rank + 1 if place == turn else 1
                 if branch < len(branches):
-                    bound = _SIZES.multiply(size, branches[branch].best)
+                    bound = _times(size, branches[branch].best)
                     heapq.heappush(candidates, (-bound, made, chain, place, branch))
                     made += 1
-            size = _SIZES.multiply(size, edge.size)
+            size = _times(size, edge.size)
+
+
+def _times(a: Decimal, b: Decimal) -> Decimal:
+    """The product of two sizes; 0 · ∞, which is nan, counts as infinite, so that it comes first."""
+    product = _SIZES.multiply(a, b)
+    return _INFINITE if product.is_nan() else product
 
 
 def _shown(edge: _Edge, name: dict[Value, str]) -> PathEdge:

@@ -31,7 +31,7 @@ class TracedStep(NamedTuple):
     """The chain rule on one edge, as :class:`autodiff.Step` has it, with the records of the nodes.
 
     >>> from autodiff import Value
-    >>> from autodiff.tracing import recorded_pass
+    >>> from autodiff.tracing import trace
     >>> w, x = Value(-2.0, label="w"), Value(3.0, label="x")
     >>> print(trace(w * x)[0])
     ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = 3.0 × 1.0 = 3.0
@@ -46,11 +46,11 @@ class TracedStep(NamedTuple):
     position: int
     """The operand's place among the operands of the node."""
     local: float
-    """The local derivative ∂node/∂parent."""
+    """The local derivative ∂node/∂parent; ``ZERO`` if there is no dependence."""
     upstream: float
-    """The gradient of the node, complete by now."""
+    """The gradient of the node, complete by now; ``NOT_COMPUTED`` if nothing has reached it."""
     contribution: float
-    """local · upstream, or 0 where one of them is 0."""
+    """local · upstream; 0.0 where nothing flows."""
     before: float
     """The operand's gradient before this step."""
     after: float

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autodiff import Value, constant, total
+from autodiff import Value, constant, total, where
 from autodiff.backward import local_derivatives, topological_order
 from autodiff.drawing import draw
 from autodiff.drawing.scene import scene
@@ -96,11 +96,14 @@ def test_an_edge_shows_the_local_derivative_of_its_operand() -> None:
     assert [arrow.local for arrow in picture.arrows] == list(local_derivatives(a / b))
 
 
-def test_nothing_flows_through_a_zero_even_from_infinity() -> None:
-    a = Value(0.0)
-    out = a.sqrt() * 0.0
-    out.backward()
-    assert [arrow.contribution for arrow in scene(out, **DEFAULTS).arrows][0] == 0.0  # type: ignore[arg-type]  # noqa: RUF015 - the first edge
+def test_a_contribution_is_that_of_the_pass_where_infinities_are() -> None:
+    a = Value(0.0, label="a")
+    for branch in (0.0, 1.0):
+        out = where(branch, (a.sqrt() + 1.0).sqrt() * a, a.sqrt() * 0.0)
+        steps = {(step.node, step.position): step.contribution for step in out.backward_steps()}
+        for arrow in scene(out, **DEFAULTS).arrows:  # type: ignore[arg-type]
+            if arrow.contribution is not None:
+                assert str(arrow.contribution + 0.0) == str(steps[arrow.edges[0]] + 0.0)
 
 
 def test_infinities_and_nan_are_shown() -> None:

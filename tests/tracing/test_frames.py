@@ -10,10 +10,9 @@ import pytest
 from autodiff import Value, operation
 from autodiff.drawing import find_dot
 from autodiff.drawing.colours import ACTIVE
-from autodiff.text import short
 from autodiff.registry import OPERATIONS
-from autodiff.tracing import dumps, loads, record_sources, trace
-from autodiff.tracing.recorded_pass import Trace
+from autodiff.text import short
+from autodiff.tracing import Trace, dumps, loads, record_sources, trace
 
 SVG = "{http://www.w3.org/2000/svg}"
 needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")

@@ -11,10 +11,9 @@ from tests.tape.test_javascript import SAME_BITS
 from autodiff import OPERATIONS, Value, leaves, operation, topological_order
 from autodiff.checking.comparison import absolute_adjoints
 from autodiff.drawing import find_dot
-from autodiff.text import short
 from autodiff.program.javascript import Unwritable
+from autodiff.text import number, short
 from autodiff.tracing import Trace, dumps, loads, trace
-from autodiff.tracing.text import number
 from tests.browser import DESKTOP, PHONE, Browser
 
 needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autodiff import Value, constant, topological_order, total, where
+from autodiff import ZERO, Value, constant, topological_order, total, where
 from autodiff.backward import local_derivatives
 from autodiff.tracing import explain
 
@@ -26,7 +26,7 @@ def every_path(loss: Value, parameter: Value) -> list[float]:
     if loss is parameter:
         return [1.0]
     locals_ = zip(loss.parents, local_derivatives(loss))
-    return [local * rest for parent, local in locals_ if local for rest in every_path(parent, parameter)]
+    return [local * rest for parent, local in locals_ if local is not ZERO for rest in every_path(parent, parameter)]
 
 
 @st.composite
@@ -57,7 +57,8 @@ def test_the_largest_paths_are_those_that_listing_all_of_them_finds(loss: Value,
             scale = sum(map(abs, products))
             assert explained.shown == pytest.approx(explained.gradient, rel=ROUNDING, abs=ROUNDING * scale)
         else:
-            expected = sum(map(abs, shown)) / sum(map(abs, products))
+            whole = sum(map(abs, products))
+            expected = sum(map(abs, shown)) / whole if whole else 1.0
             assert explained.share == pytest.approx(expected, rel=ROUNDING)
 
 
@@ -140,6 +141,13 @@ def test_a_branch_not_taken_is_no_path() -> None:
     explained = explain(where(1.0, 2 * x, x.log()), x)
     assert explained.path_count == 1
     assert explained.gradient == 2.0
+
+
+def test_a_zero_that_meets_an_infinity_comes_first_and_is_undetermined() -> None:
+    x = Value(0.0, label="x")
+    explained = explain(x.sqrt() ** 2 + 5 * x + 0.0 * x.sqrt(), x)
+    assert [str(path.product) for path in explained.paths] == ["nan", "nan", "5.0"]
+    assert math.isnan(explained.gradient)
 
 
 def test_a_parameter_without_a_path() -> None:

@@ -14,11 +14,9 @@ from autodiff import Value
 from autodiff.drawing import find_dot
 from autodiff.drawing.colours import ACTIVE, FILLS, STROKES, contrast, luminance, scale
 from autodiff.drawing.text import span
-from autodiff.text import short
-from autodiff.tracing import record_sources, trace
+from autodiff.text import number, short
+from autodiff.tracing import Trace, record_sources, trace
 from autodiff.tracing.player import html
-from autodiff.tracing.recorded_pass import Trace
-from autodiff.tracing.text import number
 from tests.browser import DESKTOP, PHONE, Browser
 
 needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")

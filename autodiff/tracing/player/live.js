@@ -2,7 +2,7 @@
  * The leaves of the graph, whose numbers the reader changes: by typing, with the arrow keys, or by dragging to and fro.
  * The program runs anew at every change, and the player shows its pass.
  *
- * `program` is what `autodiff.tape.javascript` writes, with the leaves for parameters, and `slots` has each node's slot.
+ * `program` is what `autodiff.program.javascript` writes, with the leaves for parameters, and `slots` has each node's slot.
  */
 class Live {
   constructor(page, player, program, slots) {

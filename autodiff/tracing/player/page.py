@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING
 
 from autodiff.drawing import find_dot
 from autodiff.drawing.rendering import HINT
-from autodiff.program.flatten import flatten
 from autodiff.program.javascript import javascript
 from autodiff.text import one_line
-from autodiff.tracing.frames import check_begins, values
+from autodiff.tracing.frames import check_begins, graph
 from autodiff.tracing.player.graph_svg import graph_svg
 from autodiff.tracing.player.layout import views
 from autodiff.tracing.storage import dumps
 
 if TYPE_CHECKING:
-    from autodiff.tracing.recorded_pass import Trace
+    from autodiff.tracing.recorded_pass import RecordedPass
 
 MAX_STEPS = 20_000
 PROGRAM = ("numbers.js", "model.js", "view.js", "player.js")
@@ -33,8 +32,8 @@ NOTEBOOK_STEPS = 400
 """Of a page that comes unasked: a notebook keeps it in its file."""
 
 
-def html(trace: Trace, *, max_nodes: int | None = 300, live: bool | None = None) -> str:
-    """The page as HTML text. See :meth:`Trace.to_html`."""
+def html(trace: RecordedPass, *, max_nodes: int | None = 300, live: bool | None = None) -> str:
+    """The page as HTML text. See :meth:`~autodiff.tracing.Trace.to_html`."""
     if max_nodes is not None and (not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < 0):
         raise ValueError(f"max_nodes must be an int from 0 on, or None, not {max_nodes!r}")
     check_begins(trace)
@@ -56,8 +55,8 @@ def html(trace: Trace, *, max_nodes: int | None = 300, live: bool | None = None)
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("player.html"))
 
 
-def save_html(trace: Trace, path: str | os.PathLike[str], max_nodes: int | None, live: bool | None) -> Path:
-    """See :meth:`Trace.to_html`."""
+def save_html(trace: RecordedPass, path: str | os.PathLike[str], max_nodes: int | None, live: bool | None) -> Path:
+    """See :meth:`~autodiff.tracing.Trace.to_html`."""
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"the file must end in .html, not {path.name!r}")
@@ -65,7 +64,7 @@ def save_html(trace: Trace, path: str | os.PathLike[str], max_nodes: int | None,
     return path
 
 
-def notebook(trace: Trace) -> dict[str, str]:
+def notebook(trace: RecordedPass) -> dict[str, str]:
     """What a notebook shows, by MIME type: the table, and the page in a frame of its own. It never raises.
 
     In frames, the ids, styles and programs of several pages never meet, and a saved notebook keeps them.
@@ -86,32 +85,30 @@ def notebook(trace: Trace) -> dict[str, str]:
     return {"text/plain": table, "text/html": frame}
 
 
-def _graph(trace: Trace, max_nodes: int | None) -> str:
+def _graph(trace: RecordedPass, max_nodes: int | None) -> str:
     dot = find_dot()
     if dot is None:
         return f'<p class="hint">There is no picture here: {escape(HINT)}, and write this page again.</p>'
     if max_nodes == 0:
         return ""
-    nodes = values(trace)
+    nodes = graph(trace)
     place = {node: number for number, node in enumerate(nodes)}
     return "\n".join(graph_svg(view, number, place) for number, view in enumerate(views(nodes[-1], dot, max_nodes)))
 
 
-def _live(trace: Trace, required: bool) -> str:
+def _live(trace: RecordedPass, required: bool) -> str:
     """The statement that brings the graph to life; empty if its leaves cannot be changed and need not be."""
     try:
-        nodes = values(trace)
-        program, slots = flatten(nodes[-1])
-        if not program.parameters:
+        if not trace.program.parameters:
             raise ValueError("there is no variable in the graph, so no number to change")
-        return f"const live = new Live(document, player, {javascript(program)}, {[slots[node] for node in nodes]});"
+        return f"const live = new Live(document, player, {javascript(trace.program)}, {[*trace.slots]});"
     except ValueError:
         if required:
             raise
         return ""
 
 
-def _printable(trace: Trace) -> Trace:
+def _printable(trace: RecordedPass) -> RecordedPass:
     """The trace with names that no control character disturbs."""
     nodes = tuple(node._replace(name=one_line(node.name)) for node in trace.nodes)
     return replace(trace, nodes=nodes)

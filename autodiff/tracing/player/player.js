@@ -121,10 +121,10 @@ class Player {
     const { state, received } = states[step.parent.place];
     const expected = this.model.expected[step.parent.place];
     const whole = state === "final" ? "final" : `${received} of ${expected} contributions`;
-    const zero = outside ? " Nothing flows through a zero." : "";
+    const why = outside ? " No dependence: nothing flows." : "";
     const computedIn = step.node.source ? ` (${step.node.source})` : "";
-    say("sum", `∂L/∂${step.parent.name}: ${number(step.before)} → ${number(step.after)}, ${whole}.${zero}${computedIn}`);
-    say("spoken", `Step ${step.place}: ${line(step)}. The gradient of ${step.parent.name} is now ${number(step.after)}, ${whole}.${zero}`);
+    say("sum", `∂L/∂${step.parent.name}: ${number(step.before)} → ${number(step.after)}, ${whole}.${why}${computedIn}`);
+    say("spoken", `Step ${step.place}: ${line(step)}. The gradient of ${step.parent.name} is now ${number(step.after)}, ${whole}.${why}`);
   }
 
   makeRows() {

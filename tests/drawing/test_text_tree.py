@@ -2,8 +2,7 @@
 
 import pytest
 
-from autodiff import Value
-from autodiff.drawing import text_tree
+from autodiff import Value, tree
 
 
 def test_a_shared_node_is_shown_in_full_once() -> None:
