@@ -6,6 +6,7 @@ import pickle
 
 import pytest
 
+import autodiff as ad
 from autodiff import NOT_COMPUTED, Step, Value, constant
 
 
