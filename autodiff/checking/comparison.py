@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
@@ -159,10 +159,10 @@ def _judged(name: str, engine: float, estimate: Estimate, x: float, absolute_adj
     undecided = tolerance.numerical + tolerance.round_off
     verdict: Verdict = "inconclusive"
     note = ""
-    if estimate.kink:
-        verdict = "kink"
-    elif not math.isfinite(absolute_adjoint):  # the way back leads through a singular point, as that of sqrt(x - x)
+    if not math.isfinite(absolute_adjoint):  # the way back leads through a singular point, as that of sqrt(x - x)
         note = NO_NUMBER if math.isnan(engine) else INFINITE
+    elif estimate.kink:
+        verdict = "kink"
     elif not math.isfinite(tolerance.total):
         pass
     elif not abs(engine - numeric) <= tolerance.total:  # nan among them
@@ -172,7 +172,7 @@ def _judged(name: str, engine: float, estimate: Estimate, x: float, absolute_adj
     return Comparison(name, x, engine, estimate, tolerance, verdict, note)
 
 
-def absolute_adjoints(order: Sequence[Value]) -> dict[Value, float]:
+def absolute_adjoints(order: list[Value]) -> dict[Value, float]:
     """A backward pass over the absolute local derivatives: how much each gradient is made of before cancellation.
 
     A contribution is at least the least normal float: a product that underflows is wrong by a rounding of that.
@@ -182,7 +182,7 @@ def absolute_adjoints(order: Sequence[Value]) -> dict[Value, float]:
     >>> absolute_adjoints(topological_order(x * x - x * x))[x]
     8.0
     """
-    adjoint = dict.fromkeys(order, NOT_COMPUTED)
+    adjoint: dict[Value, float] = dict.fromkeys(order, NOT_COMPUTED)
     adjoint[order[-1]] = 1.0
     for out, _, parent, local in edges(order):
         upstream = adjoint[out]

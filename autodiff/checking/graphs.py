@@ -1,4 +1,4 @@
-"""``Graph``: a small program with the point to take it at, which can be called, taken apart and printed as Python code."""
+"""``Graph``: a small program with the point to take it at, to be called, taken apart, printed as Python."""
 
 from __future__ import annotations
 

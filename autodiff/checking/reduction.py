@@ -34,7 +34,7 @@ def reduced(graph: Graph, fails: Callable[[Graph], bool]) -> Graph:
         v1 = exp(x0)
         return v1
     <BLANKLINE>
-    point = (1.0,)
+    point = (1.7,)
     """
     work = 0
     again = True

@@ -164,13 +164,11 @@ def assemble(inputs: Sequence[float], tape: Iterable[tuple[Operation, int]], wil
 
 def is_tame(row: Operation, numbers: Sequence[float], same: bool = False) -> bool:
     """Whether the operands lie within the row's domain, and away from its kinks; a tie with itself is none."""
-    for number, (low, high) in zip(numbers, row.domain):
-        restricted = (low, high) != REALS
-        if row.name == "divide" and number is numbers[1]:
-            number = abs(number)
-        if restricted and not low + SMOOTH_DISTANCE <= number <= high:
-            return False
-        if not restricted and not abs(number) <= high:
+    for place, (x, interval) in enumerate(zip(numbers, row.domain)):
+        if row.name == "divide" and place == 1:
+            x = abs(x)
+        least = -interval.high if interval == REALS else interval.low + SMOOTH_DISTANCE
+        if not least <= x <= interval.high:
             return False
     if row.kinks:
         choice = row.name in ("maximum", "minimum")

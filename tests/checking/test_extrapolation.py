@@ -1,4 +1,4 @@
-"""Laws of the noise-aware ladder and of the numerical derivatives built on it."""
+"""Laws of noise-aware extrapolation and of the numerical derivatives built on it."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The engine and the ladder beside oracles: mpmath and the complex step; PyTorch and JAX where they are installed."""
+"""The engine and numerical derivatives beside oracles: mpmath and the complex step; PyTorch and JAX where they are installed."""
 
 import cmath
 import math
@@ -14,7 +14,7 @@ from autodiff import OPERATIONS, Value, lookup, topological_order  # noqa: E402
 from autodiff.checking import numerical_derivative  # noqa: E402
 from autodiff.checking.comparison import absolute_adjoints  # noqa: E402
 from autodiff.checking.strategies import graphs  # noqa: E402
-from autodiff.operations import BUILT_IN  # noqa: E402
+from autodiff.registry import BUILT_IN  # noqa: E402
 
 QUIET = settings(deadline=None, max_examples=100, database=None, suppress_health_check=list(HealthCheck))
 ROWS = [row for name, row in OPERATIONS.items() if name in BUILT_IN]
@@ -31,9 +31,9 @@ def arithmetic(library):
 
 
 def run(graph, table, numbers, constant=float):
-    slots = list(numbers)
-    for step in graph.steps:
-        slots.append(table[step.op.name](*[slots[at] if type(at) is int else constant(at) for at in step.operands]))
+    slots = [*map(constant, graph.program.constants.tolist()), *numbers]
+    for op, operands in graph.instructions:
+        slots.append(table[op.name](*[slots[at] for at in operands]))
     return slots[-1]
 
 
@@ -89,6 +89,7 @@ def with_torch():
         "gelu": functions.gelu,
         "leaky_relu": lambda x, slope: torch.where(x <= 0, slope * x, x),  # its own takes a plain number as slope
         "where": lambda condition, a, b: torch.where(condition != 0, a, b),
+        "norm": lambda *xs: torch.linalg.vector_norm(torch.stack(xs)),
         "total": lambda *xs: torch.stack(xs).sum(),
         "dot": lambda a, b, c, d: torch.dot(torch.stack([a, b]), torch.stack([c, d])),
     }
@@ -116,6 +117,7 @@ def with_jax():
         "relu": layers.relu,
         "leaky_relu": layers.leaky_relu,
         "where": lambda condition, a, b: numbers.where(condition != 0, a, b),
+        "norm": lambda *xs: numbers.linalg.norm(numbers.stack(xs)),
         "total": lambda *xs: numbers.sum(numbers.stack(xs)),
         "dot": lambda a, b, c, d: numbers.dot(numbers.stack([a, b]), numbers.stack([c, d])),
     }
@@ -160,7 +162,7 @@ def test_random_graphs_agree_with_other_libraries(library, graph):
 def test_conventions_at_singular_points_are_those_of_torch():
     table, differentiated, _ = with_torch()
     for row in ROWS:
-        for point, pinned in row.pinned.items():
+        for point, pinned in row.singular_points.items():
             value, gradient = differentiated(table[row.name], point)
             assert [value, *gradient] == pytest.approx([pinned.value, *pinned.local], nan_ok=True), (row, point)
 
@@ -168,7 +170,7 @@ def test_conventions_at_singular_points_are_those_of_torch():
 @pytest.mark.parametrize(
     ("name", "x"), [("exp", 1.0), ("sin", 3.0), ("tanh", 2.0), ("log", 0.5), ("erf", 0.3), ("sqrt", 1e-3)]
 )
-def test_the_ladder_agrees_with_mpmath_within_its_error(name, x):
+def test_the_numerical_derivative_agrees_with_mpmath_within_its_error(name, x):
     mpmath = pytest.importorskip("mpmath", reason="mpmath is the oracle")
     found = numerical_derivative(lookup(name), x)
     with mpmath.workdps(40):
