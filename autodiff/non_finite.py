@@ -189,7 +189,7 @@ def _error(
     """The error about a node, with the source of the node that was computed, and the path to the last of the order."""
     source, path = computed.source, _path(node, order[-1])
     lines = [head] + ([f"  in {source.quoted}"] if source else [])
-    if len(path) > 1:
+    if len(path) > 1 or role == LOSS:
         lines.append(f"  path to {role}: {joined([name[step] for step in path], ' → ')}")
     return NonFiniteError("\n".join(lines), node, path, source)
 

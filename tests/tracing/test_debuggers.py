@@ -169,6 +169,7 @@ def product(debugger: Debugger) -> str:
     return debugger.evaluate("step.node_name + ' → ' + step.parent_name").strip("'")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("needs_debugpy")
 def test_debugpy_steps_through_the_products_without_leaving_the_users_code(python: Path, tmp_path: Path) -> None:
     seen = []
@@ -207,6 +208,7 @@ def test_debugpy_stops_where_a_condition_on_a_label_holds_and_its_locals_read_we
         assert debugger.frame()["line"] == END
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("needs_debugpy")
 @pytest.mark.parametrize("just_my_code", [True, False])
 def test_a_watch_stops_debugpy_in_the_users_frame(python: Path, tmp_path: Path, just_my_code: bool) -> None:

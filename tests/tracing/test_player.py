@@ -446,6 +446,7 @@ def test_two_players_in_frames_on_one_page_do_not_meet(browser: Browser, recorde
     assert {url.partition(":")[0] for url in browser.requests()} <= {"file", "about"}
 
 
+@pytest.mark.slow
 @needs_dot
 def test_three_hundred_nodes_stay_below_a_megabyte(browser: Browser, tmp_path: Path) -> None:
     x, total = Value(0.5, label="x"), Value(0.0, label="zero")

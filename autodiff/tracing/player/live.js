@@ -230,5 +230,8 @@ function notFinite({ nodes, steps }) {
     return `${node.name} = ${how}${number(node.data)} is the first number that is not finite.`;
   }
   const step = steps.find(({ after }) => !Number.isFinite(after));
-  return step ? `Step ${step.place}, ${line(step)}, gives the first gradient that is not finite.` : "";
+  if (!step) return "";
+  const sizes = [Math.abs(step.local), Math.abs(step.upstream)];
+  const why = sizes.includes(0) && sizes.includes(Infinity) ? ": 0 · ∞, the chain rule cannot tell" : "";
+  return `Step ${step.place}, ${line(step)}, gives the first gradient that is not finite${why}.`;
 }
