@@ -16,7 +16,7 @@ from autodiff import documentation
 from autodiff import pickling as pickling  # copies and pickles of graphs are registered
 from autodiff.backward import Step, leaves, topological_order
 from autodiff.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad
-from autodiff.functions import dot, log_softmax, log_sum_exp, mean, norm, select, softmax, total
+from autodiff.functions import dot, log_softmax, log_sum_exp, mean, norm, softmax, total
 from autodiff.operations import Interval, Operation, SingularPoint
 from autodiff.registry import OPERATIONS, lookup, operation
 from autodiff.rules import (
@@ -49,6 +49,7 @@ from autodiff.rules import (
     tanh,
     where,
 )  # fmt: skip
+from autodiff.selection import select
 from autodiff.value import Value, constant
 from autodiff.zeros import NOT_COMPUTED, ZERO
 

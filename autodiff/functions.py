@@ -5,14 +5,12 @@ All take any sequence of ``Value``s and numbers, one-dimensional arrays included
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import reduce
 from typing import Any
 
 from autodiff import rules as table
 from autodiff.ieee import as_float
-from autodiff.primals import chosen
 
 
 def total(values: Iterable[Any]) -> Any:
@@ -96,34 +94,6 @@ def log_softmax(values: Iterable[Any]) -> list[Any]:
     values = _some(values, "log_softmax")
     normalizer = log_sum_exp(values)
     return [value - normalizer for value in values]
-
-
-def select(rows: Sequence[Any], index: Any) -> Any:
-    """The row at an index: ``rows[index]``, which a compiled function can also take of an integer input.
-
-    Args:
-        rows: (rows,) numbers or ``Value``s; or (rows, columns), for which a list of the row's columns is returned.
-        index: an int from 0.
-
-    Raises:
-        TypeError: the index is not an integer.
-        ValueError: there is no such row, or the rows differ in length.
-
-    >>> select([10.0, 20.0, 30.0], 1), select([[1.0, 2.0], [3.0, 4.0]], 1)
-    (20.0, [3.0, 4.0])
-    """
-    columns = [tuple(row) for row in rows if hasattr(row, "__len__")]
-    if columns:
-        if len({len(rows), len(columns)}) > 1 or len({*map(len, columns)}) > 1:
-            raise ValueError("the rows to select from must all be numbers, or all of the same length")
-        return [select(column, index) for column in zip(*columns)]
-    if hasattr(type(index), "__autodiff__"):
-        return table.SELECT(index, *rows)
-    try:
-        place = operator.index(index)
-    except TypeError:
-        raise TypeError(f"an index must be an integer, not {type(index).__name__} {index!r:.60}") from None
-    return chosen(place, *rows)
 
 
 def _some(values: Iterable[Any], function: str) -> tuple[Any, ...]:

@@ -28,7 +28,7 @@ BELOW = {
 LENGTH = 1000
 """Lines of the six files of the reading list, docstrings included."""
 BESIDE = {
-    "documentation", "differentiated_call", "hooks", "ieee", "number_like", "pickling", "primals", "registry", "trees", "versions",
+    "documentation", "differentiated_call", "hooks", "ieee", "number_like", "pickling", "primals", "registry", "selection", "trees", "versions",
     "zeros",
 }  # fmt: skip
 """What the engine loads beside the reading list."""

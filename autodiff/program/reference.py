@@ -31,9 +31,9 @@ def describe(row: Operation) -> str:
     >>> print(describe(leaky_relu))
     The operation leaky_relu of 2 operands, x and slope, on floats or Values.
     <BLANKLINE>
-    value:      slope * x if x <= 0.0 else x
-    ∂/∂x:       1.0 if x > 0.0 else (slope if x <= 0.0 else nan)
-    ∂/∂slope:   no dependence if x > 0.0 else x
+    value:      (slope * x) if (x <= 0.0) else x
+    ∂/∂x:       1.0 if (x > 0.0) else (slope if (x <= 0.0) else nan)
+    ∂/∂slope:   no dependence if (x > 0.0) else x
     domain:     -10 <= x <= 10, 0.001 <= slope <= 0.5, where it is tested
     kinks:      it is not differentiable everywhere inside its domain
     at x = 0.0, slope = 0.01: value 0.0, derivatives 0.01 and 0.0, by convention
