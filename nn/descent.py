@@ -1,4 +1,7 @@
-"""The path that an optimizer takes down the error mountain."""
+"""The path that an optimizer takes down the error mountain, kept step by step.
+
+(The descent of a compiled function, ``Compiled.descent``, takes the steps inside compiled code, and keeps no path.)
+"""
 
 from __future__ import annotations
 

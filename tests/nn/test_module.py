@@ -29,7 +29,7 @@ def test_parameters_are_found_in_attributes_and_containers_in_definition_order()
     assert box.state_dict() == {"b": 1.0, "a.0": 2.0, "a.1.0": 3.0, "d.x": 4.0, "d.1.w": 5.0, "grid.0.0": 6.0}
 
 
-def test_names_of_an_mlp_are_the_way_to_the_parameter():
+def test_names_of_an_mlp_are_the_paths_to_its_parameters():
     names = [name for name, _ in MLP(2, [4, 1]).named_parameters()]
     assert names[:4] == [
         "layers.0.neurons.0.weights.0", "layers.0.neurons.0.weights.1", "layers.0.neurons.0.bias",

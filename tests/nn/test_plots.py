@@ -70,7 +70,7 @@ def test_more_than_two_classes_have_a_region_each():
 
 @pytest.mark.parametrize("plot", [plot_contour, plot_surface])
 @pytest.mark.parametrize("log", [False, True])
-def test_a_landscape_names_its_axes_its_height_and_every_way_on_it(plot, log, tmp_path):
+def test_a_landscape_names_its_axes_its_height_and_every_path_on_it(plot, log, tmp_path):
     figure = plot(mountain(), [path("first"), path("second")], title="A valley", log=log)
     axis = figure.axes[0]
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("layers.0.neurons.0.weights.0", "layers.0.neurons.0.weights.1")
