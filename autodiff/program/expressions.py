@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from autodiff.ieee import as_float
-from autodiff.operations import Operation
+from autodiff.operations import Operation, as_local
 from autodiff.program.writers import PYTHON, written
 from autodiff.registry import give_arithmetic, give_signs
 from autodiff.rules import POW, absolute, add, divide, multiply, negative, positive, subtract
@@ -125,6 +125,27 @@ def _times_upstream(local: Expression) -> Expression:
     return UPSTREAM if one else Expression("multiply", (local, UPSTREAM))
 
 
+def guarded(contribution: Expression) -> Expression:
+    """The contribution for flat arrays of adjoints, in which the number -0.0 is the symbolic zero.
+
+    Where the upstream gradient is -0.0, which the kind ``unreached`` asks of its bits, or where nothing depends, the
+    contribution is -0.0; and + 0.0 keeps what is computed from being that.
+
+    >>> from autodiff import lookup
+    >>> print(guarded(contributions(lookup("multiply"), 2)[0]))
+    choose(unreached(upstream), zero, (x1 * upstream) + 0.0)
+    """
+
+    def computed(part: Expression) -> Expression:
+        if part.kind == "choose":
+            return Expression("choose", (part.parts[0], *map(computed, part.parts[1:])))
+        return part if part in (UPSTREAM, NO_DEPENDENCE) else Expression("add", (part, number(0.0)))
+
+    result = computed(contribution)
+    unreached = Expression("unreached", (UPSTREAM,))
+    return result if result == contribution else Expression("choose", (unreached, NO_DEPENDENCE, result))
+
+
 def traced(function: Callable[..., Any], arity: int, output: bool = False, inline: bool = True) -> Expression | None:
     """What a function of numbers does, as an expression; None if it cannot be run with symbols.
 
@@ -179,7 +200,7 @@ def called(row: Operation, operands: Sequence[float]) -> float:
 def called_derivatives(row: Operation, operands: Sequence[float], output: float) -> tuple[float, ...]:
     """The local derivatives, called where they are not written out; nan where their rules raise."""
     try:
-        return tuple(map(float, row.local_derivatives(operands, output)))
+        return tuple(map(as_local, row.local_derivatives(operands, output)))
     except Exception:
         return (math.nan,) * len(operands)
 

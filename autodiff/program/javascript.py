@@ -21,40 +21,27 @@ the last ones. Names are data and never become code. Nothing here needs ``eval``
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
-from math import copysign, isinf, isnan
 from pathlib import Path
 from typing import Any
 
 from autodiff.operations import Operation
-from autodiff.program.expressions import COMPARISONS, Expression, derivatives, primal
+from autodiff.program.expressions import Expression, derivatives, operand, primal
 from autodiff.program.program import Program
-from autodiff.rules import DETACHED, SELECT, dot, total
+from autodiff.program.writers import JAVASCRIPT, statements
+from autodiff.program.writers import UnwritableError as UnwritableError
+from autodiff.rules import SELECT, dot, norm, total
 
-INFIX = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "==": "===", "!=": "!=="}
-INFIX |= {sign: sign for sign in COMPARISONS if sign not in INFIX}
-FUNCTIONS = {"absolute": "Math.abs", "pow": "power", "erf": "erf", "erfc": "erfc"}
-FUNCTIONS |= {
-    name: f"Math.{name}"
-    for name in (
-        "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh",
-    )
-}  # fmt: skip
-"""How JavaScript calls the elementary functions: by its ``Math``, or by a function of ``runtime.js``."""
-VARIADIC = (total, dot, SELECT)
+VARIADIC = (total, dot, norm, SELECT)
 """The operations that ``runtime.js`` has for any number of operands."""
-
-
-class Unwritable(ValueError):  # noqa: N818 - read as a word: "except Unwritable"
-    """An operation of the program cannot be written in JavaScript."""
 
 
 def javascript(program: Program) -> str:
     """The program as one JavaScript expression; see above for the object that it gives.
 
     Raises:
-        Unwritable: the primal or a rule of one of its operations only runs on floats: it calls Python's ``math``, say.
+        UnwritableError: the primal or a rule of one of its operations only runs on floats: it calls Python's ``math``, say.
 
     >>> from autodiff import lookup
     >>> from autodiff.program.program import Instruction, assemble
@@ -105,11 +92,7 @@ def literal(number: float) -> str:
     >>> literal(0.1), literal(-0.0), literal(float("-inf"))
     ('0.1', '-0', '-Infinity')
     """
-    if isnan(number):
-        return "NaN"
-    if isinf(number):
-        return "Infinity" if number > 0 else "-Infinity"
-    return ("-" if copysign(1.0, number) < 0 else "") + repr(abs(number)).removesuffix(".0")
+    return JAVASCRIPT.number(number).text
 
 
 def _arity(op: Operation, operands: tuple[int, ...]) -> int:
@@ -121,29 +104,19 @@ def _row(op: Operation, arity: int) -> str:
     """The functions of an operation of that many operands, as ``runner`` takes them."""
     if op in VARIADIC:
         return f"variadic.{op.name}"
-    forward = primal(op, arity) or _elementary(op)
-    value = f"value: {_function('(x)', [forward], '{}')}"
-    if op is DETACHED:
-        return f"{{ {value} }}"
-    backward = derivatives(op, arity)
-    if any(rule is None for rule in backward):
+    forward = primal(op, arity) or Expression(op.name, tuple(map(operand, range(arity))))
+    backward = [rule for rule in derivatives(op, arity) if rule is not None]
+    if len(backward) < arity:
         raise _unwritable(op.name, "a rule of its derivatives")
-    return f"{{ {value}, locals: {_function('(x, y)', backward, '[{}]')} }}"  # type: ignore[arg-type]  # no None left
+    try:
+        value, locals_ = _function("(x)", [forward], "{}"), _function("(x, y)", backward, "[{}]")
+    except UnwritableError as error:
+        raise _unwritable(str(error), "its primal") from None
+    return f"{{ value: {value}, locals: {locals_} }}"
 
 
-def _elementary(op: Operation) -> Expression:
-    """The call of an elementary function of JavaScript.
-
-    Raises:
-        Unwritable: there is no function of that name.
-    """
-    if op.name not in FUNCTIONS:
-        raise _unwritable(op.name, "its primal")
-    return Expression(op.name, tuple(Expression("operand", (), place) for place in range(op.arity or 0)))
-
-
-def _unwritable(name: str, what: str) -> Unwritable:
-    return Unwritable(
+def _unwritable(name: str, what: str) -> UnwritableError:
+    return UnwritableError(
         f"the operation {name!r} cannot be written in JavaScript: {what} only runs on floats, for instance because it "
         "calls Python's math; write it with arithmetic, comparisons and operations of the table (autodiff.exp for "
         "math.exp)"
@@ -151,72 +124,7 @@ def _unwritable(name: str, what: str) -> Unwritable:
 
 
 def _function(arguments: str, results: Sequence[Expression], returned: str) -> str:
-    """An arrow function that gives the results; what occurs in them more than once is computed once."""
-    order, places = _numbered(results)
-    uses = [0] * len(order)
-    for place in (*places, *(part for _, parts in order for part in parts)):
-        uses[place] += 1
-    lines: list[str] = []
-    texts: list[str] = []
-    for (expression, parts), count in zip(order, uses):
-        text = _text(expression, [(order[part][0], texts[part]) for part in parts])
-        if count > 1 and parts:
-            lines.append(f"const t{len(lines)} = {text};")
-            text = f"t{len(lines) - 1}"
-        texts.append(text)
-    result = returned.format(", ".join(texts[place] for place in places))
+    """An arrow function that gives the results."""
+    lines, texts = statements(results, JAVASCRIPT)
+    result = returned.format(", ".join(texts))
     return f"{arguments} => {{ {' '.join(lines)} return {result}; }}" if lines else f"{arguments} => {result}"
-
-
-def _numbered(results: Iterable[Expression]) -> tuple[list[tuple[Expression, tuple[int, ...]]], list[int]]:
-    """Every expression that differs from all others, after its parts; and the places of the results.
-
-    An expression can occur in another more often than could ever be written out: each is met once, by a loop.
-    """
-    order: list[tuple[Expression, tuple[int, ...]]] = []
-    place_of: dict[object, int] = {}
-    met: dict[int, int] = {}
-    results = list(results)
-    stack = results[::-1]
-    while stack:
-        expression = stack[-1]
-        waiting = [part for part in expression.parts if id(part) not in met]
-        if id(expression) in met or not waiting:
-            stack.pop()
-            parts = tuple(met[id(part)] for part in expression.parts)
-            key = (expression.kind, parts, repr(expression.number))
-            if key not in place_of:
-                place_of[key] = len(order)
-                order.append((expression, parts))
-            met[id(expression)] = place_of[key]
-        else:
-            stack += waiting
-    return order, [met[id(result)] for result in results]
-
-
-def _text(expression: Expression, parts: list[tuple[Expression, str]]) -> str:
-    """One expression, in the texts of its parts."""
-    kind = expression.kind
-    if kind == "operand":
-        return f"x[{expression.number:.0f}]"
-    if kind == "output":
-        return "y"
-    if kind == "number":
-        return literal(expression.number)
-    if kind in INFIX:
-        return f" {INFIX[kind]} ".join(_bracketed(*part) for part in parts)
-    if kind == "choose":
-        return "{} ? {} : {}".format(*(_bracketed(*part) for part in parts))
-    if kind == "negative":
-        return f"-{_bracketed(*parts[0])}"
-    if kind == "positive":
-        return _bracketed(*parts[0])
-    if kind not in FUNCTIONS:
-        raise _unwritable(kind, "its primal")
-    return f"{FUNCTIONS[kind]}({', '.join(text for _, text in parts)})"
-
-
-def _bracketed(expression: Expression, text: str) -> str:
-    """The text as a part of an operator: in brackets unless it is a single thing."""
-    single = text.isidentifier() or (text[0] != "-" and expression.kind not in (*INFIX, "choose"))
-    return text if single else f"({text})"

@@ -48,20 +48,29 @@ const variadic = {
     },
     locals: (x) => [...x.slice(x.length / 2), ...x.slice(0, x.length / 2)],
   },
+  norm: {
+    value(x) {
+      const largest = x.reduce((size, each) => (Math.abs(each) > size ? Math.abs(each) : size), 0);
+      if (largest === Infinity) return Infinity;
+      if (largest === 0) return x.reduce((sum, each) => sum + Math.abs(each), 0); // NaN among zeros
+      return largest * Math.sqrt(x.reduce((sum, each) => sum + (each / largest) * (each / largest), 0));
+    },
+    locals: (x, y) => x.map((each) => (y === 0 ? 0 : each / y)),
+  },
   select: {
     value: (x) => x[1 + x[0]], // NaN where there is no such choice
-    locals: (x) => x.map((_, place) => (place > 0 && x[0] === place - 1 ? 1 : 0)),
+    locals: (x) => x.map((_, place) => (place > 0 && x[0] === place - 1 ? 1 : null)),
   },
 };
 
 // data: the arrays of the program; rows: for each opcode the functions {value(x), locals(x, y)} of the operands x and
-// the output y. A row without `locals` is a detached number, to which no gradient flows.
+// the output y. A local derivative is null where the output does not depend on the operand.
 function runner(data, rows) {
   const { slots, firstParameter, firstInput, firstResult, constants, names, outputs, opcodes, starts, operands } = data;
   const row = (slot) => rows[opcodes[slot - firstResult]];
   const operandLists = opcodes.map((_, place) => operands.slice(starts[place], starts[place + 1]));
   const operandsOf = (slot) => operandLists[slot - firstResult];
-  const flowsTo = (slot) => slot >= firstParameter && (slot < firstResult || Boolean(row(slot).locals));
+  const isConstant = (slot) => slot < firstParameter;
 
   function forward(parameters, inputs = []) {
     if (parameters.length !== firstInput - firstParameter || inputs.length !== firstResult - firstInput) {
@@ -80,28 +89,33 @@ function runner(data, rows) {
     return values;
   }
 
-  // The chain rule, edge by edge, from the root down; what the root was not computed from has no steps.
+  // The chain rule, edge by edge, from the root down; what the root was not computed from has no steps. Nothing flows
+  // where nothing depends, and on from a node that nothing has reached: a number 0 is a number, and 0 * Infinity is NaN.
   function backward(values, { seed = 1, output = 0, initial = null } = {}) {
     const root = outputs[output];
     const gradients = new Float64Array(slots);
     if (initial) gradients.set(initial);
     gradients[root] += seed;
-    const reached = new Uint8Array(slots);
+    const visited = new Uint8Array(slots); // the root was computed from it
+    const reached = new Uint8Array(slots); // it has a gradient
+    visited[root] = 1;
     reached[root] = 1;
     const steps = [];
     for (let node = root; node >= firstResult; node -= 1) {
-      if (!reached[node] || !flowsTo(node)) continue;
+      if (!visited[node]) continue;
       const parents = operandsOf(node);
       const locals = row(node).locals(parents.map((operand) => values[operand]), values[node]);
       const upstream = gradients[node];
       parents.forEach((operand, position) => {
-        if (!flowsTo(operand)) return;
-        reached[operand] = 1;
-        const local = locals[position];
+        visited[operand] = 1;
+        if (isConstant(operand)) return;
+        const flows = Boolean(reached[node]) && locals[position] !== null;
+        const local = locals[position] ?? 0;
         const before = gradients[operand];
-        const contribution = local === 0 || upstream === 0 ? 0 : local * upstream; // nothing flows through a zero
+        const contribution = flows ? local * upstream : 0;
         const after = before + contribution;
         gradients[operand] = after;
+        if (flows) reached[operand] = 1;
         steps.push({ node, operand, position, local, upstream, contribution, before, after });
       });
     }

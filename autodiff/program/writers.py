@@ -106,14 +106,18 @@ PYTHON = Target(
 NUMPY = Target(
     choice="where({}, {}, {})",
     choice_is_call=True,
-    function="call_{}".format,  # an operation may have the name of an operand
+    functions={"unreached": "unreached({})"},
     names={"zero": "-0.0"},
 )
-"""Whole arrays. Here, as in machine code, -0.0 is the symbolic zero: see :mod:`autodiff.program.flat_zeros`."""
+"""Whole arrays. Here and in machine code -0.0 is the symbolic zero, see ``guarded``."""
 
 MACHINE = Target(
-    functions={"absolute": "math.fabs({})", "pow": "math.pow({}, {} * s[0])"},  # s[0] is 1, which the compiler does
-    function="math.{}".format,  # not know: it has other ideas of squares than libm
+    functions={
+        "absolute": "math.fabs({})",
+        "pow": "math.pow({}, ({}) * s[0])",  # s[0] is 1, unknown to the compiler, which squares otherwise than libm
+        "unreached": "unreached({})",
+    },
+    function="math.{}".format,
     names={"inf": "math.inf", "nan": "math.nan", "zero": "-0.0"},
 )
 """Functions of floats that numba compiles."""

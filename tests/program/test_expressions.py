@@ -8,9 +8,17 @@ from numbers import Real
 
 import pytest
 
-from autodiff import OPERATIONS, Operation, Value, cos, exp, lookup, relu, sqrt, where
+from autodiff import OPERATIONS, ZERO, Operation, Value, cos, exp, lookup, relu, sqrt, where
 from autodiff.ieee import Ieee
-from autodiff.program.expressions import ARITHMETIC, COMPARISONS, MOST_BRANCHES, derivatives, primal, traced
+from autodiff.program.expressions import (
+    ARITHMETIC,
+    COMPARISONS,
+    MOST_BRANCHES,
+    contributions,
+    derivatives,
+    primal,
+    traced,
+)
 from autodiff.registry import BUILT_IN
 from autodiff.rules import DETACHED
 from tests.compiling.programs import bits
@@ -24,6 +32,12 @@ OWN = [
     Operation("own_polynomial", lambda x: x**3 - 2 * x + 1 / x, lambda x, y: 3 * x * x - 2 - 1 / (x * x)),
     Operation("own_with_math", lambda x: math.exp(x) * x, lambda x, y: math.exp(x) * (1 + x)),
     Operation("own_with_rows", lambda x: exp(x) * sqrt(x), lambda x, y: y * (1 + 0.5 / x)),
+    Operation(
+        "own_with_zeros",
+        lambda x, z: z if x > z else 2.0 * z,
+        lambda x, z, y: ZERO,
+        lambda x, z, y: ZERO if z > 1 else 2.0 * ZERO if x > z else y,
+    ),
     Operation(
         "own_with_branches",
         lambda x, z: (x if x > z else -z) if z >= 0 and x != 1 else abs(x) + (x == z),
@@ -48,10 +62,10 @@ def operand_rows(row):
     grid = [[low + (high - low) * share for share in (0.05, 0.2, 0.5, 0.77, 1.0)] for low, high in domain]
     inside = product(*grid) if arity <= 2 else zip(*grid)
     special = product(SPECIAL, repeat=min(arity, 2))
-    return [*inside, *row.pinned, *(numbers + (0.5,) * (arity - len(numbers)) for numbers in special)]
+    return [*inside, *row.singular_points, *(numbers + (0.5,) * (arity - len(numbers)) for numbers in special)]
 
 
-def evaluate(expression, operands, output=None):
+def evaluate(expression, operands, output=None, upstream=None):
     """The number of an expression: arithmetic as IEEE 754 has it, and rows for what is elementary."""
     kind = expression.kind
     if kind == "operand":
@@ -60,10 +74,16 @@ def evaluate(expression, operands, output=None):
         return Ieee(expression.number)
     if kind == "output":
         return output
+    if kind == "upstream":
+        return upstream
+    if kind == "zero":
+        return ZERO
     if kind == "choose":
         condition, if_true, otherwise = expression.parts
-        return evaluate(if_true if evaluate(condition, operands, output) else otherwise, operands, output)
-    parts = [evaluate(part, operands, output) for part in expression.parts]
+        return evaluate(
+            if_true if evaluate(condition, operands, output, upstream) else otherwise, operands, output, upstream
+        )
+    parts = [evaluate(part, operands, output, upstream) for part in expression.parts]
     if kind in COMPARISONS:
         return getattr(operator, COMPARISONS[kind])(*map(float, parts))
     return Ieee(lookup(kind).evaluate([*map(float, parts)]))
@@ -73,7 +93,7 @@ def evaluate(expression, operands, output=None):
 def test_a_primal_as_an_expression_has_the_bits_of_the_row(row):
     expression = primal(row, arity_of(row))
     if expression is None:
-        assert row.name in ELEMENTARY | {"own_with_math"}
+        assert row.name in ELEMENTARY | {"norm", "own_with_math"}
         return
     for numbers in operand_rows(row):
         assert bits(evaluate(expression, [*map(Ieee, numbers)])) == bits(row.evaluate(numbers)), numbers
@@ -89,11 +109,13 @@ def test_the_local_derivatives_as_expressions_have_the_bits_of_the_row(row):
     for numbers in operand_rows(row):
         y = row.evaluate(numbers)
         found = [evaluate(each, [*map(Ieee, numbers)], Ieee(y)) for each in expressions]
-        assert bits(found) == bits([*map(float, row.local_derivatives(numbers, y))]), numbers
+        right = row.local_derivatives(numbers, y)
+        assert bits(found) == bits([*map(float, right)]), numbers
+        assert [each is ZERO for each in found] == [each is ZERO for each in right], numbers
 
 
 def test_what_every_backend_must_have_is_arithmetic_and_the_elementary_operations():
-    assert {row.name for row in TABLE if primal(row, arity_of(row)) is None} == ELEMENTARY
+    assert {row.name for row in TABLE if primal(row, arity_of(row)) is None} == ELEMENTARY | {"norm"}
     kinds = set()
     stack = [each for row in TABLE for each in (primal(row, arity_of(row)), *derivatives(row, arity_of(row)))]
     while stack:
@@ -101,7 +123,7 @@ def test_what_every_backend_must_have_is_arithmetic_and_the_elementary_operation
         if expression is not None:
             kinds.add(expression.kind)
             stack += expression.parts
-    assert kinds <= ARITHMETIC | {*COMPARISONS} | ELEMENTARY | {"pow", "operand", "output", "number", "choose"}
+    assert kinds <= ARITHMETIC | {*COMPARISONS} | ELEMENTARY | {"pow", "operand", "output", "number", "choose", "zero"}
 
 
 def test_a_branch_becomes_a_choice_of_both_ways():
@@ -153,3 +175,30 @@ def test_an_expression_reads_as_a_formula():
     assert lines["relu"] == "choose(x0 <= 0.0, 0.0, x0)"
     assert lines["total"] == "(((0.0 + x0) + x1) + x2) + x3"
     assert lines["dot"] == "(0.0 + (x0 * x2)) + (x1 * x3)"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_contributions_are_local_derivatives_times_upstream_and_nothing_where_nothing_depends(row):
+    expressions = contributions(row, arity_of(row))
+    if None in expressions:
+        assert row.name == "own_with_math"
+        return
+    for numbers in operand_rows(row):
+        y = row.evaluate(numbers)
+        for upstream in (-3.0, 0.0, math.inf):
+            found = [evaluate(each, [*map(Ieee, numbers)], Ieee(y), Ieee(upstream)) for each in expressions]
+            locals_ = row.local_derivatives(numbers, y)
+            assert bits(found) == bits([0.0 if local is ZERO else local * upstream for local in locals_]), numbers
+            assert [each is ZERO for each in found] == [local is ZERO for local in locals_], numbers
+
+
+def test_a_contribution_is_written_without_needless_products():
+    lines = {name: [*map(str, contributions(lookup(name), 2))] for name in ("add", "multiply", "subtract")}
+    assert lines == {
+        "add": ["upstream", "upstream"],
+        "multiply": ["x1 * upstream", "x0 * upstream"],
+        "subtract": ["upstream", "(-1.0) * upstream"],
+    }
+    assert str(contributions(lookup("relu"), 1)[0]) == (
+        "choose(x0 > 0.0, upstream, choose(x0 <= 0.0, zero, nan * upstream))"
+    )

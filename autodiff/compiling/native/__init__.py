@@ -5,7 +5,7 @@ try:
 except ImportError as error:
     raise ImportError("the native backend needs numba: pip install numba") from error
 
-from autodiff.compiling.native.codegen import NotCompilable
+from autodiff.compiling.native.codegen import NotCompilableError
 from autodiff.compiling.native.runner import NativeRunner
 
-__all__ = ["NativeRunner", "NotCompilable"]
+__all__ = ["NativeRunner", "NotCompilableError"]

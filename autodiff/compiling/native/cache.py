@@ -36,7 +36,7 @@ def folder() -> Path:
 
 def module_of(text: str) -> ModuleType:
     """The text as a module, whose machine code is kept on disk if the folder can be written."""
-    name = f"autodiff_native_{sha256((text + _surroundings()).encode()).hexdigest()[:20]}"
+    name = f"autodiff_native_{sha256((text + _dependencies()).encode()).hexdigest()[:20]}"
     with _lock:
         if name not in sys.modules:
             return _on_disk(name, text) or in_memory(name, text)
@@ -44,7 +44,7 @@ def module_of(text: str) -> ModuleType:
 
 
 @cache
-def _surroundings() -> str:
+def _dependencies() -> str:
     """What the machine code of a text depends on, besides the processor, which numba looks after."""
     return "".join([numba.__version__, *(path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.py")))])
 

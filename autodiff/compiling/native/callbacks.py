@@ -17,6 +17,7 @@ from numba import njit, types
 from numba.core.errors import NumbaError
 
 from autodiff.compiling.native.machine import OPTIONS
+from autodiff.zeros import ZERO
 
 EXACT = {
     *(getattr(math, name) for name in (
@@ -29,23 +30,49 @@ EXACT = {
 """What has the same bits in machine code as in Python; ``math.gamma`` and ``math.hypot`` do not."""
 
 
-def callback(function: Callable[..., float], arity: int, evaluate: Callable[..., float]) -> Callable[..., float]:
+def callback(
+    function: Callable[..., float], arity: int, evaluate: Callable[..., float], is_rule: bool = False
+) -> Callable[..., float]:
     """What machine code can call for a function of floats.
 
     Args:
         function: of ``arity`` floats, as the user wrote it.
         arity: how many operands it has.
         evaluate: the same function, to be called in Python; it raises nothing.
+        is_rule: whether its result -0.0 says that nothing depends, and so is to be none that it computes.
     """
     numbers = (types.float64,) * arity
     try:
+        if is_rule and _reads_zero(function):
+            raise TypeError("machine code knows no symbolic zero")
         compiled = njit(**OPTIONS)(function)
         compiled.compile(numbers)
-    except (NumbaError, NotImplementedError, TypeError, ValueError):  # numba raises whatever it trips over
+    except (
+        NumbaError,
+        AttributeError,
+        NotImplementedError,
+        TypeError,
+        ValueError,
+    ):  # numba raises whatever it trips over
         compiled = None
     if compiled is not None and _is_exact(compiled.overloads[numbers]):
-        return compiled  # type: ignore[no-any-return]
+        return _never_negative_zero(compiled) if is_rule else compiled  # type: ignore[no-any-return]
     return ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * arity)(evaluate)
+
+
+def _reads_zero(function: Any) -> bool:
+    """Whether the code of a function can give the symbolic zero."""
+    code = function.__code__
+    outside = [function.__globals__.get(name) for name in code.co_names]
+    outside += [cell.cell_contents for cell in function.__closure__ or ()]
+    return any(each is ZERO for each in (*outside, *code.co_consts, *(function.__defaults__ or ())))
+
+
+def _never_negative_zero(compiled: Any) -> Any:
+    def function(*numbers: float) -> float:
+        return compiled(*numbers) + 0.0  # type: ignore[no-any-return]
+
+    return njit(**OPTIONS)(function)
 
 
 def _is_exact(compiled: Any) -> bool:

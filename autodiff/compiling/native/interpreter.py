@@ -3,7 +3,8 @@
 A *block* holds some observations side by side: of row ``r``, the number of the i-th one is ``v[r * stride + i]``, its
 adjoint ``g[r * stride + i]``, for ``lanes`` observations, 1 or a multiple of 8. ``s`` are the numbers that all
 observations share, ``sg`` their adjoints. :mod:`autodiff.compiling.native.layout` says how the ``code`` is written; the
-``table`` has the addresses of the code of each operation: forward, backward, and backward with care for zeros.
+``table`` has the addresses of the code of each operation: forward, backward, and careful
+backward, in which the adjoint -0.0 is the symbolic zero (see :func:`autodiff.program.expressions.guarded`).
 
 What is computed from parameters alone is run first, once, as a block of one observation.
 """
@@ -69,7 +70,7 @@ def add_up_adjoints(code: Any, stage: int, sg: Any, g: Any, stride: int, lanes: 
     """The adjoint of a shared number is the sum of those in its row."""
     at = take(code, stage + LOADS)
     for pair in range(at, at + 2 * take(code, stage + LOADS + 2), 2):
-        row, adjoint = take(code, pair) * stride, 0.0
+        row, adjoint = take(code, pair) * stride, -0.0
         for i in range(lanes):
             adjoint += g[row + i]
         sg[take(code, pair + 1)] += adjoint
@@ -95,6 +96,12 @@ def share(code: Any, table: Any, constants: Any, parameters: Any, s: Any, v: Any
 
 
 @compiled
+def beginning(how: int) -> float:
+    """What adjoints begin as: in a careful pass, the symbolic zero."""
+    return -0.0 if how == 2 else 0.0
+
+
+@compiled
 def give_back(code: Any, table: Any, s: Any, sg: Any, v: Any, g: Any, gradient: Any, how: int) -> None:
     """Take the adjoints of what all observations share to the parameters."""
     at, first = take(code, COPIES), take(code, COPIES + 2)
@@ -102,7 +109,7 @@ def give_back(code: Any, table: Any, s: Any, sg: Any, v: Any, g: Any, gradient: 
         sg[take(code, at + copy)] += sg[first + copy]
     if take(code, SHARED + BACKWARD + 1):
         for row in range(take(code, SHARED + ROWS)):
-            g[row] = 0.0
+            g[row] = beginning(how)
         at = take(code, SHARED + STORES)
         for pair in range(at, at + 2 * take(code, SHARED + STORES + 1), 2):
             g[take(code, pair)] += sg[take(code, pair + 1)]
@@ -110,7 +117,7 @@ def give_back(code: Any, table: Any, s: Any, sg: Any, v: Any, g: Any, gradient: 
         add_up_adjoints(code, SHARED, sg, g, 1, 1)
     first = 1 + take(code, CONSTANTS)
     for at in range(take(code, PARAMETERS)):
-        gradient[at] = sg[first + at]
+        gradient[at] = sg[first + at] + 0.0
 
 
 @compiled
@@ -173,10 +180,11 @@ def gradient_of(
     g = beyond(v, rows * stride)
     s = beyond(g, rows * stride)
     sg, v0, g0 = beyond(s, scalars), beyond(s, 2 * scalars), beyond(s, 2 * scalars + shared)
+    nothing = beginning(how)
     for at in range(scalars):
-        sg[at] = 0.0
+        sg[at] = nothing
     for at in range((1 + loaded) * stride):
-        g[at] = 0.0
+        g[at] = nothing
     share(code, table, constants, parameters, s, v0)
     spread_scalars(code, MAIN, s, v, stride, lanes)
     result = take(code, take(code, MAIN + STORES)) * stride
@@ -187,15 +195,15 @@ def gradient_of(
         read(code, inputs, order, start, end, v, stride, lanes)
         run(code, table, MAIN + FORWARD, 0, s, s, v, v, stride, lanes)
         for at in range((1 + loaded) * stride, rows * stride):
-            g[at] = 0.0
+            g[at] = nothing
         for i in range(end - start):
             results[start + i] = v[result + i]
-            g[result + i] += weights[start + i if len(weights) > 1 else 0]
+            g[result + i] += weights[start + i if len(weights) > 1 else 0] + 0.0
         run(code, table, MAIN + BACKWARD, how, s, sg, v, g, stride, lanes)
         if len(input_gradient):
             for pair in range(pairs, pairs + 2 * take(code, MAIN + INPUTS + 1), 2):
                 for i in range(end - start):
-                    adjoint = g[take(code, pair) * stride + i]
+                    adjoint = g[take(code, pair) * stride + i] + 0.0
                     input_gradient[start + i, take(code, pair + 1)] = adjoint
                     finite &= np.isfinite(adjoint)
     add_up_adjoints(code, MAIN, sg, g, stride, lanes)
@@ -240,8 +248,8 @@ def gradient(
 ) -> float:  # fmt: skip
     """Values (observations,), gradients of the parameters and, if there is room, of the inputs.
 
-    Where a gradient is not finite, a zero may have met an infinity: then all is done again, carefully. Returns the sum
-    of the values, or nan if a gradient is still not finite.
+    Where a gradient is not finite, a symbolic zero may have met an infinity: then all is done again, carefully. Returns
+    the sum of the values, or nan if a gradient is still not finite.
     """
     for how in range(1, 3):
         if gradient_of(

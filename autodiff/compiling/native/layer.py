@@ -14,7 +14,7 @@ from autodiff.compiling.native.machine import (
     IN_A_ROW,
     WIDTH,
     add_sums,
-    flow,
+    careful_product,
     gather,
     load,
     loads,
@@ -133,7 +133,7 @@ def backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: i
 
 @operation
 def careful(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
-    """As ``backward``, one product after the other, where nothing flows through a zero."""
+    """As ``backward``, one product after the other, with symbolic zeros."""
     neurons, terms = take(record, 1), take(record, 2)
     weights, rows = 5 + neurons, 5 + 2 * neurons
     for m in range(neurons - 1, -1, -1):
@@ -141,6 +141,6 @@ def careful(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: in
         for k in range(terms):
             x, d = take(record, rows + k) * stride, take(record, rows + terms + k) * stride
             for i in range(lanes):
-                sg[first + k] += flow(v[x + i], g[out + i])
+                sg[first + k] += careful_product(v[x + i], g[out + i])
                 if d:
-                    g[d + i] += flow(s[first + k], g[out + i])
+                    g[d + i] += careful_product(s[first + k], g[out + i])

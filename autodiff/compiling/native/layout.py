@@ -2,7 +2,7 @@
 
 What all observations share are *scalars*: 1, the constants, the parameters, the results of the program's shared
 instructions that others use, and copies of weights that do not lie side by side. What differs from observation to
-observation is a *row* of the block. Row 0 is nobody's: an adjoint that is not wanted is added there.
+observation is a *row* of the block. Row 0 belongs to no slot: adjoints that are not wanted are added to it.
 
 An instruction is a *record*: the number of its operation, the row of its result, and for an operation of the table two
 rows for each operand, its own and that of its adjoint (0 if none is wanted). The others are written
@@ -11,7 +11,7 @@ rows for each operand, its own and that of its adjoint (0 if none is wanted). Th
   its result and the scalar of its first weight, then the rows of the inputs, and those of their adjoints: the sums of
   products of scalars and rows that share their rows;
 - ``DOT``: result, terms, the rows of all factors, and those of their adjoints;
-- ``TOTAL``: result, terms, the rows of the terms, and those of their adjoints;
+- ``TOTAL`` and ``NORM``: result, terms, the rows of the terms, and those of their adjoints;
 - ``SELECT``: result, choices, the row of the index, the rows of the choices, and those of their adjoints;
 - ``SELECT_SCALAR``: result, choices, the row of the index, the scalars to choose from.
 """
@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from autodiff.compiling.native.neurons import Neuron, Neurons, Slots
 from autodiff.operations import Operation
 from autodiff.program.program import Program
-from autodiff.rules import DETACHED, dot, total
 from autodiff.rules import SELECT as SELECT_OPERATION
+from autodiff.rules import dot, norm, total
 
-LAYER, DOT, TOTAL, SELECT, SELECT_SCALAR, FIRST_ROW = range(6)
+LAYER, DOT, TOTAL, NORM, SELECT, SELECT_SCALAR, FIRST_ROW = range(7)
 """The numbers of operations; those of the table follow."""
 
 SCALARS, CONSTANTS, PARAMETERS, COPIES, SHARED, MAIN, HEADER = 0, 1, 2, 3, 6, 18, 30
@@ -41,7 +41,7 @@ input); records; records that gradients flow through; pairs (row, scalar) to sto
 
 
 Opcodes = Mapping[tuple[Operation, int], int]
-"""The number of each operation of the table with so many operands."""
+"""The number of each operation of the table, by its number of operands."""
 
 
 def lay_out(program: Program, opcodes: Opcodes, wrt_inputs: bool) -> NDArray[np.uint32]:
@@ -67,7 +67,8 @@ class _Layout:
         self.opcodes = opcodes
         self.instructions = list(program)
         self.first = first = program.first_result
-        self.active = self._active(wrt_inputs)
+        wanted = range(program.first_parameter, first if wrt_inputs else program.first_input)
+        self.active = np.append(program.active(wanted), False)
         self.varies = np.zeros(program.slots + 1, bool)  # the slot beyond all others is that of the number 1
         self.varies[program.first_input : first] = True
         self.varies[first + program.shared : program.slots] = True
@@ -81,17 +82,6 @@ class _Layout:
         self.copied: dict[bytes, int] = {}
         self.row: list[int] = []
         self.adjoint: list[int] = []
-
-    def _active(self, wrt_inputs: bool) -> NDArray[np.bool_]:
-        """Which slots gradients flow to."""
-        program = self.program
-        active = np.zeros(program.slots + 1, bool).tolist()
-        for slot in range(program.first_parameter, program.first_result if wrt_inputs else program.first_input):
-            active[slot] = True
-        for slot, (op, operands) in enumerate(self.instructions, self.first):
-            if op is not DETACHED:
-                active[slot] = any(active[operand] for operand in operands[op is SELECT_OPERATION :])
-        return np.array(active)
 
     def words(self) -> list[int]:
         """All that the array holds."""
@@ -168,8 +158,8 @@ class _Layout:
         rows, adjoints = [row[slot] for slot in operands], [adjoint[slot] for slot in operands]
         if op is dot:
             return [DOT, out, len(operands) // 2, *rows, *adjoints]
-        if op is total:
-            return [TOTAL, out, len(operands), *rows, *adjoints]
+        if op in (total, norm):
+            return [TOTAL if op is total else NORM, out, len(operands), *rows, *adjoints]
         if self._selects_scalars(op, operands):
             return [SELECT_SCALAR, out, len(operands) - 1, rows[0], *self.scalar[list(operands[1:])].tolist()]
         return [SELECT, out, len(operands) - 1, *rows, *adjoints[1:]]

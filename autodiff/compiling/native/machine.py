@@ -79,7 +79,7 @@ def address(context: Any, array: Any) -> Typing:
 
 @instruction
 def beyond(context: Any, pointer: Any, places: Any) -> Typing:
-    """The pointer so many places further."""
+    """The pointer moved on by a number of places."""
     return pointer(pointer, types.intp), lambda target, builder, signature, arguments: builder.gep(
         arguments[0], [arguments[1]]
     )
@@ -188,6 +188,17 @@ def sum_of(context: Any, numbers: Any) -> Typing:
     return types.float64(vector), build
 
 
+@instruction
+def unreached(context: Any, adjoint: Any) -> Typing:
+    """Whether a number is -0.0: as an adjoint, the symbolic zero."""
+
+    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = ir.IntType(64)
+        return builder.icmp_unsigned("==", builder.bitcast(arguments[0], word), word(1 << 63))
+
+    return types.boolean(types.float64), build
+
+
 # ── Tiles: eight vectors, or eight numbers, that stay in registers while a loop runs ─────────────
 
 
@@ -211,7 +222,7 @@ def places(context: Any, code: Any, place: Any, stride: Any) -> Typing:
 
 @instruction
 def numbers(context: Any, pointer: Any, places: Any, further: Any) -> Typing:
-    """The eight numbers that stand so much further than the places."""
+    """The eight numbers at the places, each moved on by ``further``."""
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         found = [builder.load(place) for place in _further(builder, *arguments)]
@@ -222,7 +233,7 @@ def numbers(context: Any, pointer: Any, places: Any, further: Any) -> Typing:
 
 @instruction
 def put_numbers(context: Any, pointer: Any, places: Any, further: Any, tile: Any) -> Typing:
-    """Put eight numbers where they stand so much further than the places."""
+    """Put eight numbers at the places, each moved on by ``further``."""
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         for at, place in enumerate(_further(builder, *arguments[:3])):
@@ -234,7 +245,7 @@ def put_numbers(context: Any, pointer: Any, places: Any, further: Any, tile: Any
 
 @instruction
 def loads(context: Any, pointer: Any, places: Any, further: Any) -> Typing:
-    """The eight vectors that stand so much further than the places."""
+    """The eight vectors at the places, each moved on by ``further``."""
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         found = [
@@ -248,7 +259,7 @@ def loads(context: Any, pointer: Any, places: Any, further: Any) -> Typing:
 
 @instruction
 def stores(context: Any, pointer: Any, places: Any, further: Any, tile: Any) -> Typing:
-    """Put eight vectors where they stand so much further than the places."""
+    """Put eight vectors at the places, each moved on by ``further``."""
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         for at, place in enumerate(_further(builder, *arguments[:3])):
@@ -335,6 +346,6 @@ IN_A_ROW = tuple(range(HEIGHT))
 
 
 @compiled
-def flow(local: float, upstream: float) -> float:
-    """The product of the chain rule: nothing flows through a zero."""
-    return 0.0 if (local == 0.0) | (upstream == 0.0) else local * upstream
+def careful_product(local: float, upstream: float) -> float:
+    """The product of the chain rule; the symbolic zero, an adjoint of -0.0 that nothing has reached, stays one."""
+    return -0.0 if unreached(upstream) else local * upstream + 0.0

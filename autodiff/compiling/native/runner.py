@@ -21,6 +21,7 @@ from autodiff.compiling.native.layout import (
     FIRST_ROW,
     LAYER,
     MAIN,
+    NORM,
     ROWS,
     SCALARS,
     SELECT,
@@ -35,30 +36,31 @@ from autodiff.operations import Operation
 from autodiff.program.expressions import rule_of_steps
 from autodiff.program.program import Program
 from autodiff.rules import SELECT as SELECT_OPERATION
-from autodiff.rules import dot, total
+from autodiff.rules import dot, norm, total
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
 Rule = Callable[..., Sequence[Any]]
 
 CHUNK = 4096
-"""The observations are run in chunks of at least so many, but for twice as many at most, whose gradients are added up
-in their order. Inputs that machine code cannot read as they are, are copied chunk by chunk."""
+"""The least number of observations in a chunk, whose gradients are added up in the order of the chunks; fewer than twice
+as many are one chunk. Inputs that machine code cannot read as they are, are copied chunk by chunk."""
 MOST_LANES, ROOM = 128, 2**22
-"""So many observations are run side by side, or fewer if the rows are so many that these would be so many numbers."""
+"""The most observations of a block, which are run side by side, and the most numbers that it holds: of a program with
+very many rows, a block has fewer observations."""
 MOST_RULES = 16
-"""So many versions of optimizers' rules are kept."""
-BY_HAND = {
+"""How many versions of optimizers' rules are kept as programs."""
+VARIADIC = {
     LAYER: ("layer", "forward", "backward", "careful"),
     DOT: ("sums", "dot_forward", "dot_backward", "dot_careful"),
     TOTAL: ("sums", "total_forward", "total_backward", "total_backward"),
+    NORM: ("sums", "norm_forward", "norm_backward", "norm_backward"),
     SELECT: ("selection", "row_forward", "row_backward", "row_backward"),
     SELECT_SCALAR: ("selection", "scalar_forward", "scalar_backward", "scalar_backward"),
 }
 """The modules and functions of the operations of any number of operands."""
-WRITTEN_BY_HAND = (dot, total, SELECT_OPERATION)
 Addresses = tuple[int, int, int]
-"""Where the code of an operation is: forward, backward, and backward where nothing flows through a zero."""
+"""Where the code of an operation is: forward, backward, and careful backward."""
 NO_ORDER, NO_GRADIENT, NO_ROOM = np.empty(0, np.int64), np.empty((0, 0)), np.empty(0)
 
 
@@ -70,7 +72,7 @@ class NativeRunner:
         threads: how many threads the observations are spread over; the bits do not depend on it.
 
     Raises:
-        NotCompilable: an operation of the user has too many operands.
+        NotCompilableError: an operation of the user has too many operands.
     """
 
     def __init__(self, program: Program, threads: int = 1) -> None:
@@ -213,7 +215,7 @@ class _Parts:
         self.program = program
         pairs = np.unique(np.column_stack([program.opcodes, np.diff(program.starts)]), axis=0).tolist()
         rows = [(program.operations[code], arity) for code, arity in pairs]
-        rows = [(op, arity) for op, arity in rows if op not in WRITTEN_BY_HAND]
+        rows = [(op, arity) for op, arity in rows if op not in (dot, total, norm, SELECT_OPERATION)]
         self.opcodes = {row: opcode for opcode, row in enumerate(rows, FIRST_ROW)}
         self.table = np.zeros((FIRST_ROW + len(rows), 3), np.int64)
         self.table[FIRST_ROW:] = np.reshape([addresses(*row) for row in rows], (-1, 3))
@@ -226,7 +228,7 @@ class _Parts:
         if wrt_inputs not in self.codes:
             code = lay_out(self.program, self.opcodes, wrt_inputs)
             for opcode in operations_in(code) - set(self.opcodes.values()):
-                self.table[opcode] = addresses_by_hand(opcode)
+                self.table[opcode] = variadic_addresses(opcode)
             rows = int(code[MAIN + ROWS])
             self.most = self.most or max(8, min(MOST_LANES, ROOM // rows // 8 * 8))
             self.size = max(self.size, 2 * (int(code[SCALARS]) + int(code[SHARED + ROWS])))
@@ -257,7 +259,7 @@ def addresses(op: Operation, arity: int) -> Addresses:
     """Where the code of an operation of the table is, for that many operands.
 
     Raises:
-        NotCompilable: they are too many.
+        NotCompilableError: they are too many.
     """
     text, helpers = source(op, arity)
     module = in_memory(f"autodiff_native_{op.name}_{arity}_{id(op)}", text, helpers) if helpers else module_of(text)
@@ -265,9 +267,9 @@ def addresses(op: Operation, arity: int) -> Addresses:
 
 
 @cache
-def addresses_by_hand(opcode: int) -> Addresses:
+def variadic_addresses(opcode: int) -> Addresses:
     """Where the code of one of the other operations is."""
-    name, *functions = BY_HAND[opcode]
+    name, *functions = VARIADIC[opcode]
     module = module_of(text_of(name))
     forward, backward, careful = (getattr(module, function).address for function in functions)
     return forward, backward, careful

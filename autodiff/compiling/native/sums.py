@@ -1,10 +1,21 @@
-"""The code of ``dot`` and ``total`` of rows; the sums are taken in the order of the eager engine."""
+"""The code of ``dot``, ``total`` and ``norm`` of rows; sums are taken in the order of the eager engine."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from autodiff.compiling.native.machine import WIDTH, flow, load, operation, plus, plus_product, spread, store, take
+from autodiff.compiling.native.machine import (
+    WIDTH,
+    careful_product,
+    load,
+    operation,
+    plus,
+    plus_product,
+    spread,
+    store,
+    take,
+)
 
 
 @operation
@@ -42,14 +53,14 @@ def dot_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lane
 
 @operation
 def dot_careful(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
-    """As ``dot_backward``, where nothing flows through a zero."""
+    """As ``dot_backward``, with symbolic zeros."""
     out, terms = take(record, 1) * stride, take(record, 2)
     for k in range(3, 3 + 2 * terms):
         d = take(record, k + 2 * terms) * stride
         x = take(record, k + terms if k < 3 + terms else k - terms) * stride
         if d:
             for i in range(lanes):
-                g[d + i] += flow(v[x + i], g[out + i])
+                g[d + i] += careful_product(v[x + i], g[out + i])
 
 
 @operation
@@ -81,3 +92,33 @@ def total_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, la
             else:
                 for i in range(0, lanes, WIDTH):
                     store(g, d + i, plus(load(g, d + i), load(g, out + i)))
+
+
+@operation
+def norm_forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+    """The root of the sum of squares of rows, scaled by the largest number."""
+    out, terms = take(record, 1) * stride, take(record, 2)
+    for i in range(lanes):
+        largest = sizes = 0.0
+        for k in range(3, 3 + terms):
+            size = math.fabs(v[take(record, k) * stride + i])
+            sizes += size
+            if size > largest:  # nan is not
+                largest = size
+        squares = 0.0
+        for k in range(3, 3 + terms):
+            scaled = v[take(record, k) * stride + i] / largest
+            squares += scaled * scaled
+        v[out + i] = sizes if largest == 0.0 else largest if largest == math.inf else largest * math.sqrt(squares)
+
+
+@operation
+def norm_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+    """To each row its part of the norm; 0 at the origin."""
+    out, terms = take(record, 1) * stride, take(record, 2)
+    for k in range(3, 3 + terms):
+        d, x = take(record, k + terms) * stride, take(record, k) * stride
+        if d:
+            for i in range(lanes):
+                local = 0.0 if v[out + i] == 0.0 else v[x + i] / v[out + i]
+                g[d + i] += careful_product(local, g[out + i])

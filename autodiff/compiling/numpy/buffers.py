@@ -30,7 +30,7 @@ class Layout:
         self.rows = program.slots - self.commons
 
 
-class Memory:
+class Buffers:
     """The numbers in all slots and their adjoints, while a block of observations is run."""
 
     def __init__(self, layout: Layout, common: Floats, common_adjoint: Floats, observations: int) -> None:
@@ -51,13 +51,13 @@ class Results:
         self.common = bool(layout.common[first])
         self.rows = slice(int(layout.row[first]), int(layout.row[first]) + count)
 
-    def of(self, memory: Memory) -> Floats:
+    def of(self, buffers: Buffers) -> Floats:
         """(count, observations or 1) the results."""
-        return (memory.common if self.common else memory.varying)[self.rows]
+        return (buffers.common if self.common else buffers.varying)[self.rows]
 
-    def adjoint(self, memory: Memory) -> Floats:
+    def adjoint(self, buffers: Buffers) -> Floats:
         """(count, observations or 1) their adjoints."""
-        return (memory.common_adjoint if self.common else memory.adjoint)[self.rows]
+        return (buffers.common_adjoint if self.common else buffers.adjoint)[self.rows]
 
 
 class Gather:
@@ -70,14 +70,14 @@ class Gather:
         self.common = as_index(layout.row[slots[self.from_common]])
         self.varying = as_index(layout.row[slots[self.from_varying]])
 
-    def __call__(self, memory: Memory) -> Floats:
+    def __call__(self, buffers: Buffers) -> Floats:
         if not len(self.from_varying):
-            return fetch(memory.common, self.common)
+            return fetch(buffers.common, self.common)
         if not len(self.from_common):
-            return fetch(memory.varying, self.varying)
-        result = np.empty((self.count, memory.varying.shape[1]))
-        result[self.from_common] = memory.common[self.common]
-        result[self.from_varying] = memory.varying[self.varying]
+            return fetch(buffers.varying, self.varying)
+        result = np.empty((self.count, buffers.varying.shape[1]))
+        result[self.from_common] = buffers.common[self.common]
+        result[self.from_varying] = buffers.varying[self.varying]
         return result
 
 
@@ -102,13 +102,13 @@ class Scatter:
             now = now[np.argsort(targets[now])]
             self.rounds.append((as_index(targets[now]), as_index(sources[now])))
 
-    def __call__(self, memory: Memory, contributions: Floats) -> None:
+    def __call__(self, buffers: Buffers, contributions: Floats) -> None:
         """Add rows of contributions, (contributions, observations)."""
         for targets, sources in self.rounds:
-            memory.adjoint[targets] += contributions[sources]
+            buffers.adjoint[targets] += contributions[sources]
         if len(self.targets):
-            sums = contributions[self.sources].sum(axis=1)
-            add_at(memory.common_adjoint, self.targets, sums, self.once)
+            sums = np.add.reduce(contributions[self.sources], axis=1, initial=-0.0)  # not 0.0: it may be nothing
+            add_at(buffers.common_adjoint, self.targets, sums, self.once)
 
 
 def _turns(targets: Slots) -> Slots:
@@ -122,7 +122,7 @@ def _turns(targets: Slots) -> Slots:
 
 
 def add_at(adjoint: Floats, rows: Slots, sums: Floats, once: bool) -> None:
-    """Add a number to each row of a column; a row can be named several times, unless it is said to be once."""
+    """Add a number to each row of a column; a row can be named several times, unless ``once``."""
     if once:
         adjoint[rows, 0] += sums
     else:

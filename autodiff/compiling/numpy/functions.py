@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -10,17 +11,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff.operations import Operation
-from autodiff.program.expressions import COMPARISONS, Expression, called, called_derivatives, derivatives, primal
+from autodiff.program.expressions import (
+    NO_DEPENDENCE,
+    Expression,
+    called,
+    called_derivatives,
+    contributions,
+    guarded,
+    primal,
+    rule_of_steps,
+)
+from autodiff.program.writers import NUMPY, statements
 from autodiff.registry import BUILT_IN, lookup
 from autodiff.rules import POW
+from autodiff.zeros import ZERO
 
 Floats = NDArray[np.float64]
-OPERATORS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", **{sign: sign for sign in COMPARISONS}}
-SIGNS = {"negative": "-", "positive": "+"}
 
 
 def array_function(expressions: Sequence[Expression], arity: int) -> Callable[..., tuple[Any, ...]]:
-    """The function of ``arity`` operands and, after them, the output, all arrays, that gives each expression's value.
+    """The function of ``arity`` operands, the output and the upstream gradient, all arrays, that gives each expression.
 
     What an expression has twice is computed once. Both sides of a choice are computed, and then one is taken for each
     element, so the function wants to be called with floating-point warnings silenced.
@@ -30,45 +40,30 @@ def array_function(expressions: Sequence[Expression], arity: int) -> Callable[..
     >>> sigmoid(np.array([0.0, -4.0]))
     (array([0.5       , 0.01798621]),)
     """
-    text = _Text()
-    results = [text.name(expression) for expression in expressions]
-    head = ", ".join([*(f"x{place}" for place in range(arity)), "y=None"])
-    source = "\n    ".join(
-        [f"def function({head}):", *text.lines, f"return ({''.join(f'{each}, ' for each in results)})"]
-    )
-    exec(source, text.namespace)
-    function: Callable[..., tuple[Any, ...]] = text.namespace["function"]
-    return function
+    namespace = {"where": np.where, "inf": np.inf, "nan": np.nan, "unreached": unreached}
+
+    def function_of(kind: str) -> str:
+        name = f"call_{kind}"  # an operation may be named as an operand is
+        if name not in namespace:
+            namespace[name] = elementary(lookup(kind))
+        return name
+
+    lines, results = statements(expressions, replace(NUMPY, function=function_of))
+    head = ", ".join([*(f"x{place}" for place in range(arity)), "y=None", "upstream=None"])
+    lines = [f"def function({head}):", *lines, f"return ({''.join(f'{each}, ' for each in results)})"]
+    exec("\n    ".join(lines), namespace)
+    return namespace["function"]  # type: ignore[return-value]
 
 
-class _Text:
-    """The lines of a function, each of which gives a name to one part of an expression."""
+def unreached(adjoint: Floats) -> NDArray[np.bool_]:
+    """Where an adjoint is -0.0, the symbolic zero of a careful pass: nothing has reached it."""
+    return (adjoint == 0) & np.signbit(adjoint)
 
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.namespace: dict[str, Any] = {"where": np.where, "inf": np.inf, "nan": np.nan}
-        self.names: dict[str, str] = {}
 
-    def name(self, expression: Expression) -> str:
-        if expression.kind in ("operand", "output", "number"):
-            return f"({expression})" if expression.kind == "number" else str(expression)
-        written = self.written(expression.kind, [self.name(part) for part in expression.parts])
-        if written not in self.names:
-            self.names[written] = f"v{len(self.names)}"
-            self.lines.append(f"{self.names[written]} = {written}")
-        return self.names[written]
-
-    def written(self, kind: str, parts: list[str]) -> str:
-        if kind in OPERATORS:
-            return f" {OPERATORS[kind]} ".join(parts)
-        if kind in SIGNS:
-            return f"{SIGNS[kind]}{parts[0]}"
-        if kind == "choose":
-            return f"where({', '.join(parts)})"
-        called = f"call_{kind}"  # an operation may be named as an operand is
-        if called not in self.namespace:
-            self.namespace[called] = elementary(lookup(kind))
-        return f"{called}({', '.join(parts)})"
+def product(local: Any, upstream: Floats, careful: bool) -> Floats:
+    """Local derivatives times upstream gradients; in a careful pass, a symbolic zero stays one."""
+    found: Floats = local * upstream
+    return np.where(unreached(upstream), -0.0, found + 0.0) if careful else found
 
 
 def elementary(row: Operation) -> Callable[..., Any]:
@@ -87,7 +82,7 @@ def elementary(row: Operation) -> Callable[..., Any]:
 
 
 def _each(function: Callable[[tuple[float, ...]], Sequence[float]], results: int) -> Callable[..., tuple[Floats, ...]]:
-    """A function of floats that gives so many results, taken at each element."""
+    """A function of floats that gives that many results, taken at each element."""
 
     def each(*arrays: Any) -> tuple[Floats, ...]:
         shape = np.broadcast_shapes(*map(np.shape, arrays))
@@ -113,12 +108,48 @@ def primal_function(row: Operation, arity: int) -> Callable[..., Any]:
     return lambda *operands: function(*operands)[0]
 
 
+def receives(row: Operation, arity: int, place: int) -> bool:
+    """Whether the row ever passes a gradient to the operand at that place."""
+    return contributions(row, arity)[place] != NO_DEPENDENCE
+
+
 @cache
-def derivative_function(row: Operation, arity: int, wanted: tuple[int, ...]) -> Callable[..., tuple[Any, ...]]:
-    """The row's local derivatives on arrays, of the operands and the output: an array or a number for each wanted."""
-    expressions = derivatives(row, arity)
-    known = [each for each in (expressions[place] for place in wanted) if each is not None]
+def contribution_function(
+    row: Operation, arity: int, wanted: tuple[int, ...], careful: bool
+) -> Callable[..., tuple[Floats, ...]]:
+    """What the row adds to the adjoint of each wanted operand, of arrays: operands, output, upstream gradient.
+
+    Where there is no dependence, that is -0.0.
+
+    Args:
+        row: the operation.
+        arity: the number of operands.
+        wanted: the places of operands.
+        careful: let nothing flow on from adjoints that are -0.0, see :func:`~autodiff.program.expressions.guarded`.
+    """
+    known = [each for each in (contributions(row, arity)[place] for place in wanted) if each is not None]
     if len(known) == len(wanted):
-        return array_function(known, arity)
-    each = _each(lambda numbers: called_derivatives(row, numbers[:-1], numbers[-1]), arity)
-    return lambda *arrays: tuple(each(*arrays)[place] for place in wanted)
+        return array_function([guarded(each) for each in known] if careful else known, arity)
+
+    def locals_of(numbers: tuple[float, ...]) -> list[float]:
+        found = called_derivatives(row, numbers[:-1], numbers[-1])
+        return [number for place in wanted for number in (float(found[place]), found[place] is ZERO)]
+
+    each = _each(locals_of, 2 * len(wanted))
+
+    def contributions_of(*arrays: Floats) -> tuple[Floats, ...]:
+        *operands, upstream = arrays
+        found = each(*operands)
+        pairs = zip(found[::2], found[1::2])
+        return tuple(np.where(nothing, -0.0, product(local, upstream, careful)) for local, nothing in pairs)
+
+    return contributions_of
+
+
+def rule_function(rule: Callable[..., Sequence[Any]], states: int) -> Callable[..., tuple[Any, ...]]:
+    """An optimizer's rule on arrays.
+
+    Raises:
+        TypeError: the rule asks for numbers, or branches too often.
+    """
+    return array_function(rule_of_steps(rule, states), 3 + states)

@@ -1,4 +1,4 @@
-"""The plan of the NumPy backend: a program cut into steps, each of neighbouring instructions of one kind."""
+"""The schedule of the NumPy backend: a program as kernels, each of which runs neighbouring instructions of one kind."""
 
 from __future__ import annotations
 
@@ -7,74 +7,66 @@ from itertools import pairwise
 
 import numpy as np
 
-from autodiff.compiling.numpy.buffers import Layout, Memory, Slots, all_differ
+from autodiff.compiling.numpy.buffers import Buffers, Layout, Slots, all_differ
 from autodiff.compiling.numpy.functions import Floats
-from autodiff.compiling.numpy.kernels import Elementwise, Layer, Products, Selection, Step, Sums, Times
+from autodiff.compiling.numpy.kernels import Elementwise, Flow, Kernel, Layer, Norms, Products, Selection, Sums
 from autodiff.operations import Operation
 from autodiff.program.program import Program
-from autodiff.rules import SELECT, dot, total
+from autodiff.rules import SELECT, dot, norm, total
+
+VARIADIC = {dot: Products, total: Sums, norm: Norms, SELECT: Selection}
+"""The kernels of operations of any number of operands."""
 
 
-class Plan:
-    """The steps of a program, for gradients with respect to some slots."""
+class Schedule:
+    """The kernels of a program, for gradients with respect to some slots."""
 
     def __init__(self, program: Program, wrt: Sequence[int]) -> None:
         self.layout = Layout(program)
-        self.active = program.active(wrt)
-        self.touched = np.zeros(program.slots, bool)
-        self.touched[program.outputs] = True
-        self.steps: list[Step] = []
+        begun = np.zeros(program.slots, bool)
+        begun[program.outputs] = True
+        flow = Flow(self.layout, program.active(wrt), begun)
+        kernels: list[Kernel] = []
         for op, first, operands in reversed(list(_runs(program))):
             layers = self._layers(operands) if op is dot else []
-            for start, end in reversed(layers):
-                self._add(Layer(self, first + start, operands[start:end]), operands[start:end])
-            if not layers:
-                self._add(self._step(op, first, operands), operands)
-        self.steps.reverse()
-        self.shared = [step for step in self.steps if step.results.common]
-        self.own = [step for step in self.steps if not step.results.common]
-        self.rows = 2 * self.layout.rows + max((step.temporaries for step in self.own), default=0) + 1
+            for start, end in reversed(layers or [(0, len(operands))]):
+                own = operands[start:end]
+                if op in VARIADIC:
+                    kernels.append((Layer if layers else VARIADIC[op])(flow, first + start, own))
+                else:
+                    kernels.append(Elementwise(flow, op, first, own))
+                begun[own] = True
+        kernels.reverse()
+        self.shared = [kernel for kernel in kernels if kernel.results.common]
+        self.own = [kernel for kernel in kernels if not kernel.results.common]
+        self.rows = 2 * self.layout.rows + max((kernel.temporaries for kernel in self.own), default=0) + 1
 
-    def numbers(self, memory: Memory, slot: int) -> Floats:
+    def numbers(self, buffers: Buffers, slot: int) -> Floats:
         """(observations,) or (1,): what is in a slot."""
-        numbers: Floats = (memory.common if self.layout.common[slot] else memory.varying)[self.layout.row[slot]]
+        numbers: Floats = (buffers.common if self.layout.common[slot] else buffers.varying)[self.layout.row[slot]]
         return numbers
 
-    def seed(self, memory: Memory, slot: int, weights: Floats) -> None:
+    def seed(self, buffers: Buffers, slot: int, weights: Floats) -> None:
         """Begin the backward pass there."""
         if self.layout.common[slot]:
-            memory.common_adjoint[self.layout.row[slot]] += weights.sum()
+            buffers.common_adjoint[self.layout.row[slot]] += weights.sum() + 0.0
         else:
-            memory.adjoint[self.layout.row[slot]] += weights
+            buffers.adjoint[self.layout.row[slot]] += weights + 0.0
 
-    def forward(self, memory: Memory, shared: bool) -> None:
+    def forward(self, buffers: Buffers, shared: bool) -> None:
         """Run the steps of a block, and before it those that all blocks share."""
-        for step in (*self.shared, *self.own) if shared else self.own:
-            step.forward(memory)
+        for kernel in (*self.shared, *self.own) if shared else self.own:
+            kernel.forward(buffers)
 
-    def backward(self, memory: Memory, times: Times) -> None:
+    def backward(self, buffers: Buffers, careful: bool) -> None:
         """Run a block's steps backward."""
-        for step in reversed(self.own):
-            step.backward(memory, times)
+        for kernel in reversed(self.own):
+            kernel.backward(buffers, careful)
 
-    def backward_shared(self, memory: Memory, times: Times) -> None:
+    def backward_shared(self, buffers: Buffers, careful: bool) -> None:
         """Run the steps that all blocks share backward, when the adjoints of all blocks have been added up."""
-        for step in reversed(self.shared):
-            step.backward(memory, times)
-
-    def _add(self, step: Step, operands: Slots) -> None:
-        """In the order of the backward pass: a step knows whose adjoints have something in them by then."""
-        self.steps.append(step)
-        self.touched[operands] = True
-
-    def _step(self, op: Operation, first: int, operands: Slots) -> Step:
-        if op is dot:
-            return Products(self, first, operands)
-        if op is total:
-            return Sums(self, first, operands)
-        if op is SELECT:
-            return Selection(self, first, operands)
-        return Elementwise(self, op, first, operands)
+        for kernel in reversed(self.shared):
+            kernel.backward(buffers, careful)
 
     def _layers(self, operands: Slots) -> list[tuple[int, int]]:
         """Where dots that share their right half begin and end, if they are to be taken as the layers of a network."""
