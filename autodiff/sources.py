@@ -44,8 +44,8 @@ class Source(NamedTuple):
 class Stamp(int):
     """The stamp of a node, a count, that also says where the node's number came from.
 
-    A node has a stamp anyway, and its copies get it: so a source costs no memory where none is recorded, goes wherever
-    the node goes, into copies and pickles too, and is forgotten when a leaf is given other data elsewhere.
+    Every node has a stamp. So a source needs no memory where none is recorded, copies and pickles of a node keep it,
+    and a leaf loses it when it is given other data.
     """
 
     source: Source
@@ -129,7 +129,7 @@ _LIBRARIES = tuple(
 
 @lru_cache(maxsize=4096)
 def _is_users(file: str) -> bool:
-    """What debuggers call "my code". A cell of a notebook is; code made from a string is a part of what runs it."""
+    """Whether a file is what debuggers call "my code": a cell of a notebook is, code made from a string is not."""
     if file.startswith("<"):
         return file in linecache.cache
     installed = {"site-packages", "dist-packages"}.intersection(Path(file).parts)

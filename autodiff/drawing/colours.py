@@ -43,7 +43,7 @@ class Scale(NamedTuple):
 
 
 def scale(gradients: Iterable[float]) -> Scale:
-    """The scale that fits the gradients: round bounds, in steps of 1-2-5, of 10 or of 1000 as they spread.
+    """The scale that fits the gradients: round bounds, in steps of 1-2-5, 10 or 1000, as the sizes differ.
 
     >>> scale([0.05, -3.0, 0.0]).bounds
     (0.2, 0.5, 1.0, 2.0)

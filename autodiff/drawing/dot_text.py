@@ -21,9 +21,9 @@ from autodiff.zeros import NOT_COMPUTED
 
 DIRECTIONS = {"right": "LR", "down": "TB"}
 MERGES = ("constants", "siblings", "nothing")
-GAP = "\u00a0\u00a0"  # fonts differ in width from what Graphviz reckons with: words must stay apart in all of them
+GAP = "\u00a0\u00a0"  # keeps words apart even if the font is wider than Graphviz assumes
 ROOM = 76
-"""Points that "not computed" and every number fit into: in pictures of a pass, all columns are that wide."""
+"""The width of numbers in pictures of a pass, in points: "not computed" and every number fit."""
 FONT = "Helvetica,Arial,sans-serif"
 CLUSTER_FILLS = ("#f6f7f9", "#eceff3", "#e2e6ec")
 
@@ -238,7 +238,7 @@ def _row(left: str, right: str, room: int = 0) -> str:
 
 
 def _padded(text: str) -> str:
-    """The text with room for a font wider than Graphviz reckons with."""
+    """The text with room for a font wider than Graphviz assumes."""
     return text + "\u00a0" * max(1, len(re.sub("<.*?>", "", text)) // 8)
 
 

@@ -10,7 +10,7 @@ from autodiff.drawing.text_tree import tree
 from autodiff.value import Value
 
 MAX_NODES = 100
-"""Of a picture that comes unasked: more nodes make it too small to read in a cell."""
+"""Limit of the picture that a notebook shows by itself: with more nodes it is too small to read in a cell."""
 
 
 def notebook_picture(value: Value) -> dict[str, str]:

@@ -29,4 +29,4 @@ class PassState(NamedTuple):
     longest_caption: int
     """The length of the longest caption of the pass: room for it keeps all pictures equal in size."""
     longest_contribution: int
-    """The same of the contributions."""
+    """The length of the longest contribution of the pass, for the same reason."""

@@ -95,7 +95,7 @@ class _Auditor(Observer):
         uses = {node: self.uses.pop(node) for node in reached if node in self.uses}
         self.reached.update(reached)
         self.passed, self.last_pass = True, user_line()
-        # The same object: a gradient that was set since is another one, though the number may be equal.
+        # By identity: a gradient that was set since then is another object, even if the number is equal.
         left = [node for node, use in uses.items() if node.grad and node.grad is use.gradient]
         if left:
             has = "has" if len(left) == 1 else "have"

@@ -37,8 +37,8 @@ def detect_anomaly() -> Iterator[None]:
 
     A graph that was recorded outside is looked at when ``backward()`` begins, so a loss that is nan never passes. No
     gradient is touched by a pass that is refused. A branch of ``where`` that is not taken counts like any other.
-    What a function computes that was compiled before is not recorded, and not looked at.
-    Inside, sources are recorded: errors quote the line of the user's program that made the number.
+    Compiled functions record nothing, so they are not looked at. Inside, sources are recorded: errors quote the line of
+    the user's program that made the number.
 
     Raises:
         NonFiniteError: as :func:`check_finite`.

@@ -135,7 +135,7 @@ def save_gif(trace: RecordedPass, path: str | os.PathLike[str], seconds: float, 
     dot = _dot("an animated GIF")
     pages = []
     for picture in _pictures(trace, options):
-        # In inches, at 144 pixels each: a large picture is drawn half as wide again as it is needed, and not larger.
+        # In inches of 144 pixels. A large picture is drawn 1.5 times as wide as needed, and then made smaller.
         picture.attr("graph", size=f"{1.5 * width / 144:.2f},1000")
         with Image.open(BytesIO(run_dot(dot, picture.source, "png"))) as page:
             size = (min(width, page.width), round(page.height * min(1, width / page.width)))

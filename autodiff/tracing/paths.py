@@ -2,8 +2,8 @@
 
 The multivariate chain rule, written out: ∂L/∂w is the sum, over the paths from L down to w, of the products of
 the local derivatives along each. A graph has astronomically many paths, so they are never listed: one walk over
-the nodes gives the greatest |product| from each node down to w; a best-first search then takes path after path.
-Each path taken leaves candidates behind that first part from it at one node, to the next best edge there
+the nodes gives the greatest |product| from each node down to w; a best-first search then finds path after path.
+Each path found adds candidates: paths that follow it down to some node, and take the next best edge there
 (E. L. Lawler, "A procedure for computing the k best solutions", Management Science 18 (1972), pages 401-405).
 """
 
@@ -20,8 +20,8 @@ from autodiff.backward import edges, names, topological_order
 from autodiff.operations import CONSTANT
 from autodiff.tracing.explanation import Explanation, GradientPath, PathEdge
 from autodiff.value import Value
-from autodiff.zeros import ZERO
 from autodiff.versions import check_unchanged
+from autodiff.zeros import ZERO
 
 _MANY = 10**100
 _SIZES = Context(prec=34, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])  # products of any length: nothing over- or underflows
@@ -119,7 +119,8 @@ def _largest(loss: Value, parameter: Value, below: dict[Value, list[_Edge]]) -> 
     """All paths from the loss to the parameter, the greatest |product| first, each made when it is asked for."""
     if loss is not parameter and loss not in below:
         return
-    # A candidate follows a path that was taken for some edges and goes on with the node's branch of that rank.
+    # A candidate is a bound, a number that breaks ties, a path found before, how many of its edges to follow, and the
+    # rank of the edge to take then.
     candidates: list[tuple[Decimal, int, list[_Edge], int, int]] = [(Decimal(0), 0, [], 0, 0)]
     made = 1
     while candidates:

@@ -62,10 +62,9 @@ class RecordedPass(Sequence[TracedStep]):
     @cached_property
     def slots(self) -> tuple[int, ...]:
         """The slot of each node in the program: first come the constants, then the variables, then the results."""
-        kinds = [2 if node.operands else int(node.op != "constant") for node in self.nodes]
-        by_slot = sorted(range(len(kinds)), key=kinds.__getitem__)  # stable: a kind stays in topological order
-        slots = dict(zip(by_slot, range(len(kinds))))
-        return tuple(slots[place] for place in range(len(kinds)))
+        by_slot = sorted(self.nodes, key=lambda node: 2 if node.operands else int(node.op != "constant"))
+        slot_of = {node.place: slot for slot, node in enumerate(by_slot)}
+        return tuple(slot_of[node.place] for node in self.nodes)
 
     @cached_property
     def program(self) -> Program:

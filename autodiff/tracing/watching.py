@@ -55,11 +55,10 @@ def watch(
 def stop(step: Step) -> None:
     """Stop in the debugger, on the user's line that is running, with its variables and ``step``.
 
-    A debugger that is called from a library stops there, or, if it is told to show the user's code alone, when the
-    library has returned. So it is called from a line of the user's: one that is compiled to stand where the user's
-    frame stands, and sees copies of its variables. Some debuggers stop at the call, others where the next line begins:
-    for those the loop comes back to the same line, and for those that do not take this for a beginning (debugpy under
-    Python 3.13), the line is entered once more.
+    A debugger that is called in a library stops there, or, if it shows the user's code alone, after the library has
+    returned. So ``breakpoint()`` is called in code that has the file name and the line of the user's frame, and copies
+    of its variables. Some debuggers stop at the call, others at the next line that begins: the loop begins the same
+    line again. For debugpy under Python 3.13 that is no new line; the second piece of code is one.
     """
     frame = user_frame()
     if frame is None:

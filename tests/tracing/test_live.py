@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.program.test_javascript import SAME_BITS
 
 from autodiff import OPERATIONS, Value, leaves, operation, topological_order
 from autodiff.checking.comparison import absolute_adjoints
@@ -15,6 +14,7 @@ from autodiff.program.javascript import UnwritableError
 from autodiff.text import number, short
 from autodiff.tracing import Trace, dumps, loads, trace
 from tests.browser import DESKTOP, PHONE, Browser
+from tests.program.test_javascript import SAME_BITS
 
 needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")
 UP, DOWN, PAGE_UP, SHIFT, ALT, ESCAPE = "\ue013", "\ue015", "\ue00e", "\ue008", "\ue00a", "\ue00c"

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from autodiff import Value, constant, topological_order, total, where
-from autodiff.tracing import trace
+from autodiff.program.program import Program
+from autodiff.tracing import dumps, loads, trace
 
 
 def network() -> tuple[list[Value], Value]:
@@ -153,6 +154,23 @@ def test_a_long_trace_is_cut_in_the_middle_with_a_note() -> None:
     assert lines[-1].startswith("49999  ∂L/∂x")
     assert len(recorded.table(max_steps=7).splitlines()) == 8
     recorded.check()
+
+
+def test_the_graph_is_a_program_with_the_names_of_the_trace() -> None:
+    w, x = Value(0.5, label="w"), Value(2.0)
+    recorded = trace((w * x - 3) ** 2)
+    assert str(recorded.program).splitlines() == [
+        "parameters  w, v1",
+        "inputs",
+        "  v2 = w * v1",
+        "  v4 = v2 - 3.0",
+        "  v6 = v4 ** 2.0",
+        "outputs     v6",
+    ]
+    program, slots = Program.from_graph(next(node for node in recorded.places if recorded.places[node] == 6))
+    assert [slots[node] for node in recorded.places] == [*recorded.slots]
+    assert program.instructions == recorded.program.instructions == loads(dumps(recorded)).program.instructions
+    assert recorded[1:].program is not None
 
 
 def test_a_graph_of_one_node_has_no_steps() -> None:

@@ -1,4 +1,4 @@
-"""The drawing of a view as SVG without a number in it: the page writes those, and says by classes what is going on.
+"""A view as SVG without numbers: the page writes them, and marks by classes what happens.
 
 Boxes carry ``data-nodes``, the places of the nodes whose numbers they show, and ``data-members``, those of all nodes
 that they stand for; arrows carry ``data-edges``, such as ``7_0`` for the first operand of node 7.
@@ -97,7 +97,7 @@ def _edge(line: Line, place: Mapping[Value, int]) -> str:
     path = f"M{_at(first)}C{' '.join(map(_at, rest))}"
     constant = arrow.tail.kind == "constant"
     texts = "".join(_texts(line)) if line.label else ""
-    # The one arrowhead is that of the forward pass; the other shows where the error flows when the edge is active.
+    # One arrowhead is that of the forward pass; the other one shows where the error flows when the edge is active.
     heads = _arrowhead("head", line.tip, line.curve[-1])
     if not constant:
         heads += f'<path class="rest" d="M{_at(line.curve[-1])}L{_at(line.tip)}"/>'

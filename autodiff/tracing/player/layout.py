@@ -1,6 +1,6 @@
 """Where the boxes, arrows and frames of a graph go: sizes from here, places from Graphviz.
 
-Every number that changes has room for the longest there is, so that one layout serves all steps.
+There is room for the longest number that can appear, so that one layout serves all steps.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ROW, PAD = 18.0, 8.0
 LABEL = (64.0, 16.0)
 """The room for one line beside an edge."""
 DENSE = 2
-"""With more arrows than this for each box, texts beside those of folded modules would bend them out of shape."""
+"""With more arrows per box than this, those of folded modules have no text: the room for it would bend them."""
 MARGIN = 8.0
 
 
@@ -67,7 +67,7 @@ class View(NamedTuple):
 
 
 def views(root: Value, dot: str, max_nodes: int | None) -> list[View]:
-    """The graph with all nodes, and folded at each depth of its modules, as far as there are not too many boxes.
+    """The graph with all nodes, and folded at each depth of its modules; views with too many boxes are left out.
 
     Raises:
         ValueError: there are too many in every view.

@@ -209,7 +209,7 @@ function exact(value) {
   return String(value).replace("-", "−");
 }
 
-/** The number so many small steps further: a hundredth for numbers about 1, more for greater and less for tiny ones. */
+/** The number moved by small steps: of 0.01 for numbers about 1, larger for larger numbers, smaller for tiny ones. */
 function moved(start, steps) {
   const from = Number.isFinite(start) ? start : 0;
   const size = Math.abs(from);

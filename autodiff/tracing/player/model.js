@@ -29,7 +29,7 @@ class Model {
   }
 
   /**
-   * Each node's gradient after so many steps, how many contributions it has received, and its state: "constant",
+   * Each node's gradient after that many steps, how many contributions it has received, and its state: "constant",
    * "waiting" for a first contribution, "partial", or "final". The gradient is null where there is none yet.
    */
   at(taken) {
@@ -54,7 +54,7 @@ function real(saved) {
   return { nan: NaN, inf: Infinity, "-inf": -Infinity }[saved] ?? saved;
 }
 
-/** The bounds of the levels 2 to 5 of size: round numbers, in steps of 1-2-5, of 10 or of 1000 as the sizes spread. */
+/** The bounds of the levels 2 to 5 of size: round numbers, in steps of 1-2-5, 10 or 1000. */
 function scale(gradients) {
   const found = gradients.map(Math.abs).filter((size) => size > 0 && Number.isFinite(size));
   const sizes = found.length ? found : [1];

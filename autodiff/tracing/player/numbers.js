@@ -21,7 +21,7 @@ function general(value, digits, pointed = false) {
   return minus + (pointed && !text.includes(".") ? `${text}.0` : text);
 }
 
-/** The digits of a number from 0 on, so many of them, and its decimal exponent. */
+/** That many digits of a number from 0 on, and its decimal exponent. */
 function scientific(size, digits) {
   if (size === 0) return ["0".repeat(digits), 0];
   const parts = (text) => {

@@ -29,7 +29,7 @@ MAX_STEPS = 20_000
 PROGRAM = ("numbers.js", "model.js", "view.js", "player.js")
 NOTEBOOK_NODES = 100
 NOTEBOOK_STEPS = 400
-"""Of a page that comes unasked: a notebook keeps it in its file."""
+"""Limits of the page that a notebook shows by itself: it is stored in the notebook's file."""
 
 
 def html(trace: RecordedPass, *, max_nodes: int | None = 300, live: bool | None = None) -> str:
@@ -51,7 +51,7 @@ def html(trace: RecordedPass, *, max_nodes: int | None = 300, live: bool | None 
         "TRACE": _embedded(json.loads(dumps(_printable(trace)))),
         "PROGRAM": program,
     }
-    # One pass over the template: what a part contains is never taken for a place to put another.
+    # One pass over the template, so that text inside a part is never taken for a placeholder.
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("player.html"))
 
 
@@ -97,7 +97,7 @@ def _graph(trace: RecordedPass, max_nodes: int | None) -> str:
 
 
 def _live(trace: RecordedPass, required: bool) -> str:
-    """The statement that brings the graph to life; empty if its leaves cannot be changed and need not be."""
+    """The statement that makes the page live; empty if it cannot be live, and need not be."""
     try:
         if not trace.program.parameters:
             raise ValueError("there is no variable in the graph, so no number to change")
@@ -109,7 +109,7 @@ def _live(trace: RecordedPass, required: bool) -> str:
 
 
 def _printable(trace: RecordedPass) -> RecordedPass:
-    """The trace with names that no control character disturbs."""
+    """The trace with every name in one line that can be printed."""
     nodes = tuple(node._replace(name=one_line(node.name)) for node in trace.nodes)
     return replace(trace, nodes=nodes)
 

@@ -34,7 +34,7 @@ class Player {
     this.show();
   }
 
-  /** Go to where so many steps are taken, and have a look there. */
+  /** Show the pass after that many steps. */
   go(taken) {
     this.taken = taken;
     this.show();

@@ -2,7 +2,7 @@ const LETTER = 7.2; // the width of a letter of a number
 const BETWEEN = 76; // the room for a number between two boxes
 const BESIDE = 50; // the width of a box that is no room for a number: its name and the padding
 
-/** What is written again when the model changes: at once where it is seen, else a little later or when it is seen. */
+/** Writes parts of the drawing anew when the model changes: visible ones at once, the others when seen or a little later. */
 class Sight {
   constructor() {
     this.seen = new Set();
@@ -67,7 +67,7 @@ class View {
     });
   }
 
-  /** Show the graph after so many steps, of which the last one is active. */
+  /** Show the graph after that many steps, of which the last one is active. */
   show(model, states, taken, step) {
     const ends = step ? [this.boxOf.get(step.node.place), this.boxOf.get(step.parent.place)] : [];
     this.now = { model, states, taken, step, ends };
