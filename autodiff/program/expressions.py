@@ -119,7 +119,7 @@ def _times_upstream(local: Expression) -> Expression:
         condition, *branches = local.parts
         if_true, if_false = map(_times_upstream, branches)
         return if_true if if_true == if_false else Expression("choose", (condition, if_true, if_false))
-    if local.kind == "zero":
+    if local.kind == "zero" or (local.kind == "number" and math.isnan(local.number)):
         return local
     one = local.kind == "number" and local.number == 1.0
     return UPSTREAM if one else Expression("multiply", (local, UPSTREAM))
@@ -135,15 +135,21 @@ def guarded(contribution: Expression) -> Expression:
     >>> print(guarded(contributions(lookup("multiply"), 2)[0]))
     choose(unreached(upstream), zero, (x1 * upstream) + 0.0)
     """
+    is_computed = False
 
-    def computed(part: Expression) -> Expression:
+    def kept(part: Expression) -> Expression:
+        nonlocal is_computed
         if part.kind == "choose":
-            return Expression("choose", (part.parts[0], *map(computed, part.parts[1:])))
-        return part if part in (UPSTREAM, NO_DEPENDENCE) else Expression("add", (part, number(0.0)))
+            return Expression("choose", (part.parts[0], *map(kept, part.parts[1:])))
+        if part in (UPSTREAM, NO_DEPENDENCE):
+            return part
+        is_computed = True
+        return Expression("add", (part, number(0.0)))
 
-    result = computed(contribution)
-    unreached = Expression("unreached", (UPSTREAM,))
-    return result if result == contribution else Expression("choose", (unreached, NO_DEPENDENCE, result))
+    result = kept(contribution)
+    return (
+        Expression("choose", (Expression("unreached", (UPSTREAM,)), NO_DEPENDENCE, result)) if is_computed else result
+    )
 
 
 def traced(function: Callable[..., Any], arity: int, output: bool = False, inline: bool = True) -> Expression | None:

@@ -41,7 +41,7 @@ def javascript(program: Program) -> str:
     """The program as one JavaScript expression; see above for the object that it gives.
 
     Raises:
-        UnwritableError: the primal or a rule of one of its operations only runs on floats: it calls Python's ``math``, say.
+        UnwritableError: a primal or a rule of its operations only runs on floats: it calls Python's ``math``, say.
 
     >>> from autodiff import lookup
     >>> from autodiff.program.program import Instruction, assemble

@@ -199,6 +199,4 @@ def test_a_contribution_is_written_without_needless_products():
         "multiply": ["x1 * upstream", "x0 * upstream"],
         "subtract": ["upstream", "(-1.0) * upstream"],
     }
-    assert str(contributions(lookup("relu"), 1)[0]) == (
-        "choose(x0 > 0.0, upstream, choose(x0 <= 0.0, zero, nan * upstream))"
-    )
+    assert str(contributions(lookup("relu"), 1)[0]) == ("choose(x0 > 0.0, upstream, choose(x0 <= 0.0, zero, nan))")

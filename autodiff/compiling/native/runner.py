@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autodiff.compiling.captures import PlainNumbers
+from autodiff.compiling.captures import Captures
 from autodiff.compiling.native.cache import in_memory, module_of
 from autodiff.compiling.native.codegen import source
 from autodiff.compiling.native.layout import (
@@ -43,8 +43,8 @@ T = TypeVar("T")
 Rule = Callable[..., Sequence[Any]]
 
 CHUNK = 4096
-"""The least number of observations in a chunk, whose gradients are added up in the order of the chunks; fewer than twice
-as many are one chunk. Inputs that machine code cannot read as they are, are copied chunk by chunk."""
+"""The least number of observations in a chunk; fewer than twice as many are one chunk. The gradients of chunks are added
+up in their order. Inputs that machine code cannot read as they are, are copied chunk by chunk."""
 MOST_LANES, ROOM = 128, 2**22
 """The most observations of a block, which are run side by side, and the most numbers that it holds: of a program with
 very many rows, a block has fewer observations."""
@@ -80,7 +80,7 @@ class NativeRunner:
         self.threads = threads
         self.interpreter = module_of(text_of("interpreter"))
         self.parts = _Parts(program)
-        self._read: dict[Rule, PlainNumbers] = {}
+        self._read: dict[Rule, Captures] = {}
         self._rules: dict[Hashable, _Parts] = {}
         self._rooms: list[Floats] = []
         self._pools: dict[int, ThreadPoolExecutor] = {}
@@ -173,8 +173,8 @@ class NativeRunner:
     def _update(self, rule: Rule, states: int) -> _Parts:
         """The rule as a program, with the numbers that it reads at present."""
         if rule not in self._read:
-            self._read[rule] = PlainNumbers(rule)
-        key = (rule, states, self._read[rule].now())
+            self._read[rule] = Captures(rule)
+        key = (rule, states, self._read[rule].numbers())
         if key not in self._rules:
             if len(self._rules) == MOST_RULES:
                 self._rules.clear()
