@@ -8,11 +8,14 @@ numbers become simple.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from autodiff.checking.graphs import Graph, without_unused
-from autodiff.program.program import Instruction, assemble
 
 WORK = 100_000
 """How many operands all the graphs that are tried may have: some seconds."""
@@ -39,12 +42,12 @@ def reduced(graph: Graph, fails: Callable[[Graph], bool]) -> Graph:
     work = 0
     again = True
     while again:
-        again = False
+        again, cost = False, _cost(graph)
         for smaller in _moves(graph):
             work += len(graph.instructions) // BUILDING + len(smaller.program.operands)
             if work > WORK:
                 return graph
-            if smaller.inputs and smaller.instructions and _cost(smaller) < _cost(graph) and fails(smaller):
+            if smaller.inputs and smaller.instructions and _cost(smaller) < cost and fails(smaller):
                 graph, again = smaller, True
                 break
     return graph
@@ -83,31 +86,24 @@ def _moves(graph: Graph) -> Iterator[Graph]:
 
 
 def _replaced(graph: Graph, slot: int, by: int) -> Graph:
-    """Every use of a slot, as operand or result, becomes one of an earlier slot."""
-    return _renumbered(graph, {slot: by}, graph.instructions, graph.inputs)
+    """Every use of a slot, as operand or output, becomes one of an earlier slot."""
+    return _renumbered(graph, lambda slots: np.where(slots == slot, by, slots), graph.inputs)
 
 
 def _cut(graph: Graph, slot: int, number: float) -> Graph:
     """The result of an instruction becomes a new input, the last one."""
-    first = graph.program.first_result
-    moved = {slot: first} | {before: before + 1 for before in range(first, slot)}
-    place = slot - first
-    kept = (*graph.instructions[:place], *graph.instructions[place + 1 :])
-    return _renumbered(graph, moved, kept, (*graph.inputs, number))
-
-
-def _renumbered(
-    graph: Graph, moved: dict[int, int], instructions: Sequence[Instruction], point: tuple[float, ...]
-) -> Graph:
-    """The graph of these instructions, with other slots for those that moved."""
-    program = assemble(
-        graph.program.constants.tolist(),
-        (),
-        [f"x{place}" for place in range(len(point))],
-        [Instruction(op, tuple(moved.get(slot, slot) for slot in operands)) for op, operands in instructions],
-        [moved.get(slot, slot) for slot in graph.program.outputs.tolist()],
+    new = graph.program.first_result  # from here on, every slot is one more
+    return _renumbered(
+        graph, lambda slots: np.where(slots == slot, new, slots + (slots >= new)), (*graph.inputs, number)
     )
-    return without_unused(program, point)
+
+
+def _renumbered(graph: Graph, renumber: Callable[[NDArray[np.int32]], NDArray[Any]], point: tuple[float, ...]) -> Graph:
+    """The graph with other slots for operands and output; what is unused then is left out."""
+    program = graph.program
+    names = tuple(f"x{place}" for place in range(len(point)))
+    operands, outputs = renumber(program.operands), renumber(program.outputs)
+    return without_unused(replace(program, inputs=names, operands=operands, outputs=outputs), point)
 
 
 def _simpler(x: float) -> Iterator[float]:

@@ -13,6 +13,7 @@ from autodiff import (
     Interval,
     Operation,
     Value,
+    checking,
     cos,
     cosh,
     dot,
@@ -28,7 +29,6 @@ from autodiff import (
     total,
     where,
 )
-from autodiff import checking
 from autodiff.checking import (
     GradientMismatchError,
     InconclusiveGradientWarning,
@@ -36,7 +36,6 @@ from autodiff.checking import (
     check_gradients,
 )
 from autodiff.checking.comparison import compare
-
 
 
 def corner(slope):
@@ -169,7 +168,7 @@ LONG_SUMS = {
 
 
 @pytest.mark.parametrize("name", LONG_SUMS)
-@pytest.mark.parametrize("n", [3, 30, 1000, 3000])
+@pytest.mark.parametrize("n", [3, 30, 1000, pytest.param(3000, marks=pytest.mark.slow)])
 def test_a_long_sum_of_equal_summands_passes(name, n):
     numbers = random.Random(n)
     for _ in range(3):
@@ -187,6 +186,7 @@ def test_an_error_in_a_long_sum_is_no_kink():
     assert "'checked_doubled' by operand 0: factor 2" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_one_wrong_operand_of_very_many_is_named_without_long_delay():
     wrong = operation(
         "checked_last", lambda *o: sum(o), lambda o, y: (*[1.0] * (len(o) - 1), 2.0), variadic=True, replace=True
@@ -215,7 +215,8 @@ def test_nan_never_passes_and_says_why(f, x, note):
 
 @pytest.mark.parametrize("order", [1, 2])
 @pytest.mark.parametrize(
-    "f", [lambda x: where(x < 1, 3 * x, 1 / x + sqrt(x)), lambda x: maximum(-1 / (x * x), x), lambda x: relu(-1 / x**2) + x]
+    "f",
+    [lambda x: where(x < 1, 3 * x, 1 / x + sqrt(x)), lambda x: maximum(-1 / (x * x), x), lambda x: relu(-1 / x**2) + x],
 )
 def test_a_branch_that_is_not_taken_adds_nothing_however_infinite_it_is(f, order):
     assert check_gradients(f, 0.0, order).verdict == "pass"

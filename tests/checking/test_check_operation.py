@@ -59,6 +59,12 @@ def test_the_fault_of_a_wrong_rule_is_named(named, primal, rule):
     assert named in caught.value.faults[0]
 
 
+def test_a_rule_outside_of_both_sides_of_a_kink_is_wrong():
+    wrong = operation("planted_kink", abs, lambda x, y: 1.0 if x > 0 else -1.0 if x < 0 else 5.0, replace=True)
+    with pytest.raises(OperationError, match=r"operand 0: not between the one-sided derivatives.* \(at 0\)"):
+        check_operation(wrong)
+
+
 def test_each_wrong_derivative_is_named_once_by_what_all_points_show():
     twice = operation("planted_sum", lambda a, b: a + b, lambda a, b, y: 1.0, lambda a, b, y: 2.0, replace=True)
     with pytest.raises(OperationError) as caught:  # the output is 2 as well, at one of the points

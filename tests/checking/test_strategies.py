@@ -15,7 +15,6 @@ from autodiff.checking.reduction import reduced  # noqa: E402
 from autodiff.checking.strategies import expressions, graphs, operations, points  # noqa: E402
 
 
-
 def shared(graph):
     """How many of its results are used more than once."""
     uses = Counter(slot for _, operands in graph.instructions for slot in operands)
