@@ -21,7 +21,8 @@ REFERENCES = {
     "softplus": lambda x: mpmath.log1p(mpmath.exp(x)),
     "silu": lambda x: x / (1 + mpmath.exp(-mpmath.mpf(x))),
     "gelu": lambda x: x * mpmath.erfc(-mpmath.mpf(x) / mpmath.sqrt(2)) / 2,
-    "hypot": mpmath.hypot, "norm": lambda *xs: mpmath.norm(xs), "maximum": max, "minimum": min, "relu": lambda x: max(x, 0.0), "positive": lambda x: x,
+    "hypot": mpmath.hypot, "norm": lambda *xs: mpmath.norm(xs),
+    "maximum": max, "minimum": min, "relu": lambda x: max(x, 0.0), "positive": lambda x: x,
 }  # fmt: skip
 
 

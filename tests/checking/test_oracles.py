@@ -1,4 +1,4 @@
-"""The engine and numerical derivatives beside oracles: mpmath and the complex step; PyTorch and JAX where they are installed."""
+"""Oracles for the engine and for numerical derivatives: mpmath, the complex step, and PyTorch and JAX where installed."""
 
 import cmath
 import math
