@@ -101,9 +101,7 @@ def check_forward(order: list[Value], role: str = LOSS) -> None:
         raise _error(f"{FORWARD} {equation(bad, name)}", bad, bad, order, name, role)
 
 
-def non_finite_error(
-    root: Any, inputs: Iterable[Value] = (), observation: int | None = None, epoch: int | None = None, where: str = ""
-) -> NonFiniteError:
+def non_finite_error(root: Any, inputs: Iterable[Value], observation: int) -> NonFiniteError:
     """The error for an observation whose result or gradient is not finite. It is given, not raised.
 
     It names the first number at fault: of the forward pass if the result is not finite, else of the backward pass. If
@@ -113,35 +111,23 @@ def non_finite_error(
         root: the result, recorded once more; or a plain number.
         inputs: the nodes of the observation's inputs.
         observation: its place.
-        epoch: the epoch of a training run, of which the root is the loss.
-        where: what the loss is called in full, such as ``"validation "``.
     """
     root = root if isinstance(root, Value) else constant(root)
     order = topological_order(root)
     name = _names(order)
-    if epoch is None:
-        role, place, result = (
-            "the result",
-            f"of observation {observation}",
-            f"value of observation {observation} is {root}",
-        )
-    else:
-        role, place = LOSS, f"in epoch {epoch} at observation {observation}"
-        result = f"{where}loss is {root} {place}"
-    if not isfinite(root.number):
-        node = out = next(node for node in order if not isfinite(node.number))
-        text = f"the {result}: {FORWARD} {equation(node, name)}"
-        if node in set(inputs):
-            text = f"the input {name[node]} {place} is {node}"
-    else:
+    node = out = next((node for node in order if not isfinite(node.number)), root)
+    text = f"the value of observation {observation} is {root}: {FORWARD} {equation(node, name)}"
+    if isfinite(root.number):
         bad = _first_edge(order, {root: 1.0}, name)
         if bad is None:
-            text = f"every gradient {place} is finite, but the sum over the observations overflows"
-            return NonFiniteError(text, observation=observation, epoch=epoch)
+            text = f"every gradient of observation {observation} is finite, but the sum over the observations overflows"
+            return NonFiniteError(text, observation=observation)
         what, out, node = bad
-        text = f"the gradient {place} is not finite: {what}"
-    error = _error(text, node, out, order, name, role)
-    error.observation, error.epoch = observation, epoch
+        text = f"the gradient of observation {observation} is not finite: {what}"
+    elif node in set(inputs):
+        text = f"the input {name[node]} of observation {observation} is {node}"
+    error = _error(text, node, out, order, name, "the result")
+    error.observation = observation
     return error
 
 

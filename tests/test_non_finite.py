@@ -129,12 +129,11 @@ def test_a_nan_that_meets_a_zero_is_not_taken_for_an_infinity() -> None:
 
 def test_the_number_at_fault_of_an_observation_is_named() -> None:
     w, x = Value(-1.0, label="w"), Value(2.0, label="x")
-    error = non_finite_error((w * x).log() + 1, [x], 5, 2, "validation ")
+    error = non_finite_error((w * x).log() + 1, [x], 5)
     assert str(error).startswith(
-        "the validation loss is nan in epoch 2 at observation 5: the first number that is not finite is "
-        "v3 = log(v2) = log(−2.0) = nan"
+        "the value of observation 5 is nan: the first number that is not finite is v3 = log(v2) = log(−2.0) = nan"
     )
-    assert (error.observation, error.epoch, error.node.op.name) == (5, 2, "log")
+    assert (error.observation, error.epoch, error.node.op.name) == (5, None, "log")
     bad = Value(math.inf, label="x")
     assert str(non_finite_error(w * bad, [bad], 0)).startswith("the input x of observation 0 is inf")
     assert str(non_finite_error(math.nan, (), 7)).startswith("the value of observation 7 is nan: ")
@@ -148,7 +147,8 @@ def test_the_number_at_fault_of_an_observation_is_named() -> None:
 
 def test_the_error_can_be_pickled_with_its_node() -> None:
     x = Value(0.0, label="x")
-    error = non_finite_error(x.log(), [x], 1, 4)
+    error = non_finite_error(x.log(), [x], 1)
+    error.epoch = 4
     copied = pickle.loads(pickle.dumps(error))
     assert (str(copied), copied.observation, copied.epoch) == (str(error), 1, 4)
     assert copied.path[0].parents[0].label == "x"
