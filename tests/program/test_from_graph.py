@@ -63,3 +63,20 @@ def test_several_roots_share_their_nodes():
     program, slots = Program.from_graph(square + 1.0, square)
     assert len(program) == 2
     assert program.outputs.tolist() == [slots[square] + 1, slots[square]]
+
+
+def test_frozen_leaves_are_constants():
+    root, w, x, _ = graph()
+    program, slots = Program.from_graph(root, inputs=[x], freeze=True)
+    assert program.parameters == ()
+    assert sorted(program.constants.tolist()) == [0.5, 1.0, 2.0]
+    assert program.run([3.0])[slots[root]] == root.data
+    program, _ = Program.from_graph(root, inputs=[x], parameters=[w], freeze=True)
+    assert (program.parameters, program.inputs) == (("w",), ("x",))
+
+
+def test_names_can_be_given():
+    root, w, x, _ = graph()
+    program, _ = Program.from_graph(root, inputs=[x], names={w: "weight", root: "loss"})
+    assert program.parameters[0] == "weight"
+    assert str(program).endswith("outputs     loss")

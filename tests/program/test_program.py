@@ -1,5 +1,6 @@
 """Programs: what they are put together from, how they read, and that they survive pickling and drawing."""
 
+import math
 import pickle
 import re
 
@@ -7,10 +8,10 @@ import numpy as np
 import pytest
 
 import autodiff
-from autodiff import Value, lookup, operation
+from autodiff import Value, dot, lookup, maximum, norm, operation, total
 from autodiff.compiling.numpy.runner import NumpyRunner
 from autodiff.program.lowering import lower
-from autodiff.program.program import Guard, Instruction, assemble
+from autodiff.program.program import Guard, Instruction, Program, assemble
 from autodiff.rules import DETACHED, SELECT
 from tests.compiling.programs import bits, network, program_of
 
@@ -89,7 +90,7 @@ def test_labels_guards_and_long_lists_are_printed():
         {9: "sum"},
     )  # fmt: skip
     assert str(program).splitlines()[2:] == [
-        "  sum = total(x0, x1, …, x8 (9))",
+        "  sum = total([x0, x1, …, x8 (9)])",
         "  v10 = maximum(x0, sum)",
         "guard       sum < x0 is False",
         "outputs     v10",
@@ -127,7 +128,7 @@ def test_a_program_is_drawn_with_its_names_and_without_numbers():
 def test_several_outputs_are_drawn_as_operands_of_one_node():
     program = program_of(lambda x: [x * 2.0, x + 1.0], [1.0])
     assert "outputs" in autodiff.draw(program).source
-    assert autodiff.topological_order(program.__autodiff_graph__())[-1].op.name == "outputs"
+    assert autodiff.topological_order(program.to_picture())[-1].op.name == "outputs"
 
 
 def test_where_there_is_no_dot_a_program_is_written_as_text(tmp_path):
@@ -140,3 +141,76 @@ def test_drawing_what_offers_no_graph_is_refused():
     with pytest.raises(TypeError, match="draw needs a Value, not int 3"):
         autodiff.draw(3)
     assert autodiff.draw(Value(2.0) * 3).source
+
+
+def test_a_program_runs_on_floats_and_on_values_with_the_bits_of_the_graph():
+    root = (Value(2.0) * 3.0).tanh() + dot([Value(1.0), Value(-2.0)], [Value(0.5), Value(0.25)])
+    program, slots = Program.from_graph(root)
+    given = [leaf for leaf in slots if program.first_parameter <= slots[leaf] < program.first_result]
+    numbers = program.run([leaf.data for leaf in given])
+    assert numbers == [node.data for node in sorted(slots, key=slots.__getitem__)]
+    results = program.run(given)
+    results[-1].backward()
+    root.backward()
+    assert results[-1].data == root.data
+    with pytest.raises(ValueError, match="takes 5 numbers, its parameters and inputs, not 1"):
+        program.run([1.0])
+
+
+def test_a_graph_made_of_a_program_is_the_one_that_the_program_was_made_of():
+    w, x = Value(2.0, label="w"), Value(3.0, label="x")
+    root = (w * x + 1.0).relu()
+    root.label = "root"
+    program, slots = Program.from_graph(root)
+    for numbers in (None, program.run([2.0, 3.0])):
+        nodes = program.to_graph(numbers)
+        for node, slot in slots.items():
+            made = nodes[slot]
+            assert (made.op, made.parents) == (node.op, tuple(nodes[slots[parent]] for parent in node.parents))
+            assert made.label in (node.label, f"v{slot}")
+            assert made.data == node.data or (numbers is None and math.isnan(made.data))
+    nodes[slots[root]].backward()
+    assert nodes[slots[w]].grad == 3.0
+
+
+def test_a_program_as_python_code_computes_what_it_computes():
+    own = operation("own_in_code", lambda x: x * x, lambda x, y: 2 * x)
+    try:
+        x, z = Value(0.5, label="x"), Value(-2.0, label="z")
+        root = own(x) ** 3 - total([z, -x, +x]) / dot([x, 2.0], [z, -1.5]) * norm([x, z]) + maximum(x, -math.inf)
+        program, _ = Program.from_graph(DETACHED(root))
+        namespace = {}
+        exec(program.code("g", ["Value"]), namespace)
+        assert namespace["g"](0.5, -2.0) == root.data
+        assert namespace["g"](Value(0.5), -2.0).op is DETACHED
+        assert program.code("g", ["Value"]).splitlines()[:4] == [
+            "from math import inf, nan",
+            "from autodiff import Value, dot, lookup, maximum, norm, total",
+            "",
+            "def g(x, z):",
+        ]
+    finally:
+        del autodiff.OPERATIONS["own_in_code"]
+
+
+def test_what_is_unused_goes_and_the_rest_keeps_its_order_and_labels():
+    program = assemble(
+        [1.0, 2.0], ["w", "v"], ["x", "y"],
+        [Instruction(EXP, (2,)), Instruction(EXP, (4,)), Instruction(ADD, (1, 6)), Instruction(ADD, (8, 5))],
+        [9],
+        [Guard("<", 8, 2, True)],
+        {8: "kept", 7: "gone"},
+        2,
+    )  # fmt: skip
+    used = program.without_unused()
+    assert str(used).splitlines() == [
+        "parameters  w",
+        "inputs      y",
+        "  v3 = exp(w)",
+        "  kept = 2.0 + v3",
+        "  v5 = kept + y",
+        "guard       kept < w is True",
+        "outputs     v5",
+    ]
+    assert used.shared == 1
+    assert used.without_unused() is used
