@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
-from autodiff import Value, topological_order
-from autodiff.backward import edges
+from autodiff.backward import edges, topological_order
 from autodiff.checking.extrapolation import ROUND_OFF, UNDERFLOW, Estimate, extrapolated, finest_step
 from autodiff.checking.function_under_test import in_domain
 from autodiff.checking.noise import beside, jitter, recorded_noise
+from autodiff.value import Value
 from autodiff.zeros import NOT_COMPUTED, ZERO
 
 Verdict = Literal["pass", "fail", "kink", "inconclusive"]

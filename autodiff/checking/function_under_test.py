@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from itertools import repeat
 from typing import Any
 
-from autodiff import Value, grad, topological_order
+from autodiff.backward import topological_order
 from autodiff.checking.graphs import Graph, recorded
 from autodiff.checking.noise import recorded_noise
+from autodiff.derivatives import grad
 from autodiff.ieee import as_float
 from autodiff.trees import leaves, named_leaves, parts, with_leaves
+from autodiff.value import Value
 
 
 class UncheckableFunctionError(ValueError):
@@ -127,28 +129,28 @@ class FunctionUnderTest:
             if parameter is not None and parameter.number != x:
                 parameter.data = x
 
-    def moved(self, position: int, x: float) -> tuple[float, ...]:
+    def at(self, position: int, x: float) -> tuple[float, ...]:
         """The point with another number for one input."""
         return (*self.point[:position], x, *self.point[position + 1 :])
 
     def along(self, position: int) -> Callable[[float], float]:
         """The function of one input alone, as a function of floats."""
-        return lambda x: self.root(self.moved(position, x))[0].number
+        return lambda x: self.root(self.at(position, x))[0].number
 
     def derivative(self, *positions: int, moved: int) -> Callable[[float], Value]:
         """The engine's derivative by these inputs, one after the other, recorded, as a function of one input."""
 
-        def at(x: float) -> Value:
-            node, nodes = self.root(self.moved(moved, x))
+        def recorded_at(x: float) -> Value:
+            node, nodes = self.root(self.at(moved, x))
             for position in positions:
                 node = grad(node, [nodes[position]])[0]
             return node
 
-        return at
+        return recorded_at
 
     def noise(self, position: int, seed: int = 0) -> Callable[[float], float]:
         """The noise of :meth:`along`."""
-        return lambda x: self._noise_at(self.moved(position, x), seed)
+        return lambda x: self._noise_at(self.at(position, x), seed)
 
     def _noise_at(self, point: tuple[float, ...], seed: int) -> float:
         if point != self.point:

@@ -10,13 +10,15 @@ from functools import cache, partial
 from itertools import product
 from typing import Any, NamedTuple
 
-from autodiff import Value, grad, topological_order
+from autodiff.backward import topological_order
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints, compare, gravest
 from autodiff.checking.function_under_test import FunctionUnderTest, UncheckableFunctionError, needs_function
 from autodiff.checking.graphs import Graph
 from autodiff.checking.messages import GradientMismatchError
 from autodiff.checking.noise import recorded_noise
 from autodiff.checking.wrong_rules import faults, verdict_on_rules
+from autodiff.derivatives import grad
+from autodiff.value import Value
 
 Backward = Callable[[Value], object]
 TWICE = 1e-12

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from autodiff import Value, topological_order
+from autodiff.backward import topological_order
 from autodiff.program.program import Instruction, Program
+from autodiff.value import Value
 
 
 @dataclass(frozen=True, repr=False)

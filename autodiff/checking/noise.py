@@ -12,8 +12,8 @@ import math
 from collections.abc import Callable, Sequence
 from random import Random
 
-from autodiff import Value
 from autodiff.operations import VARIABLE
+from autodiff.value import Value
 
 ULP = 2.0**-52
 RUNS = 3

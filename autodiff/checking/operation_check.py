@@ -8,14 +8,14 @@ from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
-from autodiff import Interval, Value, topological_order
-from autodiff.backward import edges
+from autodiff.backward import edges, topological_order
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints
 from autodiff.checking.function_under_test import UncheckableFunctionError, needs_function
 from autodiff.checking.gradients import Backward, checked
 from autodiff.checking.messages import GradientMismatchError, formatted
 from autodiff.checking.wrong_rules import fault, named_fault, rule_comparisons, second_comparisons
-from autodiff.operations import REALS, Operation
+from autodiff.operations import REALS, Interval, Operation
+from autodiff.value import Value
 from autodiff.zeros import ZERO
 
 REFERENCE = 1e-12

@@ -20,11 +20,11 @@ try:
 except ImportError as error:
     raise ImportError("hypothesis is not installed: pip install hypothesis") from error
 
-from autodiff import OPERATIONS, Value, lookup
 from autodiff.checking.function_under_test import number
 from autodiff.checking.graphs import Graph, recorded
 from autodiff.operations import REALS, Operation
-from autodiff.registry import BUILT_IN
+from autodiff.registry import BUILT_IN, OPERATIONS, lookup
+from autodiff.value import Value
 
 Operands = list[int | float]
 

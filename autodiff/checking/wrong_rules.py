@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from autodiff import Value, grad
 from autodiff.checking.comparison import Comparison, Verdict, compare, gravest
 from autodiff.checking.function_under_test import in_domain
 from autodiff.checking.graphs import Graph
 from autodiff.checking.noise import ULP, jitter
+from autodiff.derivatives import grad
 from autodiff.operations import Operation
+from autodiff.value import Value
 
 NOISE = 4.0
 """The error of a primal, in units of 2⁻⁵² of its result."""

@@ -1,4 +1,4 @@
-"""Oracles for the engine and for numerical derivatives: mpmath, the complex step, and PyTorch and JAX where installed."""
+"""Oracles for the engine and for numerical derivatives: mpmath, the complex step; PyTorch and JAX where installed."""
 
 import cmath
 import math
