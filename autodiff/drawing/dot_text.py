@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import graphviz
@@ -26,6 +27,8 @@ ROOM = 76
 """The width of numbers in pictures of a pass, in points: "not computed" and every number fit."""
 FONT = "Helvetica,Arial,sans-serif"
 CLUSTER_FILLS = ("#f6f7f9", "#eceff3", "#e2e6ec")
+OUTLINES = {"variable": {"penwidth": "1.6", "color": "#575c61"}, "constant": {"color": "#f1f3f4"}, "result": {},
+            "folded": {"peripheries": "2"}}  # fmt: skip
 
 
 def draw(
@@ -122,114 +125,131 @@ def _digraph(
     if legend or state is not None:
         explained = _legend_row(colours if gradients else None) if legend else ""
         graph.attr("graph", label=_below(explained, state), labelloc="b", labeljust="l")
-    members: dict[Path, list[Box]] = {}
-    for box in picture.boxes:
-        members.setdefault(box.path, []).append(box)
-    active = _active_boxes(picture, state)
-    _add_clusters(graph, members, colours, prefix, state, active, numbers=isinstance(root, Value))
-    for arrow in picture.arrows:
-        _add_arrow(graph, arrow, colours, prefix, state)
+    _Painter(picture, colours, prefix, state, isinstance(root, Value)).add_all(graph)
     return graph
 
 
-def _active_boxes(picture: Scene, state: PassState | None) -> set[str]:
-    """The ids of the two boxes at the ends of the active edge, as far as they are drawn."""
-    if state is None or state.active is None:
-        return set()
-    out, position = state.active
-    return {picture.box_of[node].id for node in (out, out.parents[position]) if node in picture.box_of}
+@dataclass(frozen=True)
+class _Painter:
+    """Writes boxes, frames and arrows of one picture."""
 
+    picture: Scene
+    colours: Scale
+    prefix: str
+    state: PassState | None
+    numbers: bool
 
-def _add_clusters(
-    graph: Any,
-    members: dict[Path, list[Box]],
-    colours: Scale,
-    prefix: str,
-    state: PassState | None,
-    active: set[str],
-    numbers: bool,
-) -> None:
-    """Boxes, each inside the frames of its path: one frame below another, innermost first."""
-    paths = sorted({path[:depth] for path in members for depth in range(1, len(path) + 1)}, key=_natural)
-    frames: dict[Path, Any] = {(): graph}
-    for path in paths:
-        frame = frames[path] = graphviz.Digraph(f"cluster_{'.'.join(path)}")
-        frame.attr(label=f"<{html(path[-1])}>", id=f"{prefix}module-{'.'.join(path)}", style="rounded,filled",
-                   fillcolor=CLUSTER_FILLS[min(len(path), 3) - 1], color="#d5dae1", fontcolor=QUIET, fontsize="9",
-                   labeljust="l", labelloc="t", margin="7", tooltip=".".join(path), **{"class": "module"})  # fmt: skip
-    for path, boxes in members.items():
-        for box in boxes:
-            _add_box(frames[path], box, colours, prefix, state, box.id in active, numbers)
-    for path in sorted(paths, key=len, reverse=True):  # stable: siblings stay in their natural order
-        frames[path[:-1]].subgraph(frames[path])
+    def add_all(self, graph: Any) -> None:
+        """Boxes, each inside the frames of its path: one frame below another, innermost first. Then arrows."""
+        members: dict[Path, list[Box]] = {}
+        for box in self.picture.boxes:
+            members.setdefault(box.path, []).append(box)
+        paths = sorted({path[:depth] for path in members for depth in range(1, len(path) + 1)}, key=_natural)
+        frames: dict[Path, Any] = {(): graph}
+        for path in paths:
+            name = ".".join(path)
+            frame = frames[path] = graphviz.Digraph(f"cluster_{name}")
+            frame.attr(label=f"<{html(path[-1])}>", id=f"{self.prefix}module-{name}", style="rounded,filled",
+                       fillcolor=CLUSTER_FILLS[min(len(path), 3) - 1], color="#d5dae1", fontcolor=QUIET, fontsize="9",
+                       labeljust="l", labelloc="t", margin="7", tooltip=name, **{"class": "module"})  # fmt: skip
+        active = self.active_boxes()
+        for path, boxes in members.items():
+            for box in boxes:
+                self.add_box(frames[path], box, box.id in active)
+        for path in sorted(paths, key=len, reverse=True):  # stable: siblings stay in their natural order
+            frames[path[:-1]].subgraph(frames[path])
+        for arrow in self.picture.arrows:
+            self.add_arrow(graph, arrow)
+
+    def active_boxes(self) -> set[str]:
+        """The ids of the two boxes at the ends of the active edge, as far as they are drawn."""
+        if self.state is None or self.state.active is None:
+            return set()
+        out, position = self.state.active
+        box_of = self.picture.box_of
+        return {box_of[node].id for node in (out, out.parents[position]) if node in box_of}
+
+    def add_box(self, graph: Any, box: Box, active: bool) -> None:
+        gradients = [node.grad for node in box.nodes if node.grad is not NOT_COMPUTED]
+        computed = bool(gradients) and box.kind != "constant"
+        final = computed if self.state is None else self.state.complete >= set(box.nodes)
+        level = max(map(self.colours.level, gradients)) if computed else 0
+        fill = FILLS[level] if box.kind != "constant" else "#f1f3f4"
+        ink = text_on(fill)
+        quiet = QUIET if ink == INK and level < 3 else ink
+        node, data = box.nodes[0], span([node.number for node in box.nodes])
+        tooltip = [f"data {node.number!r}"] if self.numbers or box.kind == "constant" else []
+        if box.kind == "constant":
+            name = f"{html(box.short_name)} = " if node.label else ""
+            label = f'<font color="{quiet}">{_padded(f"{name}{short(node.number)}{_times(box)}")}</font>'
+        else:
+            gradient = span(gradients) if computed else f'<font color="{quiet}"><i>not computed</i></font>'
+            label = self.table(box, quiet, data, f"{gradient} + …" if computed and not final else gradient)
+            if self.numbers:
+                tooltip += [f"gradient {node.grad!r}" if computed else "gradient not computed"]
+        classes = [box.kind, f"grad-{level}" if computed else "" if box.kind == "constant" else "not-computed"]
+        classes += [f"op-{node.op.name}"] if box.kind == "result" else []
+        options = dict(OUTLINES[box.kind])
+        if self.numbers and not final and box.kind not in ("constant", "folded"):
+            options["style"] = "rounded,filled,dashed"
+        if self.numbers and (any(node.grad != node.grad for node in box.nodes) or data == "nan"):
+            options |= {"color": "#b00020", "penwidth": "2"}
+        if active:
+            options |= {"color": ACTIVE, "penwidth": "3"}
+            classes.append("active")
+        if self.state is not None and final:
+            classes.append("final")
+        if node.source:  # Graphviz puts names for \N and the like into a tooltip twice: so \ is doubled twice
+            tooltip += [html(one_line(f"{node.source}  {node.source.text}")).replace("\\", r"\\")]
+        options |= {"class": " ".join(filter(None, classes)), "tooltip": r"\n".join(tooltip) or " "}
+        graph.node(box.id, label=f"<{label}>", id=f"{self.prefix}{box.id}", fillcolor=fill, fontcolor=ink, **options)
+
+    def table(self, box: Box, quiet: str, data: str, gradient: str) -> str:
+        """What stands in a box that is no constant."""
+        node, name = box.nodes[0], html(box.short_name)
+        if box.kind == "folded":
+            outputs = f", {len(box.nodes)} outputs" if len(box.nodes) > 1 else ""
+            rows = [_row(f"<b>{name}{_times(box)}</b>", ""), _wide_row(_padded(f"{box.count} nodes{outputs}"), quiet)]
+        else:
+            left = f"<b>{name}</b>" if node.label else f'<font color="{quiet}">{name}</font>'
+            rows = [_row(left, f"<b>{html(sign(node.op))}</b>" if node.parents else "")]
+        if self.numbers:
+            room = 0 if self.state is None else ROOM if len(box.nodes) == 1 else 2 * ROOM
+            named = (("data", data), ("grad", gradient))
+            rows += [_row(f'<font color="{quiet}">{word}</font>', number, room) for word, number in named]
+        if box.hidden_operands:
+            more = f"… {box.hidden_operands} operand{'s' * (box.hidden_operands > 1)} not drawn"
+            rows.append(_wide_row(f"<i>{_padded(more)}</i>", quiet))
+        return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{"".join(rows)}</table>'
+
+    def add_arrow(self, graph: Any, arrow: Arrow) -> None:
+        state, constant = self.state, arrow.tail.kind == "constant"
+        lines = [f"×{short(arrow.local)}"] if arrow.local is not None else []
+        options = {"id": f"{self.prefix}{arrow.id}", "class": "constant" if constant else "not-computed"}
+        if arrow.contribution is not None:
+            lines.append(f"+= {short(arrow.contribution)}")
+            level = self.colours.level(arrow.contribution)
+            options |= {"class": f"grad-{level}", "color": STROKES[level], "penwidth": str(WIDTHS[level])}
+        elif state is not None and not constant:
+            lines.append("\u00a0")
+        if len(arrow.edges) > 1 and not constant:
+            lines.append(f"{len(arrow.edges)} edges")
+        if lines:
+            width = "" if state is None else f' width="{round(4.5 * state.longest_contribution) + 24}"'
+            cells = "".join(f'<tr><td align="left"{width}>{GAP}{line}{GAP}</td></tr>' for line in lines)
+            cells += '<tr><td height="4"></td></tr>'  # keeps the last line off the edge
+            options["label"] = f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{cells}</table>>'
+        if constant:
+            options["style"] = "dotted"
+        if state is not None and state.active in arrow.edges:  # the error flows from the result back to the operand
+            options |= {"color": ACTIVE, "fontcolor": ACTIVE, "penwidth": "3", "arrowsize": "0.8", "dir": "back"}
+            options["class"] += " active"
+        graph.edge(arrow.tail.id, arrow.head.id, tooltip=" ", labeltooltip=" ", **options)
 
 
 def _natural(path: Path) -> list[list[object]]:
     """So that neuron 10 comes after neuron 9."""
     return [[int(part) if part.isdecimal() else part for part in re.split(r"\.", step)] for step in path]
-
-
-def _add_box(
-    graph: Any, box: Box, colours: Scale, prefix: str, state: PassState | None, active: bool, numbers: bool
-) -> None:
-    gradients = [node.grad for node in box.nodes if node.grad is not NOT_COMPUTED]
-    computed = bool(gradients) and box.kind != "constant"
-    level = max(map(colours.level, gradients)) if computed else 0
-    fill = FILLS[level] if box.kind != "constant" else "#f1f3f4"
-    ink = text_on(fill)
-    quiet = QUIET if ink == INK and level < 3 else ink
-    final = computed if state is None else state.complete >= set(box.nodes)
-    room = 0 if state is None else ROOM if len(box.nodes) == 1 else 2 * ROOM
-    node = box.nodes[0]
-    data = span([node.number for node in box.nodes])
-    tooltip = [f"data {node.number!r}"] if numbers or box.kind == "constant" else []
-    name = html(_short_name(box))
-    times = f" ×{box.repeats}" if box.repeats > 1 else ""
-    if box.kind == "constant":
-        text = _padded(f"{name + ' = ' if node.label else ''}{short(node.number)}{times}")
-        label = f'<font color="{quiet}">{text}</font>'
-    else:
-        if box.kind == "folded":
-            left, right = f"<b>{name}{times}</b>", ""
-            size = _padded(f"{box.count} nodes" + (f", {len(box.nodes)} outputs" if len(box.nodes) > 1 else ""))
-        else:
-            left = f"<b>{name}</b>" if node.label else f'<font color="{quiet}">{name}</font>'
-            right = f"<b>{html(sign(node.op))}</b>" if node.parents else ""
-            size = ""
-        gradient = span(gradients) if computed else f'<font color="{quiet}"><i>not computed</i></font>'
-        if computed and not final:
-            gradient += " + …"
-        if numbers:
-            tooltip += [f"gradient {node.grad!r}" if computed else "gradient not computed"]
-        rows = [_row(left, right)]
-        rows += [f'<tr><td colspan="2" align="left"><font color="{quiet}">{size}</font></td></tr>'] if size else []
-        if numbers:
-            rows += [
-                _row(f'<font color="{quiet}">{word}</font>', number, room)
-                for word, number in (("data", data), ("grad", gradient))
-            ]
-        if box.hidden_operands:
-            more = f"… {box.hidden_operands} operand{'s' * (box.hidden_operands > 1)} not drawn"
-            rows += [f'<tr><td colspan="2" align="left"><font color="{quiet}"><i>{_padded(more)}</i></font></td></tr>']
-        label = f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{"".join(rows)}</table>'
-    classes = [box.kind, f"grad-{level}" if computed else "" if box.kind == "constant" else "not-computed"]
-    classes += [f"op-{node.op.name}"] if box.kind == "result" else []
-    extra = {"constant": {"color": "#f1f3f4"}, "variable": {"penwidth": "1.6", "color": "#575c61"}}.get(box.kind, {})
-    if box.kind == "folded":
-        extra = {"peripheries": "2"}
-    if numbers and not final and box.kind not in ("constant", "folded"):
-        extra = {**extra, "style": "rounded,filled,dashed"}
-    if numbers and (any(node.grad != node.grad for node in box.nodes) or data == "nan"):
-        extra = {**extra, "color": "#b00020", "penwidth": "2"}
-    if active:
-        extra = {**extra, "color": ACTIVE, "penwidth": "3"}
-        classes.append("active")
-    if state is not None and final:
-        classes.append("final")
-    if node.source:  # Graphviz puts names for \N and the like into a tooltip twice: so \ is doubled twice
-        tooltip += [html(one_line(f"{node.source}  {node.source.text}")).replace("\\", r"\\")]
-    extra |= {"class": " ".join(filter(None, classes)), "tooltip": r"\n".join(tooltip) or " "}
-    graph.node(box.id, label=f"<{label}>", id=f"{prefix}{box.id}", fillcolor=fill, fontcolor=ink, **extra)
 
 
 def _row(left: str, right: str, room: int = 0) -> str:
@@ -242,35 +262,12 @@ def _padded(text: str) -> str:
     return text + "\u00a0" * max(1, len(re.sub("<.*?>", "", text)) // 8)
 
 
-def _short_name(box: Box) -> str:
-    """The name inside the frames: without the path that they show already."""
-    return box.name.removeprefix(".".join(box.path) + ".") if box.path else box.name
+def _wide_row(text: str, colour: str) -> str:
+    return f'<tr><td colspan="2" align="left"><font color="{colour}">{text}</font></td></tr>'
 
 
-def _add_arrow(graph: Any, arrow: Arrow, colours: Scale, prefix: str, state: PassState | None) -> None:
-    known = arrow.contribution is not None
-    level = colours.level(arrow.contribution) if arrow.contribution is not None else 0
-    lines = [f"×{short(arrow.local)}"] if arrow.local is not None else []
-    if arrow.contribution is not None:
-        lines.append(f"+= {short(arrow.contribution)}")
-    elif state is not None and arrow.tail.kind != "constant":
-        lines.append("\u00a0")
-    if len(arrow.edges) > 1 and arrow.tail.kind != "constant":
-        lines.append(f"{len(arrow.edges)} edges")
-    options = {"id": f"{prefix}{arrow.id}", "class": f"grad-{level}" if known else "not-computed"}
-    if lines:
-        width = "" if state is None else f' width="{round(4.5 * state.longest_contribution) + 24}"'
-        cells = "".join(f'<tr><td align="left"{width}>{GAP}{line}{GAP}</td></tr>' for line in lines)
-        cells += '<tr><td height="4"></td></tr>'  # keeps the last line off the edge
-        options["label"] = f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{cells}</table>>'
-    if known:
-        options |= {"color": STROKES[level], "penwidth": str(WIDTHS[level])}
-    if arrow.tail.kind == "constant":
-        options |= {"style": "dotted", "class": "constant"}
-    if state is not None and state.active in arrow.edges:  # the error flows from the result back to the operand
-        options |= {"color": ACTIVE, "fontcolor": ACTIVE, "penwidth": "3", "arrowsize": "0.8", "dir": "back"}
-        options["class"] += " active"
-    graph.edge(arrow.tail.id, arrow.head.id, tooltip=" ", labeltooltip=" ", **options)
+def _times(box: Box) -> str:
+    return f" ×{box.repeats}" if box.repeats > 1 else ""
 
 
 def _legend_row(colours: Scale | None) -> str:

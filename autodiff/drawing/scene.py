@@ -35,6 +35,11 @@ class Box:
     """How many operands are beyond the depth that is drawn."""
     operations: list[str] = field(default_factory=list)
 
+    @property
+    def short_name(self) -> str:
+        """The name without the path, which the frames around the box show already."""
+        return self.name.removeprefix(".".join(self.path) + ".") if self.path else self.name
+
 
 @dataclass
 class Arrow:

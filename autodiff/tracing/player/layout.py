@@ -114,8 +114,8 @@ def constant_text(box: Box) -> str:
 
 
 def shown_name(box: Box) -> str:
-    """The name of a box, without the path that the frames around it show already."""
-    return shortened(one_line(box.name.removeprefix(".".join(box.path) + ".") if box.path else box.name))
+    """The name of a box, inside the frames of its path."""
+    return shortened(one_line(box.short_name))
 
 
 def shown_sign(box: Box) -> str:
