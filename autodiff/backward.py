@@ -4,9 +4,9 @@ For each edge from a result ``out`` to its operand ``parent``::
 
     parent.grad += local * out.grad
 
-where ``local`` is the local derivative ∂out/∂parent. The edges are taken in reverse topological order, so that a node's
-gradient is complete before it is passed on. Nothing flows where nothing depends: to a constant, along an edge whose rule
-says ``ZERO``, and on from a node that nothing has reached. A number 0.0 is a number, and 0 · ∞ is nan.
+where ``local`` is the local derivative ∂out/∂parent. The edges are taken in reverse topological order, so that a
+node's gradient is complete before it is passed on. Nothing flows where nothing depends: to a constant, along an edge
+whose rule says ``ZERO``, and on from a node that nothing has reached. A number 0.0 is a number, and 0 · ∞ is nan.
 """
 
 from __future__ import annotations

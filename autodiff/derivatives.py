@@ -5,9 +5,9 @@ computed with the rules of the table applied to the nodes themselves, so it is g
 again, to any order. A function is called with nodes of its own for the arguments, so that nested derivatives never
 mistake each other's variables (no perturbation confusion).
 
-Arguments are numbers, ``Value``s, nested tuples, lists and dicts of them, NumPy arrays, or ``nn`` modules; gradients have
-the same structure (for a module: a dict by parameter name). Where plain numbers go in and the result depends on nothing
-else, plain numbers come out; otherwise recorded ``Value``s.
+Arguments are numbers, ``Value``s, nested tuples, lists and dicts of them, NumPy arrays, or ``nn`` modules; gradients
+have the same structure (for a module: a dict by parameter name). Where plain numbers go in and the result depends on
+nothing else, plain numbers come out; otherwise recorded ``Value``s.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One call of a function that is to be differentiated: nodes for its arguments, and the structures that they stand in."""
+"""One call of a function that is differentiated: nodes for its arguments, and the structures that they stand in."""
 
 from __future__ import annotations
 

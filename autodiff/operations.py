@@ -105,7 +105,7 @@ class Operation:
             return float(self.primal(*map(Ieee, operands)))
 
     def local_derivatives(self, operands: Sequence[Any], output: Any) -> tuple[Any, ...]:
-        """The derivative of the output with respect to each operand, as the row states it; ``ZERO`` if there is none."""
+        """The derivative of the output with respect to each operand, as the row states it."""
         try:
             return self._rules_on(operands, output)
         except ArithmeticError:

@@ -1,4 +1,4 @@
-"""Copies and pickles of graphs, without recursion: registered with ``copyreg``, for ``copy``, ``pickle`` and cloudpickle."""
+"""Copies and pickles of graphs, without recursion, by ``copyreg``: for ``copy``, ``pickle`` and cloudpickle."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The table of operations: one row each, from which all that runs an operation derives.
 
-A row is ``name, primal, local derivative for each operand``; ``y`` is the output. ``ZERO`` says that the output does not
-depend on the operand. Numbers follow IEEE 754 as NumPy's do: nothing overflows into an exception.
+A row is ``name, primal, local derivative for each operand``; ``y`` is the output. ``ZERO`` says that it does not depend
+on the operand. Numbers follow IEEE 754 as NumPy's do: nothing overflows into an exception.
 """
 
 from __future__ import annotations
@@ -11,50 +11,52 @@ import operator
 
 from autodiff import primals
 from autodiff.ieee import Ieee, inf, nan, quotient_by_zero, with_limit
-from autodiff.operations import REALS, Interval, Operation, SingularPoint
+from autodiff.operations import REALS, Interval, Operation
+from autodiff.operations import SingularPoint as Point
 from autodiff.registry import BUILT_IN, NOT_IN_TABLE, OPERATIONS, give_arithmetic, give_signs, operation
 from autodiff.zeros import ZERO, no_dependence
 
 TINY = 1e-300
 UNIT, POSITIVE, BASE = Interval(-0.99, 0.99), Interval(0.01, 10.0), Interval(0.1, 4.0)
-SPLIT_TIE = {(1.0, 1.0): SingularPoint(1.0, (0.5, 0.5)), (0.0, 0.0): SingularPoint(0.0, (0.5, 0.5))}
+SPLIT_TIE = {(1.0, 1.0): Point(1.0, (0.5, 0.5)), (0.0, 0.0): Point(0.0, (0.5, 0.5))}
 
 # fmt: off
 # Arithmetic. The quotient's rule -y/b stays right where -a/(b*b) underflows.
 add = operation("add", operator.add, lambda a, b, y: 1.0, lambda a, b, y: 1.0, symbol="+")
 subtract = operation("subtract", operator.sub, lambda a, b, y: 1.0, lambda a, b, y: -1.0, symbol="-")
 multiply = operation("multiply", operator.mul, lambda a, b, y: b, lambda a, b, y: a, symbol="*")
-divide = operation("divide", with_limit(operator.truediv, quotient_by_zero), lambda a, b, y: 1 / b, lambda a, b, y: -y / b,
-                   symbol="/", domain=(REALS, POSITIVE))
+divide = operation("divide", with_limit(operator.truediv, quotient_by_zero),
+                   lambda a, b, y: 1 / b, lambda a, b, y: -y / b, symbol="/", domain=(REALS, POSITIVE))
 negative = operation("negative", operator.neg, lambda x, y: -1.0, symbol="neg")
 positive = operation("positive", operator.pos, lambda x, y: 1.0, symbol="pos")
 power = operation("power", primals.power,
                   lambda x, n, y: 0.0 if n == 0 and -TINY < x < TINY else n * power(x, n - 1),  # 0, not 0·inf
                   lambda x, n, y: 0.0 if x == 0 and n >= 0 else y * log(x),
                   symbol="**", domain=(BASE, Interval(-3.0, 3.0)),
-                  singular_points={(0.0, 0.0): SingularPoint(1.0, (0.0, 0.0)), (0.0, 0.5): SingularPoint(0.0, (inf, 0.0)),
-                          (0.0, 1.0): SingularPoint(0.0, (1.0, 0.0)), (0.0, 2.0): SingularPoint(0.0, (0.0, 0.0)),
-                          (0.0, -1.0): SingularPoint(inf, (-inf, -inf)), (-2.0, 3.0): SingularPoint(-8.0, (12.0, nan)),
-                          (-1.0, 0.5): SingularPoint(nan, (nan, nan))})
+                  singular_points={
+                      (0.0, 0.0): Point(1.0, (0.0, 0.0)), (0.0, 0.5): Point(0.0, (inf, 0.0)),
+                      (0.0, 1.0): Point(0.0, (1.0, 0.0)), (0.0, 2.0): Point(0.0, (0.0, 0.0)),
+                      (0.0, -1.0): Point(inf, (-inf, -inf)), (-2.0, 3.0): Point(-8.0, (12.0, nan)),
+                      (-1.0, 0.5): Point(nan, (nan, nan))})
 
 # Exponentials and logarithms.
 exp = operation("exp", with_limit(math.exp, lambda x: inf), lambda x, y: y)
 expm1 = operation("expm1", with_limit(math.expm1, lambda x: inf), lambda x, y: exp(x))
 log = operation("log", with_limit(math.log, lambda x: -inf if x == 0 else nan), lambda x, y: 1 / x, domain=(POSITIVE,),
-                singular_points={(0.0,): SingularPoint(-inf, (inf,)), (-1.0,): SingularPoint(nan, (-1.0,))})
+                singular_points={(0.0,): Point(-inf, (inf,)), (-1.0,): Point(nan, (-1.0,))})
 log1p = operation("log1p", with_limit(math.log1p, lambda x: -inf if x == -1 else nan), lambda x, y: 1 / (1 + x),
-                  domain=(Interval(-0.9, 10.0),), singular_points={(-1.0,): SingularPoint(-inf, (inf,))})
+                  domain=(Interval(-0.9, 10.0),), singular_points={(-1.0,): Point(-inf, (inf,))})
 sqrt = operation("sqrt", with_limit(math.sqrt, lambda x: nan), lambda x, y: 0.5 / y, domain=(POSITIVE,),
-                 singular_points={(0.0,): SingularPoint(0.0, (inf,)), (-1.0,): SingularPoint(nan, (nan,))})
+                 singular_points={(0.0,): Point(0.0, (inf,)), (-1.0,): Point(nan, (nan,))})
 
 # Trigonometric and hyperbolic functions. (1 - x) * (1 + x) keeps the digits that 1 - x*x loses.
 sin = operation("sin", with_limit(math.sin, lambda x: nan), lambda x, y: cos(x))
 cos = operation("cos", with_limit(math.cos, lambda x: nan), lambda x, y: -sin(x))
 tan = operation("tan", with_limit(math.tan, lambda x: nan), lambda x, y: 1 + y * y, domain=(Interval(-1.5, 1.5),))
-asin = operation("asin", with_limit(math.asin, lambda x: nan), lambda x, y: 1 / sqrt((1 - x) * (1 + x)), domain=(UNIT,),
-                 singular_points={(1.0,): SingularPoint(math.pi / 2, (inf,))}, ufunc="arcsin")
-acos = operation("acos", with_limit(math.acos, lambda x: nan), lambda x, y: -1 / sqrt((1 - x) * (1 + x)), domain=(UNIT,),
-                 singular_points={(1.0,): SingularPoint(0.0, (-inf,))}, ufunc="arccos")
+asin = operation("asin", with_limit(math.asin, lambda x: nan), lambda x, y: 1 / sqrt((1 - x) * (1 + x)),
+                 domain=(UNIT,), singular_points={(1.0,): Point(math.pi / 2, (inf,))}, ufunc="arcsin")
+acos = operation("acos", with_limit(math.acos, lambda x: nan), lambda x, y: -1 / sqrt((1 - x) * (1 + x)),
+                 domain=(UNIT,), singular_points={(1.0,): Point(0.0, (-inf,))}, ufunc="arccos")
 atan = operation("atan", math.atan, lambda x, y: 1 / (1 + x * x), ufunc="arctan")
 sinh = operation("sinh", with_limit(math.sinh, lambda x: math.copysign(inf, x)), lambda x, y: cosh(x))
 cosh = operation("cosh", with_limit(math.cosh, lambda x: inf), lambda x, y: sinh(x))
@@ -69,18 +71,18 @@ softplus = operation("softplus", lambda x: x + log1p(exp(-x)) if x > 0 else log1
 silu = operation("silu", lambda x: x * sigmoid(x), lambda x, y: sigmoid(x) + y * sigmoid(-x))
 gelu = operation("gelu", lambda x: 0.5 * x * erfc(-x / math.sqrt(2)),
                  lambda x, y: 0.5 * erfc(-x / math.sqrt(2)) + x * exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
-relu = operation("relu", lambda x: 0.0 if x <= 0 else x, lambda x, y: 1.0 if x > 0 else ZERO if x <= 0 else nan, kinks=True,
-                 singular_points={(0.0,): SingularPoint(0.0, (0.0,))})
+relu = operation("relu", lambda x: 0.0 if x <= 0 else x, lambda x, y: 1.0 if x > 0 else ZERO if x <= 0 else nan,
+                 kinks=True, singular_points={(0.0,): Point(0.0, (0.0,))})
 leaky_relu = operation("leaky_relu", lambda x, slope: slope * x if x <= 0 else x,
                        lambda x, slope, y: 1.0 if x > 0 else slope if x <= 0 else nan,
                        lambda x, slope, y: ZERO if x > 0 else x,
                        kinks=True, domain=(REALS, Interval(0.001, 0.5)), defaults=(0.01,),
-                       singular_points={(0.0, 0.01): SingularPoint(0.0, (0.01, 0.0))})
+                       singular_points={(0.0, 0.01): Point(0.0, (0.01, 0.0))})
 
 # Choices. A tie of maximum and minimum splits the gradient in halves, so that maximum(x, x) has derivative 1.
 absolute = operation("absolute", abs, lambda x, y: 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else nan,
                      symbol="abs", kinks=True,
-                     singular_points={(0.0,): SingularPoint(0.0, (0.0,))})
+                     singular_points={(0.0,): Point(0.0, (0.0,))})
 maximum = operation("maximum", lambda a, b: a if a >= b or a != a else b,
                     lambda a, b, y: 1.0 if a > b else 0.5 if a == b else ZERO if b > a else nan,
                     lambda a, b, y: 1.0 if b > a else 0.5 if a == b else ZERO if a > b else nan,
@@ -100,7 +102,7 @@ dot = operation("dot", primals.dot, primals.swapped_halves, symbol="·", variadi
 # Lengths. At the origin, where the norm has a kink, the subgradient 0.
 hypot = operation("hypot", lambda a, b: _hypot(abs(a), abs(b)),
                   lambda a, b, y: _part(a, b, y), lambda a, b, y: _part(b, a, y),
-                  kinks=True, singular_points={(0.0, 0.0): SingularPoint(0.0, (0.0, 0.0))})
+                  kinks=True, singular_points={(0.0, 0.0): Point(0.0, (0.0, 0.0))})
 norm = operation("norm", primals.norm, primals.norm_rule, symbol="‖·‖", variadic=True, kinks=True)
 # fmt: on
 
@@ -114,7 +116,7 @@ def _hypot(a: float, b: float) -> float:
 
 
 def _part(a: float, b: float, y: float) -> float:
-    """The derivative a / y of the norm y by a, at the origin 0; digits that a subnormal y has lost are kept by scaling."""
+    """The derivative a / y of the norm y by a; at the origin 0. Scaling keeps digits that a subnormal y has lost."""
     if y == 0:
         return 0.0
     return a / y if y > TINY else a / TINY / hypot(a / TINY, b / TINY)  # type: ignore[no-any-return]

@@ -1,4 +1,4 @@
-"""Structures of numbers: tuples, lists, dicts, arrays and modules, nested as you like. Whatever is none of them is a leaf.
+"""Structures of numbers: tuples, lists, dicts, arrays and modules, nested as you like. All else is a leaf.
 
 A module is known by its ``named_parameters()``, an array by its ``shape``: neither ``nn`` nor NumPy is loaded for it.
 """
