@@ -21,15 +21,15 @@ UNDERFLOW = 2.0**-1022
 LEVELS = 16
 COLUMNS = 4
 CONFIRMED = COLUMNS + 1
-"""The walk that ends within so many levels has met nothing that confirms it: its end says how wrong it may be."""
+"""A walk of at most this many levels has met nothing that confirms it; the level that ended it tells its error."""
 TRUNCATION = 3.0
-"""How many times the last correction of an extrapolation its error is taken to be."""
+"""The error of an extrapolation is this many times its last correction."""
 SIGNIFICANT = 10.0
-"""How many error bars a jump between the one-sided differences must stand out by, to be called a kink."""
+"""A jump between the one-sided differences of more error bars than these is a kink."""
 DROWNED = 1e-3
 """Noise that is a greater part than this of every value seen leaves nothing to differentiate, as in sin(1e100 x)."""
 FLAT = 1e-2
-"""What stands for the derivative where it is exactly 0, when it is asked whether the error is small enough."""
+"""A derivative of exactly 0 counts as this much, when it is asked whether the error is small enough."""
 COARSE = 1e-3
 """From this step on, relative to the point's scale, the noise is measured at the ends of the step as well."""
 
@@ -169,7 +169,7 @@ def _steps(x: float, shift: float) -> Iterator[float]:
 
 
 def _next_column(finer: list[_Entry], newest: _Entry, steps: list[float], even: bool) -> list[_Entry]:
-    """Neville's scheme one level on: from the entries that ended at the next finer level, those that end here.
+    """One level of Neville's scheme: the entries that end at this level, from those that ended at the next finer one.
 
     The error of a central difference goes with even powers of the step, that of the jump with odd ones.
     """

@@ -19,7 +19,7 @@ ULP = 2.0**-52
 RUNS = 3
 """How often a recorded function is run again."""
 FACTORS = [1.0 + k * ULP for k in (-3, -2, -1, 1, 2, 3)]
-"""What results are multiplied by; never 1, which three runs in a row would now and then leave all results alone."""
+"""What results are multiplied by. 1 is none of them: now and then, all three runs would change nothing."""
 NEIGHBOURS = 0.9137 * 2.0**-24
 """The first distance of neighbouring points, relative to the point: a smooth function's third difference is below
 1e-21. No power of 2, so that the points are not rounded alike."""
@@ -28,7 +28,7 @@ WIDER = 16.0
 FINEST, COARSEST = 2.0**-66, 2.0**-16
 """Where a distance greater than the point begins, and the last, relative to the scale of the point."""
 SMOOTH = (WIDER**1.5, WIDER**3.5)
-"""What grows by a factor between these from one distance to the next is the function, not its noise."""
+"""A third difference that grows by a factor between these, from one distance to the next, is not noise."""
 VISIBLE = 16.0
 """A third difference of more roundings of the values than these shows noise of something else."""
 DEVIATIONS = 3.0
@@ -68,8 +68,8 @@ def recorded_noise(order: Sequence[Value], seed: int = 0) -> float:
     >>> recorded_noise(topological_order((x + 1) - x)) > 1e-9
     True
     """
-    # What is computed from constants alone is left as it is: rounding does the same to it at every point, and the
-    # exponent 2 - 1 in a derivative of x ** 2 must remain a whole number.
+    # What is computed from constants alone stays as it is: its rounding is the same at every point, and the exponent
+    # 2 - 1 in a derivative of x ** 2 must remain a whole number.
     varying: set[Value] = set()
     for node in order:
         if node.op is VARIABLE or not varying.isdisjoint(node.parents):
@@ -108,10 +108,11 @@ def jitter(f: Callable[[float], float], x: float) -> float:
 
 
 def _one_sided(f: Callable[[float], float], x: float, way: float) -> float:
-    """The noise from one side: at the finest distance, or what stays as great when the distance grows.
+    """The noise from one side: the third difference at the finest distance, or one that stays when the distance grows.
 
-    The third difference of a smooth function grows with the third power of the distance. Growth by more than that marks
-    the end of a stretch within one rounding of an intermediate result, as of 1 + x: there nothing was seen.
+    From one distance to the next, noise stays about the same, and the third difference of a smooth function grows with
+    the third power of the ratio. Where it grows by more, the finer distances lay within one rounding of an intermediate
+    result, as of 1 + x, and showed nothing.
     """
     distance = NEIGHBOURS * (abs(x) or 1.0)
     noise, visible = _third_difference(f, x, way * distance)

@@ -178,7 +178,7 @@ def is_tame(row: Operation, numbers: Sequence[float], same: bool = False) -> boo
 
 
 def draw_graphs(seed: int, count: int, **options: Any) -> list[Graph]:
-    """That many graphs of :func:`graphs`, the same ones for the same seed in the same program.
+    """Graphs of :func:`graphs`: for the same seed, the same program draws the same ones.
 
     Hypothesis also draws numbers that it finds in the source of the modules loaded.
 
