@@ -1,8 +1,13 @@
 """SCALE it: what was recorded as a program of instructions, run by arrays, by machine code, or in the browser."""
 
+from autodiff.compiling.audits import StaleProgramError
 from autodiff.compiling.compiled import Compiled, compile
-from autodiff.compiling.diagnosis import NonFiniteResultError
-from autodiff.compiling.recording import FrozenNumberError
+from autodiff.compiling.recorder import FrozenNumberError
+from autodiff.non_finite import NonFiniteError
 from autodiff.program.program import Program
 
-__all__ = ["Compiled", "FrozenNumberError", "NonFiniteResultError", "Program", "compile"]
+NonFiniteResultError = NonFiniteError  # its name until 0.1
+
+__all__ = [
+    "Compiled", "FrozenNumberError", "NonFiniteError", "NonFiniteResultError", "Program", "StaleProgramError", "compile",
+]  # fmt: skip

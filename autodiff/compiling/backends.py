@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from autodiff.compiling.numpy.runner import NumpyRunner
 
@@ -49,6 +49,11 @@ class Runner(Protocol):
 
     def total(self, values: Floats) -> float:
         """The sum of (observations,), taken in the order in which ``gradient`` takes it."""
+
+
+@runtime_checkable
+class DescendingRunner(Runner, Protocol):
+    """A runner that also takes the steps of an optimizer itself; for others, a loop over their gradients does."""
 
     def descend(
         self,
@@ -96,7 +101,7 @@ def _numpy(program: Program, threads: int) -> Runner:
 
 
 BACKENDS: dict[str, Callable[[Program, int], Runner]] = {"native": _native, "numpy": _numpy}
-"""What makes a program ready for so many threads, by the name of the backend; the fastest first."""
+"""What makes a program ready, given the number of threads, by the name of the backend; the fastest first."""
 
 
 def prepare(program: Program, backend: str | None = None, threads: int = 1) -> Runner:
@@ -109,9 +114,9 @@ def prepare(program: Program, backend: str | None = None, threads: int = 1) -> R
         threads: over how many threads the native backend spreads large batches; the bits do not depend on it.
 
     Raises:
-        ValueError: there is no backend of that name, or it cannot run on so many threads.
+        ValueError: there is no backend of that name, or it runs on one thread only.
         ImportError: the native backend was asked for, and numba is not installed.
-        NotCompilable: the native backend was asked for, and an operation cannot be written as machine code.
+        NotCompilableError: the native backend was asked for, and an operation cannot be written as machine code.
 
     >>> import numpy as np
     >>> from autodiff import lookup
@@ -134,10 +139,10 @@ def _fastest(program: Program, threads: int) -> Runner:
     """What runs the program, of what is installed. An operation without machine code is no error here, but is said."""
     if find_spec("numba") is None:
         return NumpyRunner(program)
-    from autodiff.compiling.native import NativeRunner, NotCompilable
+    from autodiff.compiling.native import NativeRunner, NotCompilableError
 
     try:
         return NativeRunner(program, threads)
-    except NotCompilable as reason:
+    except NotCompilableError as reason:
         warnings.warn(f"the NumPy backend runs this program: {reason}", RuntimeWarning, stacklevel=3)
         return NumpyRunner(program)

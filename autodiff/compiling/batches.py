@@ -1,8 +1,8 @@
-"""Passes over a batch: chunk by chunk, and in each the observations by the way that they go through the function."""
+"""Runs over a batch: chunk by chunk, and in each the observations by the specialization that is right for them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from math import isfinite, nan
 from typing import Any, NamedTuple
@@ -10,17 +10,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff import derivatives
+from autodiff import trees
 from autodiff.backward import topological_order
-from autodiff.compiling.diagnosis import NonFiniteResultError, explained
-from autodiff.compiling.specializations import Places, Way, Ways, at_numbers
+from autodiff.compiling.specializations import Floats, Places, Rows, Specialization, Specializations
+from autodiff.derivatives import gradients
+from autodiff.non_finite import NonFiniteError, non_finite_error
+from autodiff.sources import record_sources
 from autodiff.value import Value
 
-Floats = NDArray[np.float64]
-Rows = Callable[[int, int], Floats]
-
 CHUNK = 16384
-"""So many observations at a time are put into a matrix: memory is bounded by this, not by the data."""
+"""How many observations at a time are put into a matrix: memory is bounded by this, not by the data."""
 
 
 def rows_of(inputs: Floats) -> Rows:
@@ -44,9 +43,9 @@ class Gradient(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """Observations of a chunk that go one way; None is the eager one."""
+    """The observations of a chunk that one specialization runs; None stands for the eager engine."""
 
-    way: Way | None
+    by: Specialization | None
     inputs: Floats
     start: int
     places: Places
@@ -63,32 +62,32 @@ class _Part(NamedTuple):
         return self.places + self.start
 
 
-def _parts(theta: Floats, ways: Ways, rows: Rows, count: int) -> Iterator[_Part]:
+def _parts(theta: Floats, programs: Specializations, rows: Rows, count: int) -> Iterator[_Part]:
     for start in range(0, count, CHUNK):
         inputs = rows(start, min(start + CHUNK, count))
-        for way, places in ways.split(theta, inputs, start):
-            part = _Part(way, inputs, start, places)
-            if way is not None:
-                way.runs += len(part.rows)
-                ways.owner.last = way
+        for by, places in programs.split(theta, inputs, start):
+            part = _Part(by, inputs, start, places)
+            if by is not None:
+                by.runs += len(part.rows)
+                programs.owner.last = by
             yield part
 
 
-def values_of(theta: Floats, ways: Ways, rows: Rows, count: int) -> Floats:
+def values_of(theta: Floats, programs: Specializations, rows: Rows, count: int) -> Floats:
     """(observations, outputs): the results of every observation.
 
     Args:
         theta: (parameters,) the numbers of the parameters.
-        ways: the programs for the structure of the arguments.
+        programs: those for the structure of the arguments.
         rows: gives the inputs, (observations, inputs), of the observations from a first one to before a last one.
         count: how many observations there are.
     """
     values: Floats | None = None
-    for part in _parts(theta, ways, rows, count):
-        if part.way is not None:
-            found = part.way.runner.values(theta[: part.way.size], part.rows)
+    for part in _parts(theta, programs, rows, count):
+        if part.by is not None:
+            found = part.by.runner.values(theta[: part.by.size], part.rows)
         else:
-            found = np.array([_eager_values(theta, ways, row) for row in part.rows])
+            found = np.array([_eager_values(theta, programs, row) for row in part.rows])
         if values is None:
             values = np.empty((count, found.shape[1]))
         values[part.at] = found
@@ -96,11 +95,13 @@ def values_of(theta: Floats, ways: Ways, rows: Rows, count: int) -> Floats:
     return values
 
 
-def gradient_of(theta: Floats, ways: Ways, rows: Rows, count: int, weight: float, wrt_inputs: bool) -> Gradient:
-    """The values of a function of one result, and the gradient of their sum; arguments as of :func:`values_of`.
+def gradient_of(
+    theta: Floats, programs: Specializations, rows: Rows, count: int, weight: float, wrt_inputs: bool
+) -> Gradient:
+    """The values of a function of one result, and the gradient of their sum.
 
     Args:
-        theta, ways, rows, count: as of :func:`values_of`.
+        theta, programs, rows, count: as of :func:`values_of`.
         weight: how much every observation counts.
         wrt_inputs: compute the gradients of the inputs too.
 
@@ -108,64 +109,66 @@ def gradient_of(theta: Floats, ways: Ways, rows: Rows, count: int, weight: float
         TypeError: the function does not return one scalar. A plain number, to which no gradient flows, is one where the
             function branched: it may return a ``Value`` for another observation, as ``max(0, x)`` does.
     """
-    if count <= CHUNK and len(ways.ways) == 1:
-        way = ways.owner.last = ways.ways[0]
+    if count <= CHUNK and len(programs.all) == 1:
+        by = programs.owner.last = programs.all[0]
         inputs = rows(0, count)
-        if way.is_scalar and way.size == len(theta) and way.hold(theta, inputs) is None:  # nothing has to be added up
-            way.runs += count
-            return _way_gradient(way, theta, inputs, weight, wrt_inputs)
+        if by.is_scalar and by.size == len(theta) and by.satisfied(theta, inputs) is None:  # nothing has to be added up
+            by.runs += count
+            values, of_theta, slopes, total = by.runner.gradient(theta, inputs, weight, wrt_inputs)
+            return Gradient(values, of_theta, slopes, by.used, total)
     values = np.empty(count)
     of_parameters, used = np.zeros(len(theta)), np.zeros(len(theta), bool)
-    of_inputs = np.empty((count, ways.structure.size)) if wrt_inputs else None
-    for part in _parts(theta, ways, rows, count):
-        if part.way is None:
-            found = _eager_gradient(theta, ways, part.rows, weight)
+    of_inputs = np.empty((count, programs.structure.size)) if wrt_inputs else None
+    for part in _parts(theta, programs, rows, count):
+        if part.by is None:
+            found = _eager_gradient(theta, programs, part.rows, weight)
         else:
-            check_scalar(part.way.result)
-            found = _way_gradient(part.way, theta, part.rows, weight, wrt_inputs)
+            check_scalar(part.by.result)
+            result = part.by.runner.gradient(theta[: part.by.size], part.rows, weight, wrt_inputs)
+            found = Gradient(*result[:3], part.by.used, result[3])
         values[part.at] = found.values
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error, with more to say
             of_parameters[: len(found.parameters)] += found.parameters
         used[: len(found.parameters)] |= True if found.used is None else found.used
         if of_inputs is not None:
             of_inputs[part.at] = found.inputs
-    if not any(way.is_scalar or way.guards for way in ways.ways):
+    if not any(each.is_scalar or each.guards for each in programs.all):
         raise TypeError(_not_scalar(0.0))
     finite = np.isfinite(of_parameters).all() and (of_inputs is None or np.isfinite(of_inputs).all())
-    return Gradient(values, of_parameters, of_inputs, used, total_of(ways, values) if finite else nan)
+    return Gradient(values, of_parameters, of_inputs, used, total_of(programs, values) if finite else nan)
 
 
 def finite_gradient(
-    theta: Floats, ways: Ways, rows: Rows, count: int, reduce: str | None, wrt_parameters: bool, wrt_inputs: bool
+    theta: Floats,
+    programs: Specializations,
+    rows: Rows,
+    count: int,
+    reduction: str | None,
+    wrt_parameters: bool,
+    wrt_inputs: bool,
 ) -> tuple[float, Gradient]:
     """The mean or sum of the values, and its gradient; what is asked for is finite.
 
     Args:
-        theta, ways, rows, count, wrt_inputs: as of :func:`gradient_of`.
-        reduce: ``"mean"`` or ``"sum"``; None if neither is asked for, and each observation counts as in a sum.
+        theta, programs, rows, count, wrt_inputs: as of :func:`gradient_of`.
+        reduction: ``"mean"`` or ``"sum"``; None if neither is asked for, and each observation counts as in a sum.
         wrt_parameters: whether the gradient of the parameters is asked for.
 
     Raises:
         TypeError: as of :func:`gradient_of`.
-        NonFiniteResultError: a value or gradient is not finite.
+        NonFiniteError: a value or gradient is not finite.
     """
-    gradient = gradient_of(theta, ways, rows, count, 1.0 / count if reduce == "mean" else 1.0, wrt_inputs)
+    gradient = gradient_of(theta, programs, rows, count, 1.0 / count if reduction == "mean" else 1.0, wrt_inputs)
     total = gradient.total
     if not isfinite(total):
-        total = total_of(ways, gradient.values)
-        _check_finite(theta, ways, rows, count, gradient, total if reduce else 0.0, wrt_parameters)
-    return total / count if reduce == "mean" else total, gradient
+        total = total_of(programs, gradient.values)
+        _check_finite(theta, programs, rows, count, gradient, total if reduction else 0.0, wrt_parameters)
+    return total / count if reduction == "mean" else total, gradient
 
 
-def total_of(ways: Ways, values: Floats) -> float:
+def total_of(programs: Specializations, values: Floats) -> float:
     """Σ value, in the order in which gradients come with it."""
-    return ways.ways[0].runner.total(values)
-
-
-def _way_gradient(way: Way, theta: Floats, rows: Floats, weight: float, wrt_inputs: bool) -> Gradient:
-    known = theta if way.size == len(theta) else theta[: way.size]
-    values, of_parameters, of_inputs, total = way.runner.gradient(known, rows, weight, wrt_inputs)
-    return Gradient(values, of_parameters, of_inputs, way.used, total)
+    return programs.all[0].runner.total(values)
 
 
 def check_scalar(result: Any) -> None:
@@ -187,7 +190,13 @@ def _not_scalar(result: Any) -> str:
 
 
 def _check_finite(
-    theta: Floats, ways: Ways, rows: Rows, count: int, gradient: Gradient, total: float, wrt_parameters: bool
+    theta: Floats,
+    programs: Specializations,
+    rows: Rows,
+    count: int,
+    gradient: Gradient,
+    total: float,
+    wrt_parameters: bool,
 ) -> None:
     """Refuse what is not finite: the error names the first observation at fault, and the node."""
     bad_values = ~np.isfinite(gradient.values)
@@ -197,23 +206,23 @@ def _check_finite(
     elif bad_inputs is not None and bad_inputs.any():
         place = int(bad_inputs.argmax())
     elif wrt_parameters and not np.isfinite(gradient.parameters).all():
-        place = _first_bad_gradient(theta, ways, rows, count)
+        place = _first_bad_gradient(theta, programs, rows, count)
     elif not isfinite(total):
-        raise NonFiniteResultError("the sum over the observations overflows, although every value is finite")
+        raise NonFiniteError("the sum over the observations overflows, although every value is finite")
     else:
         return
-    row = rows(place, place + 1)[0]
-    with ways.owner.lock, at_numbers(ways.owner.known(), theta):
-        raise explained(lambda: ways.call(row), place)
+    with programs.parameters.at(theta), record_sources():
+        root, inputs = programs.call(rows(place, place + 1)[0])
+        raise non_finite_error(root, inputs, observation=place)
 
 
-def _first_bad_gradient(theta: Floats, ways: Ways, rows: Rows, count: int) -> int:
+def _first_bad_gradient(theta: Floats, programs: Specializations, rows: Rows, count: int) -> int:
     """The first observation with a gradient that is not finite, by halving; the last one if only the sum is not."""
     start, stop = 0, count
     while stop - start > 1:
         middle = (start + stop) // 2
         half = partial(_from, rows, start)
-        found = gradient_of(theta, ways, half, middle - start, 1.0, False)
+        found = gradient_of(theta, programs, half, middle - start, 1.0, False)
         if np.isfinite(found.parameters).all():
             start = middle
         else:
@@ -225,29 +234,29 @@ def _from(rows: Rows, offset: int, start: int, stop: int) -> Floats:
     return rows(offset + start, offset + stop)
 
 
-# ── By the engine itself, where there are too many ways ──────────────────────────────────────────
+# ── By the engine itself, where there are too many specializations ───────────────────────────────
 
 
-def _eager_values(theta: Floats, ways: Ways, row: Floats) -> list[float]:
-    with ways.owner.lock, at_numbers(ways.owner.known(), theta):
-        result, _ = ways.call(row)
-        return [leaf.data if isinstance(leaf, Value) else leaf for leaf in ways.leaves(result)]
+def _eager_values(theta: Floats, programs: Specializations, row: Floats) -> list[float]:
+    with programs.parameters.at(theta):
+        result, _ = programs.call(row)
+        return [leaf.number if isinstance(leaf, Value) else leaf for leaf in programs.leaves(result)]
 
 
-def _eager_gradient(theta: Floats, ways: Ways, rows: Floats, weight: float) -> Gradient:
-    leaves = ways.owner.known()
+def _eager_gradient(theta: Floats, programs: Specializations, rows: Floats, weight: float) -> Gradient:
+    leaves = programs.parameters.leaves
     values, of_inputs = np.empty(len(rows)), np.zeros(rows.shape)
     of_parameters, used = np.zeros(len(leaves)), np.zeros(len(leaves), bool)
     for place, row in enumerate(rows):
-        with ways.owner.lock, at_numbers(leaves, theta):
-            root, inputs = ways.call(row)
-            if derivatives._items(root) is not None:
+        with programs.parameters.at(theta):
+            root, inputs = programs.call(row)
+            if trees.parts(root) is not None:
                 raise TypeError(_not_scalar(root))
-            values[place] = root.data if isinstance(root, Value) else root
+            values[place] = root.number if isinstance(root, Value) else root
             if isinstance(root, Value):
-                gradients = derivatives._gradients(root, [*leaves, *inputs], recorded=False)
+                found = gradients(root, [*leaves, *inputs], recorded=False)
                 reached = set(topological_order(root))
                 used |= np.array([leaf in reached for leaf in leaves], bool)
-                of_parameters += np.multiply(weight, gradients[: len(leaves)])
-                of_inputs[place] = np.multiply(weight, gradients[len(leaves) :])
+                of_parameters += np.multiply(weight, found[: len(leaves)])
+                of_inputs[place] = np.multiply(weight, found[len(leaves) :])
     return Gradient(values, of_parameters, of_inputs, used, sum(values.tolist()))

@@ -1,84 +1,127 @@
-"""Local derivatives without branches, where a function that takes derivatives is recorded.
+"""Recorded derivatives without branches.
 
-A rule that branches on a number, as relu's does, would make each pattern of signs a program of its own. So what the
-rule does is written out, with ``where`` for its branches.
+A rule that branches on a number, as relu's does, would make each pattern of signs a program of its own. So all of its
+branches are recorded, and ``where`` chooses. Where a branch says ``ZERO``, nothing flows, whatever stands further down:
+such a contribution goes with a node that is 1 where there is one, and that node chooses further down, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Sequence
+from functools import cache, reduce
 from math import isfinite
 from typing import Any
 
-from autodiff import derivatives
-from autodiff.compiling.recorder import Session, current, is_recording
-from autodiff.observing.interception import Replacement
-from autodiff.operations import FLOW
 from autodiff.program.expressions import COMPARISONS, Expression
-from autodiff.program.expressions import derivatives as written_out
+from autodiff.program.expressions import contributions as written_out
 from autodiff.registry import lookup
-from autodiff.rules import EQUAL, LESS, LESS_EQUAL, where
+from autodiff.rules import EQUAL, LESS, LESS_EQUAL, add, where
 from autodiff.value import Value
+from autodiff.zeros import ZERO
+
+Flows = Any
+"""Whether there is a contribution at all: True, False, or a node that is 1 or 0."""
 
 
-def _locals_without_branches(original: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(original)
-    def locals_(out: Value, depends: set[Value], recorded: bool) -> Any:
-        if not (recorded and is_recording()) or out.op.arity is None:
-            return original(out, depends, recorded)
-        places = enumerate(zip(out.parents, out.op.derivatives))
-        return [_local(rule, out, place) if parent in depends else 0.0 for place, (parent, rule) in places]
+class Branchless:
+    """The contributions of one recorded derivative after the other.
 
-    return locals_
+    Args:
+        is_fixed: whether a node is the same in every call, so that its comparisons may be decided now.
+    """
 
+    def __init__(self, is_fixed: Callable[[Value], bool]) -> None:
+        self.is_fixed = is_fixed
+        self._flows: dict[Value, Value] = {}
+        """Where the contribution exists; those that always do are not listed."""
+        self._either: dict[tuple[Value, Value], Value] = {}
 
-def _local(rule: Callable[..., Any], out: Value, place: int) -> Any:
-    """The rule applied to the nodes; if it branches on them, what it does, with ``where`` for its branches."""
-    session = current.get()
-    assert session is not None
-    before = len(session.comparisons)
-    local = rule(*out.parents, out)
-    if all(session.is_fixed(side) for each in session.comparisons[before:] for side in (each.left, each.right)):
-        return local
-    written = written_out(out.op, len(out.parents), inline=False)[place]
-    if written is None:
-        return local
-    del session.comparisons[before:]
-    return _without_branches(written, out, session)
+    def contributions(self, out: Value, upstream: Any, wanted: Sequence[bool]) -> list[Any]:
+        """Local derivative times upstream gradient for each wanted operand, or ``ZERO``."""
+        flows = self._flows_of(upstream)
+        if out.op.arity is None:  # to write it out for very many operands takes very long, and few rules branch
+            found = [_by_rule(local, upstream) for local in out.op.local_derivatives(out.parents, out)]
+        else:
+            written = written_out(out.op, out.op.arity, inline=False)
+            found = [
+                (ZERO, False, True) if not is_wanted
+                else _by_rule(out.op.derivatives[place](*out.parents, out), upstream) if each is None
+                else (*self._recorded(each, out, upstream), _keeps_zero(each))
+                for place, (each, is_wanted) in enumerate(zip(written, wanted))
+            ]  # fmt: skip
+        return [self._limited(*each, flows) if wish else ZERO for each, wish in zip(found, wanted)]
 
+    def done(self) -> None:
+        """The derivative is taken: its contributions are numbers like others from here on."""
+        self._flows.clear()
 
-def _without_branches(written: Expression, out: Value, session: Session) -> Any:
-    done: dict[Expression, Any] = {}
+    def _limited(self, number: Any, reached: Flows, keeps_zero: bool, flows: Flows) -> Any:
+        """The contribution where the upstream gradient exists, else 0."""
+        if number is ZERO:
+            return ZERO
+        if flows is not True:
+            number = number if keeps_zero else where(flows, number, 0.0)
+            reached = flows if reached is True else where(flows, reached, 0.0)
+        if reached is not True:
+            self._flows[number] = reached
+        return number
 
-    def result(expression: Expression) -> Any:
-        if expression not in done:
-            done[expression] = compute(expression)
-        return done[expression]
+    def _flows_of(self, upstream: Any) -> Flows:
+        """Whether any of the contributions that the upstream gradient is the sum of exists."""
+        found: list[Flows] = []
+        while isinstance(upstream, Value) and upstream not in self._flows and upstream.op is add:
+            found.append(self._flows.get(upstream.second, True))
+            upstream = upstream.first
+        found.append(self._flows.get(upstream, True))
+        return True if any(each is True for each in found) else reduce(self._one_of, reversed(found))
 
-    def compute(expression: Expression) -> Any:
-        match expression.kind:
-            case "operand":
-                return out.parents[int(expression.number)]
-            case "output":
-                return out
-            case "number":
-                return expression.number
-            case "choose":
-                condition, if_true, if_false = expression.parts
-                holds = decided(condition)
-                if isinstance(holds, bool):
-                    return result(if_true if holds else if_false)
-                return where(holds, result(if_true), result(if_false))
-            case kind:
-                return lookup("power" if kind == "pow" else kind)(*map(result, expression.parts))
+    def _one_of(self, a: Value, b: Value) -> Value:
+        if (a, b) not in self._either:
+            self._either[a, b] = a if a is b else where(a, 1.0, b)
+        return self._either[a, b]
 
-    def decided(condition: Expression) -> Any:
-        """The comparison: decided where both sides are fixed, else a node that is 1 where it holds."""
-        left, right = map(result, condition.parts)
-        if all(not isinstance(side, Value) or session.is_fixed(side) for side in (left, right)):
-            return bool(_COMPARE[condition.kind](_number(left), _number(right)))
-        match condition.kind:
+    def _recorded(self, written: Expression, out: Value, upstream: Any) -> tuple[Any, Flows]:
+        """What the expression does with the nodes, and whether it flows."""
+        done: dict[Expression, tuple[Any, Flows]] = {}
+
+        def result(expression: Expression) -> tuple[Any, Flows]:
+            if expression not in done:
+                done[expression] = compute(expression)
+            return done[expression]
+
+        def compute(expression: Expression) -> tuple[Any, Flows]:
+            match expression.kind:
+                case "operand":
+                    return out.parents[int(expression.number)], True
+                case "output":
+                    return out, True
+                case "upstream":
+                    return upstream, True
+                case "number":
+                    return expression.number, True
+                case "zero":
+                    return ZERO, False
+                case "choose":
+                    condition, if_true, if_false = expression.parts
+                    holds = self._compared(condition.kind, *(result(side)[0] for side in condition.parts))
+                    if isinstance(holds, bool):
+                        return result(if_true if holds else if_false)
+                    (a, a_flows), (b, b_flows) = result(if_true), result(if_false)
+                    return where(holds, a, b), a_flows if a_flows is b_flows else where(holds, a_flows, b_flows)
+                case "multiply":
+                    return product(*(result(part)[0] for part in expression.parts)), True
+                case kind:
+                    row = lookup("power" if kind == "pow" else kind)
+                    return row(*(result(part)[0] for part in expression.parts)), True
+
+        return result(written)
+
+    def _compared(self, sign: str, left: Any, right: Any) -> Any:
+        """The comparison, decided where both sides are fixed; else a node that is 1 where it holds."""
+        sides = left, right
+        if all(not isinstance(side, Value) or self.is_fixed(side) for side in sides):
+            return getattr(float, f"__{COMPARISONS[sign]}__")(*(getattr(side, "number", side) for side in sides))
+        match sign:
             case "<":
                 return LESS(left, right)
             case "<=":
@@ -92,31 +135,31 @@ def _without_branches(written: Expression, out: Value, session: Session) -> Any:
             case _:
                 return 1.0 - EQUAL(left, right)
 
-    return result(written)
+
+def product(local: Any, upstream: Any) -> Any:
+    """The product of two factors, each a float or a node; 1 · x is x itself, so that programs stay small."""
+    for factor, other in ((local, upstream), (upstream, local)):
+        if not isinstance(factor, Value) and factor == 1:
+            return other
+    return local * upstream
 
 
-_COMPARE = {sign: getattr(float, f"__{name}__") for sign, name in COMPARISONS.items()}
+def _by_rule(local: Any, upstream: Any) -> tuple[Any, Flows, bool]:
+    """The contribution, whether it flows, and whether it is 0 where the upstream gradient is."""
+    if local is ZERO:
+        return ZERO, False, True
+    return product(local, upstream), True, not isinstance(local, Value) and isfinite(local)
 
 
-def _number(side: Any) -> float:
-    return side.number if isinstance(side, Value) else float(side)
-
-
-def _product_without_branches(original: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(original)
-    def product(local: Any, upstream: Any) -> Any:
-        numbers = [factor for factor in (local, upstream) if not isinstance(factor, Value)]
-        if not is_recording() or len(numbers) == 2 or any(factor in (0, 1) for factor in numbers):
-            return original(local, upstream)
-        if numbers and isfinite(numbers[0]):
-            return local * upstream  # nan only where the other factor is
-        return FLOW(local, upstream)
-
-    return product
-
-
-BRANCHLESS = (
-    Replacement(derivatives, "_locals", _locals_without_branches),
-    Replacement(derivatives, "_product", _product_without_branches),
-)
-"""What is replaced while a function is recorded."""
+@cache
+def _keeps_zero(written: Expression) -> bool:
+    """Whether the contribution is 0 where the upstream gradient is: no factor can be infinite."""
+    match written.kind:
+        case "upstream" | "zero":
+            return True
+        case "multiply":
+            factor, rest = written.parts
+            return factor.kind == "number" and isfinite(factor.number) and _keeps_zero(rest)
+        case "choose":
+            return all(map(_keeps_zero, written.parts[1:]))
+    return False

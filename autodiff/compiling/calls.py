@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
+from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.compiling.batches import Rows
-from autodiff.compiling.captures import PlainNumbers
+from autodiff.compiling.captures import Captures
 from autodiff.compiling.inputs import Batch, Structure, argument_names
-from autodiff.compiling.specializations import Owner, Ways
+from autodiff.compiling.parameters import LOCK, Parameters, given_leaves
+from autodiff.compiling.specializations import Owner, Rows, Specializations
+from autodiff.trees import is_module
 
 
 class Call(NamedTuple):
     """The observations of a call."""
 
-    ways: Ways
-    """The programs for their structure."""
+    programs: Specializations
+    """Those for their structure."""
     rows: Rows
     """Gives their inputs, as a matrix."""
     observations: int
@@ -55,22 +57,49 @@ class Programs(tuple[ProgramReport, ...]):
 
 
 class Calls:
-    """The programs of a compiled function by the structure of its arguments, its options, and plain numbers outside.
+    """The programs of a compiled function by the structure of its arguments, its options, and what is outside.
 
     Args:
         owner: the compiled function.
+        given: a module, or the parameters; None to find them: in the modules, lists and other functions that the
+            function's closure, its globals and the object it is a method of refer to.
         ndim: the dimensions of the arguments of one observation, if they are stated.
-        most: so many structures are kept.
+        most: how many structures are kept.
+
+    Raises:
+        TypeError: something given is no leaf ``Value``.
+        ValueError: a leaf is given twice.
     """
 
-    def __init__(self, owner: Owner, ndim: Sequence[int] | None, most: int) -> None:
-        self.owner, self.ndim, self.most = owner, ndim, most
-        self._structures: dict[Hashable, Ways] = {}
-        self._by_shapes: dict[Hashable, Ways] = {}
+    def __init__(self, owner: Owner, given: Any, ndim: Sequence[int] | None, most: int) -> None:
+        if given is not None:
+            leaves = given_leaves(given)
+            given = given if is_module(given) else leaves
+        self.owner, self.given, self.ndim, self.most = owner, given, ndim, most
+        self._structures: dict[Hashable, Specializations] = {}
+        self._by_shapes: dict[Hashable, Specializations] = {}
         """The same for batches of plain arrays, which are looked up without reading the arguments."""
-        self._outside: PlainNumbers | None = None
+        self._outside: tuple[Captures, Parameters] | None = None
+        self._parameters: dict[Hashable, tuple[Captures, Parameters]] = {}
         self._names: dict[int, list[str]] = {}
         self._count = 0
+
+    def outside(self) -> tuple[Captures, Parameters]:
+        """What the function refers to at present, and its parameters."""
+        now = self._outside
+        if now is None or not now[0].are_current():
+            with LOCK:
+                module = [self.given] if is_module(self.given) else []
+                captures = Captures(self.owner.function, *module)
+                before = self._parameters.pop(captures.fingerprint, None)
+                if before is None:
+                    leaves = captures.leaves if self.given is None else given_leaves(self.given)
+                    before = captures, Parameters(leaves, self.given is not None)
+                while len(self._parameters) >= self.most:
+                    del self._parameters[next(iter(self._parameters))]
+                self._parameters[captures.fingerprint] = before
+                now = self._outside = captures, before[1]
+        return now
 
     def read(self, arguments: Sequence[Any], options: dict[str, Any]) -> Call:
         """What the arguments are.
@@ -79,6 +108,8 @@ class Calls:
             TypeError: something in them is no real number, or an option is not hashable.
             ValueError: they do not fit together, a list is ragged, or there are no observations.
         """
+        captures, parameters = self.outside()
+        outside = parameters, *captures.numbers()
         shapes: list[Hashable] = []
         count: int | None = None
         for array in () if options else arguments:  # the calls of a training loop, as fast as can be
@@ -88,8 +119,7 @@ class Calls:
             count = shape[0]
             shapes += (shape[1:], array.dtype)
         else:
-            if self._outside is None or self._outside:
-                shapes += self._numbers()
+            shapes += outside
             known = self._by_shapes.get(tuple(shapes))
             if known is not None and count:
                 known.called = self._count = self._count + 1
@@ -97,25 +127,25 @@ class Calls:
         if len(arguments) not in self._names:
             self._names[len(arguments)] = argument_names(self.owner.function, len(arguments))
         batch = Batch(arguments, self.ndim, self._names[len(arguments)])
-        ways = self._ways(batch.structure, options)
+        programs = self._programs(batch.structure, options, parameters, outside)
         if batch.is_batch and not options and [*map(id, batch.leaves)] == [*map(id, arguments)]:
-            self._by_shapes[tuple(shapes)] = ways
-        return Call(ways, partial(batch.structure.matrix, batch.leaves), batch.observations, batch.is_batch)
+            self._by_shapes[tuple(shapes)] = programs
+        return Call(programs, partial(batch.structure.matrix, batch.leaves), batch.observations, batch.is_batch)
 
     def programs(self) -> Programs:
         """All programs that are kept."""
         return Programs(
-            ProgramReport(ways.described(), ways.options, len(way.recorded.guards), len(way.runner.program), way.runs)
-            for ways in [*self._structures.values()]
-            for way in ways.ways
+            ProgramReport(kept.described(), kept.options, len(each.recording.program.guards), len(each.runner.program), each.runs)
+            for kept in [*self._structures.values()]
+            for each in kept.all
         )
 
-    def _ways(self, structure: Structure, options: dict[str, Any]) -> Ways:
-        key = (
-            structure,
-            self._numbers(),
-            tuple((name, type(options[name]), options[name]) for name in sorted(options)),
-        )
+    def _programs(
+        self, structure: Structure, options: dict[str, Any], parameters: Parameters, outside: Hashable
+    ) -> Specializations:
+        if "reduce" in options and not _takes(self.owner.function, "reduce"):
+            raise TypeError("reduce= is called reduction= now")
+        key = (structure, outside, tuple((name, type(options[name]), options[name]) for name in sorted(options)))
         try:
             hash(key)
         except TypeError:
@@ -123,22 +153,22 @@ class Calls:
                 "keyword arguments are static options of a compiled function and must be hashable, not "
                 f"{options!r:.60}: pass numbers that vary as positional arguments"
             ) from None
-        with self.owner.lock:
-            ways = self._structures.get(key)
-            if ways is None:
-                self.owner.known()
+        with LOCK:
+            found = self._structures.get(key)
+            if found is None:
                 if len(self._structures) >= self.most:
                     oldest = min(self._structures, key=lambda each: self._structures[each].called)
                     forgotten = self._structures.pop(oldest)
-                    self._by_shapes = {
-                        shapes: each for shapes, each in self._by_shapes.items() if each is not forgotten
-                    }
-                ways = self._structures[key] = Ways(self.owner, structure, options)
-            ways.called = self._count = self._count + 1
-        return ways
+                    self._by_shapes = {shapes: each for shapes, each in self._by_shapes.items() if each is not forgotten}
+                found = self._structures[key] = Specializations(self.owner, structure, options, parameters)
+            found.called = self._count = self._count + 1
+        return found
 
-    def _numbers(self) -> tuple[Any, ...]:
-        """The plain numbers that the function reads from outside: constants of its programs."""
-        if self._outside is None:
-            self._outside = PlainNumbers(self.owner.function)
-        return self._outside.now()
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether the function has such a keyword argument."""
+    try:
+        parameters = signature(function).parameters.values()
+    except (TypeError, ValueError):  # some built-in callables have none
+        return False
+    return any(each.name == name or each.kind is each.VAR_KEYWORD for each in parameters)

@@ -1,176 +1,255 @@
-"""What a function refers to outside of itself: the leaves that it may use, and plain numbers.
+"""What a function refers to outside of itself: its parameters, and numbers, functions and structures around them.
 
 It is looked for in the function's closure and globals, in the order in which its code names them, in the object that it
-is a method of, and from there in modules, lists, tuples, dicts, and other functions of the same file.
+is a method of, and from there in modules, lists, tuples, dicts, objects, and other functions of the same file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dis import get_instructions
 from enum import Enum
 from functools import lru_cache, partial
 from inspect import getattr_static
 from itertools import islice, repeat
 from numbers import Number
-from types import (
-    BuiltinFunctionType,
-    CellType,
-    CodeType,
-    FunctionType,
-    MemberDescriptorType,
-    MethodType,
-    ModuleType,
-)
+from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from autodiff.hooks import Observer, observed_by
 from autodiff.operations import VARIABLE, Operation
+from autodiff.trees import is_module
 from autodiff.value import Value
 
 PLAIN = (int, float, str, type(None), np.number, np.bool_)
+COMPARED = (*PLAIN, FunctionType, BuiltinFunctionType, type, Operation, Enum, Number, range, bytes)
+"""What is a constant of the program: plain numbers, and functions, such as the activation of a network."""
 FEW = 256
-"""Collections outside are compared in every call if they hold at most so many numbers."""
+"""A collection that holds more numbers than this is data: it is not compared in every call."""
 
 
-def leaves_of(function: Callable[..., Any]) -> Iterator[Value]:
-    """The leaves that a function refers to, each once.
+class Captures:
+    """What a function refers to, as it was at one moment.
 
     >>> w, offset = Value(1.0), Value(2.0)
     >>> line = lambda x: w * x + offset
-    >>> list(leaves_of(lambda x, y: (line(x) - y) ** 2)) == [w, offset]
-    True
-    """
-    return (thing for thing in _reached(function) if isinstance(thing, Value) and thing.op is VARIABLE)
+    >>> captures = Captures(lambda x, y: (line(x) - y) ** 2)
+    >>> captures.leaves == [w, offset], captures.are_current()
+    (True, True)
+    >>> w = Value(1.0)
+    >>> captures.are_current()
+    False
 
-
-def groups_of(function: Callable[..., Any]) -> Iterator[list[Value]]:
-    """The leaves that stand together, in a module or a collection that a function refers to."""
-    for thing in _reached(function):
-        if is_module(thing) or isinstance(thing, (list, tuple, dict)):
-            yield [each for each in _references(thing) if isinstance(each, Value) and each.op is VARIABLE]
-
-
-class PlainNumbers:
-    """The plain numbers, strings and functions that a function uses from outside, which its program has as constants.
-
-    They are those of closures, globals and arguments of ``partial``, and those attributes of objects, classes and
-    modules there that the code names, or that of their ``__call__`` and of methods that it names; also those in small
-    arrays, lists and dicts. Numbers further away, such as those of a module within a module, are not looked for.
-
-    >>> scale = 2.0
-    >>> f = lambda x: scale * x
-    >>> numbers = PlainNumbers(f)
-    >>> before = numbers.now()
-    >>> scale = 3.0
-    >>> before, numbers.now()
-    ((2.0,), (3.0,))
+    Args:
+        *roots: the function, and a module if its parameters are given.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        reached = [*_reached(function, code_only=True)]
-        functions = [thing for thing in reached if isinstance(thing, FunctionType)]
-        given = [value for thing in reached if isinstance(thing, partial) for value in _arguments(thing)]
-        given += [value for each in functions for value in each.__defaults__ or ()]
-        objects = [*given, *(thing.__self__ for thing in reached if isinstance(thing, MethodType))]
-        call = type(function).__call__
-        if isinstance(call, FunctionType):  # an object that is called
-            functions.append(call)
-            objects.append(function)
-        reads = [read for each in functions for read in _reads(each, objects)]
-        reads += [partial(_itself, value) for value in given]
-        self._read = [read for read in reads if _is_compared(read())]
+    def __init__(self, *roots: Any) -> None:
+        visited = _visited(roots)
+        self.leaves = [thing for thing, _ in visited if _is_leaf(thing)]
+        """The variables among it, each once."""
+        near = [child for thing, children in visited if isinstance(thing, _CODE) for child in children]
+        relevant = _relevant(visited)
+        self.fingerprint, self._kept = _fingerprint(visited, relevant)
+        """Two captures of the same one have the same structure of the same leaves and functions."""
+        close = {*map(id, near), *map(id, roots)}
+        holders = [thing for thing, _ in visited if id(thing) in relevant or id(thing) in close]
+        self._containers = [contents for thing in holders if (contents := _contents(thing)) is not None]
+        functions = [thing for thing, _ in visited if isinstance(thing, FunctionType)]
+        self._variables = [read for each in functions for read in _variables(each)]
+        self._variables += [partial(_elements, thing) for thing, _ in visited if isinstance(thing, np.ndarray)]
+        self._note()
+        given = [thing for each in functions for thing in each.__defaults__ or ()]
+        given += [thing for each, _ in visited if isinstance(each, partial) for thing in _arguments(each)]
+        plain = [*self._variables, *(partial(_itself, thing) for thing in given)]
+        plain += [read for thing in [*near, *roots] for read in _attributes(thing, functions)]
+        self._plain = [read for read in {_key(read): read for read in plain}.values() if _is_compared(read())]
 
-    def __len__(self) -> int:
-        return len(self._read)
+    def are_current(self) -> bool:
+        """Whether every variable, list, dict and object holds the very things that it held, but for plain ones."""
+        return self._is_unchanged() or self._only_plain_changed()
 
-    def now(self) -> tuple[Any, ...]:
-        """What they are at present."""
-        return tuple([_present(read()) for read in self._read])
+    def numbers(self) -> tuple[Hashable, ...]:
+        """The plain things that are constants of the program, as they are at present: with their types and bits.
 
+        They are those of closures, globals, defaults and arguments of ``partial``, and those attributes of objects,
+        classes and modules there that the code names, or that of their ``__call__`` and of methods that it names; also
+        those in small arrays, lists and dicts. Numbers further away are left to audits.
+        """
+        return tuple([_present(read()) for read in self._plain])
 
-def _is_compared(thing: Any) -> bool:
-    """Whether there is something plain in it, and not too much of anything."""
-    parts = [*islice(_parts(thing), FEW + 1)]
-    return any(parts) and len(parts) <= FEW
+    def _note(self) -> None:
+        self._held: list[Any] = [read() for read in self._variables]
+        self._contents: list[Any] = [each.copy() for each in self._containers]
 
+    def _is_unchanged(self) -> bool:
+        """Lists and dicts are compared in C, by identity first: only a ``Value`` that was replaced is asked itself."""
+        asked = _Asked()
+        try:
+            with observed_by(asked):
+                same = [read() for read in self._variables] == self._held and self._containers == self._contents
+        except Exception:  # arrays, and others that cannot be compared, are other ones
+            return False
+        return same and not asked.by_value
 
-def _parts(thing: Any, depth: int = 4) -> Iterator[bool]:
-    """For each thing in it, whether it is plain; an empty collection is, and one too deep is too much."""
-    if isinstance(thing, np.ndarray):
-        yield from repeat(thing.dtype != object, thing.size)
-    elif not isinstance(thing, (list, tuple, dict)):
-        yield isinstance(thing, _COMPARED)
-    elif thing and depth:
-        for part in thing.values() if isinstance(thing, dict) else thing:
-            yield from _parts(part, depth - 1)
-    else:
-        yield from repeat(False, FEW + 1) if thing else (True,)
-
-
-def _present(thing: Any) -> Any:
-    """What can be compared with what it is later; of a collection of other things, that it holds nothing plain."""
-    if isinstance(thing, PLAIN):
-        return thing
-    if isinstance(thing, np.ndarray) and thing.dtype != object:
-        return thing.shape, thing.dtype, thing.tobytes() if thing.size <= FEW else None
-    if isinstance(thing, dict):
-        parts = tuple((key, _present(part)) for key, part in islice(thing.items(), FEW))
-        return parts if any(part is not _NOTHING for _, part in parts) else _NOTHING
-    if isinstance(thing, (list, tuple)):
-        found = tuple(map(_present, islice(thing, FEW)))
-        return found if any(part is not _NOTHING for part in found) else _NOTHING
-    return thing if isinstance(thing, _COMPARED) else _NOTHING
-
-
-_NOTHING = object()
-_COMPARED = (*PLAIN, FunctionType, BuiltinFunctionType, type, Operation, Enum, Number, range, bytes)
-"""What is compared as it is: numbers, and functions, such as the activation of a network, that equal themselves alone.
-"""
-
-
-def is_module(thing: Any) -> bool:
-    """Whether it has named parameters, as modules of ``nn`` do."""
-    return callable(getattr(type(thing), "named_parameters", None))
+    def _only_plain_changed(self) -> bool:
+        """Whether nothing was replaced but plain things by plain things; if so, they are noted."""
+        pairs = [([read() for read in self._variables], self._held), *zip(self._containers, self._contents)]
+        for now, before in pairs:
+            if isinstance(now, dict) and [*now] != [*before]:
+                return False
+            new, old = ([thing for thing in _values(each) if not _is_inert(thing)] for each in (now, before))
+            if [*map(id, new)] != [*map(id, old)]:
+                return False
+        self._note()
+        return True
 
 
-def _reached(function: Callable[..., Any], code_only: bool = False) -> Iterator[Any]:
-    """Everything that a function refers to, each once, the function first; or, of all that, only what has code."""
-    seen: dict[int, Any] = {}
-    stack: list[Any] = [function]
+class _Asked(Observer):
+    """Whether a ``Value`` was compared: one of equal number is yet another one."""
+
+    by_value = False
+
+    def compared(self, sign: str, left: Value, right: Any, holds: bool) -> None:
+        self.by_value = True
+
+
+# ── The walk ─────────────────────────────────────────────────────────────────────────────────────
+
+_CODE = (FunctionType, MethodType, partial)
+Visited = list[tuple[Any, Sequence[Any]]]
+"""Things, and what each refers to."""
+
+
+def _is_leaf(thing: Any) -> bool:
+    return isinstance(thing, Value) and thing.op is VARIABLE
+
+
+def _is_inert(thing: Any) -> bool:
+    """Whether no parameter is, or can come to be, in it."""
+    if isinstance(thing, Value):
+        return thing.op is not VARIABLE
+    return isinstance(thing, PLAIN) or (isinstance(thing, np.ndarray) and thing.dtype != object)
+
+
+def _visited(roots: Sequence[Any]) -> Visited:
+    """Everything that is referred to, each thing once, the roots first."""
+    seen: set[int] = set()
+    found: Visited = []
+    stack = [*reversed(roots)]
     while stack:
         thing = stack.pop()
-        if id(thing) not in seen and (not code_only or callable(thing)):
-            seen[id(thing)] = thing
-            yield thing
-            if not code_only or not is_module(thing):
-                stack.extend(reversed([*_references(thing)]))
+        if id(thing) not in seen:
+            seen.add(id(thing))
+            children = _references(thing)
+            found.append((thing, children))
+            stack += [child for child in reversed(children) if not _is_inert(child)]
+    return found
 
 
-def _references(thing: Any) -> Iterable[Any]:
-    if isinstance(thing, (Value, *PLAIN, type, ModuleType)):
+def _references(thing: Any) -> Sequence[Any]:
+    if isinstance(thing, FunctionType):
+        return [*(read() for read in _variables(thing)), *(thing.__defaults__ or ())]
+    if isinstance(thing, (Value, ModuleType, *COMPARED)):
         return ()
-    if is_module(thing):
-        return thing.parameters()  # type: ignore[no-any-return]
-    if isinstance(thing, dict):
-        return thing.values()
-    if isinstance(thing, (list, tuple)):
-        return () if thing and isinstance(thing[0], PLAIN) else thing  # data holds no parameters
-    if isinstance(thing, np.ndarray):
-        return thing.ravel().tolist() if thing.dtype == object else ()
     if isinstance(thing, MethodType):
         return (thing.__self__, thing.__func__)
     if isinstance(thing, partial):
         return (thing.func, *_arguments(thing))
-    if isinstance(thing, FunctionType):
-        return [*(read() for read in _variables(thing)), *(thing.__defaults__ or ())]
-    return getattr(thing, "__dict__", {}).values()
+    if isinstance(thing, np.ndarray):
+        return _elements(thing)
+    if isinstance(thing, tuple):
+        return () if _is_data(thing) else thing
+    if _is_wrapper(thing):
+        return (thing.__wrapped__,)
+    contents = _contents(thing)
+    if contents is None:
+        return ()
+    values = [*_values(contents)]
+    if is_module(thing):
+        return [*thing.parameters(), *(each for each in values if _is_structure(each))]
+    return values
+
+
+def _contents(thing: Any) -> list[Any] | dict[Any, Any] | None:
+    """The list or dict that holds what it refers to, if it has one that can change."""
+    if isinstance(thing, (Value, ModuleType, np.ndarray, tuple, *_CODE, *COMPARED)) or _is_wrapper(thing):
+        return None
+    if isinstance(thing, (list, dict)):
+        return None if _is_data(thing) else thing
+    return getattr(thing, "__dict__", None)
+
+
+def _is_wrapper(thing: Any) -> bool:
+    """Whether it is made of a function, as a compiled function is."""
+    return "__wrapped__" in getattr(thing, "__dict__", ())
+
+
+def _is_data(thing: Any) -> bool:
+    """Whether it is a long collection of plain numbers; they hold no parameters."""
+    return len(thing) > FEW and isinstance(next(iter(_values(thing))), PLAIN)
+
+
+def _values(thing: Any) -> Iterable[Any]:
+    return thing.values() if isinstance(thing, dict) else thing
+
+
+def _is_structure(thing: Any) -> bool:
+    return isinstance(thing, (list, tuple, dict, np.ndarray)) or is_module(thing)
+
+
+def _arguments(given: partial[Any]) -> Iterable[Any]:
+    return (*given.args, *given.keywords.values())
+
+
+def _elements(array: Any) -> list[Any]:
+    return array.ravel().tolist() if array.dtype == object else []
+
+
+def _relevant(visited: Visited) -> set[int]:
+    """The ids of the leaves and functions, and of the things that hold one, directly or further down."""
+    relevant = {id(thing) for thing, _ in visited if _is_leaf(thing) or isinstance(thing, _CODE)}
+    before = -1
+    while len(relevant) > before:  # a thing may refer to one that was visited before it
+        before = len(relevant)
+        for thing, children in reversed(visited):
+            if not relevant.isdisjoint(map(id, children)):
+                relevant.add(id(thing))
+    return relevant
+
+
+def _fingerprint(visited: Visited, relevant: set[int]) -> tuple[tuple[Hashable, ...], list[Any]]:
+    """The structure of what is relevant, with the ids of leaves and functions in it; and what has these ids."""
+    holders = [each for each in visited if id(each[0]) in relevant and not _is_leaf(each[0])]
+    number = {id(thing): place for place, (thing, _) in enumerate(holders)}
+    kept: list[Any] = []
+
+    def mark(thing: Any) -> Hashable:
+        if id(thing) in number:
+            return number[id(thing)]
+        if not isinstance(thing, (Value, *COMPARED)):
+            return type(thing)
+        kept.append(thing)
+        return ("id", id(thing))
+
+    marks: list[Hashable] = []
+    for thing, children in holders:
+        what = thing.__code__ if isinstance(thing, FunctionType) else type(thing)
+        marks += [("id", id(what)), *(mark(child) for child in children if not _is_inert(child))]
+        kept.append(what)
+    return tuple(marks), kept
+
+
+# ── What code reads ──────────────────────────────────────────────────────────────────────────────
 
 
 def _variables(function: FunctionType) -> Iterator[Callable[[], Any]]:
     """How the variables outside of a function that its code names are read; not those that are imported functions."""
     cells, variables = dict(zip(function.__code__.co_freevars, function.__closure__ or ())), function.__globals__
+    if str(variables.get("__name__")).startswith("autodiff."):  # such as that of grad(f), of which f is in a cell
+        variables = {}
     for name in _names(function.__code__):
         if name in cells:
             yield partial(_content, cells[name])
@@ -185,40 +264,22 @@ def _content(cell: CellType) -> Any:
         return None
 
 
-def _reads(function: FunctionType, given: Iterable[Any]) -> Iterator[Callable[[], Any]]:
-    """How its variables are read, and the attributes that it may read of objects: of those, and of what it is given."""
-    objects = [*given]
-    for read in _variables(function):
-        yield read
-        objects.append(read())
-    for thing in objects:
-        if not isinstance(thing, (Value, *PLAIN, FunctionType)):
-            called = getattr(type(thing).__call__, "__code__", None) if callable(thing) else None
-            for name in _names_within(thing, [*_names(function.__code__), *(_names(called) if called else ())]):
-                attribute = getattr_static(thing, name, _MISSING)
-                computed = hasattr(type(attribute), "__get__") and not isinstance(attribute, MemberDescriptorType)
-                if not (computed or (isinstance(thing, ModuleType) and callable(attribute))):
-                    yield partial(getattr, thing, name, None)
-
-
-def _names_within(thing: Any, names: list[str]) -> list[str]:
-    """The names, and those that the object's methods of these names read."""
-    known, left = dict.fromkeys(names), [*names]
+def _attributes(thing: Any, functions: Sequence[FunctionType]) -> Iterator[Callable[[], Any]]:
+    """How the attributes of an object are read that the functions name, or its methods of these names."""
+    if isinstance(thing, (Value, *PLAIN, *_CODE)):
+        return
+    names = dict.fromkeys(name for each in functions for name in _names(each.__code__))
+    left = [*names, "__call__"]
     while left:
         method = getattr_static(type(thing), left.pop(), None)
-        read = _names(method.__code__) if isinstance(method, FunctionType) else ()
-        new = [name for name in read if name not in known]
-        known.update(dict.fromkeys(new))
+        new = [name for name in _names(method.__code__) if name not in names] if isinstance(method, FunctionType) else []
+        names.update(dict.fromkeys(new))
         left += new
-    return [*known]
-
-
-def _arguments(given: partial[Any]) -> Iterable[Any]:
-    return (*given.args, *given.keywords.values())
-
-
-def _itself(thing: Any) -> Any:
-    return thing
+    for name in names:
+        attribute = getattr_static(thing, name, _MISSING)
+        computed = hasattr(type(attribute), "__get__") and not isinstance(attribute, MemberDescriptorType)
+        if not (computed or (isinstance(thing, ModuleType) and callable(attribute))):
+            yield partial(getattr, thing, name, None)
 
 
 _MISSING = property()
@@ -233,3 +294,56 @@ def _names(code: CodeType) -> tuple[str, ...]:
     names = [each.argval for each in read if not each.opname.startswith(("LOAD_FAST", "LOAD_CONST"))]
     names += [name for part in inner for name in _names(part) if name not in code.co_cellvars]
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name not in code.co_cellvars))
+
+
+def _itself(thing: Any) -> Any:
+    return thing
+
+
+def _key(read: Any) -> Hashable:
+    """The same for two readings of the same thing."""
+    return (read.func, *map(id, read.args)) if read.func is not getattr else (*map(id, read.args[:1]), read.args[1])
+
+
+# ── Plain numbers ────────────────────────────────────────────────────────────────────────────────
+
+
+def _is_compared(thing: Any) -> bool:
+    """Whether there is something plain in it, and not too much of anything."""
+    parts = [*islice(_parts(thing), FEW + 1)]
+    return any(parts) and len(parts) <= FEW
+
+
+def _parts(thing: Any, depth: int = 4) -> Iterator[bool]:
+    """For each thing in it, whether it is plain; an empty collection is, and one too deep is too much."""
+    if isinstance(thing, np.ndarray):
+        yield from repeat(thing.dtype != object, thing.size)
+    elif not isinstance(thing, (list, tuple, dict)):
+        yield isinstance(thing, COMPARED) or (isinstance(thing, Value) and thing.op is not VARIABLE)
+    elif thing and depth:
+        for part in _values(thing):
+            yield from _parts(part, depth - 1)
+    else:
+        yield from repeat(False, FEW + 1) if thing else (True,)
+
+
+def _present(thing: Any) -> Hashable:
+    """What is the same later only if the thing is: numbers by type and bits, collections by their plain parts."""
+    kind = type(thing)
+    if kind is float:
+        return thing.hex()  # type: ignore[no-any-return]
+    if isinstance(thing, (np.generic, np.ndarray)):
+        if kind is np.ndarray and thing.dtype == object:
+            return None
+        return kind, thing.shape, thing.dtype, thing.tobytes() if thing.size <= FEW else None
+    if isinstance(thing, COMPARED):
+        return kind, thing
+    if isinstance(thing, dict):
+        named = tuple((key, _present(part)) for key, part in islice(thing.items(), FEW))
+        return named if any(part is not None for _, part in named) else None
+    if isinstance(thing, (list, tuple)):
+        found = tuple(map(_present, islice(thing, FEW)))
+        return found if any(part is not None for part in found) else None
+    if isinstance(thing, Value) and thing.op is not VARIABLE:
+        return id(thing) if thing.parents else kind, thing.number.hex()
+    return None

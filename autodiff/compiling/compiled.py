@@ -4,34 +4,28 @@ from __future__ import annotations
 
 import copy
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from autodiff import derivatives
+from autodiff import trees
 from autodiff.compiling.backends import Runner, prepare
 from autodiff.compiling.batches import check_scalar, finite_gradient, total_of, values_of
-from autodiff.compiling.calls import Calls, Programs
+from autodiff.compiling.calls import Call, Calls, Programs
 from autodiff.compiling.descent import Descent, Rule
 from autodiff.compiling.inputs import ValueGiven
-from autodiff.compiling.parameters import Parameters, ParametersFound
-from autodiff.compiling.recorder import is_recording
-from autodiff.compiling.recording import FrozenNumberError
-from autodiff.compiling.specializations import Way
+from autodiff.compiling.parameters import Floats, ParametersFound
+from autodiff.compiling.recorder import is_recording, refuse_inside
+from autodiff.compiling.specializations import Specialization
 from autodiff.program.program import Program
 from autodiff.value import Value
 
-Floats = NDArray[np.float64]
 T = TypeVar("T")
 
 PARAMETERS = "parameters"
-LOCK = threading.RLock()
-"""Held while a function is recorded, which gives its parameters other numbers for a while: one for all compiled
-functions, since they may share parameters."""
 
 
 def compile(
@@ -57,8 +51,8 @@ def compile(
             a list of rows. In tuples, dicts and other lists, each array has an axis of its own.
         backend: ``"numpy"`` or ``"native"``; None for the fastest that is installed.
         threads: over how many threads machine code spreads large batches; the bits do not depend on it.
-        max_structures: so many structures and shapes of arguments are kept; the least recently used are forgotten.
-        max_branches: so many ways through the function's branches are compiled for one structure; observations that go
+        max_structures: how many structures and shapes of arguments are kept; the least recently used are forgotten.
+        max_branches: how many ways through the function's branches are compiled for one structure; observations that go
             yet another way run eagerly, with a warning.
 
     Returns:
@@ -74,7 +68,7 @@ def compile(
     ...     return (w * x - y) ** 2
     >>> error([1.0, 2.0, 3.0], [0.0, 4.0, 7.0])
     array([4., 0., 1.])
-    >>> error.backward([1.0, 2.0, 3.0], [0.0, 4.0, 7.0], reduce="sum"), w.grad
+    >>> error.backward([1.0, 2.0, 3.0], [0.0, 4.0, 7.0], reduction="sum"), w.grad
     (5.0, -2.0)
     """
     if function is None:
@@ -101,9 +95,11 @@ class Compiled:
     gradient that comes together around a ``detach()``, as in ``softmax``, or a ``select``, and of second derivatives
     whose rules branch. Sums over observations, and over several uses of a parameter, are taken in another order.
 
-    A parameter that is replaced by another ``Value`` is found where a module, a closure or a global of the function
-    refers to it, though not in every call; one that is hidden elsewhere is not. Numbers and functions that it refers to
-    may change, except for those in large arrays and lists, or further away: these are constants.
+    Parameters are live: where a module, list, attribute, closure or global of the function refers to another ``Value``
+    than before, the next call uses that one. Numbers and functions close by are compared in every call, too, and the
+    function is compiled anew where they have changed. All else that it reads outside is constant in its programs, but
+    not in silence: calls 1, 2, 4, 8 and so on, and one after each second, also record an observation anew, and raise
+    :class:`StaleProgramError` if that gives another program.
     """
 
     __name__: str
@@ -132,11 +128,9 @@ class Compiled:
         self._made_of = (function, parameters, ndim, backend, threads, max_structures, max_branches)
         self.prepare: Callable[[Program], Runner] = partial(prepare, backend=backend, threads=threads)
         self.max_branches = max_branches
-        self.lock = LOCK
-        self._parameters = Parameters(function, parameters, self.lock)
-        self._calls = Calls(self, None if dimensions is None else tuple(dimensions), max_structures)
-        self.last: Way | None = None
-        """The way that was run last."""
+        self._calls = Calls(self, parameters, None if dimensions is None else tuple(dimensions), max_structures)
+        self.last: Specialization | None = None
+        """The specialization that was run last."""
 
     # ── What is run ──────────────────────────────────────────────────────────────────────────────
 
@@ -150,50 +144,51 @@ class Compiled:
         if is_recording():
             return self.function(*arguments, **options)
         try:
-            ways, rows, count, is_batch = self._calls.read(arguments, options)
+            call = self._calls.read(arguments, options)
         except ValueGiven:
             return self.function(*arguments, **options)
-        values = self._run(None, values_of, ways, rows, count)
-        return _shaped(ways.result, values, is_batch)
+        return _shaped(call, self._run(None, values_of, call))
 
-    def value(self, *arguments: Any, reduce: str | None = None, at: ArrayLike | None = None, **options: Any) -> Any:
+    def value(self, *arguments: Any, reduction: str | None = None, at: ArrayLike | None = None, **options: Any) -> Any:
         """The results of every observation, as a call gives them; or the ``"mean"`` or ``"sum"`` of scalars.
 
         Args:
             *arguments: one observation or a batch.
-            reduce: ``"mean"``, ``"sum"`` or None.
+            reduction: ``"mean"``, ``"sum"`` or None.
             at: (parameters,) numbers to use for the parameters, in place of theirs.
             **options: static options of the function.
 
         Raises:
             TypeError, ValueError: as a call; also if results that are no scalars are to be reduced.
         """
-        _check_reduce(reduce, ("mean", "sum", None))
-        ways, rows, count, is_batch = self._calls.read(arguments, options)
-        values = self._run(at, values_of, ways, rows, count)
-        if reduce is None:
-            return _shaped(ways.result, values, is_batch)
-        check_scalar(ways.result)
-        total = total_of(ways, values[:, 0])
-        return total / count if reduce == "mean" else total
+        _check_reduction(reduction, ("mean", "sum", None))
+        refuse_inside(self.__name__)
+        call = self._calls.read(arguments, options)
+        values = self._run(at, values_of, call)
+        if reduction is None:
+            return _shaped(call, values)
+        check_scalar(call.programs.result)
+        total = total_of(call.programs, values[:, 0])
+        return total / call.observations if reduction == "mean" else total
 
-    def backward(self, *arguments: Any, reduce: str = "mean", **options: Any) -> float:
+    def backward(self, *arguments: Any, reduction: str = "mean", **options: Any) -> float:
         """The mean or sum of the values; its gradient is added to the ``grad`` of the parameters.
 
         Raises:
             TypeError, ValueError: as a call; also if the function does not return one scalar.
-            NonFiniteResultError: a value or gradient is not finite. No gradient is changed.
+            NonFiniteError: a value or gradient is not finite. No gradient is changed.
         """
-        _check_reduce(reduce, ("mean", "sum"))
-        ways, rows, count, _ = self._calls.read(arguments, options)
-        value, gradient = self._run(None, finite_gradient, ways, rows, count, reduce, True, False)
-        self._parameters.add_gradient(gradient.parameters, gradient.used)
+        _check_reduction(reduction, ("mean", "sum"))
+        refuse_inside(self.__name__)
+        call = self._calls.read(arguments, options)
+        value, gradient = self._run(None, finite_gradient, call, reduction, True, False)
+        call.programs.parameters.add_gradient(gradient.parameters, gradient.used)
         return value
 
     def value_and_grad(
         self,
         *arguments: Any,
-        reduce: str | None = "mean",
+        reduction: str | None = "mean",
         wrt: str | int | tuple[str | int, ...] = PARAMETERS,
         at: ArrayLike | None = None,
         **options: Any,
@@ -202,7 +197,7 @@ class Compiled:
 
         Args:
             *arguments: one observation or a batch.
-            reduce: ``"mean"`` or ``"sum"``; or None for every observation's own, of arguments only.
+            reduction: ``"mean"`` or ``"sum"``; or None for every observation's own, of arguments only.
             wrt: ``"parameters"``, the position of an argument, or a tuple of those.
             at: (parameters,) numbers to use for the parameters, in place of theirs.
             **options: static options of the function.
@@ -213,18 +208,19 @@ class Compiled:
 
         Raises:
             TypeError, ValueError: as a call; also if the function does not return one scalar.
-            NonFiniteResultError: a value or gradient is not finite.
+            NonFiniteError: a value or gradient is not finite.
 
         >>> w = Value(2.0)
         >>> compile(lambda x: w * x * x).value_and_grad([1.0, 3.0], wrt=("parameters", 0))
         (10.0, (array([5.]), array([2., 6.])))
         """
+        refuse_inside(self.__name__)
         if wrt == PARAMETERS:
-            _check_reduce(reduce, ("mean", "sum"))
-            ways, rows, count, _ = self._calls.read(arguments, options)
-            value, gradient = self._run(at, finite_gradient, ways, rows, count, reduce, True, False)
+            _check_reduction(reduction, ("mean", "sum"))
+            call = self._calls.read(arguments, options)
+            value, gradient = self._run(at, finite_gradient, call, reduction, True, False)
             return value, gradient.parameters
-        _check_reduce(reduce, ("mean", "sum", None))
+        _check_reduction(reduction, ("mean", "sum", None))
         wanted = wrt if isinstance(wrt, tuple) else (wrt,)
         for each in wanted:
             if each != PARAMETERS and (type(each) is not int or not -len(arguments) <= each < len(arguments)):
@@ -232,20 +228,20 @@ class Compiled:
                     f"wrt must be 'parameters', a position among the {len(arguments)} arguments, or a tuple of them; "
                     f"not {wrt!r}"
                 )
-        if reduce is None and PARAMETERS in wanted:
-            raise ValueError("the gradient of parameters is reduced: reduce must be 'mean' or 'sum', not None")
-        ways, rows, count, is_batch = self._calls.read(arguments, options)
-        value, gradient = self._run(at, finite_gradient, ways, rows, count, reduce, PARAMETERS in wanted, True)
+        if reduction is None and PARAMETERS in wanted:
+            raise ValueError("the gradient of parameters is reduced: reduction must be 'mean' or 'sum', not None")
+        call = self._calls.read(arguments, options)
+        value, gradient = self._run(at, finite_gradient, call, reduction, PARAMETERS in wanted, True)
         assert gradient.inputs is not None  # they were asked for
+        structure = call.programs.structure
         parts = tuple(
             gradient.parameters
             if each == PARAMETERS
-            else ways.structure.gradients(int(each) % len(arguments), gradient.inputs, is_batch)
+            else structure.gradients(int(each) % len(arguments), gradient.inputs, call.is_batch)
             for each in wanted
         )
-        if reduce is None and is_batch:
-            return gradient.values, parts if isinstance(wrt, tuple) else parts[0]
-        return value, parts if isinstance(wrt, tuple) else parts[0]
+        values = gradient.values if reduction is None and call.is_batch else value
+        return values, parts if isinstance(wrt, tuple) else parts[0]
 
     def descent(self, *arguments: Any, rule: Rule, state: ArrayLike = (), steps: int = 0, **options: Any) -> Descent:
         """The steps of an optimizer over a batch, ready to run for whole epochs: see :class:`Descent`.
@@ -268,8 +264,12 @@ class Compiled:
         >>> errors, steps, descent.parameters
         (array([ 9.  , 36.  ,  9.  ,  2.25]), 2, array([2.25]))
         """
-        ways, rows, count, _ = self._calls.read(arguments, options)
-        return self._run(None, Descent, ways, rows(0, count), rule, state, steps)
+        refuse_inside(self.__name__)
+        call = self._calls.read(arguments, options)
+        inputs = call.rows(0, call.observations)
+        return self._run(
+            None, lambda theta, programs, *_: Descent(theta, programs, inputs, rule, state, steps), call
+        )
 
     def __get__(self, instance: Any, owner: type) -> Compiled:
         """The compiled function of a class; a method is compiled for its object.
@@ -299,14 +299,12 @@ class Compiled:
     @property
     def parameters(self) -> list[Value]:
         """The parameters, in the order of all vectors."""
-        return [*self._parameters.known()]
+        return [*self._calls.outside()[1].leaves]
 
     def vector(self) -> Floats:
         """(parameters,): the present numbers of the parameters."""
-        _refuse_inside(self.__name__)
-        self._parameters.known()
-        self._parameters.check()
-        return self._parameters.numbers().copy()
+        refuse_inside(self.__name__)
+        return self._calls.outside()[1].numbers().copy()
 
     def assign(self, vector: ArrayLike) -> None:
         """Give the parameters the numbers of a vector.
@@ -314,8 +312,7 @@ class Compiled:
         Raises:
             ValueError: the vector is of another shape, or a number is not finite; no parameter is changed.
         """
-        self._parameters.known()
-        self._parameters.assign(vector)
+        self._calls.outside()[1].assign(vector)
 
     @property
     def program(self) -> Program:
@@ -336,56 +333,45 @@ class Compiled:
     def __repr__(self) -> str:
         return f"<compiled {self.__name__}: {len(self.programs)} programs>"
 
-    # ── For the ways ─────────────────────────────────────────────────────────────────────────────
-
-    def known(self) -> list[Value]:
-        """The parameters that are known."""
-        return self._parameters.known()
-
-    def meet(self, leaves: Sequence[Value], used: NDArray[np.bool_]) -> None:
-        """Parameters that were met in a recording, and which of them it used."""
-        self._parameters.meet(leaves, used)
-
     # ── Runs ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _run(self, at: ArrayLike | None, run: Callable[..., T], *arguments: Any) -> T:
-        """Run with the parameters' numbers first; once more, if a recording found more parameters."""
-        _refuse_inside(self.__name__)
+    def _run(self, at: ArrayLike | None, run: Callable[..., T], call: Call, *arguments: Any) -> T:
+        """Run with the parameters' numbers first; once more, if a recording found more parameters. Audit now and then.
+
+        Raises:
+            StaleProgramError: the function does something else than its program.
+        """
+        programs, rows, count, _ = call
         while True:
             try:
-                return run(self._parameters.vector(at), *arguments)
-            except ParametersFound as found:
+                theta = programs.parameters.vector(at)
+                found = run(theta, programs, rows, count, *arguments)
+                break
+            except ParametersFound as more:
                 if at is not None:
-                    raise found.refused() from None
+                    raise more.refused() from None
+        programs.audit(theta, rows, count)
+        return found
 
 
-def _refuse_inside(name: str) -> None:
-    """Inside another compiled function, a function is its graph; its numbers would be frozen."""
-    if is_recording():
-        raise FrozenNumberError(
-            f"the numbers of {name} inside a compiled function would be frozen, and its gradients be taken only once: "
-            f"call {name} itself there, or use grad() of it, whose results are graph"
-        )
+def _check_reduction(reduction: Any, allowed: tuple[str | None, ...]) -> None:
+    if reduction not in allowed:
+        raise ValueError(f"reduction must be {' or '.join(map(repr, allowed))}, not {reduction!r}")
 
 
-def _check_reduce(reduce: Any, allowed: tuple[str | None, ...]) -> None:
-    if reduce not in allowed:
-        raise ValueError(f"reduce must be {' or '.join(map(repr, allowed))}, not {reduce!r}")
-
-
-def _shaped(result: Any, values: Floats, is_batch: bool) -> Any:
+def _shaped(call: Call, values: Floats) -> Any:
     """The structure of the results with the numbers of its outputs."""
-    if not is_batch:
-        return derivatives._rebuilt(result, iter(values[0].tolist()))
+    result = call.programs.result
+    if not call.is_batch:
+        return trees.with_leaves(result, iter(values[0].tolist()))
     return _columns(result, values)
 
 
 def _columns(result: Any, values: Floats) -> Any:
-    if isinstance(result, int):
-        return values[:, result].copy()
+    """The structure with the columns of its outputs, the observations in front."""
     if isinstance(result, np.ndarray):
         return values[:, result.ravel()].reshape(len(values), *result.shape)
-    if isinstance(result, dict):
-        return {key: _columns(part, values) for key, part in result.items()}
-    parts = [_columns(part, values) for part in result]
-    return type(result)(*parts) if hasattr(result, "_fields") else type(result)(parts)
+    parts = trees.parts(result)
+    if parts is None:
+        return values[:, result].copy()
+    return trees.rebuilt(result, [_columns(part, values) for part in parts.values()])

@@ -1,4 +1,4 @@
-"""Descents: the steps of an optimizer for whole epochs, inside compiled code where every observation goes one way."""
+"""Descents: the steps of an optimizer for whole epochs, inside machine code where one program is right for all."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autodiff.compiling.batches import check_scalar, gradient_of, rows_of
-from autodiff.compiling.numpy.runner import rule_function
-from autodiff.compiling.parameters import ParametersFound
-from autodiff.compiling.specializations import Ways
+from autodiff.compiling.backends import DescendingRunner
+from autodiff.compiling.numpy.functions import rule_function
+from autodiff.compiling.parameters import Floats, ParametersFound
+from autodiff.compiling.specializations import Specialization, Specializations
 
-Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Rule = Callable[..., Sequence[Any]]
 
@@ -47,17 +47,11 @@ class Descent:
     """
 
     def __init__(
-        self,
-        parameters: Floats,
-        ways: Ways,
-        inputs: Floats,
-        rule: Rule,
-        state: ArrayLike,
-        steps: int,
+        self, parameters: Floats, programs: Specializations, inputs: Floats, rule: Rule, state: ArrayLike, steps: int
     ) -> None:
-        if not ways.ways:  # what it is run for first says which parameters there are
-            gradient_of(parameters, ways, rows_of(inputs), 1, 1.0, False)
-        self._ways = ways
+        if not programs.all:  # what it is run for first says which parameters there are
+            gradient_of(parameters, programs, rows_of(inputs), 1, 1.0, False)
+        self._programs = programs
         self._inputs = inputs
         self._rule = rule
         self.parameters = parameters.copy()
@@ -87,6 +81,7 @@ class Descent:
         order, starts, rates = _batches(order, starts, rates, len(self._inputs))
         before = self.parameters.copy(), self.state.copy()
         try:
+            self._programs.audit(self.parameters, rows_of(self._inputs), len(self._inputs))
             errors, done = self._run(order, starts, rates)
         except Exception as error:
             self.parameters[:], self.state[:] = before
@@ -97,39 +92,37 @@ class Descent:
         return errors, done
 
     def _run(self, order: Integers, starts: Integers, rates: Floats) -> tuple[Floats, int]:
-        if self._goes_one_way():
-            way = self._ways.ways[0]
-            self._ways.owner.last = way
-            errors, done = way.runner.descend(
-                self.parameters, self.state, self._inputs, order, starts, rates, self.steps + 1, self._rule
-            )
-            way.runs += int(starts[done])
-            return errors, done
-        return self._step_by_step(order, starts, rates)
-
-    def _goes_one_way(self) -> bool:
-        """Whether every observation goes the same way, whatever the parameters will be."""
-        ways = self._ways
-        way = ways.ways[0]
-        check_scalar(way.result)
-        if len(ways.ways) > 1 or not way.is_scalar or way.size != len(self.parameters):
-            return False
-        if way.guards is not None and way.guards.depends_on_parameters:
-            return False
-        return way.hold(self.parameters, self._inputs) is None
-
-    def _step_by_step(self, order: Integers, starts: Integers, rates: Floats) -> tuple[Floats, int]:
+        only = self._only_program()
+        if only is not None:
+            self._programs.owner.last = only
+            if isinstance(only.runner, DescendingRunner):
+                errors, done = only.runner.descend(
+                    self.parameters, self.state, self._inputs, order, starts, rates, self.steps + 1, self._rule
+                )
+                only.runs += int(starts[done])
+                return errors, done
         update = rule_function(self._rule, len(self.state))
         errors = np.full(len(order), np.nan)
         for step, rate in enumerate(rates.tolist()):
             batch = order[starts[step] : starts[step + 1]]
             rows = rows_of(self._inputs[batch])
-            found = gradient_of(self.parameters, self._ways, rows, len(batch), 1 / len(batch), False)
+            found = gradient_of(self.parameters, self._programs, rows, len(batch), 1 / len(batch), False)
             errors[starts[step] : starts[step + 1]] = found.values
             if not (np.isfinite(found.values).all() and np.isfinite(found.parameters).all()):
                 return errors, step
-            move, *state = update(found.parameters, rate, float(self.steps + step + 1), *self.state, None)
+            with np.errstate(all="ignore"):
+                move, *state = update(found.parameters, rate, float(self.steps + step + 1), *self.state)
             self.parameters += move
             for old, new in zip(self.state, state):
                 old[:] = new
         return errors, len(rates)
+
+    def _only_program(self) -> Specialization | None:
+        """The specialization that is right for every observation, whatever the parameters will be; None if none is."""
+        first, *others = self._programs.all
+        check_scalar(first.result)
+        if others or not first.is_scalar or first.size != len(self.parameters):
+            return None
+        if first.guards is not None and first.guards.depends_on_parameters:
+            return None
+        return first if first.satisfied(self.parameters, self._inputs) is None else None

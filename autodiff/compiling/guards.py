@@ -35,13 +35,13 @@ class GuardCheck:
         parts = [part for part in (self.of_inputs, self.of_parameters) if part is not None]
         return any(part.depends_on_parameters for part in parts)
 
-    def hold(self, parameters: Floats, inputs: Floats) -> Mask | None:
+    def satisfied(self, parameters: Floats, inputs: Floats) -> Mask | None:
         """(observations,): whether all guards hold; None if they hold for every observation."""
-        if self.of_parameters is not None and not self.of_parameters.hold(parameters, inputs[:1])[0]:
+        if self.of_parameters is not None and not self.of_parameters.satisfied(parameters, inputs[:1])[0]:
             return np.zeros(len(inputs), bool)
         if self.of_inputs is None:
             return None
-        holds = self.of_inputs.hold(parameters, inputs)
+        holds = self.of_inputs.satisfied(parameters, inputs)
         return None if holds.all() else holds
 
 
@@ -65,7 +65,7 @@ class _Comparisons:
             for sign in sorted({guard.comparison for guard in guards})
         ]
 
-    def hold(self, parameters: Floats, inputs: Floats) -> Mask:
+    def satisfied(self, parameters: Floats, inputs: Floats) -> Mask:
         values = self.runner.values(parameters, inputs)
         holds = np.ones(len(inputs), bool)
         for compare, left, right, expected in self.by_sign:

@@ -1,27 +1,26 @@
-"""The parameters of a compiled function: which they are, and their numbers as one vector."""
+"""The parameters of a compiled function: an ordered list of leaves, and their numbers as one vector."""
 
 from __future__ import annotations
 
 import struct
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from time import monotonic
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff import value as engine
-from autodiff.compiling.captures import groups_of, is_module, leaves_of
+from autodiff import versions
 from autodiff.operations import VARIABLE
+from autodiff.trees import is_module
 from autodiff.value import Value
 
 Floats = NDArray[np.float64]
 
-FIRST_CALLS, FEW = 16, 10_000
-"""Each of so many first calls looks for parameters that were replaced, if there are few of them."""
-SHARE = 0.05
-"""Later calls spend at most this share of their time on it."""
+LOCK = threading.RLock()
+"""Held while a function is recorded, which gives its parameters other numbers for a while: one for all compiled
+functions, since they may share parameters."""
 
 
 class ParametersFound(Exception):  # noqa: N818 - a signal: what ran with fewer of them runs again
@@ -36,78 +35,41 @@ class ParametersFound(Exception):  # noqa: N818 - a signal: what ran with fewer 
 
 
 class Parameters:
-    """An ordered list of leaves, to which a recording may add what it meets.
+    """The leaves in the order of all vectors.
 
     Args:
-        function: whose parameters they are.
-        given: a module, or the leaves; None to find them: in the modules, lists and other functions that the function's
-            closure, its globals and the object it is a method of refer to.
-
-    Raises:
-        TypeError: something given is no leaf ``Value``.
-        ValueError: a leaf is given twice.
+        leaves: those that are known.
+        are_given: whether they are all there may be; else a recording adds what it meets.
     """
 
     _pack: Callable[..., bytes]
     _stamp: int
     _vector: Floats
 
-    def __init__(self, function: Callable[..., Any], given: Any, lock: threading.RLock) -> None:
-        self.function = function
-        self.lock = lock
-        self.given = given
-        self.fixed = given is not None
+    def __init__(self, leaves: Sequence[Value], are_given: bool) -> None:
+        self.are_given = are_given
         self.leaves: list[Value] = []
-        self._members: set[Value] = set()
-        self._used: set[Value] = set()
-        self._found: list[Value] | None = None
-        self._calls = 0
-        self._next_check = 0.0
-        if self.fixed:
-            self.leaves = _given(given)
-            self._remember()
+        self._add(leaves)
 
-    def known(self) -> list[Value]:
-        """Those that are known by now."""
-        if self.fixed and not self.leaves:  # of a module that was still being copied
-            self.leaves = _given(self.given)
-            self._remember()
-        if not self.fixed and self._found is None:
-            self._found = list(leaves_of(self.function))
-            self.leaves = self._found.copy()
-            self._remember()
-        return self.leaves
-
-    def meet(self, leaves: Sequence[Value], used: NDArray[np.bool_]) -> None:
-        """Add those that a recording met beyond the known ones, and note which it used.
+    def register(self, leaves: Sequence[Value]) -> None:
+        """Add those that a recording met beyond the known ones.
 
         Raises:
             ParametersFound: there were some.
             ValueError: the parameters are given, and these are not among them.
         """
         new = [leaf for leaf in leaves if leaf not in self._members]
-        if new and self.fixed:
+        if new and self.are_given:
             raise ValueError(f"the function uses {_listed(new)} beyond those of parameters=: list all of them there")
-        self._used.update(leaf for leaf, is_used in zip(leaves, used.tolist()) if is_used)
         if new:
-            self.leaves = [*self.leaves, *new]
-            self._remember()
+            self._add(new)
             raise ParametersFound(_listed(new))
 
     def numbers(self) -> Floats:
-        """(parameters,): their present numbers.
-
-        Raises:
-            ValueError: a parameter was replaced by another ``Value``.
-        """
-        self._calls += 1
-        if (self._calls < FIRST_CALLS and len(self.leaves) < FEW) or monotonic() > self._next_check:
-            start = monotonic()
-            self.check()
-            self._next_check = monotonic() + (monotonic() - start) / SHARE
-        stamp = engine._now
-        if stamp != self._stamp:
-            with self.lock:  # a recording gives the leaves other numbers for a while
+        """(parameters,): their present numbers."""
+        if versions.now != self._stamp:
+            stamp = versions.now
+            with LOCK:  # a recording gives the leaves other numbers for a while
                 self._vector = np.frombuffer(self._pack(*[leaf.number for leaf in self.leaves])).copy()
             self._stamp = stamp
         return self._vector
@@ -129,8 +91,8 @@ class Parameters:
         """Give every parameter its number from the vector."""
         if not np.isfinite(numbers := self.vector(vector)).all():
             bad = int(np.flatnonzero(~np.isfinite(numbers))[0])
-            raise ValueError(f"the parameter {self.name(bad)} must be finite, not {numbers[bad]}; none was changed")
-        self.check()
+            name = repr(self.leaves[bad].label or bad)
+            raise ValueError(f"the parameter {name} must be finite, not {numbers[bad]}; none was changed")
         for leaf, number in zip(self.leaves, numbers.tolist()):
             leaf.data = number
 
@@ -146,43 +108,36 @@ class Parameters:
             except TypeError:  # None, as in PyTorch, stands for 0
                 leaf.grad = contribution
 
-    def name(self, place: int) -> str:
-        """The label of a parameter, else its place."""
-        return repr(self.leaves[place].label or place)
+    @contextmanager
+    def at(self, theta: Floats) -> Iterator[None]:
+        """Give the parameters other numbers for a while: for the engine no data has changed."""
+        numbers = theta.tolist()
+        with LOCK:
+            leaves = self.leaves
+            before = [leaf.number for leaf in leaves]
+            try:
+                for leaf, number in zip(leaves, numbers):
+                    leaf.number = number
+                yield
+            finally:
+                for leaf, number, earlier in zip(leaves, numbers, before):
+                    if leaf.number is number:  # else another thread has set it meanwhile
+                        leaf.number = earlier
 
-    def check(self) -> None:
-        """Look whether the parameters that were used are still those that the function refers to.
-
-        Raises:
-            ValueError: one was replaced by another ``Value``, or there are new ones; they are named.
-        """
-        if self.fixed:
-            expected = self.leaves
-            present = set(_given(self.given) if is_module(self.given) else expected)
-        else:
-            expected = self._found or []
-            present = set(leaves_of(self.function) if expected else ())
-        gone = [leaf for leaf in expected if leaf in self._used and leaf not in present]
-        if gone:
-            raise ValueError(
-                f"the function no longer refers to {_listed(gone)}, with which it was compiled: "
-                "set the .data of a parameter in place of a new Value, or compile the function again"
-            )
-        if present <= self._members:
-            return
-        groups = [_given(self.given)] if self.fixed else groups_of(self.function)
-        beside = [group for group in groups if not self._used.isdisjoint(group)]
-        new = [leaf for group in beside for leaf in group if leaf not in self._members]
-        if len(new) > len(set(expected) - present):  # others than those in whose places they are
-            raise ValueError(f"the function refers to {_listed(new)} more than when it was compiled: compile it again")
-
-    def _remember(self) -> None:
+    def _add(self, leaves: Sequence[Value]) -> None:
+        self.leaves = [*self.leaves, *leaves]
         self._members = set(self.leaves)
         self._pack = struct.Struct(f"{len(self.leaves)}d").pack
         self._stamp = -1
 
 
-def _given(given: Any) -> list[Value]:
+def given_leaves(given: Any) -> list[Value]:
+    """The leaves of a module, or those of a list.
+
+    Raises:
+        TypeError: something given is no leaf ``Value``.
+        ValueError: a leaf is given twice.
+    """
     if not is_module(given) and not isinstance(given, Iterable):
         raise TypeError(
             f"parameters must be a module or a list of leaf Values, not {type(given).__name__} {given!r:.60}"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from autodiff import Value, compile, exp, grad, tanh
-from autodiff.compiling.captures import PlainNumbers, leaves_of
+from autodiff.compiling.captures import Captures
 from nn import MLP
 
 GLOBAL = Value(7.0)

@@ -51,7 +51,7 @@ def test_values_and_gradients_of_random_graphs_are_those_of_the_eager_engine(bac
         return  # the neighbour of a tame point need not be one; what is not finite has tests of its own
     np.testing.assert_allclose(compiled(*batch), values, rtol=1e-9, atol=CLOSE)
     wrt = tuple(range(len(batch)))
-    value, found = compiled.value_and_grad(*batch, reduce="sum", wrt=wrt)
+    value, found = compiled.value_and_grad(*batch, reduction="sum", wrt=wrt)
     assert value == pytest.approx(math.fsum(values), rel=1e-9, abs=1e-9)
     np.testing.assert_allclose(np.column_stack(found), gradients, rtol=1e-7, atol=1e-9)
 
@@ -69,7 +69,7 @@ def network():
 
 def test_backward_fills_the_gradients_as_the_eager_pass_does():
     model, error, xs, ys = network()
-    found = error.backward(xs, ys, reduce="mean")
+    found = error.backward(xs, ys, reduction="mean")
     gradients = [value.grad for value in model.parameters()]
     model.zero_grad()
     loss = mean([(1 - y * model(x)).relu() for x, y in zip(xs.tolist(), ys.tolist())])
@@ -82,8 +82,8 @@ def test_backward_fills_the_gradients_as_the_eager_pass_does():
 def test_gradients_accumulate_over_calls_and_none_stands_for_zero():
     w, unused = Value(3.0), Value(1.0)
     error = compile(lambda x: w * x, parameters=[w, unused])
-    error.backward([1.0, 2.0], reduce="sum")
-    error.backward([1.0, 2.0], reduce="mean")
+    error.backward([1.0, 2.0], reduction="sum")
+    error.backward([1.0, 2.0], reduction="mean")
     assert w.grad == 4.5
     w.grad = None
     error.backward(2.0)
@@ -102,9 +102,9 @@ def test_one_observation_gives_floats_and_a_batch_gives_arrays():
 def test_the_value_is_reduced_as_asked():
     f = compile(lambda x: x * x)
     assert f.value([1.0, 2.0, 3.0]).tolist() == [1.0, 4.0, 9.0]
-    assert f.value([1.0, 2.0, 3.0], reduce="sum") == 14.0
-    assert f.value([1.0, 3.0], reduce="mean") == 5.0
-    assert f.value(3.0) == f.value(3.0, reduce="mean") == 9.0
+    assert f.value([1.0, 2.0, 3.0], reduction="sum") == 14.0
+    assert f.value([1.0, 3.0], reduction="mean") == 5.0
+    assert f.value(3.0) == f.value(3.0, reduction="mean") == 9.0
 
 
 def test_the_flat_form_fits_what_optimizers_want():
@@ -115,13 +115,13 @@ def test_the_flat_form_fits_what_optimizers_want():
     assert [value.data for value in model.parameters()] == start.tolist()
     before = model.state_dict()
     found = minimize(
-        lambda theta: error.value_and_grad(xs, ys, reduce="mean", at=theta), start, jac=True, options={"maxiter": 5}
+        lambda theta: error.value_and_grad(xs, ys, reduction="mean", at=theta), start, jac=True, options={"maxiter": 5}
     )
-    assert found.fun < error.value(xs, ys, reduce="mean")
+    assert found.fun < error.value(xs, ys, reduction="mean")
     assert model.state_dict() == before
     assert all(value.grad is NOT_COMPUTED for value in model.parameters())
     error.assign(found.x)
-    assert error.value(xs, ys, reduce="mean") == pytest.approx(found.fun, rel=CLOSE)
+    assert error.value(xs, ys, reduction="mean") == pytest.approx(found.fun, rel=CLOSE)
     assert error.vector().tolist() == found.x.tolist()
 
 
@@ -167,7 +167,7 @@ def test_hessian_vector_products_compile():
 
 def test_an_untaken_branch_gives_no_nan_in_compiled_derivatives():
     f = lambda x: autodiff.where(x, x.log(), 5.0 * x)
-    assert compile(f).value_and_grad([0.0, 2.0], reduce="sum", wrt=0)[1].tolist() == [5.0, 0.5]
+    assert compile(f).value_and_grad([0.0, 2.0], reduction="sum", wrt=0)[1].tolist() == [5.0, 0.5]
     assert compile(grad(f))([0.0, 2.0]).tolist() == [5.0, 0.5]
     assert compile(grad(grad(f)))([0.0, 2.0]).tolist() == [0.0, -0.25]
 
@@ -177,7 +177,7 @@ def test_an_integer_input_selects_without_a_retrace():
     f = compile(lambda k, x: total(select(rows, k)) * x)
     assert f([0, 3, 1], [1.0, 1.0, 2.0]).tolist() == [3.0, 93.0, 66.0]
     assert len(f.programs) == 1
-    f.backward([0, 3, 3], [1.0, 1.0, 1.0], reduce="sum")
+    f.backward([0, 3, 3], [1.0, 1.0, 1.0], reduction="sum")
     assert [row[0].grad for row in rows] == [1.0, 0.0, 0.0, 2.0]
 
 
@@ -215,10 +215,10 @@ def test_the_issue_runs_word_for_word():
         return (1 - y * model(x)).relu()
 
     errors = error(xs, ys)
-    loss = error.backward(xs, ys, reduce="mean")
+    loss = error.backward(xs, ys, reduction="mean")
     assert errors.shape == (10,)
     assert loss == pytest.approx(errors.mean())
-    value, gradient = error.value_and_grad(xs, ys, reduce="mean", at=error.vector())
+    value, gradient = error.value_and_grad(xs, ys, reduction="mean", at=error.vector())
     assert value == loss
     assert gradient.tolist() == [value.grad for value in model.parameters()]
 
@@ -311,7 +311,7 @@ def test_a_million_observations_are_run_in_chunks(monkeypatch):
     xs, ys = rng.normal(size=(50, 2)), rng.normal(size=50)
     expected = [(2 * a - y) ** 2 if b > 0 else 2 * b for (a, b), y in zip(xs.tolist(), ys.tolist())]
     np.testing.assert_allclose(f(xs, ys), expected, rtol=CLOSE)
-    value, (of_w, of_x) = f.value_and_grad(xs, ys, reduce="sum", wrt=("parameters", 0))
+    value, (of_w, of_x) = f.value_and_grad(xs, ys, reduction="sum", wrt=("parameters", 0))
     slope = [2 * a * (2 * a - y) if b > 0 else b for (a, b), y in zip(xs.tolist(), ys.tolist())]
     assert of_w[0] == pytest.approx(sum(slope))
     assert of_x.shape == (50, 2)
@@ -325,7 +325,7 @@ def test_arrays_on_disk_are_read(tmp_path):
     w = Value(1.0)
     f = compile(lambda x: w * x[0] * x[1])
     assert f(xs).tolist() == [a * b for a, b in np.arange(12.0).reshape(6, 2).tolist()]
-    assert f.backward(xs, reduce="sum") == f(xs).sum()
+    assert f.backward(xs, reduction="sum") == f(xs).sum()
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int8, np.uint64, np.bool_, np.float16])
@@ -587,8 +587,8 @@ def test_a_function_that_uses_an_unlisted_parameter_is_refused():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"reduce": "max"}, ValueError, "reduce must be 'mean' or 'sum', not 'max'"),
-        ({"reduce": None}, ValueError, "reduce must be"),
+        ({"reduction": "max"}, ValueError, "reduction must be 'mean' or 'sum', not 'max'"),
+        ({"reduction": None}, ValueError, "reduction must be"),
         ({"wrt": 2}, ValueError, "wrt must be 'parameters', a position among the 1 arguments"),
         ({"wrt": "x"}, ValueError, "wrt must be"),
         ({"at": [1.0, 2.0]}, ValueError, "a vector of 1 parameters"),

@@ -54,7 +54,7 @@ def test_gradients_are_those_of_each_way(name):
     function = BRANCHES[name]
     x, y = np.random.default_rng(1).choice([-1.5, -0.5, 0.0, 0.5, 1.0, 2.0], size=(2, 40))
     compiled = compile(function)
-    _, found = compiled.value_and_grad(x, y, reduce="sum", wrt=(0, 1))
+    _, found = compiled.value_and_grad(x, y, reduction="sum", wrt=(0, 1))
     expected = [
         [float(g) if not isinstance(g, Value) else g.data for g in grad(function, (0, 1))(a, b)]
         for a, b in zip(x.tolist(), y.tolist())
@@ -77,8 +77,8 @@ def test_a_branch_on_a_parameter_is_checked_at_every_run():
     assert f([3.0]).tolist() == [6.0]
     w.data = -1.0
     assert f([3.0]).tolist() == [-3.0]
-    assert f.value_and_grad([3.0, 4.0], reduce="sum", at=[2.0])[0] == 14.0
-    assert f.value_and_grad([3.0, 4.0], reduce="sum", at=[-2.0])[0] == -14.0
+    assert f.value_and_grad([3.0, 4.0], reduction="sum", at=[2.0])[0] == 14.0
+    assert f.value_and_grad([3.0, 4.0], reduction="sum", at=[-2.0])[0] == -14.0
     assert w.data == -1.0
     assert len(f.programs) == 2
 
@@ -95,7 +95,7 @@ def test_a_branch_may_return_a_plain_number_to_which_no_gradient_flows():
     w = Value(2.0)
     for batches in ([[1.0, 0.1], [1.0, 2.0]], [[1.0, 2.0], [1.0, 0.1]]):
         f = compile(lambda x: max(0.0, 1 - w * x))
-        found = [f.value_and_grad(batch, reduce="sum") for batch in batches]
+        found = [f.value_and_grad(batch, reduction="sum") for batch in batches]
         assert sorted((value, gradient.tolist()) for value, gradient in found) == [(0.0, [0.0]), (0.8, [-0.1])]
 
 
@@ -122,11 +122,11 @@ def test_beyond_the_bound_the_rest_runs_eagerly_with_one_warning():
     assert found.tolist() == expected.tolist()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        value, (of_w, of_x) = f.value_and_grad(x, reduce="sum", wrt=("parameters", 0))
+        value, (of_w, of_x) = f.value_and_grad(x, reduction="sum", wrt=("parameters", 0))
     assert (value, of_w.tolist()) == (expected.sum(), [expected.sum() / 2])
     assert of_x.tolist() == (2.0 * x).tolist()
     assert len(f.programs) == 3
-    f.backward(x, reduce="sum")
+    f.backward(x, reduction="sum")
     assert w.grad == expected.sum() / 2
 
 
@@ -175,7 +175,7 @@ def test_a_structure_has_no_gradient_whoever_runs_it():
 @pytest.mark.parametrize("options", WAYS.values(), ids=WAYS)
 def test_a_function_without_parameters_has_gradients_of_its_inputs(options):
     f = compile(lambda x: x * 2 if x > 0 else x * 3, **options)
-    assert f.value_and_grad([1.0, -1.0], reduce="sum", wrt=0)[1].tolist() == [2.0, 3.0]
+    assert f.value_and_grad([1.0, -1.0], reduction="sum", wrt=0)[1].tolist() == [2.0, 3.0]
 
 
 def test_validation_in_the_function_reaches_the_caller_with_the_observation():

@@ -1,14 +1,16 @@
 """A call is recorded as it runs, with its branches, and the engine is as it was afterwards."""
 
+import math
 import threading
 
 import numpy as np
 import pytest
 
-from autodiff import OPERATIONS, Value, grad, lookup, relu, sigmoid, topological_order
-from autodiff.compiling.recorder import is_recording
-from autodiff.compiling.recording import FrozenNumberError, record
-from autodiff.operations import CONSTANT, FLOW, STOPPED
+from autodiff import OPERATIONS, ZERO, Value, compile, grad, lookup, relu, sigmoid, topological_order
+from autodiff.compiling.recorder import FrozenNumberError, is_recording
+from autodiff.compiling.recording import record
+from autodiff.hooks import Observer, observed_by, watchers
+from autodiff.operations import CONSTANT
 from autodiff.rules import DETACHED, EQUAL, LESS, LESS_EQUAL, SELECT
 from autodiff.value import Value as Engine
 
@@ -137,28 +139,80 @@ def test_a_rule_that_does_not_branch_is_recorded_as_it_is():
     assert operations(recorded(grad(relu), 0.5)) == ["positive", "less_equal", "where"]
 
 
-@pytest.mark.parametrize("row", [DETACHED, SELECT, LESS, LESS_EQUAL, EQUAL, STOPPED, FLOW])
+@pytest.mark.parametrize("row", [DETACHED, SELECT, LESS, LESS_EQUAL, EQUAL])
 def test_the_rows_of_programs_have_the_derivatives_that_they_say(row):
     operands = (1.0, 2.0, 3.0)[: row.arity or 3]
     y = row(*operands)
     locals_ = row.local_derivatives(operands, y)
     for place, local in enumerate(locals_):
         if row is SELECT and place == 0:
-            assert local == 0.0
+            assert local is ZERO
             continue
         moved = [x + 1e-6 * (at == place) for at, x in enumerate(operands)]
         expected = 0.0 if row is DETACHED else (row(*moved) - y) / 1e-6
         assert local == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize(("local", "upstream", "flows"), [
-    (2.0, 3.0, 6.0), (0.0, np.inf, 0.0), (np.nan, 0.0, 0.0), (-0.0, 3.0, -0.0), (np.inf, 2.0, np.inf),
-])  # fmt: skip
-def test_nothing_flows_through_a_zero(local, upstream, flows):
-    assert repr(float(FLOW(local, upstream))) == repr(float(flows))
-    stopped = bool(STOPPED(local, upstream))
-    assert stopped == (flows == 0 and not np.isfinite([local, upstream]).all())
-    assert FLOW.local_derivatives((local, upstream), flows) == ((0.0, 0.0) if stopped else (upstream, local))
+REFUSED = {
+    "data": lambda x: x * x.data,
+    "float": lambda x: x * math.exp(x),
+    "an index": lambda x: x * [1.0, 2.0][x],
+    "backward": lambda x: (x * x).backward() or x,
+    "setting data": lambda x: setattr(x, "data", 2.0) or x,
+    "a compiled function's number": lambda x: x * compile(lambda y: y * y).value(2.0),
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED.values(), ids=REFUSED)
+def test_a_refusal_outlives_the_functions_own_except(refused):
+    def careful(x):
+        try:
+            return refused(x)
+        except Exception:
+            return x * 7.0
+
+    with pytest.raises(TypeError, match="would freeze|would change gradients|cannot set the data|would be frozen"):
+        recorded(careful, 1.0)
+    assert not is_recording()
+
+
+def test_an_error_of_the_function_itself_reaches_the_caller():
+    def careful(x):
+        try:
+            return x * x.data
+        except TypeError:
+            raise LookupError("mine") from None
+
+    with pytest.raises(LookupError, match="mine"):
+        recorded(careful, 1.0)
+
+
+def test_the_engine_is_as_fast_and_as_it_was_after_any_number_of_recordings():
+    before = dict(vars(Engine))
+    for _ in range(300):
+        recorded(lambda x: x * 2 if x > 0 else x, 1.0)
+    assert dict(vars(Engine)) == before
+    assert not watchers
+
+
+def test_recordings_may_be_nested_in_observers_and_in_threads():
+    class Counter(Observer):
+        def __init__(self):
+            self.nodes = 0
+
+        def recorded(self, node):
+            self.nodes += 1
+
+    counter = Counter()
+    with observed_by(counter):
+        threads = [threading.Thread(target=lambda: recorded(lambda x: x * x + 1 if x > 0 else x, 1.0)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        assert len(recorded(lambda x: x * x + 1 if x > 0 else x, 1.0).program.guards) == 1
+        for thread in threads:
+            thread.join()
+    assert counter.nodes == 2
+    assert not watchers
 
 
 def test_the_graph_of_the_recorded_call_is_no_part_of_the_users_own():
