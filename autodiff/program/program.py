@@ -380,7 +380,7 @@ class Program:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
-_CODE = replace(PYTHON, function=lambda kind: kind if _has_function(kind) else f"lookup({kind!r})")
+_CODE = replace(PYTHON, function=lambda kind, arity: kind if _has_function(kind) else f"lookup({kind!r})")
 
 
 def _has_function(name: str) -> bool:

@@ -62,8 +62,8 @@ class Target:
     """Whether a choice needs no brackets, and computes all of its operands."""
     functions: Mapping[str, str] = field(default_factory=dict)
     """Other operations, as formats of their operands."""
-    function: Callable[[str], str] = lambda kind: kind
-    """What an operation is called that stands in none of these tables."""
+    function: Callable[[str, int], str] = lambda kind, arity: kind
+    """What an operation is called, with that many operands, that stands in none of these tables."""
     names: Mapping[str, str] = field(default_factory=dict)
     """What stands for the operands and the output, for the upstream gradient, for no dependence, for inf and nan."""
     assignment: str = "{} = {}"
@@ -93,7 +93,7 @@ class Target:
         texts = [operand.text for operand in operands]
         if kind == "choose" or kind in self.functions:
             return Text((self.choice if kind == "choose" else self.functions[kind]).format(*texts))
-        return Text(f"{self.function(kind)}({', '.join(texts)})")
+        return Text(f"{self.function(kind, len(texts))}({', '.join(texts)})")
 
 
 PYTHON = Target(
@@ -117,7 +117,7 @@ MACHINE = Target(
         "pow": "math.pow({}, ({}) * s[0])",  # s[0] is 1, unknown to the compiler, which squares otherwise than libm
         "unreached": "unreached({})",
     },
-    function="math.{}".format,
+    function=lambda kind, arity: f"math.{kind}",
     names={"inf": "math.inf", "nan": "math.nan", "zero": "-0.0"},
 )
 """Functions of floats that numba compiles."""
@@ -129,7 +129,7 @@ _JAVASCRIPT_FUNCTIONS = {"absolute": "Math.abs", "pow": "power", "erf": "erf", "
 _JAVASCRIPT_FUNCTIONS |= {name: f"Math.{name}" for name in _OF_MATH}
 
 
-def _javascript_function(kind: str) -> str:
+def _javascript_function(kind: str, arity: int) -> str:
     if kind not in _JAVASCRIPT_FUNCTIONS:
         raise UnwritableError(kind)
     return _JAVASCRIPT_FUNCTIONS[kind]

@@ -1,4 +1,4 @@
-"""The NumPy backend gives what the eager engine gives: values, gradients, and steps of descent."""
+"""The NumPy backend gives what the eager engine gives: values and gradients."""
 
 import math
 from itertools import product
@@ -9,8 +9,9 @@ import pytest
 import autodiff
 from autodiff import OPERATIONS, Value, lookup, operation
 from autodiff.checking.strategies import draw_graphs
-from autodiff.compiling import numpy_backend, numpy_steps
 from autodiff.compiling.backends import BACKENDS, prepare
+from autodiff.compiling.numpy import functions
+from autodiff.compiling.numpy import runner as numpy_backend
 from autodiff.compiling.numpy.runner import NumpyRunner
 from autodiff.program.lowering import hoist, lower
 from autodiff.program.program import Program
@@ -30,12 +31,11 @@ def functions_of_math(monkeypatch):
     """Elementary functions as ``math`` has them, so that every bit can be compared with the eager engine's."""
 
     def elementary(row):
-        each = names["_each"](lambda operands: [names["called"](row, operands)], 1)
+        each = functions.elementwise(lambda operands: [row.evaluate(operands)], 1)
         return lambda *arrays: each(*arrays)[0]
 
-    cached = (numpy_steps.primal_function, numpy_steps.derivative_function)
-    names = cached[0].__wrapped__.__globals__  # of the module as the steps have it: doctests import it once more
-    monkeypatch.setitem(names, "elementary", elementary)
+    cached = (functions.primal_function, functions.contribution_function)
+    monkeypatch.setattr(functions, "elementary", elementary)
     for each in cached:
         each.cache_clear()
     yield
@@ -49,7 +49,11 @@ def operand_rows(row):
     domain = row.domain * arity if row.arity is None else row.domain
     inside = [[low + (high - low) * share for low, high in domain] for share in (0.1, 0.35, 0.8)]
     special = [[*numbers] for numbers in product(SPECIAL, repeat=min(arity, 2))]
-    return [*inside, *map(list, row.pinned), *(numbers + [0.5] * (arity - len(numbers)) for numbers in special)]
+    return [
+        *inside,
+        *map(list, row.singular_points),
+        *(numbers + [0.5] * (arity - len(numbers)) for numbers in special),
+    ]
 
 
 def test_a_power_is_not_a_root_where_that_is_another_number():
@@ -172,7 +176,7 @@ def test_blocks_change_nothing_but_the_order_of_sums(monkeypatch):
     values, gradient, slopes, _ = runner.gradient(theta, inputs, 1.0, True)
     outputs = runner.values(theta, inputs)
     for block in (1, 7, 29, 30, 31):
-        monkeypatch.setattr(numpy_backend, "BLOCK", block * runner._plan(wrt_inputs=True).rows)
+        monkeypatch.setattr(numpy_backend, "BLOCK", block * runner.schedule(wrt_inputs=True).rows)
         found = runner.gradient(theta, inputs, 1.0, True)
         assert bits(found[0]) == bits(values)
         assert bits(found[2]) == bits(slopes)
@@ -227,7 +231,7 @@ def test_what_parameters_alone_decide_is_computed_once(monkeypatch):
     own = operation("squared_of_t1", squared, lambda x, y: 2 * x)
     program = hoist(program_of(lambda w, x: own(w) * x, [3.0, 2.0], 1))
     runner = NumpyRunner(program)
-    monkeypatch.setattr(numpy_backend, "BLOCK", 4 * runner._plan(wrt_inputs=False).rows)
+    monkeypatch.setattr(numpy_backend, "BLOCK", 4 * runner.schedule(wrt_inputs=False).rows)
     calls.clear()
     values, gradient, _, _ = runner.gradient(np.array([3.0]), np.ones((10, 1)))
     assert program.shared == 1
@@ -299,7 +303,7 @@ def test_a_selection_takes_and_gives_where_the_index_says(observations):
     np.testing.assert_allclose(found[1], wanted[1], rtol=ROUNDING)
 
 
-def test_nothing_flows_through_a_zero_even_from_infinity():
+def test_nothing_flows_where_nothing_depends_and_a_zero_times_infinity_is_nan():
     def function(w, x):
         return autodiff.where(x, w / x, 0.0) + autodiff.relu(x) * 0.0 + autodiff.dot([w, 0.0], [x, autodiff.log(x)])
 
@@ -339,44 +343,17 @@ def momentum(gradient, rate, step, velocity):
     return -rate * velocity, velocity
 
 
-def test_descending_takes_the_steps_that_a_loop_would_take():
-    program, theta, inputs = moons(10)
-    runner = NumpyRunner(program)
-    order, starts = np.array([3, 1, 4, 0, 5, 9, 2, 6, 8, 7, 3]), np.array([0, 4, 5, 11])
-    parameters, state, rates = theta.copy(), np.zeros((1, len(theta))), np.array([0.1, 0.05, 0.2])
-    errors, steps = runner.descend(parameters, state, inputs, order, starts, rates, 5, momentum)
-    velocity = np.zeros(len(theta))
-    for at, rate in enumerate(rates):
-        batch = inputs[order[starts[at] : starts[at + 1]]]
-        values, gradient, _, _ = runner.gradient(theta, batch)
-        assert bits(errors[starts[at] : starts[at + 1]]) == bits(values)
-        velocity = 0.9 * velocity + gradient / len(batch) * np.sqrt(1.0 / (5 + at))
-        theta = theta - rate * velocity
-    assert steps == 3
-    np.testing.assert_allclose(parameters, theta, rtol=ROUNDING)
-    np.testing.assert_allclose(state, [velocity], rtol=ROUNDING)
-
-
-def test_descending_stops_before_a_step_that_is_not_finite():
-    program = program_of(lambda w, x: autodiff.log(x) * w, [1.0, 1.0], 1)
-    parameters, state = np.array([1.0]), np.zeros((1, 1))
-    inputs = np.array([[2.0], [0.0], [3.0]])
-    errors, steps = NumpyRunner(program).descend(
-        parameters, state, inputs, np.arange(3), np.arange(4), np.full(3, 0.1), 1, momentum
-    )
-    assert steps == 1
-    assert bits(errors) == bits([math.log(2.0), -math.inf, math.nan])
-    assert parameters.tolist() == [1.0 - 0.1 * np.log(2.0)]
-    assert state.tolist() == [[np.log(2.0)]]
+def test_an_optimizers_rule_runs_on_arrays():
+    rng = np.random.default_rng(0)
+    gradient, velocity = rng.normal(size=(2, 5))
+    move, moved = functions.rule_function(momentum, 1)(gradient, 0.1, 4.0, velocity)
+    wanted = [momentum(float(g), 0.1, 4.0, float(v)) for g, v in zip(gradient, velocity)]
+    assert bits([move, moved]) == bits(np.transpose(wanted))
 
 
 def test_a_rule_that_calls_math_is_refused():
-    program, theta, inputs = moons(2)
     with pytest.raises(TypeError, match="written with arithmetic and operations of autodiff"):
-        NumpyRunner(program).descend(
-            theta, np.zeros((0, len(theta))), inputs, np.arange(2), np.array([0, 2]), np.array([0.1]), 1,
-            lambda gradient, rate, step: (-rate * math.tanh(gradient),),
-        )  # fmt: skip
+        functions.rule_function(lambda gradient, rate, step: (-rate * math.tanh(gradient),), 0)
 
 
 def test_a_backend_is_chosen_by_name():

@@ -68,11 +68,27 @@ def source(row: Operation, arity: int) -> Source:
         raise NotCompilableError(
             f"the operation {row.name!r} has {arity} operands, and there is machine code for {MOST_OPERANDS} at most"
         )
+
+    def function_of(kind: str, count: int) -> str:
+        """A function of ``math``; an operation of the user, noted as a helper."""
+        if kind in BUILT_IN:
+            return MACHINE.function(kind, count)
+        own = row if kind == row.name else lookup(kind)
+        name = f"primal_{kind}_{count}"
+        helpers[name] = Helper(own.primal, count, partial(_primal, own))
+        return name
+
+    target = replace(MACHINE, function=function_of)
+
+    def with_value_of(expression: Expression, action: str) -> list[str]:
+        lines, (value,) = statements([expression], target)
+        return [*lines, action.replace("{value}", value)]
+
     places = range(arity)
     head = ["out = record[1] * stride", *(f"a{at} = record[{2 + 2 * at}] * stride" for at in places)]
     operands = [f"x{at} = v[a{at}{{i}}]" for at in places]
     value = primal(row, arity) or Expression(row.name, tuple(map(operand, places)))
-    forward = _loop(operands, _written(value, helpers, "v[out{i}] = {value}"))
+    forward = _loop(operands, with_value_of(value, "v[out{i}] = {value}"))
     backward = []
     for at, contribution in enumerate(contributions(row, arity)):
         if contribution is None:
@@ -85,7 +101,7 @@ def source(row: Operation, arity: int) -> Source:
         elif contribution == NO_DEPENDENCE:
             continue
         else:
-            action = _written(guarded(contribution), helpers, "g[d{i}] += {value}")
+            action = with_value_of(guarded(contribution), "g[d{i}] += {value}")
         loop = _loop([*operands, "y, upstream = v[out{i}], g[out{i}]"], action)
         backward += [f"d = record[{3 + 2 * at}] * stride", "if d:", *(f"    {line}" for line in loop)]
     functions = _function("forward", head + forward) + _function("backward", head + backward)
@@ -107,20 +123,6 @@ def _loop(numbers: Sequence[str], action: Sequence[str]) -> list[str]:
 def _function(name: str, lines: Sequence[str]) -> str:
     body = "\n".join(f"    {line}" for line in lines)
     return f"\n\n@operation\ndef {name}(record, s, sg, v, g, stride, lanes):\n{body}\n"
-
-
-def _written(expression: Expression, helpers: dict[str, Helper], action: str) -> list[str]:
-    """What is done with the value of an expression; the user's operations in it are noted as helpers."""
-
-    def function_of(kind: str) -> str:
-        if kind in BUILT_IN:
-            return MACHINE.function(kind)
-        row = lookup(kind)
-        helpers[f"primal_{kind}"] = Helper(row.primal, row.arity or 0, partial(_primal, row))
-        return f"primal_{kind}"
-
-    lines, (value,) = statements([expression], replace(MACHINE, function=function_of))
-    return [*lines, action.replace("{value}", value)]
 
 
 def _primal(row: Operation, *operands: float) -> float:

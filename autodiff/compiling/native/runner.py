@@ -43,8 +43,8 @@ T = TypeVar("T")
 Rule = Callable[..., Sequence[Any]]
 
 CHUNK = 4096
-"""The least number of observations in a chunk; fewer than twice as many are one chunk. The gradients of chunks are added
-up in their order. Inputs that machine code cannot read as they are, are copied chunk by chunk."""
+"""The least number of observations in a chunk; fewer than twice as many are one chunk. Gradients of chunks are added up
+in their order. Inputs that machine code cannot read as they are, are copied chunk by chunk."""
 MOST_LANES, ROOM = 128, 2**22
 """The most observations of a block, which are run side by side, and the most numbers that it holds: of a program with
 very many rows, a block has fewer observations."""

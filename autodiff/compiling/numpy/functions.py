@@ -42,7 +42,7 @@ def array_function(expressions: Sequence[Expression], arity: int) -> Callable[..
     """
     namespace = {"where": np.where, "inf": np.inf, "nan": np.nan, "unreached": unreached}
 
-    def function_of(kind: str) -> str:
+    def function_of(kind: str, arity: int) -> str:
         name = f"call_{kind}"  # an operation may be named as an operand is
         if name not in namespace:
             namespace[name] = elementary(lookup(kind))
@@ -77,11 +77,13 @@ def elementary(row: Operation) -> Callable[..., Any]:
         known = getattr(np, row.ufunc, None)
         if isinstance(known, np.ufunc):
             return known
-    each = _each(lambda operands: [called(row, operands)], 1)
+    each = elementwise(lambda operands: [called(row, operands)], 1)
     return lambda *arrays: each(*arrays)[0]
 
 
-def _each(function: Callable[[tuple[float, ...]], Sequence[float]], results: int) -> Callable[..., tuple[Floats, ...]]:
+def elementwise(
+    function: Callable[[tuple[float, ...]], Sequence[float]], results: int
+) -> Callable[..., tuple[Floats, ...]]:
     """A function of floats that gives that many results, taken at each element."""
 
     def each(*arrays: Any) -> tuple[Floats, ...]:
@@ -135,7 +137,7 @@ def contribution_function(
         found = called_derivatives(row, numbers[:-1], numbers[-1])
         return [number for place in wanted for number in (float(found[place]), found[place] is ZERO)]
 
-    each = _each(locals_of, 2 * len(wanted))
+    each = elementwise(locals_of, 2 * len(wanted))
 
     def contributions_of(*arrays: Floats) -> tuple[Floats, ...]:
         *operands, upstream = arrays

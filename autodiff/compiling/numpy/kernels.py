@@ -277,7 +277,7 @@ class Selection:
 
     def chosen(self, buffers: Buffers) -> tuple[Slots, NDArray[np.bool_], Slots]:
         """(instructions, observations) each: the row that was chosen, whether it is a common one, and the column."""
-        index = self.index(buffers).astype(np.int64)
+        index = np.broadcast_to(self.index(buffers).astype(np.int64), self.results.of(buffers).shape)
         instruction = np.arange(len(index))[:, None]
         columns = np.broadcast_to(np.arange(index.shape[1]), index.shape)
         return self.rows[instruction, index], self.common[instruction, index], columns

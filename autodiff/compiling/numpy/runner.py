@@ -28,14 +28,15 @@ class NumpyRunner:
         self.program = program
         self._schedules: dict[bool, Schedule] = {}
 
-    def _schedule_for(self, wrt_inputs: bool) -> Schedule:
+    def schedule(self, wrt_inputs: bool) -> Schedule:
+        """The kernels for gradients of the parameters, and of the inputs if wanted."""
         if wrt_inputs not in self._schedules:
             end = self.program.first_result if wrt_inputs else self.program.first_input
             self._schedules[wrt_inputs] = Schedule(self.program, range(self.program.first_parameter, end))
         return self._schedules[wrt_inputs]
 
     def values(self, parameters: Floats, inputs: Floats) -> Floats:
-        schedule = self._schedule_for(wrt_inputs=False)
+        schedule = self.schedule(wrt_inputs=False)
         results = np.empty((len(inputs), len(self.program.outputs)))
         with np.errstate(all="ignore"):
             for part, buffers in self._blocks(schedule, parameters, inputs):
@@ -61,7 +62,7 @@ class NumpyRunner:
     def _gradient(
         self, parameters: Floats, inputs: Floats, weights: Floats, wrt_inputs: bool, careful: bool
     ) -> tuple[Floats, Floats, Floats | None]:
-        program, schedule = self.program, self._schedule_for(wrt_inputs)
+        program, schedule = self.program, self.schedule(wrt_inputs)
         values = np.empty(len(inputs))
         nothing = -0.0 if careful else 0.0
         adjoint = np.full((schedule.layout.commons, 1), nothing)
@@ -78,9 +79,9 @@ class NumpyRunner:
         return values, adjoint[program.first_parameter : program.first_input, 0] + 0.0, slopes
 
     def _blocks(
-        self, schedule: Schedule, parameters: Floats, inputs: Floats, adjoint: Floats | None = None, begin: float = 0.0
+        self, schedule: Schedule, parameters: Floats, inputs: Floats, adjoint: Floats | None = None, nothing: float = 0
     ) -> Iterator[tuple[slice, Buffers]]:
-        """Each block of observations, and the buffers in which it was run forward; adjoints there begin as ``begin``."""
+        """Each block of observations, and the buffers in which it was run forward; adjoints there are ``nothing``."""
         program, layout = self.program, schedule.layout
         common = np.empty((layout.commons, 1))
         common[: program.first_parameter, 0] = program.constants
@@ -92,7 +93,7 @@ class NumpyRunner:
             rows = inputs[start : start + observations]
             if buffers is None or buffers.varying.shape[1] != len(rows):
                 buffers = Buffers(layout, common, adjoint, len(rows))
-            buffers.adjoint[:] = begin
+            buffers.adjoint[:] = nothing
             buffers.varying[: len(program.inputs)] = rows.T
             schedule.forward(buffers, shared=start == 0)
             yield slice(start, start + len(rows)), buffers
