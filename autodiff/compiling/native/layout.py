@@ -130,8 +130,8 @@ class _Layout:
         results = sorted([*results, *(neuron.result for layer in layers.values() for neuron in layer)])
         needed = {*outputs.tolist(), *(row for layer in layers.values() for row in layer[0].rows.tolist())}
         for place in places:
-            op, operands = self.instructions[place]
-            needed.update(operands[:1] if self._selects_scalars(op, operands) else operands)
+            operands = self.instructions[place].operands
+            needed.update(operands[:1] if self._selects_scalars(place) else operands)
         needed.difference_update(results)
         inputs = [slot for slot in sorted(needed) if program.first_input <= slot < self.first]
         loaded = sorted(needed.difference(inputs), key=lambda slot: (not self.active[slot], slot))
@@ -144,8 +144,10 @@ class _Layout:
         words[header + LOADS + 2] = int(self.active[loaded].sum())
         put(header + INPUTS, chain(*((self.row[slot], slot - program.first_input) for slot in inputs)), len(inputs))
 
-    def _selects_scalars(self, op: Operation, operands: tuple[int, ...]) -> bool:
-        return op is SELECT_OPERATION and not self.varies[list(operands[1:])].any()
+    def _selects_scalars(self, place: int) -> bool:
+        """Whether it chooses among scalars that are all known before the stage begins."""
+        op, operands = self.instructions[place]
+        return place >= self.program.shared and op is SELECT_OPERATION and not self.varies[list(operands[1:])].any()
 
     def _record(self, place: int) -> list[int]:
         """One instruction."""
@@ -160,7 +162,7 @@ class _Layout:
             return [DOT, out, len(operands) // 2, *rows, *adjoints]
         if op in (total, norm):
             return [TOTAL if op is total else NORM, out, len(operands), *rows, *adjoints]
-        if self._selects_scalars(op, operands):
+        if self._selects_scalars(place):
             return [SELECT_SCALAR, out, len(operands) - 1, rows[0], *self.scalar[list(operands[1:])].tolist()]
         return [SELECT, out, len(operands) - 1, *rows, *adjoints[1:]]
 
