@@ -97,8 +97,6 @@ def compare(
     f = in_domain(f)
     numerical = extrapolated(f, x, noise(0), enough=ENOUGH)
     first = _judged(name, engine, numerical, x, absolute_adjoint)
-    if first.note and not math.isfinite(engine) and math.isfinite(numerical.error) and rules() == "fail":
-        return first._replace(verdict="fail", note="")
     if first.verdict not in ("fail", "kink"):
         return first
     if first.verdict == "fail" and derivative is not None and math.isfinite(engine):
@@ -115,10 +113,14 @@ def compare(
     if second.verdict != first.verdict or (first.verdict == "fail" and contradict):
         return first._replace(verdict="kink" if second.verdict == "kink" else "inconclusive")
     if first.verdict == "kink" and not _is_between_sides(first):
-        if math.isnan(engine):
-            return first._replace(verdict="inconclusive", note=NO_NUMBER)
+        if not math.isfinite(engine):
+            return first._replace(verdict="inconclusive", note=_why_not_finite(engine))
         return first._replace(verdict="fail" if rules() == "fail" else "inconclusive", note=NO_CONVENTION)
     return first
+
+
+def _why_not_finite(engine: float) -> str:
+    return NO_NUMBER if math.isnan(engine) else INFINITE
 
 
 def _is_between_sides(kink: Comparison) -> bool:
@@ -160,7 +162,7 @@ def _judged(name: str, engine: float, estimate: Estimate, x: float, absolute_adj
     verdict: Verdict = "inconclusive"
     note = ""
     if not math.isfinite(absolute_adjoint):  # the way back leads through a singular point, as that of sqrt(x - x)
-        note = NO_NUMBER if math.isnan(engine) else INFINITE
+        note = _why_not_finite(engine)
     elif estimate.kink:
         verdict = "kink"
     elif not math.isfinite(tolerance.total):
