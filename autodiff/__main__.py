@@ -13,8 +13,8 @@ from keyword import iskeyword
 from math import isfinite
 
 from autodiff import Value, hessian
-from autodiff.tracing import Trace, check_finite, evaluate, explain, save, trace
 from autodiff.non_finite import NonFiniteError
+from autodiff.tracing import Trace, check_finite, evaluate, explain, save, trace
 from autodiff.tracing.expressions import MAX_LENGTH, ExpressionError, used_names
 
 EPILOG = """exit codes: 0; 1 if a number is not finite, a check fails or a file cannot be written; 2 for wrong usage.
