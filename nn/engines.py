@@ -134,7 +134,8 @@ class GradientEngine(EagerEngine):
         try:
             predictions = self._predictions(inputs)
             loss = self.error.backward(inputs, targets, reduction="mean")
-        except Exception:  # nothing was added to a gradient so far: the eager engine says what it is
+        except Exception as error:  # nothing was added to a gradient so far: the eager engine says what it is
+            _raise_if_stale(error)
             super().backward(batch, epoch)
             return
         self.good = self.numbers()
@@ -145,7 +146,8 @@ class GradientEngine(EagerEngine):
             errors = self.error.value(*self.held_out, at=self._vector())
             predictions = self._predictions(self.held_out[0])
             finite = np.isfinite(errors).all()
-        except Exception:  # the eager engine says what it is
+        except Exception as error:  # the eager engine says what it is
+            _raise_if_stale(error)
             finite = False
         if finite:
             self._note(self.task.validation, errors.tolist(), predictions, self.task.held_out[1])
@@ -230,7 +232,8 @@ class RuleEngine(GradientEngine):
             try:
                 predictions = self._predictions(taken(self.inputs, batches[0]))
                 errors, done = self._run(batches[: len(rates)], rates)
-            except Exception:  # no step was taken: the eager engine says what it is
+            except Exception as error:  # no step was taken: the eager engine says what it is
+                _raise_if_stale(error)
                 return 0
             if done:
                 self._note(self.task.training, errors, predictions, taken(self.task.targets, batches[0]))
@@ -349,6 +352,13 @@ def _asked(metric: Metric | None, optimizer: Optimizer) -> list[Callable[..., An
 
 def _refers_to(function: Callable[..., Any], parameters: Sequence[Value]) -> bool:
     return not {*autodiff.compile(function).parameters}.isdisjoint(parameters)
+
+
+def _raise_if_stale(error: Exception) -> None:
+    """An audit found that the loss is another one than at the start: then the steps so far may be wrong."""
+    if isinstance(error, getattr(autodiff, "StaleProgramError", ())):
+        error.add_note('fit(engine="eager") reads in every batch anew what is outside')
+        raise error
 
 
 def _batch(data: Data) -> Data:

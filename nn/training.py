@@ -87,9 +87,9 @@ def fit(
             is taken in another order. ``"auto"`` is compiled where the loss can be, else eager, and says why.
 
             Compiled steps leave the ``grad`` of the parameters alone, and give the parameters their numbers only
-            between epochs. A schedule is asked for the rates of many steps in advance. What the loss uses from outside
-            stays as it was at the start. Where the metric or the schedule refers to the parameters, as far as
-            ``compile`` finds that, the optimizer takes its steps itself.
+            between epochs. A schedule is asked for the rates of many steps in advance. What the loss reads outside of
+            the model must stay as it was at the start. Where the metric or the schedule refers to the parameters, as
+            far as ``compile`` finds that, the optimizer takes its steps itself.
 
     Returns:
         The losses and metrics of all epochs.
@@ -99,6 +99,7 @@ def fit(
         ValueError: no observations, not one target for each, or an option out of range.
         NonFiniteLossError: a loss is nan or infinite. The parameters are then those of the last finite loss.
         FloatingPointError: a gradient is not finite; the parameters are left as they were.
+        StaleProgramError: an audit of a compiled loss found that it is another one than at the start.
         Exception: model, loss, metric, optimizer or schedule raised it. The steps before it are kept.
 
     >>> from nn import MLP, SGD, squared_error

@@ -1,12 +1,15 @@
 """Compiled training is eager training, only faster: the same model, the same report, the same errors."""
 
+import itertools
 import math
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from autodiff import Value, log, sqrt
+from autodiff.compiling import StaleProgramError
 from autodiff.compiling.descent import Descent
 from nn import (
     MLP,
@@ -373,6 +376,25 @@ def test_what_reads_the_model_unseen_finds_the_numbers_of_the_beginning_of_the_e
                       epochs=4, validation=([1.0], [1.0]), progress=False, engine=engine)  # fmt: skip
         seen[engine] = history.metrics + history.validation_metrics
     assert seen["compiled"] == pytest.approx(seen["eager"], rel=CLOSE)
+
+
+@pytest.mark.parametrize("kind", [SGD, OwnStep])
+def test_a_loss_that_changes_unseen_is_an_error_and_never_a_difference_in_silence(kind, monkeypatch):
+    calls = itertools.count()
+    monkeypatch.setenv("WEIGHT", "1.0")  # a number made of text, which no capture holds
+
+    def metric(prediction, target):
+        monkeypatch.setenv("WEIGHT", "1.0" if next(calls) < 5 else "2.0")
+        return 1.0
+
+    def loss(prediction, target):
+        return float(os.environ["WEIGHT"]) * (prediction - target) ** 2
+
+    model = Scale(0.0)
+    with pytest.raises(StaleProgramError, match="does something else than when it was compiled") as caught:
+        fit(model, [1.0], [2.0], loss, optimizer=kind(model.parameters(), 0.1), metric=metric, epochs=20,
+            progress=False)  # fmt: skip
+    assert 'fit(engine="eager") reads in every batch anew what is outside' in caught.value.__notes__
 
 
 # ── Numbers that are not finite ──────────────────────────────────────────────────────────────────
