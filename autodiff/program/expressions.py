@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from autodiff import rules
 from autodiff.ieee import as_float
 from autodiff.operations import Operation, as_local
-from autodiff.program.writers import PYTHON, written
-from autodiff.registry import give_arithmetic, give_signs
-from autodiff.rules import POW, absolute, add, divide, multiply, negative, positive, subtract
+from autodiff.program.writers import PYTHON, numbered, written
+from autodiff.registry import give_arithmetic, give_signs, lookup
 from autodiff.zeros import ZERO
 
 ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "negative", "positive", "absolute"})
@@ -192,6 +192,38 @@ def rule_of_steps(rule: Callable[..., Sequence[Any]], states: int) -> list[Expre
     return written
 
 
+def applied(expressions: Sequence[Expression], operands: Sequence[Any]) -> list[Any]:
+    """The expressions of these operands by calls of the rows, without branches: ``where`` chooses.
+
+    >>> applied([traced(lambda x, z: x * z if x > z else x, 2)], [3.0, 2.0])
+    [6.0]
+    """
+    order, places = numbered(expressions)
+    found: list[Any] = []
+    for expression, parts in order:
+        given = [found[part] for part in parts]
+        match expression.kind:
+            case "operand":
+                found.append(operands[int(expression.number)])
+            case "number":
+                found.append(expression.number)
+            case "choose":
+                found.append(rules.where(*given))
+            case kind if kind in COMPARISONS:
+                found.append(compared(kind, *given))
+            case kind:
+                found.append(lookup("power" if kind == "pow" else kind)(*given))
+    return [found[place] for place in places]
+
+
+def compared(sign: str, left: Any, right: Any) -> Any:
+    """The comparison by a row: a number that is 1 where it is true, else 0."""
+    if sign == "!=":
+        return 1.0 - rules.EQUAL(left, right)
+    row = rules.EQUAL if sign == "==" else rules.LESS_EQUAL if "=" in sign else rules.LESS
+    return row(right, left) if ">" in sign else row(left, right)
+
+
 def called(row: Operation, operands: Sequence[float]) -> float:
     """The primal, called where it is not written out; nan where it raises.
 
@@ -252,9 +284,13 @@ def _compare(sign: str) -> Callable[[Symbol, Any], Symbol]:
 for _sign, _name in COMPARISONS.items():
     setattr(Symbol, f"__{_name}__", _compare(_sign))
 give_arithmetic(
-    Symbol, {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": POW}
-)  # floats have POW
-give_signs(Symbol, {"neg": negative, "pos": positive, "abs": absolute})
+    Symbol,
+    {
+        "add": rules.add, "sub": rules.subtract, "mul": rules.multiply, "truediv": rules.divide,
+        "pow": rules.POW,  # as floats have it
+    },
+)  # fmt: skip
+give_signs(Symbol, {"neg": rules.negative, "pos": rules.positive, "abs": rules.absolute})
 
 
 class _Path:

@@ -239,12 +239,8 @@ class Program:
 
         >>> from autodiff import lookup
         >>> program = assemble([], ["w"], ["x", "y"], [Instruction(lookup("exp"), (at,)) for at in range(3)], [4])
-        >>> print(program.without_unused())
-
-        Parameters
-        inputs      x
-          v1 = exp(x)
-        outputs     v1
+        >>> program.without_unused().inputs
+        ('x',)
         """
         kept = [slot for slot, needed in enumerate(self.needed()) if needed]
         if len(kept) == self.slots:
@@ -331,13 +327,20 @@ class Program:
             v3 = tanh(v2)
             return v3
         """
+        used = {*imported}
+
+        def function_of(kind: str, arity: int) -> str:
+            has_function = kind in OPERATIONS and kind in BUILT_IN
+            used.add(kind if has_function else "lookup")
+            return kind if has_function else f"lookup({kind!r})"
+
+        target = replace(PYTHON, function=function_of)
         lines = [
-            f"    {self.name(slot)} = {self._written(each, _CODE, len(self.operands))}"
+            f"    {self.name(slot)} = {self._written(each, target, len(self.operands))}"
             for slot, each in enumerate(self.instructions, self.first_result)
         ]
         lines.append(f"    return {', '.join([self.name(slot) for slot in self.outputs])}")
-        used = {_imported(op) for op in self.operations if op.name not in PYTHON.infix and op.name not in PYTHON.prefix}
-        head = [f"from autodiff import {', '.join(sorted({*imported, *used}))}", ""] if used or imported else []
+        head = [f"from autodiff import {', '.join(sorted(used))}", ""] if used else []
         if not np.isfinite(self.constants).all():
             head.insert(0, "from math import inf, nan")
         return "\n".join([*head, f"def {function_name}({', '.join([*self.parameters, *self.inputs])}):", *lines])
@@ -368,7 +371,7 @@ class Program:
             return target.apply(op.name, texts).text
         names = [text for text, _ in texts]
         lists = (names[: len(names) // 2], names[len(names) // 2 :]) if op is dot else (names,)
-        return f"{op.name}({', '.join(f'[{_listed(each, few)}]' for each in lists)})"
+        return f"{target.function(op.name, 1)}({', '.join(f'[{_listed(each, few)}]' for each in lists)})"
 
     def __repr__(self) -> str:
         return (
@@ -378,18 +381,6 @@ class Program:
 
     def __getstate__(self) -> dict[str, Any]:
         return {each.name: getattr(self, each.name) for each in fields(self)}
-
-
-_CODE = replace(PYTHON, function=lambda kind, arity: kind if _has_function(kind) else f"lookup({kind!r})")
-
-
-def _has_function(name: str) -> bool:
-    """Whether ``autodiff`` has a function of that name for the operation."""
-    return name in OPERATIONS and name in BUILT_IN
-
-
-def _imported(op: Operation) -> str:
-    return op.name if _has_function(op.name) else "lookup"
 
 
 def _flowing_places(op: Operation) -> list[int] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 SIGNS = {
     "add": "+", "subtract": "-", "multiply": "*", "divide": "/",
@@ -27,7 +27,7 @@ class Formula(Protocol):
     @property
     def kind(self) -> str: ...
     @property
-    def parts(self) -> Sequence[Formula]: ...
+    def parts(self) -> Sequence[Any]: ...
     @property
     def number(self) -> float: ...
 
@@ -169,15 +169,16 @@ def statements(expressions: Iterable[Formula], target: Target, prefix: str = "t"
     return lines, [texts[place] for place in places]
 
 
-Numbered = list[tuple[Formula, tuple[int, ...]]]
+F = TypeVar("F", bound="Formula")
+Numbered = list[tuple[F, tuple[int, ...]]]
 
 
-def numbered(expressions: Iterable[Formula]) -> tuple[Numbered, list[int]]:
+def numbered(expressions: Iterable[F]) -> tuple[Numbered[F], list[int]]:
     """Every expression that differs from all others, after its parts, with their places; and the places of those given.
 
     An expression can occur in another more often than could ever be written out: each is visited once, by a loop.
     """
-    order: Numbered = []
+    order: Numbered[F] = []
     place_of: dict[object, int] = {}
     visited: dict[int, int] = {}
     results = [*expressions]
@@ -198,7 +199,7 @@ def numbered(expressions: Iterable[Formula]) -> tuple[Numbered, list[int]]:
     return order, [visited[id(result)] for result in results]
 
 
-def _needed_in_any_case(order: Numbered, places: Sequence[int]) -> list[bool]:
+def _needed_in_any_case(order: Numbered[F], places: Sequence[int]) -> list[bool]:
     """Which of them are computed whatever the choices are."""
     needed = [False] * len(order)
     for place in places:
@@ -212,7 +213,7 @@ def _needed_in_any_case(order: Numbered, places: Sequence[int]) -> list[bool]:
 
 
 def _texts(
-    order: Numbered,
+    order: Numbered[F],
     target: Target,
     shared: Sequence[bool],
     lines: list[str],

@@ -57,7 +57,8 @@ def array_function(expressions: Sequence[Expression], arity: int) -> Callable[..
 
 def unreached(adjoint: Floats) -> NDArray[np.bool_]:
     """Where an adjoint is -0.0, the symbolic zero of a careful pass: nothing has reached it."""
-    return (adjoint == 0) & np.signbit(adjoint)
+    nothing: NDArray[np.bool_] = (adjoint == 0) & np.signbit(adjoint)
+    return nothing
 
 
 def product(local: Any, upstream: Floats, careful: bool) -> Floats:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +14,12 @@ from autodiff.operations import Operation
 from autodiff.program.program import Program
 from autodiff.rules import SELECT, dot, norm, total
 
-VARIADIC = {dot: Products, total: Sums, norm: Norms, SELECT: Selection}
+VARIADIC: dict[Operation, Callable[[Flow, int, Slots], Kernel]] = {
+    dot: Products,
+    total: Sums,
+    norm: Norms,
+    SELECT: Selection,
+}
 """The kernels of operations of any number of operands."""
 
 
