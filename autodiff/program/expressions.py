@@ -118,7 +118,7 @@ def _times_upstream(local: Expression) -> Expression:
     if local.kind == "choose":
         condition, *branches = local.parts
         if_true, if_false = map(_times_upstream, branches)
-        return if_true if if_true == if_false else Expression("choose", (condition, if_true, if_false))
+        return if_true if if_true is if_false else Expression("choose", (condition, if_true, if_false))
     if local.kind == "zero" or (local.kind == "number" and math.isnan(local.number)):
         return local
     one = local.kind == "number" and local.number == 1.0

@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 SIGNS = {
@@ -18,7 +20,7 @@ SIGNS = {
 LEAVES = {"output": "y", "upstream": "upstream", "zero": "zero"}
 """The kinds of expressions that have no parts, beside operands and numbers, and what they are called."""
 LONG = 400
-"""A text of more characters than this is not repeated, even where it may not be needed at all."""
+"""The most characters of a text that is repeated rather than computed where it may not be needed."""
 
 
 class Formula(Protocol):
@@ -30,6 +32,10 @@ class Formula(Protocol):
     def parts(self) -> Sequence[Any]: ...
     @property
     def number(self) -> float: ...
+
+
+F = TypeVar("F", bound=Formula)
+Numbered = list[tuple[F, tuple[int, ...]]]
 
 
 class UnwritableError(ValueError):
@@ -144,35 +150,6 @@ JAVASCRIPT = Target(
 )
 
 
-def written(expression: Formula, target: Target) -> str:
-    """The expression as one text."""
-    order, (place,) = numbered([expression])
-    return _texts(order, target, [False] * len(order), [])[place]
-
-
-def statements(expressions: Iterable[Formula], target: Target, prefix: str = "t") -> tuple[list[str], list[str]]:
-    """Statements that give names to what occurs more than once, and then the text of each expression.
-
-    >>> from autodiff.program.expressions import derivatives, primal
-    >>> from autodiff import lookup
-    >>> statements([*derivatives(lookup("tanh"), 1), primal(lookup("silu"), 1)], MACHINE)[1][0]
-    '(1.0 - y) * (1.0 + y)'
-    """
-    order, places = numbered(expressions)
-    uses = [0] * len(order)
-    for place in (*places, *(part for _, parts in order for part in parts)):
-        uses[place] += 1
-    needed = [True] * len(order) if target.choice_is_call else _needed_in_any_case(order, places)
-    shared = [count > 1 and bool(parts) for count, (_, parts) in zip(uses, order)]
-    lines: list[str] = []
-    texts = _texts(order, target, shared, lines, needed, prefix)
-    return lines, [texts[place] for place in places]
-
-
-F = TypeVar("F", bound="Formula")
-Numbered = list[tuple[F, tuple[int, ...]]]
-
-
 def numbered(expressions: Iterable[F]) -> tuple[Numbered[F], list[int]]:
     """Every expression that differs from all others, after its parts, with their places; and the places of those given.
 
@@ -201,26 +178,41 @@ def numbered(expressions: Iterable[F]) -> tuple[Numbered[F], list[int]]:
 
 def _needed_in_any_case(order: Numbered[F], places: Sequence[int]) -> list[bool]:
     """Which of them are computed whatever the choices are."""
-    needed = [False] * len(order)
-    for place in places:
-        needed[place] = True
-    for place in reversed(range(len(order))):
-        if needed[place]:
-            expression, parts = order[place]
-            for part in parts[:1] if expression.kind == "choose" else parts:
-                needed[part] = True
-    return needed
+    needs: list[int] = []  # for each, the places that it needs as the bits of an integer
+    for place, (expression, parts) in enumerate(order):
+        of_parts = [needs[part] for part in parts]
+        if expression.kind == "choose":
+            of_parts = [of_parts[0], of_parts[1] & of_parts[2]]
+        needs.append(reduce(or_, of_parts, 1 << place))
+    needed = reduce(or_, [needs[place] for place in places], 0)
+    return [bool(needed >> place & 1) for place in range(len(order))]
 
 
-def _texts(
-    order: Numbered[F],
-    target: Target,
-    shared: Sequence[bool],
-    lines: list[str],
-    needed: Sequence[bool] = (),
-    prefix: str = "t",
-) -> list[str]:
-    """The text of each; what is shared gets a name, if it is needed in any case or too long to be repeated."""
+def written(expression: Formula, target: Target) -> str:
+    """The expression as one text."""
+    return statements([expression], target, share=False)[1][0]
+
+
+def statements(expressions: Iterable[Formula], target: Target, share: bool = True) -> tuple[list[str], list[str]]:
+    """Statements that give names to what occurs more than once, and then the text of each expression.
+
+    Of two branches only one is computed. So what may not be needed is written out again, unless it is long.
+
+    Args:
+        expressions: what is written.
+        target: for which language.
+        share: compute only once what occurs more than once.
+
+    >>> from autodiff.program.expressions import traced
+    >>> statements([traced(lambda x: x / (x + 1) if x > 0 else x + 1, 1)], MACHINE)
+    (['t0 = x0 + 1.0'], ['(x0 / t0) if (x0 > 0.0) else t0'])
+    """
+    order, places = numbered(expressions)
+    uses = [0] * len(order)
+    for place in (*places, *(part for _, parts in order for part in parts)):
+        uses[place] += 1
+    needed = [True] * len(order) if target.choice_is_call else _needed_in_any_case(order, places)
+    lines: list[str] = []
     texts: list[Text] = []
     for place, (expression, parts) in enumerate(order):
         kind = expression.kind
@@ -232,8 +224,8 @@ def _texts(
             text = Text(target.names.get(kind, LEAVES[kind]))
         else:
             text = target.apply(kind, [texts[part] for part in parts])
-        if shared[place] and (needed[place] or len(text.text) > LONG):
-            lines.append(target.assignment.format(f"{prefix}{len(lines)}", text.text))
-            text = Text(f"{prefix}{len(lines) - 1}")
+        if share and parts and uses[place] > 1 and (needed[place] or len(text.text) > LONG):
+            lines.append(target.assignment.format(f"t{len(lines)}", text.text))
+            text = Text(f"t{len(lines) - 1}")
         texts.append(text)
-    return [text for text, _ in texts]
+    return lines, [texts[place].text for place in places]

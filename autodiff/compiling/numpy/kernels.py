@@ -273,7 +273,7 @@ class Selection:
         self.index = Gather(layout, operands[:, 0])
         self.rows = layout.row[choices]
         self.common = layout.common[choices]
-        self.flowing = bool(flow.active[first : first + len(operands)].any() and flow.active[choices].any())
+        self.flowing = flow.is_active(first, len(operands)) and bool(flow.active[choices].any())
 
     def chosen(self, buffers: Buffers) -> tuple[Slots, NDArray[np.bool_], Slots]:
         """(instructions, observations) each: the row that was chosen, whether it is a common one, and the column."""

@@ -1,4 +1,4 @@
-"""Dead code: instructions whose results nobody asks for."""
+"""Dead code: instructions whose results nothing depends on."""
 
 from __future__ import annotations
 

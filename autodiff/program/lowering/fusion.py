@@ -46,11 +46,11 @@ def fuse_sums(program: Program) -> Program:
     one = program.first_parameter - 1
     sums = _Sums(program)
     fused: dict[int, Instruction] = {}
-    met: set[int] = set()
+    seen: set[int] = set()
     for slot in reversed(range(program.first_result, program.slots)):
-        if slot not in met and sums.instructions[slot].op in (add, total):
+        if slot not in seen and sums.instructions[slot].op in (add, total):
             terms = sums.terms(slot)
-            met.update(term.added for term in terms)
+            seen.update(term.added for term in terms)
             fused.update(sums.fused(slot, terms, one))
     if fused:
         program = assemble(

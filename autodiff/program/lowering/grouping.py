@@ -71,8 +71,8 @@ def _together(program: Program, places: Slots) -> Slots:
         return places
     half = int(program.starts[places[0] + 1] - program.starts[places[0]]) // 2
     operands = program.operands[program.starts[places][:, None] + np.arange(2 * half)]
-    met: dict[bytes, int] = {}
-    rank = np.array([met.setdefault(right.tobytes(), len(met)) for right in operands[:, half:].copy()])
+    seen: dict[bytes, int] = {}
+    rank = np.array([seen.setdefault(right.tobytes(), len(seen)) for right in operands[:, half:].copy()])
     ranks = np.broadcast_to(rank[:, None], operands.shape)
     last = np.empty(program.slots, np.int64)
     last[operands] = ranks

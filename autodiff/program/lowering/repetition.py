@@ -22,9 +22,9 @@ def merge_repeated(program: Program, exact: bool = True) -> Program:
     stand_in = np.arange(program.slots)
     _, first, again = np.unique(program.constants.view(np.int64), return_index=True, return_inverse=True)
     stand_in[: len(again)] = first[again]
-    met: dict[tuple[int, bytes], int] = {}
+    seen: dict[tuple[int, bytes], int] = {}
     operands, starts = program.operands, program.starts.tolist()
     for slot, (code, start, end) in enumerate(zip(program.opcodes.tolist(), starts, starts[1:]), program.first_result):
         if not (exact and flowing[slot]):
-            stand_in[slot] = met.setdefault((code, stand_in[operands[start:end]].tobytes()), slot)
+            stand_in[slot] = seen.setdefault((code, stand_in[operands[start:end]].tobytes()), slot)
     return without_dead_code(redirect(program, stand_in))
