@@ -353,6 +353,7 @@ def test_one_runner_serves_several_threads():
             assert all(map(same, left[:2], right[:2]))
 
 
+@pytest.mark.slow
 def test_other_threads_run_while_machine_code_does():
     program, theta, _ = network([2, 9, 1])
     runner = NativeRunner(program)
@@ -543,11 +544,13 @@ def run(folder, **environment):
 RESULT = "(array([0., 0.]), array([0.]), None, 0.0)"
 
 
+@pytest.mark.slow
 def test_a_second_process_finds_the_machine_code(tmp_path):
     assert run(tmp_path / "new") == [RESULT, "True"]
     assert run(tmp_path / "new") == [RESULT, "False"]
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_does_no_harm(tmp_path):
     file = tmp_path / "file"
     file.write_text("", encoding="utf-8")
