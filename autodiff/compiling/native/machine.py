@@ -6,6 +6,7 @@ what is computed for one observation has the bits that the eager engine gives it
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -46,16 +47,13 @@ def _has_file(function: Function) -> bool:
     return not function.__code__.co_filename.startswith("<")
 
 
-instruction: Callable[[Function], Function] = intrinsic
-"""Makes a word of compiled code from a function of types, which says how the word's instructions are written."""
-
-
 class Vector(types.Type):  # type: ignore[misc]  # numba has no types
     """The type of a vector, for numba."""
 
 
 vector = Vector("vector")
-_DOUBLE, _LANES, _INT = ir.DoubleType(), ir.VectorType(ir.DoubleType(), WIDTH), ir.IntType(32)
+TILE, EIGHT, EIGHT_PLACES = (types.UniTuple(kind, HEIGHT) for kind in (vector, types.float64, types.intp))
+_LANES, _INT, _LONG = ir.VectorType(ir.DoubleType(), WIDTH), ir.IntType(32), ir.IntType(64)
 
 
 @register_model(Vector)
@@ -64,11 +62,37 @@ class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, kind, _LANES)
 
 
-Typing = tuple[Any, Function]
+def word(result: Any, *operands: Any, of: Function | None = None) -> Callable[[Function], Function]:
+    """Makes a word of compiled code from a function that writes its instructions with an LLVM builder.
+
+    The function gives what the word results in: one LLVM value, a list of those in a tuple, or None.
+
+    Args:
+        result: its type, for numba.
+        *operands: their types.
+        of: the signature by the types that the word is used with, in place of both.
+    """
+
+    def declare(write: Function) -> Function:
+        def typed(context: Any, *given: Any) -> Any:
+            signature = of(*given) if of else result(*operands)
+            return signature, build
+
+        def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            found = write(builder, *arguments)
+            if found is None:
+                return target.get_dummy_value()
+            return target.make_tuple(builder, signature.return_type, found) if isinstance(found, list) else found
+
+        typed.__name__, typed.__doc__ = write.__name__, write.__doc__
+        typed.__signature__ = inspect.signature(write)  # type: ignore[attr-defined]  # numba asks for its operands
+        return intrinsic(typed)  # type: ignore[no-any-return]
+
+    return declare
 
 
-@instruction
-def address(context: Any, array: Any) -> Typing:
+@intrinsic  # type: ignore[untyped-decorator]
+def address(context: Any, array: Any) -> Any:
     """Where an array's numbers are; the caller keeps the array alive."""
 
     def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -77,262 +101,180 @@ def address(context: Any, array: Any) -> Typing:
     return types.CPointer(array.dtype)(array), build
 
 
-@instruction
-def beyond(context: Any, pointer: Any, places: Any) -> Typing:
+@word(None, of=lambda pointer, places: pointer(pointer, types.intp))
+def beyond(builder: Any, pointer: Any, places: Any) -> Any:
     """The pointer moved on by a number of places."""
-    return pointer(pointer, types.intp), lambda target, builder, signature, arguments: builder.gep(
-        arguments[0], [arguments[1]]
-    )
+    return builder.gep(pointer, [places])
 
 
-@instruction
-def take(context: Any, code: Any, place: Any) -> Typing:
+@word(types.intp, INTEGERS, types.intp)
+def take(builder: Any, code: Any, place: Any) -> Any:
     """An integer of the code, as one that can be computed with."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.zext(builder.load(builder.gep(arguments[0], [arguments[1]])), arguments[1].type)
-
-    return types.intp(INTEGERS, types.intp), build
+    return builder.zext(builder.load(builder.gep(code, [place])), place.type)
 
 
-@instruction
-def call(context: Any, place: Any, record: Any, s: Any, sg: Any, v: Any, g: Any, stride: Any, lanes: Any) -> Typing:
+@word(types.void, types.intp, *CODE.args)
+def call(
+    builder: Any, place: Any, record: Any, s: Any, sg: Any, v: Any, g: Any, stride: Any, lanes: Any
+) -> None:  # fmt: skip
     """Call the code of an operation, at that address."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments[1:]])
-        builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
-        return target.get_dummy_value()
-
-    return types.void(types.intp, *CODE.args), build
+    arguments = [record, s, sg, v, g, stride, lanes]
+    kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+    builder.call(builder.inttoptr(place, kind.as_pointer()), arguments)
 
 
-@instruction
-def load(context: Any, pointer: Any, place: Any) -> Typing:
-    """Numbers side by side."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.load(_places(builder, *arguments), align=8)
-
-    return vector(FLOATS, types.intp), build
-
-
-@instruction
-def store(context: Any, pointer: Any, place: Any, numbers: Any) -> Typing:
-    """Put numbers side by side."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        builder.store(arguments[2], _places(builder, *arguments[:2]), align=8)
-        return target.get_dummy_value()
-
-    return types.void(FLOATS, types.intp, vector), build
-
-
-@instruction
-def spread(context: Any, number: Any) -> Typing:
-    """One number, several times."""
-    return vector(types.float64), lambda target, builder, signature, arguments: _spread(builder, *arguments)
-
-
-@instruction
-def gather(context: Any, pointer: Any, code: Any, place: Any) -> Typing:
-    """Numbers from the places that the code names."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        numbers = ir.Constant(_LANES, ir.Undefined)
-        for lane, place in enumerate(_named(builder, *arguments)):
-            numbers = builder.insert_element(numbers, builder.load(place), _INT(lane))
-        return numbers
-
-    return vector(FLOATS, INTEGERS, types.intp), build
-
-
-@instruction
-def scatter(context: Any, pointer: Any, code: Any, place: Any, numbers: Any) -> Typing:
-    """Put numbers in the places that the code names."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        for lane, place in enumerate(_named(builder, *arguments[:3])):
-            builder.store(builder.extract_element(arguments[3], _INT(lane)), place)
-        return target.get_dummy_value()
-
-    return types.void(FLOATS, INTEGERS, types.intp, vector), build
-
-
-@instruction
-def plus(context: Any, left: Any, right: Any) -> Typing:
-    """The sum of two vectors."""
-    return vector(vector, vector), lambda target, builder, signature, arguments: builder.fadd(*arguments)
-
-
-@instruction
-def plus_product(context: Any, summand: Any, left: Any, right: Any) -> Typing:
-    """The sum of a vector and the product of two, rounded twice."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.fadd(arguments[0], builder.fmul(*arguments[1:]))
-
-    return vector(vector, vector, vector), build
-
-
-@instruction
-def sum_of(context: Any, numbers: Any) -> Typing:
-    """The sum of a vector's numbers, as :func:`add_sums` takes it."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        parts = [builder.extract_element(arguments[0], _INT(lane)) for lane in range(WIDTH)]
-        while len(parts) > 1:
-            parts = [builder.fadd(*parts[at : at + 2]) for at in range(0, len(parts), 2)]
-        return parts[0]
-
-    return types.float64(vector), build
-
-
-@instruction
-def unreached(context: Any, adjoint: Any) -> Typing:
+@word(types.boolean, types.float64)
+def unreached(builder: Any, adjoint: Any) -> Any:
     """Whether a number is -0.0: as an adjoint, the symbolic zero."""
+    return builder.icmp_unsigned("==", builder.bitcast(adjoint, _LONG), _LONG(1 << 63))
 
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        word = ir.IntType(64)
-        return builder.icmp_unsigned("==", builder.bitcast(arguments[0], word), word(1 << 63))
 
-    return types.boolean(types.float64), build
+@compiled
+def careful_product(local: float, upstream: float) -> float:
+    """The product of the chain rule; the symbolic zero, an adjoint of -0.0 that nothing has reached, stays one."""
+    return -0.0 if unreached(upstream) else local * upstream + 0.0
+
+
+# ── Vectors ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@word(vector, FLOATS, types.intp)
+def load(builder: Any, pointer: Any, place: Any) -> Any:
+    """Numbers side by side."""
+    return builder.load(_as_vector(builder, builder.gep(pointer, [place])), align=8)
+
+
+@word(types.void, FLOATS, types.intp, vector)
+def store(builder: Any, pointer: Any, place: Any, numbers: Any) -> None:
+    """Put numbers side by side."""
+    builder.store(numbers, _as_vector(builder, builder.gep(pointer, [place])), align=8)
+
+
+@word(vector, types.float64)
+def spread(builder: Any, number: Any) -> Any:
+    """One number, several times."""
+    return _spread(builder, number)
+
+
+@word(vector, FLOATS, INTEGERS, types.intp)
+def gather(builder: Any, pointer: Any, code: Any, place: Any) -> Any:
+    """Numbers from the places that the code names."""
+    numbers = ir.Constant(_LANES, ir.Undefined)
+    for lane, named in enumerate(_named(builder, pointer, code, place)):
+        numbers = builder.insert_element(numbers, builder.load(named), _INT(lane))
+    return numbers
+
+
+@word(types.void, FLOATS, INTEGERS, types.intp, vector)
+def scatter(builder: Any, pointer: Any, code: Any, place: Any, numbers: Any) -> None:
+    """Put numbers in the places that the code names."""
+    for lane, named in enumerate(_named(builder, pointer, code, place)):
+        builder.store(builder.extract_element(numbers, _INT(lane)), named)
+
+
+@word(vector, vector, vector)
+def plus(builder: Any, left: Any, right: Any) -> Any:
+    """The sum of two vectors."""
+    return builder.fadd(left, right)
+
+
+@word(vector, vector, vector, vector)
+def plus_product(builder: Any, summand: Any, left: Any, right: Any) -> Any:
+    """The sum of a vector and the product of two, rounded twice."""
+    return builder.fadd(summand, builder.fmul(left, right))
+
+
+@word(types.float64, vector)
+def sum_of(builder: Any, numbers: Any) -> Any:
+    """The sum of a vector's numbers, as :func:`add_sums` takes it."""
+    parts = [builder.extract_element(numbers, _INT(lane)) for lane in range(WIDTH)]
+    while len(parts) > 1:
+        parts = [builder.fadd(*parts[at : at + 2]) for at in range(0, len(parts), 2)]
+    return parts[0]
 
 
 # ── Tiles: eight vectors, or eight numbers, that stay in registers while a loop runs ─────────────
 
 
-TILE, EIGHT, EIGHT_PLACES = (types.UniTuple(kind, HEIGHT) for kind in (vector, types.float64, types.intp))
-
-
-@instruction
-def places(context: Any, code: Any, place: Any, stride: Any) -> Typing:
+@word(EIGHT_PLACES, INTEGERS, types.intp, types.intp)
+def places(builder: Any, code: Any, place: Any, stride: Any) -> Any:
     """Eight integers of the code, each times the stride."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, place, stride = arguments
-        found = []
-        for at in range(HEIGHT):
-            index = builder.load(builder.gep(pointer, [builder.add(place, place.type(at))]))
-            found.append(builder.mul(builder.zext(index, place.type), stride))
-        return target.make_tuple(builder, EIGHT_PLACES, found)
-
-    return EIGHT_PLACES(INTEGERS, types.intp, types.intp), build
+    numbers = [builder.load(builder.gep(code, [builder.add(place, place.type(at))])) for at in range(HEIGHT)]
+    return [builder.mul(builder.zext(number, place.type), stride) for number in numbers]
 
 
-@instruction
-def numbers(context: Any, pointer: Any, places: Any, further: Any) -> Typing:
+@word(EIGHT, FLOATS, EIGHT_PLACES, types.intp)
+def numbers(builder: Any, pointer: Any, places: Any, further: Any) -> Any:
     """The eight numbers at the places, each moved on by ``further``."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        found = [builder.load(place) for place in _further(builder, *arguments)]
-        return target.make_tuple(builder, EIGHT, found)
-
-    return EIGHT(FLOATS, EIGHT_PLACES, types.intp), build
+    return [builder.load(place) for place in _further(builder, pointer, places, further)]
 
 
-@instruction
-def put_numbers(context: Any, pointer: Any, places: Any, further: Any, tile: Any) -> Typing:
+@word(types.void, FLOATS, EIGHT_PLACES, types.intp, EIGHT)
+def put_numbers(builder: Any, pointer: Any, places: Any, further: Any, tile: Any) -> None:
     """Put eight numbers at the places, each moved on by ``further``."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        for at, place in enumerate(_further(builder, *arguments[:3])):
-            builder.store(builder.extract_value(arguments[3], at), place)
-        return target.get_dummy_value()
-
-    return types.void(FLOATS, EIGHT_PLACES, types.intp, EIGHT), build
+    for at, place in enumerate(_further(builder, pointer, places, further)):
+        builder.store(builder.extract_value(tile, at), place)
 
 
-@instruction
-def loads(context: Any, pointer: Any, places: Any, further: Any) -> Typing:
+@word(TILE, FLOATS, EIGHT_PLACES, types.intp)
+def loads(builder: Any, pointer: Any, places: Any, further: Any) -> Any:
     """The eight vectors at the places, each moved on by ``further``."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        found = [
-            builder.load(builder.bitcast(place, _LANES.as_pointer()), align=8)
-            for place in _further(builder, *arguments)
-        ]
-        return target.make_tuple(builder, TILE, found)
-
-    return TILE(FLOATS, EIGHT_PLACES, types.intp), build
+    found = _further(builder, pointer, places, further)
+    return [builder.load(_as_vector(builder, place), align=8) for place in found]
 
 
-@instruction
-def stores(context: Any, pointer: Any, places: Any, further: Any, tile: Any) -> Typing:
+@word(types.void, FLOATS, EIGHT_PLACES, types.intp, TILE)
+def stores(builder: Any, pointer: Any, places: Any, further: Any, tile: Any) -> None:
     """Put eight vectors at the places, each moved on by ``further``."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        for at, place in enumerate(_further(builder, *arguments[:3])):
-            vector_place = builder.bitcast(place, _LANES.as_pointer())
-            builder.store(builder.extract_value(arguments[3], at), vector_place, align=8)
-        return target.get_dummy_value()
-
-    return types.void(FLOATS, EIGHT_PLACES, types.intp, TILE), build
+    for at, place in enumerate(_further(builder, pointer, places, further)):
+        builder.store(builder.extract_value(tile, at), _as_vector(builder, place), align=8)
 
 
-@instruction
-def spreads(context: Any, numbers: Any) -> Typing:
+@word(TILE, EIGHT)
+def spreads(builder: Any, numbers: Any) -> Any:
     """Eight numbers, each as a vector."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        found = [_spread(builder, builder.extract_value(arguments[0], at)) for at in range(HEIGHT)]
-        return target.make_tuple(builder, TILE, found)
-
-    return TILE(EIGHT), build
+    return [_spread(builder, builder.extract_value(numbers, at)) for at in range(HEIGHT)]
 
 
-@instruction
-def plus_products(context: Any, tile: Any, left: Any, right: Any) -> Typing:
+@word(None, of=lambda tile, left, right: tile(tile, tile, tile.dtype))
+def plus_products(builder: Any, tile: Any, left: Any, right: Any) -> Any:
     """For each of eight: summand + left · right, where the right factor is the same for all."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        found = []
-        for at in range(HEIGHT):
-            summand, factor = (builder.extract_value(argument, at) for argument in arguments[:2])
-            found.append(builder.fadd(summand, builder.fmul(factor, arguments[2])))
-        return target.make_tuple(builder, tile, found)
-
-    return tile(tile, tile, tile.dtype), build
+    pairs = [[builder.extract_value(each, at) for each in (tile, left)] for at in range(HEIGHT)]
+    return [builder.fadd(summand, builder.fmul(factor, right)) for summand, factor in pairs]
 
 
-@instruction
-def add_sums(context: Any, pointer: Any, place: Any, tile: Any) -> Typing:
+@word(types.void, FLOATS, types.intp, TILE)
+def add_sums(builder: Any, pointer: Any, place: Any, tile: Any) -> None:
     """To each of eight numbers side by side, add the sum of a vector: a tree of sums of neighbours."""
-
-    def build(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pointer, place, tile = arguments
-        for first in range(0, HEIGHT, WIDTH):
-            rows = [builder.extract_value(tile, first + at) for at in range(WIDTH)]
-            half = 1
-            while len(rows) > 1:
-                # Of two vectors with partial sums of `half` rows each, one with those of twice as many.
-                even = [at if not at & half else at - half + WIDTH for at in range(WIDTH)]
-                odd = [at + half if not at & half else at + WIDTH for at in range(WIDTH)]
-                masks = [ir.Constant(ir.VectorType(_INT, WIDTH), lanes) for lanes in (even, odd)]
-                rows = [
-                    builder.fadd(*(builder.shuffle_vector(rows[at], rows[at + 1], mask) for mask in masks))
-                    for at in range(0, len(rows), 2)
-                ]
-                half *= 2
-            numbers = _places(builder, pointer, builder.add(place, place.type(first)))
-            builder.store(builder.fadd(builder.load(numbers, align=8), rows[0]), numbers, align=8)
-        return target.get_dummy_value()
-
-    return types.void(FLOATS, types.intp, TILE), build
-
-
-def _places(builder: Any, pointer: Any, place: Any) -> Any:
-    return builder.bitcast(builder.gep(pointer, [place]), _LANES.as_pointer())
-
-
-def _further(builder: Any, pointer: Any, places: Any, further: Any) -> Any:
-    for at in range(HEIGHT):
-        yield builder.gep(pointer, [builder.add(builder.extract_value(places, at), further)])
+    for first in range(0, HEIGHT, WIDTH):
+        rows = [builder.extract_value(tile, first + at) for at in range(WIDTH)]
+        half = 1
+        while len(rows) > 1:
+            # Of two vectors with partial sums of `half` rows each, one with those of twice as many.
+            even = [at if not at & half else at - half + WIDTH for at in range(WIDTH)]
+            odd = [at + half if not at & half else at + WIDTH for at in range(WIDTH)]
+            masks = [ir.Constant(ir.VectorType(_INT, WIDTH), lanes) for lanes in (even, odd)]
+            rows = [
+                builder.fadd(*(builder.shuffle_vector(rows[at], rows[at + 1], mask) for mask in masks))
+                for at in range(0, len(rows), 2)
+            ]
+            half *= 2
+        sums = _as_vector(builder, builder.gep(pointer, [builder.add(place, place.type(first))]))
+        builder.store(builder.fadd(builder.load(sums, align=8), rows[0]), sums, align=8)
 
 
 def _spread(builder: Any, number: Any) -> Any:
     one = builder.insert_element(ir.Constant(_LANES, ir.Undefined), number, _INT(0))
     return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(_INT, WIDTH), [0] * WIDTH))
+
+
+def _as_vector(builder: Any, pointer: Any) -> Any:
+    return builder.bitcast(pointer, _LANES.as_pointer())
+
+
+def _further(builder: Any, pointer: Any, places: Any, further: Any) -> Any:
+    for at in range(HEIGHT):
+        yield builder.gep(pointer, [builder.add(builder.extract_value(places, at), further)])
 
 
 def _named(builder: Any, pointer: Any, code: Any, place: Any) -> Any:
@@ -343,9 +285,3 @@ def _named(builder: Any, pointer: Any, code: Any, place: Any) -> Any:
 
 EIGHT_ZEROS = (0.0,) * HEIGHT
 IN_A_ROW = tuple(range(HEIGHT))
-
-
-@compiled
-def careful_product(local: float, upstream: float) -> float:
-    """The product of the chain rule; the symbolic zero, an adjoint of -0.0 that nothing has reached, stays one."""
-    return -0.0 if unreached(upstream) else local * upstream + 0.0
