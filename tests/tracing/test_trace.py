@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from autodiff import Value, constant, topological_order, total, where
+from autodiff import NOT_COMPUTED, ZERO, Value, constant, topological_order, total, where
 from autodiff.program.program import Program
 from autodiff.tracing import dumps, loads, trace
 
@@ -57,6 +57,12 @@ def test_the_check_finds_a_planted_fault() -> None:
             bad = step._replace(**{field: getattr(step, field) + 0.125})
             with pytest.raises(AssertionError, match=rf"step {place}\b"):
                 replace(good, steps=(*good.steps[:place], bad, *good.steps[place + 1 :])).check()
+    for place, step in enumerate(good):
+        if step.contribution:
+            for zero in ({"local": ZERO}, {"upstream": NOT_COMPUTED}):
+                bad = step._replace(**zero)
+                with pytest.raises(AssertionError, match=rf"step {place}\b"):
+                    replace(good, steps=(*good.steps[:place], bad, *good.steps[place + 1 :])).check()
     nodes = [*good.nodes[:-1], good.root._replace(gradient=2.0)]
     with pytest.raises(AssertionError, match=r"gradient of 'v\d+' is 2.0"):
         replace(good, nodes=tuple(nodes)).check()
