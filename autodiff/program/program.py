@@ -183,12 +183,16 @@ class Program:
     @cached_property
     def instructions(self) -> tuple[Instruction, ...]:
         """The instructions, in the order in which they are run."""
-        operands, starts = self.operands.tolist(), self.starts.tolist()
-        codes = zip(self.opcodes.tolist(), starts, starts[1:])
-        return tuple([Instruction(self.operations[code], tuple(operands[start:end])) for code, start, end in codes])
+        return tuple([Instruction(self.operations[code], tuple(operands)) for code, operands in self._codes()])
 
     def __iter__(self) -> Iterator[Instruction]:
         return iter(self.instructions)
+
+    def _codes(self) -> Iterator[tuple[int, list[int]]]:
+        """Each instruction's operation, as its place in ``operations``, and operands."""
+        operands, starts = self.operands.tolist(), self.starts.tolist()
+        for code, start, end in zip(self.opcodes.tolist(), starts, starts[1:]):
+            yield code, operands[start:end]
 
     def name(self, slot: int) -> str:
         """How a slot is written: a number, the name of a parameter or input, a label, or ``v`` and the slot."""
@@ -213,12 +217,9 @@ class Program:
         reached = [False] * self.slots
         for slot in origins:
             reached[slot] = True
-        operands, starts = self.operands.tolist(), self.starts.tolist()
-        codes = self.opcodes.tolist()
-        for slot, (code, start, end) in enumerate(zip(codes, starts, starts[1:]), self.first_result):
-            own = operands[start:end]
+        for slot, (code, operands) in enumerate(self._codes(), self.first_result):
             through = places[code]
-            if any(map(reached.__getitem__, own if through is None else [own[at] for at in through])):
+            if any(map(reached.__getitem__, operands if through is None else [operands[at] for at in through])):
                 reached[slot] = True
         return np.array(reached, bool)
 

@@ -187,79 +187,76 @@ class Layer:
         return sums
 
 
-class Products:
+class Variadic:
+    """What kernels of operations of any number of operands have in common.
+
+    Contributions are given operand by operand, with one row for each instruction; or once for all operands, if alike.
+    """
+
+    def __init__(self, flow: Flow, first: int, operands: Slots, alike: bool = False) -> None:
+        count, arity = operands.shape
+        self.results = Results(flow.layout, first, count)
+        self.temporaries = (1 if alike else 4) * count * arity
+        self.count = count
+        self.terms = Gather(flow.layout, operands.T.ravel())
+        self.flowing = flow.is_active(first, count)
+        sources = np.arange(count)[:, None] + (0 if alike else count) * np.arange(arity)
+        self.scatter = _scatter(flow, operands[::-1].ravel(), sources[::-1].ravel())
+
+    def of(self, gather: Gather, buffers: Buffers) -> Floats:
+        """(operands, count, observations or 1): the numbers of the instructions' operands."""
+        numbers = gather(buffers)
+        return numbers.reshape(len(numbers) // self.count, self.count, numbers.shape[1])
+
+
+class Products(Variadic):
     """Dots of any operands."""
 
     def __init__(self, flow: Flow, first: int, operands: Slots) -> None:
-        count, half = operands.shape[0], operands.shape[1] // 2
-        self.results = Results(flow.layout, first, count)
-        self.temporaries = 4 * count * half
-        self.shape = (half, count, -1)
-        self.left = Gather(flow.layout, operands[:, :half].T.ravel())
-        self.right = Gather(flow.layout, operands[:, half:].T.ravel())
-        self.flowing = flow.is_active(first, count)
-        # The contributions are given with all left factors before all right ones, and factor by factor.
-        sources = np.arange(count)[:, None] + count * np.arange(2 * half)
-        self.scatter = _scatter(flow, operands[::-1].ravel(), sources[::-1].ravel())
+        super().__init__(flow, first, operands)
+        self.halves = [Gather(flow.layout, half.T.ravel()) for half in np.split(operands, 2, axis=1)]
 
     def forward(self, buffers: Buffers) -> None:
-        left, right = self.left(buffers).reshape(self.shape), self.right(buffers).reshape(self.shape)
+        left, right = (self.of(half, buffers) for half in self.halves)
         self.results.of(buffers)[:] = ordered_sum(left * right)
 
     def backward(self, buffers: Buffers, careful: bool) -> None:
         if self.flowing:
             upstream = self.results.adjoint(buffers)
-            factors = [half(buffers).reshape(self.shape) for half in (self.right, self.left)]
+            factors = [self.of(half, buffers) for half in reversed(self.halves)]
             halves = [product(factor, upstream, careful) for factor in factors]
             self.scatter(buffers, np.concatenate(halves).reshape(-1, upstream.shape[1]))
 
 
-class Sums:
+class Sums(Variadic):
     """Totals."""
 
     def __init__(self, flow: Flow, first: int, operands: Slots) -> None:
-        count, arity = operands.shape
-        self.results = Results(flow.layout, first, count)
-        self.temporaries = count * arity
-        self.shape = (arity, count, -1)
-        self.terms = Gather(flow.layout, operands.T.ravel())
-        self.flowing = flow.is_active(first, count)
-        sources = np.repeat(np.arange(count)[::-1], arity)
-        self.scatter = _scatter(flow, operands[::-1].ravel(), sources)
+        super().__init__(flow, first, operands, alike=True)
 
     def forward(self, buffers: Buffers) -> None:
-        self.results.of(buffers)[:] = ordered_sum(self.terms(buffers).reshape(self.shape))
+        self.results.of(buffers)[:] = ordered_sum(self.of(self.terms, buffers))
 
     def backward(self, buffers: Buffers, careful: bool) -> None:
         if self.flowing:
             self.scatter(buffers, self.results.adjoint(buffers))
 
 
-class Norms:
+class Norms(Variadic):
     """Norms of any operands."""
 
-    def __init__(self, flow: Flow, first: int, operands: Slots) -> None:
-        count, arity = operands.shape
-        self.results = Results(flow.layout, first, count)
-        self.temporaries = 4 * count * arity
-        self.shape = (arity, count, -1)
-        self.terms = Gather(flow.layout, operands.T.ravel())
-        self.flowing = flow.is_active(first, count)
-        sources = np.arange(count)[:, None] + count * np.arange(arity)
-        self.scatter = _scatter(flow, operands[::-1].ravel(), sources[::-1].ravel())
-
     def forward(self, buffers: Buffers) -> None:
-        sizes = np.abs(self.terms(buffers).reshape(self.shape))
+        sizes = np.abs(self.of(self.terms, buffers))
         largest = np.fmax.reduce(sizes, axis=0, initial=0.0)  # passes over nan
         scaled = sizes / largest
         norms = largest * np.sqrt(ordered_sum(scaled * scaled))
-        zeros_and_nan = np.where(largest == 0, ordered_sum(sizes), norms)
-        self.results.of(buffers)[:] = np.where(largest == np.inf, np.inf, zeros_and_nan)
+        norms = np.where(largest == 0, ordered_sum(sizes), norms)  # 0, or nan where there is one among zeros
+        self.results.of(buffers)[:] = np.where(largest == np.inf, np.inf, norms)
 
     def backward(self, buffers: Buffers, careful: bool) -> None:
         if self.flowing:
             upstream, y = self.results.adjoint(buffers), self.results.of(buffers)
-            locals_ = np.where(y == 0, 0.0, self.terms(buffers).reshape(self.shape) / y)
+            locals_ = np.where(y == 0, 0.0, self.of(self.terms, buffers) / y)
             self.scatter(buffers, product(locals_, upstream, careful).reshape(-1, upstream.shape[1]))
 
 
