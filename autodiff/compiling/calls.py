@@ -16,15 +16,13 @@ from autodiff.compiling.specializations import Owner, Rows, Specializations
 from autodiff.trees import is_module
 
 
-class Call(NamedTuple):
-    """The observations of a call."""
+MOST_SHAPES = 1024
+"""How many shapes of batches are looked up without reading the arguments."""
 
-    programs: Specializations
-    """Those for their structure."""
-    rows: Rows
-    """Gives their inputs, as a matrix."""
-    observations: int
-    is_batch: bool
+
+Call = tuple[Specializations, Rows, int, bool]
+"""The observations of a call: the programs for their structure, what gives their inputs as a matrix, how many they are,
+and whether they are a batch."""
 
 
 class ProgramReport(NamedTuple):
@@ -84,53 +82,56 @@ class Calls:
         self._names: dict[int, list[str]] = {}
         self._count = 0
 
-    def outside(self) -> tuple[Captures, Parameters]:
-        """What the function refers to at present, and its parameters."""
+    def outside(self, but_for: str = "") -> tuple[Captures, Parameters]:
+        """What the function refers to at present, and its parameters; ``but_for`` as of :meth:`Captures.are_current`."""
         now = self._outside
-        if now is None or not now[0].are_current():
-            with LOCK:
-                module = [self.given] if is_module(self.given) else []
-                captures = Captures(self.owner.function, *module)
-                before = self._parameters.pop(captures.fingerprint, None)
-                if before is None:
-                    leaves = captures.leaves if self.given is None else given_leaves(self.given)
-                    before = captures, Parameters(leaves, self.given is not None)
-                while len(self._parameters) >= self.most:
-                    del self._parameters[next(iter(self._parameters))]
-                self._parameters[captures.fingerprint] = before
-                now = self._outside = captures, before[1]
+        if now is not None and now[0].are_current(but_for):
+            return now
+        with LOCK:
+            module = [self.given] if is_module(self.given) else []
+            captures = Captures(self.owner.function, *module)
+            before = self._parameters.pop(captures.fingerprint, None)
+            if before is None:
+                leaves = captures.leaves if self.given is None else given_leaves(self.given)
+                before = captures, Parameters(leaves, self.given is not None)
+            while len(self._parameters) >= self.most:
+                del self._parameters[next(iter(self._parameters))]
+            self._parameters[captures.fingerprint] = before
+            now = self._outside = captures, before[1]
         return now
 
-    def read(self, arguments: Sequence[Any], options: dict[str, Any]) -> Call:
+    def read(self, arguments: Sequence[Any], options: dict[str, Any], but_for: str = "") -> Call:
         """What the arguments are.
+
+        Args:
+            arguments, options: of the call.
+            but_for: as of :meth:`Captures.are_current`.
 
         Raises:
             TypeError: something in them is no real number, or an option is not hashable.
             ValueError: they do not fit together, a list is ragged, or there are no observations.
         """
-        captures, parameters = self.outside()
-        outside = parameters, *captures.numbers()
-        shapes: list[Hashable] = []
-        count: int | None = None
+        captures, parameters = self.outside(but_for)
+        outside = (parameters, *captures.numbers())
+        shapes: list[Hashable] = [*outside]
         for array in () if options else arguments:  # the calls of a training loop, as fast as can be
-            shape = array.shape if type(array) is np.ndarray else ()
-            if not shape or shape[0] != (shape[0] if count is None else count):
+            if type(array) is not np.ndarray:
                 break
-            count = shape[0]
-            shapes += (shape[1:], array.dtype)
+            shapes += (array.shape, array.dtype)
         else:
-            shapes += outside
             known = self._by_shapes.get(tuple(shapes))
-            if known is not None and count:
+            if known is not None:
                 known.called = self._count = self._count + 1
-                return Call(known, partial(known.structure.matrix, arguments), count, True)
+                return known, partial(known.structure.matrix, arguments), len(arguments[0]), True
         if len(arguments) not in self._names:
             self._names[len(arguments)] = argument_names(self.owner.function, len(arguments))
         batch = Batch(arguments, self.ndim, self._names[len(arguments)])
         programs = self._programs(batch.structure, options, parameters, outside)
         if batch.is_batch and not options and [*map(id, batch.leaves)] == [*map(id, arguments)]:
+            if len(self._by_shapes) >= MOST_SHAPES:
+                self._by_shapes.clear()
             self._by_shapes[tuple(shapes)] = programs
-        return Call(programs, partial(batch.structure.matrix, batch.leaves), batch.observations, batch.is_batch)
+        return programs, partial(batch.structure.matrix, batch.leaves), batch.observations, batch.is_batch
 
     def programs(self) -> Programs:
         """All programs that are kept."""

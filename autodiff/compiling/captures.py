@@ -56,7 +56,9 @@ class Captures:
         """Two captures of the same one have the same structure of the same leaves and functions."""
         close = {*map(id, near), *map(id, roots)}
         holders = [thing for thing, _ in visited if id(thing) in relevant or id(thing) in close]
-        self._containers = [contents for thing in holders if (contents := _contents(thing)) is not None]
+        contents = [contents for thing in holders if (contents := _contents(thing)) is not None]
+        self._lists = [each for each in contents if isinstance(each, list)]
+        self._dicts = [each for each in contents if not isinstance(each, list)]
         functions = [thing for thing, _ in visited if isinstance(thing, FunctionType)]
         self._variables = [read for each in functions for read in _variables(each)]
         self._variables += [partial(_elements, thing) for thing, _ in visited if isinstance(thing, np.ndarray)]
@@ -67,9 +69,29 @@ class Captures:
         plain += [read for thing in [*near, *roots] for read in _attributes(thing, functions)]
         self._plain = [read for read in {_key(read): read for read in plain}.values() if _is_compared(read())]
 
-    def are_current(self) -> bool:
-        """Whether every variable, list, dict and object holds the very things that it held, but for plain ones."""
-        return self._is_unchanged() or self._only_plain_changed()
+    def are_current(self, but_for: str = "") -> bool:
+        """Whether every variable, list, dict and object holds the very things that it held, but for plain ones.
+
+        Lists and dicts are compared in C, by identity first: only a ``Value`` that was replaced is asked for its number.
+
+        Args:
+            but_for: ``"equals"`` where a ``Value`` of the same number will do, as it does if only values are computed;
+                ``"attributes"`` where, besides, the numbers of all parameters are given, so that another ``Value`` in
+                an attribute does not matter, and only lists and variables are looked at.
+        """
+        asked = None
+        try:
+            if but_for:
+                same = [read() for read in self._variables] == self._held and self._lists == self._list_contents
+                same = same and (but_for == "attributes" or self._dicts == self._dict_contents)
+            else:
+                asked = _Asked()
+                with observed_by(asked):
+                    same = [read() for read in self._variables] == self._held and self._lists == self._list_contents
+                    same = same and self._dicts == self._dict_contents
+        except Exception:  # what cannot be compared, such as an array with another one, is not the same
+            return False
+        return (same and (asked is None or not asked.by_value)) or self._only_plain_changed()
 
     def numbers(self) -> tuple[Hashable, ...]:
         """The plain things that are constants of the program, as they are at present: with their types and bits.
@@ -78,25 +100,17 @@ class Captures:
         classes and modules there that the code names, or that of their ``__call__`` and of methods that it names; also
         those in small arrays, lists and dicts. Numbers further away are left to audits.
         """
-        return tuple([_present(read()) for read in self._plain])
+        return tuple([_present(read()) for read in self._plain]) if self._plain else ()
 
     def _note(self) -> None:
         self._held: list[Any] = [read() for read in self._variables]
-        self._contents: list[Any] = [each.copy() for each in self._containers]
-
-    def _is_unchanged(self) -> bool:
-        """Lists and dicts are compared in C, by identity first: only a ``Value`` that was replaced is asked itself."""
-        asked = _Asked()
-        try:
-            with observed_by(asked):
-                same = [read() for read in self._variables] == self._held and self._containers == self._contents
-        except Exception:  # arrays, and others that cannot be compared, are other ones
-            return False
-        return same and not asked.by_value
+        self._list_contents: list[Any] = [each.copy() for each in self._lists]
+        self._dict_contents: list[Any] = [each.copy() for each in self._dicts]
 
     def _only_plain_changed(self) -> bool:
         """Whether nothing was replaced but plain things by plain things; if so, they are noted."""
-        pairs = [([read() for read in self._variables], self._held), *zip(self._containers, self._contents)]
+        pairs = [([read() for read in self._variables], self._held), *zip(self._lists, self._list_contents)]
+        pairs += zip(self._dicts, self._dict_contents)
         for now, before in pairs:
             if isinstance(now, dict) and [*now] != [*before]:
                 return False

@@ -144,7 +144,7 @@ class Compiled:
         if is_recording():
             return self.function(*arguments, **options)
         try:
-            call = self._calls.read(arguments, options)
+            call = self._calls.read(arguments, options, "equals")
         except ValueGiven:
             return self.function(*arguments, **options)
         return _shaped(call, self._run(None, values_of, call))
@@ -163,13 +163,14 @@ class Compiled:
         """
         _check_reduction(reduction, ("mean", "sum", None))
         refuse_inside(self.__name__)
-        call = self._calls.read(arguments, options)
+        call = self._calls.read(arguments, options, "equals" if at is None else "attributes")
         values = self._run(at, values_of, call)
         if reduction is None:
             return _shaped(call, values)
-        check_scalar(call.programs.result)
-        total = total_of(call.programs, values[:, 0])
-        return total / call.observations if reduction == "mean" else total
+        programs, _, observations, _ = call
+        check_scalar(programs.result)
+        total = total_of(programs, values[:, 0])
+        return total / observations if reduction == "mean" else total
 
     def backward(self, *arguments: Any, reduction: str = "mean", **options: Any) -> float:
         """The mean or sum of the values; its gradient is added to the ``grad`` of the parameters.
@@ -182,7 +183,7 @@ class Compiled:
         refuse_inside(self.__name__)
         call = self._calls.read(arguments, options)
         value, gradient = self._run(None, finite_gradient, call, reduction, True, False)
-        call.programs.parameters.add_gradient(gradient.parameters, gradient.used)
+        call[0].parameters.add_gradient(gradient.parameters, gradient.used)
         return value
 
     def value_and_grad(
@@ -217,7 +218,7 @@ class Compiled:
         refuse_inside(self.__name__)
         if wrt == PARAMETERS:
             _check_reduction(reduction, ("mean", "sum"))
-            call = self._calls.read(arguments, options)
+            call = self._calls.read(arguments, options, "equals" if at is None else "attributes")
             value, gradient = self._run(at, finite_gradient, call, reduction, True, False)
             return value, gradient.parameters
         _check_reduction(reduction, ("mean", "sum", None))
@@ -230,17 +231,17 @@ class Compiled:
                 )
         if reduction is None and PARAMETERS in wanted:
             raise ValueError("the gradient of parameters is reduced: reduction must be 'mean' or 'sum', not None")
-        call = self._calls.read(arguments, options)
+        call = self._calls.read(arguments, options, "equals" if at is None else "attributes")
         value, gradient = self._run(at, finite_gradient, call, reduction, PARAMETERS in wanted, True)
         assert gradient.inputs is not None  # they were asked for
-        structure = call.programs.structure
+        programs, _, _, is_batch = call
         parts = tuple(
             gradient.parameters
             if each == PARAMETERS
-            else structure.gradients(int(each) % len(arguments), gradient.inputs, call.is_batch)
+            else programs.structure.gradients(int(each) % len(arguments), gradient.inputs, is_batch)
             for each in wanted
         )
-        values = gradient.values if reduction is None and call.is_batch else value
+        values = gradient.values if reduction is None and is_batch else value
         return values, parts if isinstance(wrt, tuple) else parts[0]
 
     def descent(self, *arguments: Any, rule: Rule, state: ArrayLike = (), steps: int = 0, **options: Any) -> Descent:
@@ -266,10 +267,8 @@ class Compiled:
         """
         refuse_inside(self.__name__)
         call = self._calls.read(arguments, options)
-        inputs = call.rows(0, call.observations)
-        return self._run(
-            None, lambda theta, programs, *_: Descent(theta, programs, inputs, rule, state, steps), call
-        )
+        inputs = call[1](0, call[2])
+        return self._run(None, lambda theta, programs, *_: Descent(theta, programs, inputs, rule, state, steps), call)
 
     def __get__(self, instance: Any, owner: type) -> Compiled:
         """The compiled function of a class; a method is compiled for its object.
@@ -350,7 +349,8 @@ class Compiled:
             except ParametersFound as more:
                 if at is not None:
                     raise more.refused() from None
-        programs.audit(theta, rows, count)
+        if programs.audits.is_due() and self._calls.outside()[1] is programs.parameters:  # else the next call is
+            programs.audit(theta, rows, count)
         return found
 
 
@@ -361,8 +361,9 @@ def _check_reduction(reduction: Any, allowed: tuple[str | None, ...]) -> None:
 
 def _shaped(call: Call, values: Floats) -> Any:
     """The structure of the results with the numbers of its outputs."""
-    result = call.programs.result
-    if not call.is_batch:
+    programs, _, _, is_batch = call
+    result = programs.result
+    if not is_batch:
         return trees.with_leaves(result, iter(values[0].tolist()))
     return _columns(result, values)
 

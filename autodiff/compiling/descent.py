@@ -81,7 +81,8 @@ class Descent:
         order, starts, rates = _batches(order, starts, rates, len(self._inputs))
         before = self.parameters.copy(), self.state.copy()
         try:
-            self._programs.audit(self.parameters, rows_of(self._inputs), len(self._inputs))
+            if self._programs.audits.is_due():
+                self._programs.audit(self.parameters, rows_of(self._inputs), len(self._inputs))
             errors, done = self._run(order, starts, rates)
         except Exception as error:
             self.parameters[:], self.state[:] = before

@@ -168,18 +168,16 @@ class Specializations:
             return made
 
     def audit(self, theta: Floats, rows: Rows, observations: int) -> None:
-        """Record an observation anew, if it is time to: what the function does now must be what its program does.
+        """Record an observation anew: the function must do what its program does.
 
         Raises:
-            StaleProgramError: it is something else.
+            StaleProgramError: it does something else.
         """
-        if not self.audits.is_due():
-            return
-        start = monotonic()
-        place = self.audits.place(observations)
+        audits, start = self.audits, monotonic()
+        place = audits.place(observations)
         row = rows(place, place + 1)
         its = next((each for each in self.all if each.satisfied(theta, row) is None), None)
-        if its is not None and not (self.audits.calls == 1 and observations == 1):  # it has just been recorded
+        if its is not None and not (audits.calls == 1 and observations == 1):  # it has just been recorded
             try:
                 difference = first_difference(its.recording, self.record(theta, row[0]))
                 if difference is not None:
@@ -192,7 +190,7 @@ class Specializations:
             except Exception as error:
                 error.add_note(self._note(place, "audited"))
                 raise
-        self.audits.done(start)
+        audits.done(start)
 
     def record(self, theta: Floats, row: Floats) -> Recording:
         """The program of one observation, with the outputs in the order of the results before."""

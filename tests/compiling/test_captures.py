@@ -1,6 +1,7 @@
 """What a function refers to is found where Python keeps it, in the order of its code."""
 
 import functools
+import math
 from enum import Enum
 from fractions import Fraction
 from functools import partial
@@ -22,7 +23,7 @@ def helper(x):
 
 
 def found(function):
-    return [*map(id, leaves_of(function))]
+    return [*map(id, Captures(function).leaves)]
 
 
 def test_leaves_are_found_wherever_a_function_may_keep_them():
@@ -76,14 +77,14 @@ def test_a_cycle_ends():
 
 
 @pytest.mark.parametrize(("function", "numbers"), [
-    (lambda x: SCALE * x, (2.0,)),
-    (lambda x: helper(x), (helper,)),
-    (lambda x, power=3: x**power, (3,)),
-    (lambda shift: shift * 2, ()),  # a parameter, not the global of its name
-    (lambda shift: next(shift * n for n in (1, 2)), ()),
+    (lambda x: SCALE * x, [2.0]),
+    (lambda x: helper(x), [helper]),
+    (lambda x, power=3: x**power, [3]),
+    (lambda shift: shift * 2, []),  # a parameter, not the global of its name
+    (lambda shift: next(shift * n for n in (1, 2)), []),
 ])  # fmt: skip
 def test_plain_numbers_are_those_that_code_reads_from_outside(function, numbers):
-    assert PlainNumbers(function).now() == numbers
+    assert [*Captures(function).numbers()] == [number.hex() if type(number) is float else (type(number), number) for number in numbers]
 
 
 class Colour(Enum):
@@ -147,3 +148,161 @@ def test_a_constant_outside_that_changes_is_another_one_in_the_next_call(monkeyp
     for _ in range(2):
         assert compiled([1.0]).tolist() == [pytest.approx(function(Value(1.0)).data, rel=1e-15)]
         change()
+
+
+BITS = {
+    "the sign of a zero": (0.0, -0.0, lambda number, x: number * x),
+    "True and 1": (1, True, lambda number, x: x * (3.0 if number is True else 1.0)),
+    "an int and a float": (2, 2.0, lambda number, x: x * (3.0 if isinstance(number, float) else 1.0)),
+    "single precision": (2.0, np.float32(2.0), lambda number, x: x * (3.0 if isinstance(number, np.float32) else 1.0)),
+}
+
+
+@pytest.mark.parametrize(("number", "other", "function"), BITS.values(), ids=BITS)
+def test_numbers_outside_are_told_apart_by_type_and_bits(number, other, function):
+    outside = number
+    compiled = compile(lambda x: function(outside, x), backend="numpy")
+    held = [number]
+    from_list = compile(lambda x: function(held[0], x), backend="numpy")
+    for outside in (number, other, number):
+        held[0] = outside
+        expected = function(outside, Value(2.0)).data
+        for found in (compiled([2.0])[0], from_list([2.0])[0]):
+            assert (found, np.signbit(found)) == (expected, np.signbit(expected))
+    assert len(compiled.programs) == 2
+
+
+def test_nan_outside_is_the_same_number_every_time():
+    outside = math.nan
+    compiled = compile(lambda x: outside * x)
+    for _ in range(3):
+        outside = float("nan")
+        assert np.isnan(compiled([2.0])).all()
+    assert len(compiled.programs) == 1
+
+
+# ── Parameters are live ──────────────────────────────────────────────────────────────────────────
+
+
+class Cell:
+    """A neuron with an attribute and a list."""
+
+    def __init__(self):
+        self.weights, self.bias = [Value(2.0), Value(3.0)], Value(0.0)
+
+    def __call__(self, x):
+        return self.weights[0] * x + self.weights[1] * x * x + self.bias
+
+    def parameters(self):
+        return [*self.weights, self.bias]
+
+
+def replace_weight(cell, new):
+    cell.weights[1] = new
+
+
+def replace_bias(cell, new):
+    cell.bias = new
+
+
+def replace_list(cell, new):
+    cell.weights = [new, cell.weights[1]]
+
+
+def insert(cell, new):
+    cell.weights.insert(0, new)
+
+
+def reverse(cell, new):
+    cell.weights.reverse()
+
+
+CHANGES = [replace_weight, replace_bias, replace_list, insert, reverse]
+
+
+def eager_gradients(cell, x):
+    before = [leaf.grad for leaf in cell.parameters()]
+    for leaf in cell.parameters():
+        leaf.grad = 0.0
+    loss = cell(Value(x))
+    loss.backward()
+    found = loss.data, [leaf.grad for leaf in cell.parameters()]
+    for leaf, grad in zip(cell.parameters(), before):
+        leaf.grad = grad
+    return found
+
+
+@pytest.mark.parametrize("calls", [1, 5, 20])
+@pytest.mark.parametrize("equal", [True, False], ids=["of the same number", "of another number"])
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("make", [lambda cell: compile(lambda x: cell(x)), compile], ids=["closure", "object"])
+def test_the_next_call_uses_the_parameters_that_are_there_now(make, change, equal, calls):
+    cell = Cell()
+    error = make(cell)
+    for _ in range(calls):
+        error.backward([1.5])
+    change(cell, Value({replace_weight: 3.0, replace_bias: 0.0}.get(change, 2.0) if equal else 7.0))
+    for leaf in cell.parameters():
+        leaf.grad = 0.0
+    expected = eager_gradients(cell, 1.5)
+    assert error.value(1.5) == expected[0]
+    assert error.backward([1.5]) == expected[0]
+    assert [leaf.grad for leaf in cell.parameters()] == expected[1]
+    assert {*error.parameters} == {*cell.parameters()}
+
+
+@pytest.mark.parametrize("how", ["a closure", "a global", "a module", "parameters=module", "a default's list"])
+def test_a_replaced_parameter_gets_the_gradient_wherever_it_is(monkeypatch, how):
+    w, model, held = Value(2.0), MLP(1, [1], activation="linear", rng=0), [Value(2.0)]
+    monkeypatch.setitem(globals(), "GLOBAL", Value(2.0))
+    error = {
+        "a closure": compile(lambda x: w * x),
+        "a global": compile(lambda x: GLOBAL * x),
+        "a module": compile(lambda x: model([x])),
+        "parameters=module": compile(lambda x: model([x]), parameters=model),
+        "a default's list": compile(lambda x, held=held: held[0] * x),
+    }[how]
+    error.backward([3.0])
+    new = Value(5.0)
+    w = held[0] = model.layers[0].neurons[0].weights[0] = new
+    monkeypatch.setitem(globals(), "GLOBAL", new)
+    assert error.value_and_grad([3.0], at=error.vector())[1][0] == 3.0
+    error.backward([3.0])
+    assert new.grad == 3.0
+
+
+def test_a_parameter_that_comes_back_brings_its_program_back():
+    first, second = Value(2.0), Value(3.0)
+    w = first
+    error = compile(lambda x: w * x)
+    for w in (first, second, first, second):
+        error.backward([1.0])
+    assert (first.grad, second.grad) == (2.0, 2.0)
+    assert len(error.programs) == 2
+
+
+def test_what_objects_count_or_collect_compiles_nothing_anew():
+    class Model:
+        def __init__(self):
+            self.w, self.calls, self.losses, self.batch = Value(2.0), 0, [], None
+            self.error = compile(self.loss)
+
+        def loss(self, x):
+            return self.w * x
+
+    model = Model()
+    for step in range(20):
+        model.calls += 1
+        model.batch = np.arange(3.0) + step
+        model.losses.append(model.error.backward(model.batch))
+        model.last = model.w * step
+    assert len(model.error.programs) == 1
+    assert model.w.grad == sum(np.mean(np.arange(3.0) + step) for step in range(20))
+
+
+def test_a_constant_of_other_data_is_another_constant():
+    c = Value(2.0).detach()
+    scaled = compile(lambda x: c * x)
+    assert scaled([1.0]).tolist() == [2.0]
+    c.data = 5.0
+    assert scaled([1.0]).tolist() == [5.0]

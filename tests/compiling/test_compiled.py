@@ -391,7 +391,6 @@ def test_bad_arguments_are_refused_before_anything_changes(arguments, error, mes
             "float.* would freeze a number: use autodiff.s functions in place of math.s, detach",
         ),
         (lambda x: x * x.data, TypeError, r"reading \.data .* would freeze"),
-        (lambda x: x * x.grad, TypeError, r"reading \.grad .* would freeze"),
         (lambda x: float(x) * x, TypeError, "would freeze"),
         (lambda x: x * int(x), TypeError, "would freeze"),
         (lambda x: x * round(x), TypeError, "would freeze"),
@@ -455,25 +454,12 @@ def test_a_leaf_that_is_made_inside_is_a_constant():
     assert f.parameters == []
 
 
-def test_a_parameter_that_was_replaced_is_missed():
-    model, error, xs, ys = network()
-    error.backward(xs, ys)
-    old = model.layers[0].neurons[0].weights[1]
-    model.layers[0].neurons[0].weights[1] = Value(0.5)
-    gradients = [value.grad for value in model.parameters()]
-    with pytest.raises(ValueError, match=r"no longer refers to the parameter layers\.0\.neurons\.0\.weights\.1,"):
-        error.backward(xs, ys)
-    assert [value.grad for value in model.parameters()] == gradients
-    model.layers[0].neurons[0].weights[1] = old
-    error.backward(xs, ys)
-
-
-def test_a_module_that_grew_is_noticed():
+def test_a_module_that_grew_is_compiled_anew():
     model, error, xs, ys = network()
     error.backward(xs, ys)
     model.layers.append(Layer(1, 1))
-    with pytest.raises(ValueError, match=r"refers to the parameters neurons.* more than when"):
-        error.backward(xs, ys)
+    error.backward(xs, ys)
+    assert {*error.parameters} == {*model.parameters()}
 
 
 def test_a_parameter_that_is_not_used_may_be_replaced():
@@ -484,22 +470,12 @@ def test_a_parameter_that_is_not_used_may_be_replaced():
     assert f(1.0) == 2.0
 
 
-def test_a_list_of_parameters_that_grew_is_noticed():
-    weights = [Value(2.0)]
-    error = compile(lambda x: total([w * x for w in weights]))
-    assert error([1.0, 2.0]).tolist() == [2.0, 4.0]
-    weights.append(Value(5.0))
-    with pytest.raises(ValueError, match="more than when it was compiled"):
-        error([1.0, 2.0])
-
-
-def test_a_parameter_that_is_only_compared_is_missed_when_it_is_replaced():
+def test_a_parameter_that_is_only_compared_may_be_replaced():
     w = Value(1.0)
     f = compile(lambda x: x * 2 if w > 0 else x * 3)
     assert f([1.0]).tolist() == [2.0]
     w = Value(-1.0)
-    with pytest.raises(ValueError, match="no longer refers to the parameter"):
-        f([1.0])
+    assert f([1.0]).tolist() == [3.0]
 
 
 @pytest.mark.parametrize(
@@ -593,6 +569,7 @@ def test_a_function_that_uses_an_unlisted_parameter_is_refused():
         ({"wrt": "x"}, ValueError, "wrt must be"),
         ({"at": [1.0, 2.0]}, ValueError, "a vector of 1 parameters"),
         ({"at": "abc"}, ValueError, "could not convert"),
+        ({"reduce": "sum"}, TypeError, "reduce= is called reduction= now"),
     ],
 )
 def test_bad_options_are_refused(options, error, message):
@@ -738,21 +715,6 @@ def test_plain_numbers_from_outside_are_read_at_every_call():
     scale = line.slope = 2.0
     for f in functions:
         assert f(np.ones(2)).tolist() == [2.0, 2.0]
-
-
-def test_only_parameters_that_are_used_are_missed():
-    w, log_of_losses = Value(1.0), [Value(5.0)]
-
-    def f(x):
-        return w * x + (0 if log_of_losses else 1)
-
-    compiled = compile(f)
-    assert compiled.backward(2.0) == 2.0
-    log_of_losses[0] = Value(6.0)
-    assert compiled.backward(2.0) == 2.0
-    w = Value(3.0)
-    with pytest.raises(ValueError, match="no longer refers to the parameter"):
-        compiled.backward(2.0)
 
 
 def test_anomaly_detection_and_sources_work_around_a_compiled_function():

@@ -135,8 +135,8 @@ def test_what_a_rule_reads_may_change_between_runs():
 
 
 def test_a_parameter_that_is_met_on_the_way_is_an_error_that_takes_no_step():
-    w, hidden = Value(1.0), [0.0, Value(3.0)]
-    error = compile(lambda x: w * x if x > 0 else hidden[1] * x)
+    w, hidden = Value(1.0), [*[0.0] * 300, Value(3.0)]
+    error = compile(lambda x: w * x if x > 0 else hidden[-1] * x)
     descent = error.descent([1.0, -1.0], rule=lambda gradient, rate, step: (-rate * gradient,))
     with pytest.raises(ValueError, match="could not be found before it was called"):
         descent.run([0, 1], [0, 1, 2], [0.1, 0.1])

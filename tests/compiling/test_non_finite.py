@@ -24,7 +24,7 @@ def test_the_first_bad_observation_and_node_are_named_with_the_line():
     error = caught.value
     assert (error.observation, error.node.op, error.node.data) == (2, log, pytest.approx(math.nan, nan_ok=True))
     assert "observation 2 is nan" in str(error)
-    assert "'log' (v2 = -3.0)" in str(error)
+    assert "log(v2) = log(−3.0)" in str(error)
     assert f"in {__file__}, line" in str(error)
     assert "# here" in str(error)
     assert w.grad == 0.0
@@ -50,7 +50,7 @@ def test_the_parameters_asked_for_are_those_that_are_diagnosed():
     w = Value(1.0)
     f = compile(lambda x: log(w * x))
     assert f.value_and_grad([1.0], at=[2.0])[0] == math.log(2.0)
-    with pytest.raises(NonFiniteError, match=r"= -2\.0"):
+    with pytest.raises(NonFiniteError, match=r"log\(−2\.0\)"):
         f.value_and_grad([1.0], at=[-2.0])
     with pytest.raises(NonFiniteError, match="nan"):
         f.value_and_grad([1.0], at=[math.nan])

@@ -136,7 +136,7 @@ def test_derivatives_are_recorded_without_branches_and_with_the_same_numbers(nam
 
 def test_a_rule_that_does_not_branch_is_recorded_as_it_is():
     assert "where" not in operations(recorded(grad(sigmoid), 0.5))
-    assert operations(recorded(grad(relu), 0.5)) == ["positive", "less_equal", "where"]
+    assert {*operations(recorded(grad(relu), 0.5))} == {"positive", "less", "less_equal", "where"}
 
 
 @pytest.mark.parametrize("row", [DETACHED, SELECT, LESS, LESS_EQUAL, EQUAL])
