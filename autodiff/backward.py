@@ -200,9 +200,12 @@ def local_derivatives(out: Value) -> Sequence[float]:
     operands = [parent.number for parent in parents]
     try:
         if op.arity is not None:
-            rules = zip(parents, op.derivatives)
-            return [ZERO if parent.op is CONSTANT else as_local(rule(*operands, y)) for parent, rule in rules]
+            locals_: Sequence[float] = [
+                ZERO if parent.op is CONSTANT or (local := rule(*operands, y)) is ZERO else float(local)
+                for parent, rule in zip(parents, op.derivatives)
+            ]
+            return locals_
     except ArithmeticError:
         pass  # Python's floats raise where IEEE 754 has an answer, which the general form below gives
-    locals_ = zip(parents, op.local_derivatives(operands, y))
-    return [ZERO if parent.op is CONSTANT else as_local(local) for parent, local in locals_]
+    locals_ = op.local_derivatives(operands, y)
+    return [ZERO if parent.op is CONSTANT else as_local(local) for parent, local in zip(parents, locals_)]

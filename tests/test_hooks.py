@@ -11,17 +11,15 @@ import pytest
 from autodiff import NonFiniteError, Value, compile, detect_anomaly, grad, record_sources
 from autodiff.hooks import Observer, observed_by, watchers
 
-METHODS = dict(vars(Value))
-
-
 @pytest.fixture(autouse=True)
 def nobody_looks_before_and_after():
     gc.collect()
     assert watchers == []
+    methods = dict(vars(Value))
     yield
     gc.collect()
     assert watchers == []
-    assert dict(vars(Value)) == METHODS
+    assert dict(vars(Value)) == methods
 
 
 class Diary(Observer):
