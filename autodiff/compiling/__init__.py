@@ -9,5 +9,6 @@ from autodiff.program.program import Program
 NonFiniteResultError = NonFiniteError  # its name until 0.1
 
 __all__ = [
-    "Compiled", "FrozenNumberError", "NonFiniteError", "NonFiniteResultError", "Program", "StaleProgramError", "compile",
+    "Compiled", "FrozenNumberError", "NonFiniteError", "NonFiniteResultError", "Program", "StaleProgramError",
+    "compile",
 ]  # fmt: skip

@@ -15,7 +15,6 @@ from autodiff.compiling.parameters import LOCK, Parameters, given_leaves
 from autodiff.compiling.specializations import Owner, Rows, Specializations
 from autodiff.trees import is_module
 
-
 MOST_SHAPES = 1024
 """How many shapes of batches are looked up without reading the arguments."""
 
@@ -83,7 +82,7 @@ class Calls:
         self._count = 0
 
     def outside(self, but_for: str = "") -> tuple[Captures, Parameters]:
-        """What the function refers to at present, and its parameters; ``but_for`` as of :meth:`Captures.are_current`."""
+        """What the function refers to at present, and its parameters; see :meth:`Captures.are_current`."""
         now = self._outside
         if now is not None and now[0].are_current(but_for):
             return now
@@ -136,7 +135,9 @@ class Calls:
     def programs(self) -> Programs:
         """All programs that are kept."""
         return Programs(
-            ProgramReport(kept.described(), kept.options, len(each.recording.program.guards), len(each.runner.program), each.runs)
+            ProgramReport(
+                kept.described(), kept.options, len(each.recording.program.guards), len(each.runner.program), each.runs
+            )
             for kept in [*self._structures.values()]
             for each in kept.all
         )
@@ -160,7 +161,9 @@ class Calls:
                 if len(self._structures) >= self.most:
                     oldest = min(self._structures, key=lambda each: self._structures[each].called)
                     forgotten = self._structures.pop(oldest)
-                    self._by_shapes = {shapes: each for shapes, each in self._by_shapes.items() if each is not forgotten}
+                    self._by_shapes = {
+                        shapes: each for shapes, each in self._by_shapes.items() if each is not forgotten
+                    }
                 found = self._structures[key] = Specializations(self.owner, structure, options, parameters)
             found.called = self._count = self._count + 1
         return found

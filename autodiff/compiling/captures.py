@@ -56,11 +56,11 @@ class Captures:
         """Two captures of the same one have the same structure of the same leaves and functions."""
         close = {*map(id, near), *map(id, roots)}
         holders = [thing for thing, _ in visited if id(thing) in relevant or id(thing) in close]
-        contents = [contents for thing in holders if (contents := _contents(thing)) is not None]
+        contents = [each for each in map(_contents, holders) if each is not None]
         self._lists = [each for each in contents if isinstance(each, list)]
         self._dicts = [each for each in contents if not isinstance(each, list)]
         functions = [thing for thing, _ in visited if isinstance(thing, FunctionType)]
-        self._variables = [read for each in functions for read in _variables(each)]
+        self._variables: list[Read] = [read for each in functions for read in _variables(each)]
         self._variables += [partial(_elements, thing) for thing, _ in visited if isinstance(thing, np.ndarray)]
         self._note()
         given = [thing for each in functions for thing in each.__defaults__ or ()]
@@ -72,26 +72,25 @@ class Captures:
     def are_current(self, but_for: str = "") -> bool:
         """Whether every variable, list, dict and object holds the very things that it held, but for plain ones.
 
-        Lists and dicts are compared in C, by identity first: only a ``Value`` that was replaced is asked for its number.
+        Lists and dicts are compared in C, by identity first: only where a ``Value`` was replaced is its number compared.
 
         Args:
             but_for: ``"equals"`` where a ``Value`` of the same number will do, as it does if only values are computed;
                 ``"attributes"`` where, besides, the numbers of all parameters are given, so that another ``Value`` in
                 an attribute does not matter, and only lists and variables are looked at.
         """
-        asked = None
         try:
             if but_for:
-                same = [read() for read in self._variables] == self._held and self._lists == self._list_contents
-                same = same and (but_for == "attributes" or self._dicts == self._dict_contents)
+                same = [read() for read in self._variables] == self._held and self._lists == self._listed
+                same = same and (but_for == "attributes" or self._dicts == self._named)
             else:
                 asked = _Asked()
                 with observed_by(asked):
-                    same = [read() for read in self._variables] == self._held and self._lists == self._list_contents
-                    same = same and self._dicts == self._dict_contents
+                    same = [read() for read in self._variables] == self._held and self._lists == self._listed
+                    same = same and self._dicts == self._named and not asked.by_value
         except Exception:  # what cannot be compared, such as an array with another one, is not the same
             return False
-        return (same and (asked is None or not asked.by_value)) or self._only_plain_changed()
+        return same or self._only_plain_changed()
 
     def numbers(self) -> tuple[Hashable, ...]:
         """The plain things that are constants of the program, as they are at present: with their types and bits.
@@ -103,19 +102,19 @@ class Captures:
         return tuple([_present(read()) for read in self._plain]) if self._plain else ()
 
     def _note(self) -> None:
-        self._held: list[Any] = [read() for read in self._variables]
-        self._list_contents: list[Any] = [each.copy() for each in self._lists]
-        self._dict_contents: list[Any] = [each.copy() for each in self._dicts]
+        self._held = [read() for read in self._variables]
+        self._listed = [each.copy() for each in self._lists]
+        self._named = [each.copy() for each in self._dicts]
 
     def _only_plain_changed(self) -> bool:
         """Whether nothing was replaced but plain things by plain things; if so, they are noted."""
-        pairs = [([read() for read in self._variables], self._held), *zip(self._lists, self._list_contents)]
-        pairs += zip(self._dicts, self._dict_contents)
-        for now, before in pairs:
-            if isinstance(now, dict) and [*now] != [*before]:
+        now = [[read() for read in self._variables], *self._lists, *self._dicts]
+        for new, old in zip(now, [self._held, *self._listed, *self._named]):
+            if isinstance(new, dict) and [*new] != [*old]:
                 return False
-            new, old = ([thing for thing in _values(each) if not _is_inert(thing)] for each in (now, before))
-            if [*map(id, new)] != [*map(id, old)]:
+            if [id(each) for each in _values(new) if not _is_inert(each)] != [
+                id(each) for each in _values(old) if not _is_inert(each)
+            ]:
                 return False
         self._note()
         return True
@@ -133,6 +132,7 @@ class _Asked(Observer):
 # ── The walk ─────────────────────────────────────────────────────────────────────────────────────
 
 _CODE = (FunctionType, MethodType, partial)
+Read = Callable[[], Any]
 Visited = list[tuple[Any, Sequence[Any]]]
 """Things, and what each refers to."""
 
@@ -240,7 +240,7 @@ def _fingerprint(visited: Visited, relevant: set[int]) -> tuple[tuple[Hashable, 
     number = {id(thing): place for place, (thing, _) in enumerate(holders)}
     kept: list[Any] = []
 
-    def mark(thing: Any) -> Hashable:
+    def mark(thing: Any) -> Any:
         if id(thing) in number:
             return number[id(thing)]
         if not isinstance(thing, (Value, *COMPARED)):
@@ -259,7 +259,7 @@ def _fingerprint(visited: Visited, relevant: set[int]) -> tuple[tuple[Hashable, 
 # ── What code reads ──────────────────────────────────────────────────────────────────────────────
 
 
-def _variables(function: FunctionType) -> Iterator[Callable[[], Any]]:
+def _variables(function: FunctionType) -> Iterator[Read]:
     """How the variables outside of a function that its code names are read; not those that are imported functions."""
     cells, variables = dict(zip(function.__code__.co_freevars, function.__closure__ or ())), function.__globals__
     if str(variables.get("__name__")).startswith("autodiff."):  # such as that of grad(f), of which f is in a cell
@@ -278,7 +278,7 @@ def _content(cell: CellType) -> Any:
         return None
 
 
-def _attributes(thing: Any, functions: Sequence[FunctionType]) -> Iterator[Callable[[], Any]]:
+def _attributes(thing: Any, functions: Sequence[FunctionType]) -> Iterator[Read]:
     """How the attributes of an object are read that the functions name, or its methods of these names."""
     if isinstance(thing, (Value, *PLAIN, *_CODE)):
         return
@@ -286,7 +286,9 @@ def _attributes(thing: Any, functions: Sequence[FunctionType]) -> Iterator[Calla
     left = [*names, "__call__"]
     while left:
         method = getattr_static(type(thing), left.pop(), None)
-        new = [name for name in _names(method.__code__) if name not in names] if isinstance(method, FunctionType) else []
+        new = (
+            [name for name in _names(method.__code__) if name not in names] if isinstance(method, FunctionType) else []
+        )
         names.update(dict.fromkeys(new))
         left += new
     for name in names:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from autodiff.compiling.batches import check_scalar, gradient_of, rows_of
 from autodiff.compiling.backends import DescendingRunner
+from autodiff.compiling.batches import check_scalar, gradient_of, rows_of
 from autodiff.compiling.numpy.functions import rule_function
 from autodiff.compiling.parameters import Floats, ParametersFound
 from autodiff.compiling.specializations import Specialization, Specializations

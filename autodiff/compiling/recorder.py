@@ -81,9 +81,7 @@ class Recorder(Observer):
 
     def read(self, node: Value, how: str) -> None:
         if not self.is_fixed(node):
-            raise self._refuse(
-                FrozenNumberError(f"{how} inside a compiled function would freeze a number: {WAYS_OUT}")
-            )
+            raise self._refuse(FrozenNumberError(f"{how} inside a compiled function would freeze a number: {WAYS_OUT}"))
 
     def changes(self, leaf: Value) -> None:
         raise self._refuse(
@@ -99,7 +97,7 @@ class Recorder(Observer):
         )
 
     def detached(self, node: Value) -> Value | None:
-        return None if node.op is CONSTANT else DETACHED(node)  # type: ignore[no-any-return]
+        return None if node.op is CONSTANT else DETACHED(node)
 
     def contributions(self, out: Value, upstream: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         return self._branchless.contributions(out, upstream, wanted)

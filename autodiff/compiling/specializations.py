@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from time import monotonic
@@ -95,9 +95,7 @@ class Owner(Protocol):
 class Specializations:
     """All programs of the function for arguments of one structure, and one state of what is outside."""
 
-    def __init__(
-        self, owner: Owner, structure: Structure, options: Mapping[str, Any], parameters: Parameters
-    ) -> None:
+    def __init__(self, owner: Owner, structure: Structure, options: Mapping[str, Any], parameters: Parameters) -> None:
         self.owner = owner
         self.structure = structure
         self.options = dict(options)
@@ -252,11 +250,13 @@ def _ties(before: Recording, now: Recording) -> bool:
 
 
 def _differentiated(program: Program) -> Mask:
-    """(parameters,): whether the eager backward pass would reach it, which knows nothing detached and no comparisons."""
+    """(parameters,): whether the eager backward pass would reach it, where nothing is detached or compared."""
     reached = [False] * program.slots
     for output in program.outputs.tolist():
         reached[output] = True
-    for slot, (op, operands) in zip(reversed(range(program.first_result, program.slots)), reversed(program.instructions)):
+    for slot, (op, operands) in zip(
+        reversed(range(program.first_result, program.slots)), reversed(program.instructions)
+    ):
         if reached[slot] and op not in (DETACHED, LESS, LESS_EQUAL, EQUAL):
             for operand in operands:
                 reached[operand] = True

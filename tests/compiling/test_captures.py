@@ -84,7 +84,9 @@ def test_a_cycle_ends():
     (lambda shift: next(shift * n for n in (1, 2)), []),
 ])  # fmt: skip
 def test_plain_numbers_are_those_that_code_reads_from_outside(function, numbers):
-    assert [*Captures(function).numbers()] == [number.hex() if type(number) is float else (type(number), number) for number in numbers]
+    assert [*Captures(function).numbers()] == [
+        number.hex() if type(number) is float else (type(number), number) for number in numbers
+    ]
 
 
 class Colour(Enum):
@@ -227,8 +229,8 @@ def eager_gradients(cell, x):
     loss = cell(Value(x))
     loss.backward()
     found = loss.data, [leaf.grad for leaf in cell.parameters()]
-    for leaf, grad in zip(cell.parameters(), before):
-        leaf.grad = grad
+    for leaf, earlier in zip(cell.parameters(), before):
+        leaf.grad = earlier
     return found
 
 
@@ -273,9 +275,9 @@ def test_a_replaced_parameter_gets_the_gradient_wherever_it_is(monkeypatch, how)
 
 def test_a_parameter_that_comes_back_brings_its_program_back():
     first, second = Value(2.0), Value(3.0)
-    w = first
-    error = compile(lambda x: w * x)
-    for w in (first, second, first, second):
+    held = [first]
+    error = compile(lambda x: held[0] * x)
+    for held[0] in (first, second, first, second):
         error.backward([1.0])
     assert (first.grad, second.grad) == (2.0, 2.0)
     assert len(error.programs) == 2

@@ -171,7 +171,7 @@ def test_a_refusal_outlives_the_functions_own_except(refused):
         except Exception:
             return x * 7.0
 
-    with pytest.raises(TypeError, match="would freeze|would change gradients|cannot set the data|would be frozen"):
+    with pytest.raises(TypeError, match=r"would freeze|would change gradients|cannot set the data|would be frozen"):
         recorded(careful, 1.0)
     assert not is_recording()
 
@@ -205,7 +205,9 @@ def test_recordings_may_be_nested_in_observers_and_in_threads():
 
     counter = Counter()
     with observed_by(counter):
-        threads = [threading.Thread(target=lambda: recorded(lambda x: x * x + 1 if x > 0 else x, 1.0)) for _ in range(4)]
+        threads = [
+            threading.Thread(target=lambda: recorded(lambda x: x * x + 1 if x > 0 else x, 1.0)) for _ in range(4)
+        ]
         for thread in threads:
             thread.start()
         assert len(recorded(lambda x: x * x + 1 if x > 0 else x, 1.0).program.guards) == 1
