@@ -3,8 +3,8 @@
 A *block* holds some observations side by side: of row ``r``, the number of the i-th one is ``v[r * stride + i]``, its
 adjoint ``g[r * stride + i]``, for ``lanes`` observations, 1 or a multiple of 8. ``s`` are the numbers that all
 observations share, ``sg`` their adjoints. :mod:`autodiff.compiling.native.layout` says how the ``code`` is written; the
-``table`` has the addresses of the code of each operation: forward, backward, and careful
-backward, in which the adjoint -0.0 is the symbolic zero (see :func:`autodiff.program.expressions.guarded`).
+``table`` has the addresses of the code of each operation: forward, backward, and careful backward. In a careful pass
+the adjoint -0.0 is the symbolic zero, see :func:`autodiff.program.expressions.guarded`.
 
 What is computed from parameters alone is run first, once, as a block of one observation.
 """

@@ -31,15 +31,17 @@ from autodiff.rules import SELECT as SELECT_OPERATION
 from autodiff.rules import dot, norm, total
 
 LAYER, DOT, TOTAL, NORM, SELECT, SELECT_SCALAR, FIRST_ROW = range(7)
-"""The numbers of operations; those of the table follow."""
+"""The numbers of operations; from ``FIRST_ROW`` on, those of rows with a fixed number of operands."""
 
 SCALARS, CONSTANTS, PARAMETERS, COPIES, SHARED, MAIN, HEADER = 0, 1, 2, 3, 6, 18, 30
-"""Where in the array things stand. ``COPIES``: where, how many, the scalar of the first. In each of the two stages:"""
+"""The array begins with how many scalars, constants and parameters there are. ``COPIES``: where the scalars that are
+copied are listed, how many they are, and the scalar of the first copy. Then come the words of the two stages: what all
+observations share, and what is run for each of them."""
 ROWS, LOADS, INPUTS, FORWARD, BACKWARD, STORES = 0, 1, 4, 6, 8, 10
-"""How many rows; where and how many pairs (row, scalar) are loaded, and how many of them have adjoints; pairs (row,
-input); records; records that gradients flow through; pairs (row, scalar) to store, or rows of the outputs."""
-
-
+"""The words of a stage: how many rows it has, then where each of its lists begins and how long it is. The lists are the
+pairs (row, scalar) to load, with a third word for how many of these have adjoints; the pairs (row, input); the records;
+those that gradients flow through, from the last to the first; the pairs (row, scalar) to store, or in the main stage
+the rows of the outputs."""
 Opcodes = Mapping[tuple[Operation, int], int]
 """The number of each operation of the table, by its number of operands."""
 

@@ -1,0 +1,93 @@
+"""The writer of formulas: what it writes computes what the expression says, in every target that Python can run."""
+
+import math
+
+import pytest
+
+from autodiff import OPERATIONS
+from autodiff.ieee import Ieee
+from autodiff.program.expressions import applied, derivatives, guarded, number, primal, traced
+from autodiff.program.writers import JAVASCRIPT, MACHINE, NUMPY, PYTHON, Text, statements, written
+from autodiff.registry import BUILT_IN, NOT_IN_TABLE
+from tests.compiling.programs import bits
+from tests.program.test_expressions import evaluate, operand_rows
+
+ROWS = [row for name, row in OPERATIONS.items() if name in BUILT_IN and row.arity]
+
+
+def choose(condition, if_true, if_false):
+    return if_true if condition else if_false
+
+
+NAMES = {**{row.name: row for row in [*OPERATIONS.values(), *NOT_IN_TABLE.values()]}, "abs": abs, "choose": choose}
+NAMES |= {"inf": math.inf, "nan": math.nan, "zero": 0.0}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=str)
+def test_what_is_written_in_python_computes_what_the_expression_says(row):
+    expressions = [each for each in (primal(row, row.arity), *derivatives(row, row.arity)) if each is not None]
+    for numbers in operand_rows(row)[:40]:
+        y = row.evaluate(numbers)
+        given = {f"x{place}": Ieee(each) for place, each in enumerate(numbers)} | {"y": Ieee(y)}
+        expected = [float(evaluate(each, [*map(Ieee, numbers)], Ieee(y))) for each in expressions]
+        assert bits([float(eval(str(each), NAMES, given)) for each in expressions]) == bits(expected)
+        lines, texts = statements(expressions, PYTHON)
+        exec("\n".join(lines), NAMES, given)
+        assert bits([float(eval(text, NAMES, given)) for text in texts]) == bits(expected)
+
+
+def test_an_operand_of_an_operator_is_in_brackets_unless_it_is_a_single_thing():
+    text = traced(lambda x, z: -(x + z) * (x - -z) / (x * -2.0) - abs(x - z), 2)
+    assert str(text) == "(((-(x0 + x1)) * (x0 - (-x1))) / (x0 * (-2.0))) - absolute(x0 - x1)"
+    assert written(text, MACHINE).endswith(" - math.fabs(x0 - x1)")
+
+
+def test_numbers_keep_their_bits_in_every_target():
+    numbers = [0.1, -0.0, 1e300, 5e-324, -math.inf, math.inf, math.nan]
+    for target, names in ((PYTHON, NAMES), (NUMPY, NAMES), (MACHINE, {"math": math})):
+        assert [repr(eval(target.number(each).text, dict(names))) for each in numbers] == [*map(repr, numbers)]
+    assert [JAVASCRIPT.number(each).text for each in (2.0, -0.0, -math.inf, math.nan)] == [
+        "2",
+        "-0",
+        "-Infinity",
+        "NaN",
+    ]
+
+
+def test_what_is_needed_in_any_case_is_computed_once_and_what_is_not_only_where_it_is_needed():
+    once = traced(lambda x: (x + 1) * (x + 1), 1)
+    assert statements([once], MACHINE) == (["t0 = x0 + 1.0"], ["t0 * t0"])
+    branch = traced(lambda x: (x + 1) * (x + 1) if x > 0 else x, 1)
+    assert statements([branch], MACHINE) == ([], ["((x0 + 1.0) * (x0 + 1.0)) if (x0 > 0.0) else x0"])
+    assert statements([branch], NUMPY) == (["t0 = x0 + 1.0"], ["where(x0 > 0.0, t0 * t0, x0)"])
+
+
+def test_what_would_be_long_is_never_repeated():
+    def tower(x):
+        for _ in range(60):
+            x = x * x + 1.0
+        return x
+
+    branch = traced(lambda x: tower(x) if x > 0 else x, 1)
+    for target in (PYTHON, NUMPY, MACHINE, JAVASCRIPT):
+        lines, texts = statements([branch], target)
+        assert sum(map(len, lines + texts)) < 20_000
+
+
+def test_operations_are_applied_to_what_is_written_already():
+    assert PYTHON.apply("power", [Text("x"), PYTHON.number(-1.0)]).text == "x ** (-1.0)"
+    assert JAVASCRIPT.apply("choose", [Text("a === b", False), Text("a"), Text("b")]).text == "(a === b) ? a : b"
+    assert NUMPY.apply("choose", [Text("a == b", False), Text("a"), Text("b")]).text == "where(a == b, a, b)"
+
+
+@pytest.mark.parametrize("sign", ["<", "<=", ">", ">=", "==", "!="])
+def test_an_expression_is_applied_to_numbers_with_where_for_its_branches(sign):
+    function = eval(f"lambda x, z: x * 2.0 if x {sign} z else z - 1.0")
+    for x, z in ((1.0, 2.0), (2.0, 2.0), (3.0, 2.0), (math.nan, 2.0)):
+        assert bits(applied([traced(function, 2)], [x, z])) == bits([function(x, z)])
+
+
+def test_what_is_computed_is_never_the_symbolic_zero_of_flat_arrays():
+    zero = guarded(traced(lambda x: x, 1))
+    assert str(zero) == "choose(unreached(upstream), zero, x0 + 0.0)"
+    assert written(guarded(number(-0.0)), NUMPY) == "where(unreached(upstream), -0.0, (-0.0) + 0.0)"
