@@ -132,8 +132,8 @@ def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] |
                 a.grad += local_a * upstream
             if local_b is not ZERO:
                 b.grad += local_b * upstream
-        elif parents := out.parents:  # it is no leaf
-            for parent, local in zip(parents, local_derivatives(out)):
+        elif op is not VARIABLE and op is not CONSTANT:
+            for parent, local in zip(out.parents, local_derivatives(out)):
                 if local is not ZERO:
                     parent.grad += local * upstream
 
@@ -200,12 +200,13 @@ def local_derivatives(out: Value) -> Sequence[float]:
     operands = [parent.number for parent in parents]
     try:
         if op.arity is not None:
-            locals_: Sequence[float] = [
+            return [
                 ZERO if parent.op is CONSTANT or (local := rule(*operands, y)) is ZERO else float(local)
                 for parent, rule in zip(parents, op.derivatives)
             ]
-            return locals_
     except ArithmeticError:
         pass  # Python's floats raise where IEEE 754 has an answer, which the general form below gives
-    locals_ = op.local_derivatives(operands, y)
-    return [ZERO if parent.op is CONSTANT else as_local(local) for parent, local in zip(parents, locals_)]
+    return [
+        ZERO if parent.op is CONSTANT else local if local.__class__ is float else as_local(local)
+        for parent, local in zip(parents, op.local_derivatives(operands, y))
+    ]
