@@ -180,13 +180,15 @@ class Program:
     def __len__(self) -> int:
         return len(self.opcodes)
 
+    def __iter__(self) -> Iterator[Instruction]:
+        """The instructions, in the order in which they are run."""
+        for code, operands in self._codes():
+            yield Instruction(self.operations[code], tuple(operands))
+
     @cached_property
     def instructions(self) -> tuple[Instruction, ...]:
-        """The instructions, in the order in which they are run."""
-        return tuple([Instruction(self.operations[code], tuple(operands)) for code, operands in self._codes()])
-
-    def __iter__(self) -> Iterator[Instruction]:
-        return iter(self.instructions)
+        """The same, kept for a program that is run again and again."""
+        return (*self,)
 
     def _codes(self) -> Iterator[tuple[int, list[int]]]:
         """Each instruction's operation, as its place in ``operations``, and operands."""
@@ -248,14 +250,13 @@ class Program:
             return self
         moved = dict(zip(kept, range(len(kept))))
         constants, parameters, first = self.first_parameter, self.first_input, self.first_result
-        instructions = self.instructions
         return _made(
             [number for slot, number in enumerate(self.constants.tolist()) if slot in moved],
             [name for slot, name in enumerate(self.parameters, constants) if slot in moved],
             [name for slot, name in enumerate(self.inputs, parameters) if slot in moved],
             [
                 Instruction(op, tuple([moved[each] for each in operands]))
-                for slot, (op, operands) in enumerate(instructions, first)
+                for slot, (op, operands) in enumerate(self.instructions, first)
                 if slot in moved
             ],
             [moved[slot] for slot in self.outputs.tolist()],
@@ -301,7 +302,7 @@ class Program:
         nodes = [node(CONSTANT, number, ()) for number in numbers[: self.first_parameter]]
         for slot in range(self.first_parameter, self.first_result):
             nodes.append(node(VARIABLE, numbers[slot], (), label=self.name(slot)))
-        for slot, (op, operands) in enumerate(self.instructions, self.first_result):
+        for slot, (op, operands) in enumerate(self, self.first_result):
             parents = tuple([nodes[operand] for operand in operands])
             nodes.append(node(op, numbers[slot], parents, label=self.name(slot)))
         return nodes
@@ -338,7 +339,7 @@ class Program:
         target = replace(PYTHON, function=function_of)
         lines = [
             f"    {self.name(slot)} = {self._written(each, target, len(self.operands))}"
-            for slot, each in enumerate(self.instructions, self.first_result)
+            for slot, each in enumerate(self, self.first_result)
         ]
         lines.append(f"    return {', '.join([self.name(slot) for slot in self.outputs])}")
         head = [f"from autodiff import {', '.join(sorted(used))}", ""] if used else []

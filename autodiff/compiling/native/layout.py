@@ -31,7 +31,7 @@ from autodiff.rules import SELECT as SELECT_OPERATION
 from autodiff.rules import dot, norm, total
 
 LAYER, DOT, TOTAL, NORM, SELECT, SELECT_SCALAR, FIRST_ROW = range(7)
-"""The numbers of operations; from ``FIRST_ROW`` on, those of rows with a fixed number of operands."""
+"""The numbers of operations; from ``FIRST_ROW`` on, those of other rows, one for each number of operands."""
 
 SCALARS, CONSTANTS, PARAMETERS, COPIES, SHARED, MAIN, HEADER = 0, 1, 2, 3, 6, 18, 30
 """The array begins with how many scalars, constants and parameters there are. ``COPIES``: where the scalars that are
