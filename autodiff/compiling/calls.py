@@ -84,8 +84,10 @@ class Calls:
     def outside(self, but_for: str = "") -> tuple[Captures, Parameters]:
         """What the function refers to at present, and its parameters; see :meth:`Captures.are_current`."""
         now = self._outside
-        if now is not None and now[0].are_current(but_for):
-            return now
+        return now if now is not None and now[0].are_current(but_for) else self._looked_up()
+
+    def _looked_up(self) -> tuple[Captures, Parameters]:
+        """What the function refers to, and the parameters that it had when it last referred to just that."""
         with LOCK:
             module = [self.given] if is_module(self.given) else []
             captures = Captures(self.owner.function, *module)
@@ -96,8 +98,8 @@ class Calls:
             while len(self._parameters) >= self.most:
                 del self._parameters[next(iter(self._parameters))]
             self._parameters[captures.fingerprint] = before
-            now = self._outside = captures, before[1]
-        return now
+            self._outside = captures, before[1]
+            return self._outside
 
     def read(self, arguments: Sequence[Any], options: dict[str, Any], but_for: str = "") -> Call:
         """What the arguments are.
@@ -110,9 +112,10 @@ class Calls:
             TypeError: something in them is no real number, or an option is not hashable.
             ValueError: they do not fit together, a list is ragged, or there are no observations.
         """
-        captures, parameters = self.outside(but_for)
-        outside = (parameters, *captures.numbers())
-        shapes: list[Hashable] = [*outside]
+        now = self._outside
+        captures, parameters = now if now is not None and now[0].are_current(but_for) else self._looked_up()
+        shapes: list[Hashable] = [parameters, *captures.numbers()]
+        outside = tuple(shapes)
         for array in () if options else arguments:  # the calls of a training loop, as fast as can be
             if type(array) is not np.ndarray:
                 break

@@ -65,14 +65,15 @@ class Captures:
         self._note()
         given = [thing for each in functions for thing in each.__defaults__ or ()]
         given += [thing for each, _ in visited if isinstance(each, partial) for thing in _arguments(each)]
-        plain = [*self._variables, *(partial(_itself, thing) for thing in given)]
+        plain: list[Read] = [*self._variables, *(partial(_itself, thing) for thing in given)]
         plain += [read for thing in [*near, *roots] for read in _attributes(thing, functions)]
-        self._plain = [read for read in {_key(read): read for read in plain}.values() if _is_compared(read())]
+        by_key = {_key(read): read for read in plain}
+        self._plain: list[Read] = [read for read in by_key.values() if _is_compared(read())]
 
     def are_current(self, but_for: str = "") -> bool:
         """Whether every variable, list, dict and object holds the very things that it held, but for plain ones.
 
-        Lists and dicts are compared in C, by identity first: only where a ``Value`` was replaced is its number compared.
+        Lists and dicts are compared in C, by identity first: only a ``Value`` that was replaced is compared by number.
 
         Args:
             but_for: ``"equals"`` where a ``Value`` of the same number will do, as it does if only values are computed;

@@ -360,19 +360,16 @@ def _check_reduction(reduction: Any, allowed: tuple[str | None, ...]) -> None:
 
 
 def _shaped(call: Call, values: Floats) -> Any:
-    """The structure of the results with the numbers of its outputs."""
+    """The structure of the results with the numbers of its outputs; of a batch, the observations in front."""
     programs, _, _, is_batch = call
-    result = programs.result
-    if not is_batch:
-        return trees.with_leaves(result, iter(values[0].tolist()))
-    return _columns(result, values)
+    return (
+        _columns(programs.result, values) if is_batch else trees.with_leaves(programs.result, iter(values[0].tolist()))
+    )
 
 
 def _columns(result: Any, values: Floats) -> Any:
-    """The structure with the columns of its outputs, the observations in front."""
+    if isinstance(result, int):
+        return values[:, result].copy()
     if isinstance(result, np.ndarray):
         return values[:, result.ravel()].reshape(len(values), *result.shape)
-    parts = trees.parts(result)
-    if parts is None:
-        return values[:, result].copy()
-    return trees.rebuilt(result, [_columns(part, values) for part in parts.values()])
+    return trees.rebuilt(result, [_columns(part, values) for part in trees.parts(result).values()])  # type: ignore[union-attr]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import Parameter, signature
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from autodiff import trees
 from autodiff.ieee import as_float
 from autodiff.value import Value
 
@@ -26,48 +27,44 @@ class ValueGiven(TypeError):  # noqa: N818 - what is wrong with it is up to who 
 
 @dataclass(frozen=True)
 class Leaf:
-    """An array, a nested list of numbers, or a number."""
+    """An array, a nested list of numbers, or a number, as it stands in the structure of the arguments."""
 
-    shape: tuple[int, ...]
-    """The dimensions of one observation's part; () for a number."""
+    dimensions: tuple[int, ...]
+    """Those of one observation's part; () for a number."""
     containers: tuple[type, ...]
     """The types of the nested lists, from the outside in; what they hold is an array if it has dimensions still."""
 
     @property
     def size(self) -> int:
         """How many numbers one observation has of it."""
-        return prod(self.shape)
+        return prod(self.dimensions)
 
 
-@dataclass(frozen=True)
-class Branch:
-    """A dict, or a list or tuple of several arrays."""
-
-    kind: type
-    keys: tuple[Any, ...]
-    parts: tuple[Leaf | Branch, ...]
-
-
-Tree = Leaf | Branch
-
-
-@dataclass(frozen=True)
 class Structure:
-    """The arguments of one observation. Two calls of the same structure can be run by the same program."""
+    """The arguments of one observation. Two calls of the same structure can be run by the same program.
 
-    arguments: tuple[Tree, ...]
+    Args:
+        arguments: with a ``Leaf`` for each array, list of numbers, or number.
+    """
 
-    @cached_property
-    def leaves(self) -> tuple[Leaf, ...]:
-        """All leaves, in the order of the columns."""
-        return tuple(leaf for tree in self.arguments for leaf in _leaves(tree))
+    def __init__(self, arguments: tuple[Any, ...]) -> None:
+        self.arguments = arguments
+        self._key = _key(arguments)
+        self.leaves: list[Leaf] = trees.leaves(arguments)
+        """In the order of the columns."""
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Structure) and self._key == other._key
 
     @cached_property
     def _columns(self) -> list[tuple[Any, bool]]:
         """For each leaf the columns of the matrix, and whether it has that shape already."""
         ends = np.cumsum([0, *(leaf.size for leaf in self.leaves)]).tolist()
         return [
-            ((slice(None), slice(start, end) if leaf.shape else start), len(leaf.shape) < 2)
+            ((slice(None), slice(start, end) if leaf.dimensions else start), len(leaf.dimensions) < 2)
             for leaf, start, end in zip(self.leaves, ends, ends[1:])
         ]
 
@@ -79,7 +76,12 @@ class Structure:
     def names(self, function: Callable[..., Any]) -> list[str]:
         """The name of every column: the function's argument, and where the number stands in it."""
         arguments = argument_names(function, len(self.arguments))
-        return [name for argument, tree in zip(arguments, self.arguments) for name in _names(tree, argument)]
+        return [
+            name + "".join(f"[{at}]" for at in place)
+            for argument, tree in zip(arguments, self.arguments)
+            for name, leaf in trees.named_leaves(tree, argument)
+            for place in np.ndindex(leaf.dimensions)
+        ]
 
     def matrix(self, leaves: Sequence[Any], start: int, stop: int) -> Floats:
         """(stop - start, size): the numbers of the observations from ``start`` to before ``stop``."""
@@ -92,12 +94,19 @@ class Structure:
 
     def observation(self, numbers: Iterator[Any]) -> tuple[Any, ...]:
         """The arguments of one observation, with these in the places of its numbers."""
-        return tuple(_built(tree, numbers) for tree in self.arguments)
+        return trees.mapped(lambda leaf: _nested(leaf, numbers), self.arguments)  # type: ignore[no-any-return]
 
     def gradients(self, position: int, matrix: Floats, batch: bool) -> Any:
         """The columns of one argument in its structure: of a batch, with the observations in front."""
-        offset = sum(leaf.size for tree in self.arguments[:position] for leaf in _leaves(tree))
-        return _parted(self.arguments[position], matrix, offset, batch)
+        start = sum(leaf.size for leaf in trees.leaves(self.arguments[:position]))
+
+        def columns(leaf: Leaf) -> Any:
+            nonlocal start
+            part = matrix[:, start : start + leaf.size].reshape(len(matrix), *leaf.dimensions)
+            start += leaf.size
+            return part if batch else part[0] if leaf.dimensions else float(part[0])
+
+        return trees.mapped(columns, self.arguments[position])
 
     @property
     def described(self) -> list[str]:
@@ -123,7 +132,7 @@ class Batch:
             self.is_batch = _is_batch(read, ndim, names)
         if self.is_batch:
             self.observations = _observations(read, names)
-            self.structure = Structure(tuple(map(_without_observations, read)))
+            self.structure = Structure(tuple(trees.mapped(_row, tree) for tree in read))
         else:
             self.observations = 1
             self.structure = Structure(tuple(read))
@@ -145,17 +154,16 @@ def argument_names(function: Callable[..., Any], count: int) -> list[str]:
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _read(tree: Any, name: str, leaves: list[NDArray[Any]]) -> Tree:
+def _read(tree: Any, name: str, leaves: list[NDArray[Any]]) -> Any:
     """The structure of an argument as it was given, observations included; its leaves are put into the list."""
     if isinstance(tree, dict):
-        return Branch(dict, tuple(tree), tuple(_read(part, f"{name}[{key!r}]", leaves) for key, part in tree.items()))
+        return {key: _read(part, f"{name}[{key!r}]", leaves) for key, part in tree.items()}
     if _are_rows(tree):
         leaves.append(np.array([_array(row, f"{name}[{at}]") for at, row in enumerate(tree)]))
         return Leaf(leaves[-1].shape, (list,))
     if isinstance(tree, (list, tuple)):
         if not _is_nested_numbers(tree):
-            parts = (_read(part, f"{name}[{at}]", leaves) for at, part in enumerate(tree))
-            return Branch(type(tree), tuple(range(len(tree))), tuple(parts))
+            return trees.rebuilt(tree, [_read(part, f"{name}[{at}]", leaves) for at, part in enumerate(tree)])
         array, containers = _array_of_list(tree, name)
         leaves.append(array)
         return Leaf(array.shape, containers)
@@ -234,16 +242,16 @@ def _array(thing: Any, name: str) -> NDArray[Any]:
     return np.asarray(_number(thing, name))
 
 
-def _is_batch(read: Sequence[Tree], ndim: Sequence[int], names: Sequence[str]) -> bool:
+def _is_batch(read: Sequence[Any], ndim: Sequence[int], names: Sequence[str]) -> bool:
     if len(ndim) != len(read):
         raise ValueError(f"ndim states the dimensions of {len(ndim)} arguments, but {len(read)} were given")
     kinds = set()
     for tree, dimensions, name in zip(read, ndim, names):
-        for leaf in _leaves(tree):
-            extra = len(leaf.shape) - dimensions
+        for leaf in trees.leaves(tree):
+            extra = len(leaf.dimensions) - dimensions
             if extra not in (0, 1):
                 raise ValueError(
-                    f"{name} has the shape {leaf.shape}: by ndim, one observation has {dimensions} dimensions, "
+                    f"{name} has the shape {leaf.dimensions}: by ndim, one observation has {dimensions} dimensions, "
                     f"and a batch of them {dimensions + 1}"
                 )
             kinds.add(extra == 1)
@@ -252,92 +260,52 @@ def _is_batch(read: Sequence[Tree], ndim: Sequence[int], names: Sequence[str]) -
     return True in kinds
 
 
-def _observations(read: Sequence[Tree], names: Sequence[str]) -> int:
-    lengths = {name: leaf.shape[0] for tree, argument in zip(read, names) for name, leaf in _named(tree, argument)}
+def _observations(read: Sequence[Any], names: Sequence[str]) -> int:
+    lengths = {
+        name: leaf.dimensions[0]
+        for tree, argument in zip(read, names)
+        for name, leaf in trees.named_leaves(tree, argument)
+    }
     if len(set(lengths.values())) > 1:
         listed = ", ".join(f"{name} has {length}" for name, length in lengths.items())
         raise ValueError(f"all arguments must have the same number of observations in front, but {listed}")
-    count = next(iter(lengths.values()))
+    count: int = next(iter(lengths.values()))
     if not count:
         raise ValueError("the batch is empty: at least one observation is needed")
     return count
 
 
-def _without_observations(tree: Tree) -> Tree:
-    if isinstance(tree, Leaf):
-        return _row(tree)
-    return Branch(tree.kind, tree.keys, tuple(map(_without_observations, tree.parts)))
-
-
 # ── Structures ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _leaves(tree: Tree) -> Iterator[Leaf]:
-    if isinstance(tree, Leaf):
-        yield tree
-    else:
-        for part in tree.parts:
-            yield from _leaves(part)
-
-
-def _named(tree: Tree, name: str) -> Iterator[tuple[str, Leaf]]:
-    if isinstance(tree, Leaf):
-        yield name, tree
-    else:
-        for key, part in zip(tree.keys, tree.parts):
-            yield from _named(part, f"{name}[{key!r}]")
-
-
-def _names(tree: Tree, name: str) -> Iterator[str]:
-    for of_leaf, leaf in _named(tree, name):
-        for place in np.ndindex(leaf.shape):
-            yield of_leaf + "".join(f"[{at}]" for at in place)
-
-
-def _built(tree: Tree, numbers: Iterator[Any]) -> Any:
-    if isinstance(tree, Leaf):
-        return _nested(tree, numbers)
-    parts = [_built(part, numbers) for part in tree.parts]
-    if tree.kind is dict:
-        return dict(zip(tree.keys, parts))
-    return tree.kind(*parts) if hasattr(tree.kind, "_fields") else tree.kind(parts)
+def _key(tree: Any) -> Hashable:
+    """What two structures have in common if they are the same."""
+    parts = trees.parts(tree)
+    return tree if parts is None else (type(tree), *((key, _key(part)) for key, part in parts.items()))
 
 
 def _row(leaf: Leaf) -> Leaf:
     """What it holds along its first axis."""
-    return Leaf(leaf.shape[1:], leaf.containers[1:])
+    return Leaf(leaf.dimensions[1:], leaf.containers[1:])
 
 
 def _nested(leaf: Leaf, numbers: Iterator[Any]) -> Any:
     if leaf.containers:
-        return leaf.containers[0](_nested(_row(leaf), numbers) for _ in range(leaf.shape[0]))
-    if not leaf.shape:
+        return leaf.containers[0](_nested(_row(leaf), numbers) for _ in range(leaf.dimensions[0]))
+    if not leaf.dimensions:
         return next(numbers)
     array = np.empty(leaf.size, object)
     array[:] = [next(numbers) for _ in range(leaf.size)]
-    return array.reshape(leaf.shape)
+    return array.reshape(leaf.dimensions)
 
 
-def _parted(tree: Tree, matrix: Floats, offset: int, batch: bool) -> Any:
+def _described(tree: Any) -> str:
     if isinstance(tree, Leaf):
-        part = matrix[:, offset : offset + tree.size].reshape(len(matrix), *tree.shape)
-        return part if batch else part[0] if tree.shape else float(part[0])
-    parts = []
-    for each in tree.parts:
-        parts.append(_parted(each, matrix, offset, batch))
-        offset += sum(leaf.size for leaf in _leaves(each))
-    if tree.kind is dict:
-        return dict(zip(tree.keys, parts))
-    return tree.kind(*parts) if hasattr(tree.kind, "_fields") else tree.kind(parts)
-
-
-def _described(tree: Tree) -> str:
-    if isinstance(tree, Leaf):
-        return "×".join(map(str, tree.shape)) or "number"
-    parts = [_described(part) for part in tree.parts]
-    if tree.kind is dict:
-        parts = [f"{key!r}: {part}" for key, part in zip(tree.keys, parts)]
-    return f"{{{', '.join(parts)}}}" if tree.kind is dict else f"({', '.join(parts)})"
+        return "×".join(map(str, tree.dimensions)) or "number"
+    parts = [_described(part) for part in trees.parts(tree).values()]  # type: ignore[union-attr]
+    if isinstance(tree, dict):
+        return f"{{{', '.join(f'{key!r}: {part}' for key, part in zip(tree, parts))}}}"
+    return f"({', '.join(parts)})"
 
 
 def nodes(names: Sequence[str], numbers: Sequence[float]) -> list[Value]:
