@@ -118,10 +118,8 @@ def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] |
             on_step(step)
         return
     for out in reversed(ready(root, seed, UNREACHED)):
-        op, upstream = out.op, out.grad
-        if upstream is UNREACHED:
-            continue
-        if op.arity == 2:  # two operands are the bulk of a graph: the loop below written out, a sixth faster in all
+        if (op := out.op).arity == 2 and (upstream := out.grad) is not UNREACHED:
+            # Two operands are the bulk of a graph: the loop below written out, a sixth faster in all.
             a, b, (rule_a, rule_b) = out.first, out.second, op.derivatives
             try:
                 local_a = ZERO if a.op is CONSTANT else rule_a(a.number, b.number, out.number)
@@ -132,7 +130,7 @@ def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] |
                 a.grad += local_a * upstream
             if local_b is not ZERO:
                 b.grad += local_b * upstream
-        elif op is not VARIABLE and op is not CONSTANT:
+        elif op is not VARIABLE and op is not CONSTANT and (upstream := out.grad) is not UNREACHED:
             for parent, local in zip(out.parents, local_derivatives(out)):
                 if local is not ZERO:
                     parent.grad += local * upstream
