@@ -97,6 +97,8 @@ class Branchless:
                     return out, True
                 case "upstream":
                     return upstream, True
+                case "number" if expression.number != expression.number:  # nan, whatever the gradient
+                    return product(expression.number, upstream), True
                 case "number":
                     return expression.number, True
                 case "zero":
