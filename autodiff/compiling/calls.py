@@ -128,7 +128,7 @@ class Calls:
         if len(arguments) not in self._names:
             self._names[len(arguments)] = argument_names(self.owner.function, len(arguments))
         batch = Batch(arguments, self.ndim, self._names[len(arguments)])
-        programs = self._programs(batch.structure, options, parameters, outside)
+        programs = self._programs(batch.structure, options, captures, parameters, outside)
         if batch.is_batch and not options and [*map(id, batch.leaves)] == [*map(id, arguments)]:
             if len(self._by_shapes) >= MOST_SHAPES:
                 self._by_shapes.clear()
@@ -146,7 +146,12 @@ class Calls:
         )
 
     def _programs(
-        self, structure: Structure, options: dict[str, Any], parameters: Parameters, outside: Hashable
+        self,
+        structure: Structure,
+        options: dict[str, Any],
+        captures: Captures,
+        parameters: Parameters,
+        outside: tuple[Hashable, ...],
     ) -> Specializations:
         if "reduce" in options and not _takes(self.owner.function, "reduce"):
             raise TypeError("reduce= is called reduction= now")
@@ -167,7 +172,7 @@ class Calls:
                     self._by_shapes = {
                         shapes: each for shapes, each in self._by_shapes.items() if each is not forgotten
                     }
-                found = self._structures[key] = Specializations(self.owner, structure, options, parameters)
+                found = self._structures[key] = Specializations(self.owner, structure, options, captures, parameters)
             found.called = self._count = self._count + 1
         return found
 

@@ -152,19 +152,23 @@ def _is_inert(thing: Any) -> bool:
 def _visited(roots: Sequence[Any]) -> Visited:
     """Everything that is referred to, each thing once, the roots first."""
     seen: set[int] = set()
+    parts: set[int] = set()  # what is inside of a module, the parameters of which are listed already
     found: Visited = []
     stack = [*reversed(roots)]
     while stack:
         thing = stack.pop()
         if id(thing) not in seen:
             seen.add(id(thing))
-            children = _references(thing)
+            is_part = id(thing) in parts
+            children = () if type(thing) is Value else _references(thing, is_part)
             found.append((thing, children))
             stack += [child for child in reversed(children) if not _is_inert(child)]
+            if is_part or is_module(thing):
+                parts.update(map(id, children))
     return found
 
 
-def _references(thing: Any) -> Sequence[Any]:
+def _references(thing: Any, is_part: bool) -> Sequence[Any]:
     if isinstance(thing, FunctionType):
         return [*(read() for read in _variables(thing)), *(thing.__defaults__ or ())]
     if isinstance(thing, (Value, ModuleType, *COMPARED)):
@@ -184,7 +188,8 @@ def _references(thing: Any) -> Sequence[Any]:
         return ()
     values = [*_values(contents)]
     if is_module(thing):
-        return [*thing.parameters(), *(each for each in values if _is_structure(each))]
+        values = [each for each in values if _is_structure(each) or _is_leaf(each)]
+        return values if is_part else [*thing.parameters(), *values]
     return values
 
 
@@ -238,21 +243,22 @@ def _relevant(visited: Visited) -> set[int]:
 def _fingerprint(visited: Visited, relevant: set[int]) -> tuple[tuple[Hashable, ...], list[Any]]:
     """The structure of what is relevant, with the ids of leaves and functions in it; and what has these ids."""
     holders = [each for each in visited if id(each[0]) in relevant and not _is_leaf(each[0])]
-    number = {id(thing): place for place, (thing, _) in enumerate(holders)}
+    number = {id(thing): -1 - place for place, (thing, _) in enumerate(holders)}  # ids are positive
     kept: list[Any] = []
 
     def mark(thing: Any) -> Any:
-        if id(thing) in number:
-            return number[id(thing)]
-        if not isinstance(thing, (Value, *COMPARED)):
-            return type(thing)
+        if type(thing) is not Value:
+            if id(thing) in number:
+                return number[id(thing)]
+            if not isinstance(thing, COMPARED):
+                return type(thing)
         kept.append(thing)
-        return ("id", id(thing))
+        return id(thing)
 
     marks: list[Hashable] = []
     for thing, children in holders:
         what = thing.__code__ if isinstance(thing, FunctionType) else type(thing)
-        marks += [("id", id(what)), *(mark(child) for child in children if not _is_inert(child))]
+        marks += [id(what), *[mark(child) for child in children if not _is_inert(child)]]
         kept.append(what)
     return tuple(marks), kept
 

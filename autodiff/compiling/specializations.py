@@ -95,10 +95,18 @@ class Owner(Protocol):
 class Specializations:
     """All programs of the function for arguments of one structure, and one state of what is outside."""
 
-    def __init__(self, owner: Owner, structure: Structure, options: Mapping[str, Any], parameters: Parameters) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        structure: Structure,
+        options: Mapping[str, Any],
+        outside: Captures,
+        parameters: Parameters,
+    ) -> None:
         self.owner = owner
         self.structure = structure
         self.options = dict(options)
+        self.outside = outside
         self.parameters = parameters
         self.names = structure.names(owner.function)
         self.all: tuple[Specialization, ...] = ()
@@ -146,13 +154,12 @@ class Specializations:
     def _new(self, theta: Floats, row: Floats, observation: int) -> Specialization:
         with LOCK:
             try:
-                outside = Captures(self.owner.function)
-                before = outside.numbers()
+                before = self.outside.numbers()
                 recording = self.record(theta, row)
                 difference = first_difference(recording, self.record(theta, row))
                 if difference is not None:
                     raise StaleProgramError(f"{KEEPS_STATE}: two calls with the same numbers differ ({difference})")
-                if outside.numbers() != before:
+                if self.outside.numbers() != before:
                     raise StaleProgramError(f"{KEEPS_STATE}: it changes a number outside that it reads")
             except Exception as error:
                 error.add_note(self._note(observation, "compiled"))
