@@ -13,8 +13,9 @@ from autodiff.compiling.recording import Recording
 from autodiff.program.program import Program
 
 PAUSE, COST = 1.0, 50
-"""Between audits by the clock lie so many seconds at least, and this many times what the last one took."""
+"""An audit by the clock comes a second after the last one, and not before 50 times what that one took."""
 GOLDEN = 0.6180339887498949
+"""The golden ratio: its multiples, without their whole parts, spread evenly however many there are."""
 
 
 class StaleProgramError(ValueError):

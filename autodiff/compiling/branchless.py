@@ -123,19 +123,16 @@ class Branchless:
         sides = left, right
         if all(not isinstance(side, Value) or self.is_fixed(side) for side in sides):
             return getattr(float, f"__{COMPARISONS[sign]}__")(*(getattr(side, "number", side) for side in sides))
-        match sign:
-            case "<":
-                return LESS(left, right)
-            case "<=":
-                return LESS_EQUAL(left, right)
-            case ">":
-                return LESS(right, left)
-            case ">=":
-                return LESS_EQUAL(right, left)
-            case "==":
-                return EQUAL(left, right)
-            case _:
-                return 1.0 - EQUAL(left, right)
+        row, swapped = _COMPARED[sign]
+        found = row(*(reversed(sides) if swapped else sides))
+        return 1.0 - found if sign == "!=" else found
+
+
+_COMPARED = {
+    "<": (LESS, False), "<=": (LESS_EQUAL, False), "==": (EQUAL, False),
+    ">": (LESS, True), ">=": (LESS_EQUAL, True), "!=": (EQUAL, False),
+}  # fmt: skip
+"""The row of each comparison, and whether its sides change places."""
 
 
 def product(local: Any, upstream: Any) -> Any:

@@ -50,12 +50,12 @@ class Captures:
         visited = _visited(roots)
         self.leaves = [thing for thing, _ in visited if _is_leaf(thing)]
         """The variables among it, each once."""
-        near = [child for thing, children in visited if isinstance(thing, _CODE) for child in children]
+        held = [child for thing, children in visited if isinstance(thing, _CODE) for child in children]
+        near = {id(thing): thing for thing in [*held, *roots]}
         relevant = _relevant(visited)
         self.fingerprint, self._kept = _fingerprint(visited, relevant)
         """Two captures of the same one have the same structure of the same leaves and functions."""
-        close = {*map(id, near), *map(id, roots)}
-        holders = [thing for thing, _ in visited if id(thing) in relevant or id(thing) in close]
+        holders = [thing for thing, _ in visited if id(thing) in relevant or id(thing) in near]
         contents = [each for each in map(_contents, holders) if each is not None]
         self._lists = [each for each in contents if isinstance(each, list)]
         self._dicts = [each for each in contents if not isinstance(each, list)]
@@ -66,9 +66,8 @@ class Captures:
         given = [thing for each in functions for thing in each.__defaults__ or ()]
         given += [thing for each, _ in visited if isinstance(each, partial) for thing in _arguments(each)]
         plain: list[Read] = [*self._variables, *(partial(_itself, thing) for thing in given)]
-        plain += [read for thing in [*near, *roots] for read in _attributes(thing, functions)]
-        by_key = {_key(read): read for read in plain}
-        self._plain: list[Read] = [read for read in by_key.values() if _is_compared(read())]
+        plain += [read for thing in near.values() for read in _attributes(thing, functions)]
+        self._plain = [read for read in plain if _is_compared(read())]
 
     def are_current(self, but_for: str = "") -> bool:
         """Whether every variable, list, dict and object holds the very things that it held, but for plain ones.
@@ -321,11 +320,6 @@ def _names(code: CodeType) -> tuple[str, ...]:
 
 def _itself(thing: Any) -> Any:
     return thing
-
-
-def _key(read: Any) -> Hashable:
-    """The same for two readings of the same thing."""
-    return (read.func, *map(id, read.args)) if read.func is not getattr else (*map(id, read.args[:1]), read.args[1])
 
 
 # ── Plain numbers ────────────────────────────────────────────────────────────────────────────────

@@ -125,10 +125,10 @@ class Compiled:
         update_wrapper(self, function, updated=())
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.function = function
-        self._made_of = (function, parameters, ndim, backend, threads, max_structures, max_branches)
         self.prepare: Callable[[Program], Runner] = partial(prepare, backend=backend, threads=threads)
         self.max_branches = max_branches
         self._calls = Calls(self, parameters, None if dimensions is None else tuple(dimensions), max_structures)
+        self._made_of = (function, self._calls.given, ndim, backend, threads, max_structures, max_branches)
         self.last: Specialization | None = None
         """The specialization that was run last."""
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autodiff
-from autodiff import NOT_COMPUTED, Value, compile, grad, hessian, hvp, log, maximum, mean, select, softmax, total
+from autodiff import NOT_COMPUTED, Value, compile, grad, hessian, hvp, jvp, log, maximum, mean, select, softmax, total
 from autodiff.checking.strategies import graphs
 from nn import MLP, Layer, Module, loss_landscape, moons, squared_error
 
@@ -576,6 +576,26 @@ def test_bad_options_are_refused(options, error, message):
     w = Value(1.0)
     with pytest.raises(error, match=message):
         compile(lambda x: w * x).value_and_grad([1.0], **options)
+
+
+def test_an_option_of_the_function_may_be_called_reduce():
+    assert compile(lambda x, reduce=1.0: x * reduce)(3.0, reduce=2.0) == 6.0
+
+
+def test_parameters_that_are_given_by_an_iterator_are_copied_with_the_function():
+    v, w = Value(2.0), Value(3.0)
+    f = pickle.loads(pickle.dumps(compile(scaled, parameters=iter([v, w]))))
+    assert f.vector().tolist() == [2.0, 3.0]
+
+
+def test_a_directional_derivative_compiles():
+    f = compile(lambda x: jvp(lambda z: z.relu() * z, (x,), (2.0,)), backend="numpy")
+    values, slopes = f([1.0, -1.0, 3.0])
+    assert (values.tolist(), slopes.tolist()) == ([1.0, 0.0, 9.0], [4.0, 0.0, 12.0])
+
+
+def scaled(x):
+    return 2.0 * x
 
 
 def test_assigning_a_bad_vector_changes_nothing():
