@@ -33,14 +33,12 @@ FEW = 256
 class Captures:
     """What a function refers to, as it was at one moment.
 
-    >>> w, offset = Value(1.0), Value(2.0)
-    >>> line = lambda x: w * x + offset
-    >>> captures = Captures(lambda x, y: (line(x) - y) ** 2)
-    >>> captures.leaves == [w, offset], captures.are_current()
-    (True, True)
-    >>> w = Value(1.0)
-    >>> captures.are_current()
-    False
+    >>> def line(slope, offset):
+    ...     return lambda x: slope * x + offset
+    >>> w = Value(2.0)
+    >>> captures = Captures(line(w, 3.0))
+    >>> captures.leaves == [w], captures.numbers(), captures.are_current()
+    (True, ('0x1.8000000000000p+1',), True)
 
     Args:
         *roots: the function, and a module if its parameters are given.

@@ -16,8 +16,8 @@ from autodiff.compiling.backends import Runner, prepare
 from autodiff.compiling.batches import check_scalar, finite_gradient, total_of, values_of
 from autodiff.compiling.calls import Call, Calls, Programs
 from autodiff.compiling.descent import Descent, Rule
-from autodiff.compiling.inputs import ValueGiven
-from autodiff.compiling.parameters import Floats, ParametersFound
+from autodiff.compiling.inputs import ValueGivenError
+from autodiff.compiling.parameters import Floats, MoreParametersError
 from autodiff.compiling.recorder import is_recording, refuse_inside
 from autodiff.compiling.specializations import Specialization
 from autodiff.program.program import Program
@@ -145,7 +145,7 @@ class Compiled:
             return self.function(*arguments, **options)
         try:
             call = self._calls.read(arguments, options, "equals")
-        except ValueGiven:
+        except ValueGivenError:
             return self.function(*arguments, **options)
         return _shaped(call, self._run(None, values_of, call))
 
@@ -346,7 +346,7 @@ class Compiled:
                 theta = programs.parameters.vector(at)
                 found = run(theta, programs, rows, count, *arguments)
                 break
-            except ParametersFound as more:
+            except MoreParametersError as more:
                 if at is not None:
                     raise more.refused() from None
         if programs.audits.is_due() and self._calls.outside()[1] is programs.parameters:  # else the next call is

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from autodiff.compiling.backends import DescendingRunner
 from autodiff.compiling.batches import check_scalar, gradient_of, rows_of
 from autodiff.compiling.numpy.functions import rule_function
-from autodiff.compiling.parameters import Floats, ParametersFound
+from autodiff.compiling.parameters import Floats, MoreParametersError
 from autodiff.compiling.specializations import Specialization, Specializations
 
 Integers = NDArray[np.int64]
@@ -86,7 +86,7 @@ class Descent:
             errors, done = self._run(order, starts, rates)
         except Exception as error:
             self.parameters[:], self.state[:] = before
-            if isinstance(error, ParametersFound):
+            if isinstance(error, MoreParametersError):
                 raise error.refused() from None
             raise
         self.steps += done

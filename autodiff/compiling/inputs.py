@@ -21,7 +21,7 @@ NUMERIC = "fiub"
 """The kinds of NumPy's types that are real numbers."""
 
 
-class ValueGiven(TypeError):  # noqa: N818 - what is wrong with it is up to who asked
+class ValueGivenError(TypeError):
     """There is a ``Value`` among the numbers."""
 
 
@@ -222,7 +222,9 @@ def _numbers(tree: Any, name: str, shape: Sequence[int]) -> Iterator[float]:
 
 def _number(thing: Any, name: str) -> float:
     if isinstance(thing, Value):
-        raise ValueGiven(f"{name} is a Value: a compiled function has gradients of numbers, with wrt= of its arguments")
+        raise ValueGivenError(
+            f"{name} is a Value: a compiled function has gradients of numbers, with wrt= of its arguments"
+        )
     try:
         return as_float(thing)
     except TypeError as error:

@@ -23,8 +23,8 @@ LOCK = threading.RLock()
 functions, since they may share parameters."""
 
 
-class ParametersFound(Exception):  # noqa: N818 - a signal: what ran with fewer of them runs again
-    """A recording met parameters that were not known before."""
+class MoreParametersError(Exception):
+    """A recording met parameters that were not known before; what ran with fewer of them runs again."""
 
     def refused(self) -> ValueError:
         """The error where it cannot run again."""
@@ -55,7 +55,7 @@ class Parameters:
         """Add those that a recording met beyond the known ones.
 
         Raises:
-            ParametersFound: there were some.
+            MoreParametersError: there were some.
             ValueError: the parameters are given, and these are not among them.
         """
         new = [leaf for leaf in leaves if leaf not in self._members]
@@ -63,7 +63,7 @@ class Parameters:
             raise ValueError(f"the function uses {_listed(new)} beyond those of parameters=: list all of them there")
         if new:
             self._add(new)
-            raise ParametersFound(_listed(new))
+            raise MoreParametersError(_listed(new))
 
     def numbers(self) -> Floats:
         """(parameters,): their present numbers."""

@@ -18,7 +18,7 @@ from autodiff.compiling.backends import Runner
 from autodiff.compiling.captures import Captures
 from autodiff.compiling.guards import GuardCheck
 from autodiff.compiling.inputs import Structure, argument_names, nodes
-from autodiff.compiling.parameters import LOCK, Parameters, ParametersFound
+from autodiff.compiling.parameters import LOCK, Parameters, MoreParametersError
 from autodiff.compiling.recording import Recording, record
 from autodiff.program.lowering import lower, only
 from autodiff.program.program import Program
@@ -131,7 +131,7 @@ class Specializations:
         left: Places = None
         for each in self.all:
             if each.size > len(theta):  # another thread has met them meanwhile
-                raise ParametersFound("parameters")
+                raise MoreParametersError("parameters")
             holds = each.satisfied(theta, inputs if left is None else inputs[left])
             here, left = _parted(left, holds)
             if here is None or len(here):
