@@ -53,8 +53,8 @@ class Captures:
         relevant = _relevant(visited)
         self.fingerprint, self._kept = _fingerprint(visited, relevant)
         """Two captures of the same one have the same structure of the same leaves and functions."""
-        holders = [thing for thing, _ in visited if id(thing) in relevant or id(thing) in near]
-        contents = [each for each in map(_contents, holders) if each is not None]
+        holders = {id(thing): _contents(thing) for thing, _ in visited if id(thing) in relevant or id(thing) in near}
+        contents = [each for key, each in holders.items() if each is not None and (key in relevant or len(each) <= FEW)]
         self._lists = [each for each in contents if isinstance(each, list)]
         self._dicts = [each for each in contents if not isinstance(each, list)]
         functions = [thing for thing, _ in visited if isinstance(thing, FunctionType)]
@@ -205,8 +205,12 @@ def _is_wrapper(thing: Any) -> bool:
 
 
 def _is_data(thing: Any) -> bool:
-    """Whether it is a long collection of plain numbers; they hold no parameters."""
-    return len(thing) > FEW and isinstance(next(iter(_values(thing))), PLAIN)
+    """Whether it is a long collection of plain numbers, or of rows of them; they hold no parameters."""
+    first = thing if len(thing) > FEW else None
+    for _ in range(4):
+        if isinstance(first, (list, tuple, dict)) and first:
+            first = next(iter(_values(first)))
+    return first is not None and _is_inert(first)
 
 
 def _values(thing: Any) -> Iterable[Any]:

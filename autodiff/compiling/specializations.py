@@ -18,7 +18,7 @@ from autodiff.compiling.backends import Runner
 from autodiff.compiling.captures import Captures
 from autodiff.compiling.guards import GuardCheck
 from autodiff.compiling.inputs import Structure, argument_names, nodes
-from autodiff.compiling.parameters import LOCK, Parameters, MoreParametersError
+from autodiff.compiling.parameters import LOCK, MoreParametersError, Parameters
 from autodiff.compiling.recording import Recording, record
 from autodiff.program.lowering import lower, only
 from autodiff.program.program import Program
