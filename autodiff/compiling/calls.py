@@ -77,7 +77,7 @@ class Calls:
         self._by_shapes: dict[Hashable, Specializations] = {}
         """The same for batches of plain arrays, which are looked up without reading the arguments."""
         self._outside: tuple[Captures, Parameters] | None = None
-        self._parameters: dict[Hashable, tuple[Captures, Parameters]] = {}
+        self._parameters: dict[Captures, Parameters] = {}
         self._names: dict[int, list[str]] = {}
         self._count = 0
 
@@ -87,18 +87,24 @@ class Calls:
         return now if now is not None and now[0].are_current(but_for) else self._looked_up()
 
     def _looked_up(self) -> tuple[Captures, Parameters]:
-        """What the function refers to, and the parameters that it had when it last referred to just that."""
+        """What the function refers to at present. Programs of the same structure are used again, with the leaves there.
+
+        A list of parameters that was given stays: a function that refers to others is recorded anew, which tells.
+        """
         with LOCK:
-            module = [self.given] if is_module(self.given) else []
-            captures = Captures(self.owner.function, *module)
-            before = self._parameters.pop(captures.fingerprint, None)
-            if before is None:
-                leaves = captures.leaves if self.given is None else given_leaves(self.given)
-                before = captures, Parameters(leaves, self.given is not None)
+            is_list = self.given is not None and not is_module(self.given)
+            roots = [self.owner.function] if is_list or self.given is None else [self.owner.function, self.given]
+            captures = Captures(*roots, by_identity=is_list)
+            leaves = captures.leaves if self.given is None else given_leaves(self.given)
+            parameters = self._parameters.pop(captures, None)
+            if parameters is None:
+                parameters = Parameters(leaves, self.given is not None)
+            elif not is_list:
+                parameters.replaced_by(leaves)
             while len(self._parameters) >= self.most:
                 del self._parameters[next(iter(self._parameters))]
-            self._parameters[captures.fingerprint] = before
-            self._outside = captures, before[1]
+            self._parameters[captures] = parameters
+            self._outside = captures, parameters
             return self._outside
 
     def read(self, arguments: Sequence[Any], options: dict[str, Any], but_for: str = "") -> Call:

@@ -42,17 +42,19 @@ class Captures:
 
     Args:
         *roots: the function, and a module if its parameters are given.
+        by_identity: whether other leaves in the same places have another fingerprint.
     """
 
-    def __init__(self, *roots: Any) -> None:
+    def __init__(self, *roots: Any, by_identity: bool = False) -> None:
         visited = _visited(roots)
         self.leaves = [thing for thing, _ in visited if _is_leaf(thing)]
         """The variables among it, each once."""
         held = [child for thing, children in visited if isinstance(thing, _CODE) for child in children]
         near = {id(thing): thing for thing in [*held, *roots]}
         relevant = _relevant(visited)
-        self.fingerprint, self._kept = _fingerprint(visited, relevant)
-        """Two captures of the same one have the same structure of the same leaves and functions."""
+        places = {id(leaf): id(leaf) if by_identity else place for place, leaf in enumerate(self.leaves)}
+        self.fingerprint, self._kept = _fingerprint(visited, relevant, places)
+        """Two captures of the same one have the same structure, of the same functions."""
         holders = {id(thing): _contents(thing) for thing, _ in visited if id(thing) in relevant or id(thing) in near}
         contents = [each for key, each in holders.items() if each is not None and (key in relevant or len(each) <= FEW)]
         self._lists = [each for each in contents if isinstance(each, list)]
@@ -66,6 +68,12 @@ class Captures:
         plain: list[Read] = [*self._variables, *(partial(_itself, thing) for thing in given)]
         plain += [read for thing in near.values() for read in _attributes(thing, functions)]
         self._plain = [read for read in plain if _is_compared(read())]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Captures) and self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     def are_current(self, but_for: str = "") -> bool:
         """Whether every variable, list, dict and object holds the very things that it held, but for plain ones.
@@ -241,18 +249,19 @@ def _relevant(visited: Visited) -> set[int]:
     return relevant
 
 
-def _fingerprint(visited: Visited, relevant: set[int]) -> tuple[tuple[Hashable, ...], list[Any]]:
-    """The structure of what is relevant, with the ids of leaves and functions in it; and what has these ids."""
-    holders = [each for each in visited if id(each[0]) in relevant and not _is_leaf(each[0])]
-    number = {id(thing): -1 - place for place, (thing, _) in enumerate(holders)}  # ids are positive
+def _fingerprint(
+    visited: Visited, relevant: set[int], places: dict[int, int]
+) -> tuple[tuple[Hashable, ...], list[Any]]:
+    """The structure of what is relevant, with the places of the leaves and the ids of functions; and what has these."""
+    holders = [each for each in visited if id(each[0]) in relevant and id(each[0]) not in places]
+    number = {id(thing): -1 - place for place, (thing, _) in enumerate(holders)} | places
     kept: list[Any] = []
 
     def mark(thing: Any) -> Any:
-        if type(thing) is not Value:
-            if id(thing) in number:
-                return number[id(thing)]
-            if not isinstance(thing, COMPARED):
-                return type(thing)
+        if id(thing) in number:
+            return number[id(thing)]
+        if not isinstance(thing, COMPARED):
+            return type(thing)
         kept.append(thing)
         return id(thing)
 

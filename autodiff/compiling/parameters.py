@@ -48,8 +48,8 @@ class Parameters:
 
     def __init__(self, leaves: Sequence[Value], are_given: bool) -> None:
         self.are_given = are_given
-        self.leaves: list[Value] = []
-        self._add(leaves)
+        self._known = len(leaves)
+        self._hold(leaves)
 
     def register(self, leaves: Sequence[Value]) -> None:
         """Add those that a recording met beyond the known ones.
@@ -62,8 +62,12 @@ class Parameters:
         if new and self.are_given:
             raise ValueError(f"the function uses {_listed(new)} beyond those of parameters=: list all of them there")
         if new:
-            self._add(new)
+            self._hold([*self.leaves, *new])
             raise MoreParametersError(_listed(new))
+
+    def replaced_by(self, leaves: Sequence[Value]) -> None:
+        """Let others take the places of those that were known at first."""
+        self._hold([*leaves, *self.leaves[self._known :]])
 
     def numbers(self) -> Floats:
         """(parameters,): their present numbers."""
@@ -124,10 +128,10 @@ class Parameters:
                     if leaf.number is number:  # else another thread has set it meanwhile
                         leaf.number = earlier
 
-    def _add(self, leaves: Sequence[Value]) -> None:
-        self.leaves = [*self.leaves, *leaves]
-        self._members = set(self.leaves)
-        self._pack = struct.Struct(f"{len(self.leaves)}d").pack
+    def _hold(self, leaves: Sequence[Value]) -> None:
+        self.leaves = [*leaves]
+        self._members = set(leaves)
+        self._pack = struct.Struct(f"{len(leaves)}d").pack
         self._stamp = -1
 
 

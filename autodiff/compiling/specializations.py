@@ -165,7 +165,7 @@ class Specializations:
                 error.add_note(self._note(observation, "compiled"))
                 raise
             for each in self.all:
-                if first_difference(each.recording, recording) is None and not _ties(each.recording, recording):
+                if first_difference(self._now(each), recording) is None and not _ties(each.recording, recording):
                     return each
             self.parameters.register(recording.parameters)
             made = Specialization(recording, self.owner.prepare)
@@ -184,7 +184,7 @@ class Specializations:
         its = next((each for each in self.all if each.satisfied(theta, row) is None), None)
         if its is not None and not (audits.calls == 1 and observations == 1):  # it has just been recorded
             try:
-                difference = first_difference(its.recording, self.record(theta, row[0]))
+                difference = first_difference(self._now(its), self.record(theta, row[0]))
                 if difference is not None:
                     raise StaleProgramError(
                         f"{self.owner.__name__} does something else than when it was compiled: {difference}. What it "
@@ -208,6 +208,10 @@ class Specializations:
         order = self.leaves(recording.result)
         program = replace(recording.program, outputs=recording.program.outputs[order])
         return recording._replace(program=program, result=self.result)
+
+    def _now(self, each: Specialization) -> Recording:
+        """What it was recorded as, with the leaves that are the parameters now."""
+        return each.recording._replace(parameters=self.parameters.leaves[: each.size])
 
     def call(self, row: Floats) -> tuple[Any, list[Value]]:
         """The function itself on one observation: its result, and the nodes of the inputs."""

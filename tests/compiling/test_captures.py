@@ -281,14 +281,37 @@ def test_a_replaced_parameter_gets_the_gradient_wherever_it_is(monkeypatch, how)
     assert new.grad == 3.0
 
 
-def test_a_parameter_that_comes_back_brings_its_program_back():
-    first, second = Value(2.0), Value(3.0)
-    held = [first]
-    error = compile(lambda x: held[0] * x)
-    for held[0] in (first, second, first, second):
+def test_parameters_that_are_made_anew_in_every_step_need_one_program():
+    w = Value(2.0)
+    error = compile(lambda x: (w * x - 3.0) ** 2)
+    for _ in range(50):
         error.backward([1.0])
-    assert (first.grad, second.grad) == (2.0, 2.0)
-    assert len(error.programs) == 2
+        w = Value(w.data - 0.1 * w.grad)
+    assert w.data == pytest.approx(3.0, rel=1e-4)
+    assert len(error.programs) == 1
+
+
+def test_one_leaf_in_two_places_is_another_structure_than_two():
+    pair = [Value(2.0), Value(3.0)]
+    product = compile(lambda x: pair[0] * pair[1] * x)
+    assert product.backward([1.0]) == 6.0
+    one = pair[1] = pair[0]
+    one.grad = 0.0
+    assert product.backward([1.0]) == 4.0
+    assert one.grad == 4.0
+    assert product.parameters == [one]
+
+
+def test_a_list_of_parameters_that_is_given_stays():
+    v, w = Value(2.0), Value(3.0)
+    f = compile(lambda x: v * w * x, parameters=[v, w])
+    assert f.backward([1.0]) == 6.0
+    v, w = w, v
+    v.grad = w.grad = 0.0
+    assert f.value_and_grad([1.0])[1].tolist() == [3.0, 2.0]
+    w = Value(7.0)
+    with pytest.raises(ValueError, match="beyond those of parameters="):
+        f.backward([1.0])
 
 
 def test_what_objects_count_or_collect_compiles_nothing_anew():
