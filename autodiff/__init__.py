@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from autodiff.checking import check_operation as check_operation
     from autodiff.checking import numerical_derivative as numerical_derivative
     from autodiff.checking import numerical_gradient as numerical_gradient
+    from autodiff.compiling import FrozenNumberError as FrozenNumberError
+    from autodiff.compiling import StaleProgramError as StaleProgramError
     from autodiff.compiling import compile as compile
     from autodiff.drawing import draw as draw
     from autodiff.drawing import render as render
@@ -74,21 +76,20 @@ if TYPE_CHECKING:
     from autodiff.tracing import watch as watch
 
 __all__ = [
-    "NOT_COMPUTED", "OPERATIONS", "ZERO", "Interval", "NonFiniteError", "Operation", "SingularPoint", "Step", "Trace",
-    "Value",
-    "absolute", "acos", "asin", "atan", "check_finite", "check_gradients", "check_operation", "check_training",
-    "compile", "constant", "cos", "cosh", "detect_anomaly", "dot", "draw", "erf", "erfc", "exp", "explain", "expm1",
-    "gelu", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp", "leaky_relu", "leaves", "log", "log1p", "log_softmax",
-    "log_sum_exp", "lookup", "maximum", "mean", "minimum", "name_values", "norm", "numerical_derivative",
-    "numerical_gradient", "operation", "power", "record_sources", "relu", "render", "select", "sigmoid", "silu",
-    "sin", "sinh", "softmax", "softplus", "sqrt", "tan", "tanh", "topological_order", "total", "trace", "tree",
-    "value_and_grad", "watch", "where",
+    "NOT_COMPUTED", "OPERATIONS", "ZERO", "FrozenNumberError", "Interval", "NonFiniteError", "Operation",
+    "SingularPoint", "StaleProgramError", "Step", "Trace", "Value", "absolute", "acos", "asin", "atan", "check_finite",
+    "check_gradients", "check_operation", "check_training", "compile", "constant", "cos", "cosh", "detect_anomaly",
+    "dot", "draw", "erf", "erfc", "exp", "explain", "expm1", "gelu", "grad", "hessian", "hvp", "hypot", "jacobian",
+    "jvp", "leaky_relu", "leaves", "log", "log1p", "log_softmax", "log_sum_exp", "lookup", "maximum", "mean",
+    "minimum", "name_values", "norm", "numerical_derivative", "numerical_gradient", "operation", "power",
+    "record_sources", "relu", "render", "select", "sigmoid", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",
+    "tan", "tanh", "topological_order", "total", "trace", "tree", "value_and_grad", "watch", "where",
 ]  # fmt: skip
 __version__ = "0.1.0"
 
 _FOLDERS = {
     "autodiff.checking": ("check_gradients", "check_operation", "numerical_derivative", "numerical_gradient"),
-    "autodiff.compiling": ("compile",),
+    "autodiff.compiling": ("FrozenNumberError", "StaleProgramError", "compile"),
     "autodiff.drawing": ("draw", "render", "tree"),
     "autodiff.non_finite": ("NonFiniteError", "check_finite"),
     "autodiff.sources": ("record_sources",),

@@ -51,5 +51,5 @@ def _node(op: Operation, number: float, parents: tuple[Value, ...], grad: float,
     return node(op, number, parents, grad, label, stamp)
 
 
-copyreg.pickle(Value, _reduced)  # type: ignore[arg-type]  # it may give a list of nodes
+copyreg.pickle(Value, _reduced)
 copyreg.pickle(Operation, lambda row: (lookup, (row.name,)))

@@ -75,7 +75,7 @@ def _check_arguments(what: str, rule: Rule, name: str, takes: int | None) -> Non
     if takes is None or code is None or code.co_flags & 0x04:  # a variadic function takes any number
         return
     most = code.co_argcount - hasattr(rule, "__self__")
-    least = most - len(rule.__defaults__ or ())  # type: ignore[attr-defined]  # it has code, so it is a function
+    least = most - len(rule.__defaults__ or ())
     if not least <= takes <= most:
         which = "operands, then the output y" if what != "primal" else "one for each operand"
         raise TypeError(f"the {what} of {name!r} must take {takes} arguments ({which}), but takes {most}")

@@ -20,6 +20,13 @@ TINY = 1e-300
 UNIT, POSITIVE, BASE = Interval(-0.99, 0.99), Interval(0.01, 10.0), Interval(0.1, 4.0)
 SPLIT_TIE = {(1.0, 1.0): Point(1.0, (0.5, 0.5)), (0.0, 0.0): Point(0.0, (0.5, 0.5))}
 
+power: Operation
+log: Operation
+cos: Operation
+cosh: Operation
+sigmoid: Operation
+hypot: Operation  # named by rules that stand before their own row
+
 # fmt: off
 # Arithmetic. The quotient's rule -y/b stays right where -a/(b*b) underflows.
 add = operation("add", operator.add, lambda a, b, y: 1.0, lambda a, b, y: 1.0, symbol="+")
@@ -112,14 +119,14 @@ def _hypot(a: float, b: float) -> float:
     big, small = (a, b) if a >= b else (b, a)
     if a == inf or b == inf:
         return inf
-    return a + b if big == 0 else big * sqrt(1 + (small / big) * (small / big))  # type: ignore[no-any-return]
+    return a + b if big == 0 else big * sqrt(1 + (small / big) * (small / big))
 
 
 def _part(a: float, b: float, y: float) -> float:
     """The derivative a / y of the norm y by a; at the origin 0. Scaling keeps digits that a subnormal y has lost."""
     if y == 0:
         return 0.0
-    return a / y if y > TINY else a / TINY / hypot(a / TINY, b / TINY)  # type: ignore[no-any-return]
+    return a / y if y > TINY else a / TINY / hypot(a / TINY, b / TINY)
 
 
 # ── Beside the table ─────────────────────────────────────────────────────────────────────────────

@@ -40,6 +40,8 @@ def imported(path: Path) -> set[str]:
             for alias in node.names:
                 name = f"{node.module}.{alias.name}"
                 found.add(name if name in known else node.module)
+        elif isinstance(node, ast.Constant) and node.value in known and node.value not in PACKAGES:
+            found.add(node.value)  # what the package loads by name, when it is first used
     return found & known.keys()
 
 
