@@ -22,7 +22,7 @@ _new = object.__new__
 
 
 def _operator(op: Operation) -> Callable[[Value, Any], Value]:
-    """The operator that records ``op``. A graph is made here: written out, a node takes 0.6 of the time of `_node`."""
+    """The operator that records ``op``. Graphs are made here: written out, it takes 0.7 of the time of ``node()``."""
     primal = op.primal
 
     def operator(self: Value, other: Any) -> Value:
