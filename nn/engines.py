@@ -356,7 +356,7 @@ def _refers_to(function: Callable[..., Any], parameters: Sequence[Value]) -> boo
 
 def _raise_if_stale(error: Exception) -> None:
     """An audit found that the loss is another one than at the start: then the steps so far may be wrong."""
-    if isinstance(error, getattr(autodiff, "StaleProgramError", ())):
+    if isinstance(error, autodiff.StaleProgramError):
         error.add_note('fit(engine="eager") reads in every batch anew what is outside')
         raise error
 

@@ -43,6 +43,7 @@ def test_a_demo_writes_its_own_files_and_no_other(name, tmp_path, capsys):
     assert str(tmp_path) in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DEMOS)
 def test_the_same_seed_gives_the_same_output(name, tmp_path, capsys):
     outputs = []

@@ -67,6 +67,7 @@ def test_a_third_setting_on_the_same_mountain_makes_no_error():
     assert len({setting[2:] for setting in (network.FIRST, network.SECOND, network.VALLEY, network.HILL)}) == 1
 
 
+@pytest.mark.slow
 def test_the_search_finds_the_flowers_and_the_settings_that_are_kept():
     found = network.search(seed=0)
     assert found.flowers == network.FLOWERS
@@ -97,6 +98,7 @@ def test_terraces_are_the_sums_of_the_table():
     assert land.heights[places[0.5], places[-1.5]] == sum(loss.evaluate(network.SECOND).errors)
 
 
+@pytest.mark.slow
 @given(w1=weights, w2=weights, angle=st.floats(0, 2 * np.pi))
 def test_no_direction_is_steeper_than_the_gradient(w1, w2, angle):
     gradient = grad(gradient_descent.loss, wrt=(0, 1))(w1, w2)
@@ -202,6 +204,7 @@ def test_the_picture_of_an_exercise_does_not_give_the_answer_away(tmp_path):
 # ── The programs ────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_chapter_writes_its_own_files_and_no_other_and_repeats_itself(chapter, tmp_path, capsys):
     other = tmp_path / "mine.txt"
@@ -233,6 +236,7 @@ def test_help_names_the_options(chapter, capsys):
     assert {"--seed", "--out"} <= set(capsys.readouterr().out.replace(",", " ").split())
 
 
+@pytest.mark.slow
 def test_a_chapter_can_be_piped_where_the_machine_has_an_old_code_page(tmp_path):
     environment = os.environ | {"PYTHONIOENCODING": "cp1252"}
     command = [sys.executable, "-m", "demos.lesson.loss", "--out", str(tmp_path)]

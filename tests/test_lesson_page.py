@@ -12,6 +12,8 @@ from demos.lesson.page import KINDS, languages, page
 from nn import SGD, Adam, descend, sum_over
 from tests.browser import PHONE
 
+pytestmark = pytest.mark.slow  # a browser
+
 pytest.importorskip("sklearn", reason="the iris data comes with scikit-learn: pip install scikit-learn")
 
 BITS = 1e-13  # JavaScript's tanh may differ from C's in the last bits

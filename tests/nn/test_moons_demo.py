@@ -8,6 +8,7 @@ import pytest
 from demos.moons import main
 
 
+@pytest.mark.slow
 def test_the_demo_writes_its_two_pictures_and_leaves_other_files(tmp_path, capsys):
     (tmp_path / "mine.txt").write_text("kept")
     main(["--epochs", "2", "--seed", "1", "--out", str(tmp_path)])

@@ -27,6 +27,7 @@ class Scale(Module):
         return self.w * x
 
 
+@pytest.mark.slow
 def test_training_on_moons_reaches_a_high_accuracy():
     model, history, data = trained()
     assert sum(accuracy(model(x), y) for x, y in zip(data.inputs, data.targets)) / len(data) >= 0.98
