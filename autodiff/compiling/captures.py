@@ -1,7 +1,8 @@
 """What a function refers to outside of itself: its parameters, and numbers, functions and structures around them.
 
 It is looked for in the function's closure and globals, in the order in which its code names them, in the object that it
-is a method of, and from there in modules, lists, tuples, dicts, objects, and other functions of the same file.
+is a method of, and from there in modules, lists, tuples, dicts, objects, and other functions of the same file. What is
+further away, or large, is left to audits.
 """
 
 from __future__ import annotations
@@ -11,14 +12,13 @@ from dis import get_instructions
 from enum import Enum
 from functools import lru_cache, partial
 from inspect import getattr_static
-from itertools import islice, repeat
 from numbers import Number
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.hooks import Observer, observed_by
+from autodiff.number_like import equalities
 from autodiff.operations import VARIABLE, Operation
 from autodiff.trees import is_module
 from autodiff.value import Value
@@ -26,8 +26,10 @@ from autodiff.value import Value
 PLAIN = (int, float, str, type(None), np.number, np.bool_)
 COMPARED = (*PLAIN, FunctionType, BuiltinFunctionType, type, Operation, Enum, Number, range, bytes)
 """What is a constant of the program: plain numbers, and functions, such as the activation of a network."""
-FEW = 256
-"""A collection that holds more numbers than this is data: it is not compared in every call."""
+CODE = (FunctionType, MethodType, partial)
+FEW, DEEP = 256, 4
+"""A collection that holds more numbers than this, or deeper ones, is data: it is not compared in every call."""
+Read = Callable[[], Any]
 
 
 class Captures:
@@ -46,28 +48,25 @@ class Captures:
     """
 
     def __init__(self, *roots: Any, by_identity: bool = False) -> None:
-        visited = _visited(roots)
-        self.leaves = [thing for thing, _ in visited if _is_leaf(thing)]
+        visits = _walk(roots)
+        self.leaves = [each.thing for each in visits if _is_leaf(each.thing)]
         """The variables among it, each once."""
-        held = [child for thing, children in visited if isinstance(thing, _CODE) for child in children]
-        near = {id(thing): thing for thing in [*held, *roots]}
-        relevant = _relevant(visited)
-        places = {id(leaf): id(leaf) if by_identity else place for place, leaf in enumerate(self.leaves)}
-        self.fingerprint, self._kept = _fingerprint(visited, relevant, places)
+        relevant = _relevant(visits)
+        self.fingerprint, self._kept = _fingerprint(visits, relevant, by_identity)
         """Two captures of the same one have the same structure, of the same functions."""
-        holders = {id(thing): _contents(thing) for thing, _ in visited if id(thing) in relevant or id(thing) in near}
-        contents = [each for key, each in holders.items() if each is not None and (key in relevant or len(each) <= FEW)]
-        self._lists = [each for each in contents if isinstance(each, list)]
-        self._dicts = [each for each in contents if not isinstance(each, list)]
-        functions = [thing for thing, _ in visited if isinstance(thing, FunctionType)]
+        functions = [each.thing for each in visits if isinstance(each.thing, FunctionType)]
+        near = [*(child for each in visits if isinstance(each.thing, CODE) for child in each.children), *roots]
+        near = [*{id(thing): thing for thing in near}.values()]
+        kept = relevant.union(map(id, near))
+        holders = [each.contents for each in visits if each.contents is not None and id(each.thing) in kept]
+        self._lists = [each for each in holders if isinstance(each, list)]
+        self._dicts = [each for each in holders if isinstance(each, dict)]
         self._variables: list[Read] = [read for each in functions for read in _variables(each)]
-        self._variables += [partial(_elements, thing) for thing, _ in visited if isinstance(thing, np.ndarray)]
+        self._variables += [partial(_elements, each.thing) for each in visits if isinstance(each.thing, np.ndarray)]
         self._note()
-        given = [thing for each in functions for thing in each.__defaults__ or ()]
-        given += [thing for each, _ in visited if isinstance(each, partial) for thing in _arguments(each)]
-        plain: list[Read] = [*self._variables, *(partial(_itself, thing) for thing in given)]
-        plain += [read for thing in near.values() for read in _attributes(thing, functions)]
-        self._plain = [read for read in plain if _is_compared(read())]
+        plain = [*self._variables, *(partial(_itself, thing) for each in visits for thing in _arguments(each.thing))]
+        plain += _attributes([thing for thing in near if not isinstance(thing, (Value, *PLAIN, *CODE))], functions)
+        self._plain = [read for read in plain if _content(read()) is not None]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Captures) and self.fingerprint == other.fingerprint
@@ -85,27 +84,24 @@ class Captures:
                 ``"attributes"`` where, besides, the numbers of all parameters are given, so that another ``Value`` in
                 an attribute does not matter, and only lists and variables are looked at.
         """
+        asked = next(equalities)
         try:
-            if but_for:
-                same = [read() for read in self._variables] == self._held and self._lists == self._listed
-                same = same and (but_for == "attributes" or self._dicts == self._named)
-            else:
-                asked = _Asked()
-                with observed_by(asked):
-                    same = [read() for read in self._variables] == self._held and self._lists == self._listed
-                    same = same and self._dicts == self._named and not asked.by_value
+            same = [read() for read in self._variables] == self._held and self._lists == self._listed
+            same = same and (but_for == "attributes" or self._dicts == self._named)
         except Exception:  # what cannot be compared, such as an array with another one, is not the same
             return False
+        if same and not but_for and next(equalities) != asked + 1:  # one of equal number is yet another one
+            same = False
         return same or self._only_plain_changed()
 
     def numbers(self) -> tuple[Hashable, ...]:
         """The plain things that are constants of the program, as they are at present: with their types and bits.
 
-        They are those of closures, globals, defaults and arguments of ``partial``, and those attributes of objects,
-        classes and modules there that the code names, or that of their ``__call__`` and of methods that it names; also
+        They are those of closures, globals, defaults and arguments of ``partial``, and the attributes of objects,
+        classes and modules there, but for those that no code names: what an object counts makes no new program; also
         those in small arrays, lists and dicts. Numbers further away are left to audits.
         """
-        return tuple([_present(read()) for read in self._plain]) if self._plain else ()
+        return tuple([_content(read()) for read in self._plain]) if self._plain else ()
 
     def _note(self) -> None:
         self._held = [read() for read in self._variables]
@@ -118,29 +114,64 @@ class Captures:
         for new, old in zip(now, [self._held, *self._listed, *self._named]):
             if isinstance(new, dict) and [*new] != [*old]:
                 return False
-            if [id(each) for each in _values(new) if not _is_inert(each)] != [
-                id(each) for each in _values(old) if not _is_inert(each)
-            ]:
+            now_and_then = ([id(each) for each in _values(held) if not _is_inert(each)] for held in (new, old))
+            if next(now_and_then) != next(now_and_then):
                 return False
         self._note()
         return True
 
 
-class _Asked(Observer):
-    """Whether a ``Value`` was compared: one of equal number is yet another one."""
-
-    by_value = False
-
-    def compared(self, sign: str, left: Value, right: Any, holds: bool) -> None:
-        self.by_value = True
-
-
 # ── The walk ─────────────────────────────────────────────────────────────────────────────────────
 
-_CODE = (FunctionType, MethodType, partial)
-Read = Callable[[], Any]
-Visited = list[tuple[Any, Sequence[Any]]]
-"""Things, and what each refers to."""
+
+class _Visit(NamedTuple):
+    thing: Any
+    children: Sequence[Any]
+    """What it refers to."""
+    contents: list[Any] | dict[Any, Any] | None
+    """The list or dict that holds these, if it can change."""
+
+
+def _walk(roots: Sequence[Any]) -> list[_Visit]:
+    """Everything that is referred to, each thing once, the roots first."""
+    seen: set[int] = set()
+    parts: set[int] = set()  # what is inside of a module, the parameters of which are listed already
+    found: list[_Visit] = []
+    stack = [*reversed(roots)]
+    while stack:
+        thing = stack.pop()
+        if id(thing) not in seen:
+            seen.add(id(thing))
+            is_part = id(thing) in parts
+            visit = _visited(thing, is_part)
+            found.append(visit)
+            stack += [child for child in reversed(visit.children) if not _is_inert(child)]
+            if is_part or is_module(thing):
+                parts.update(map(id, visit.children))
+    return found
+
+
+def _visited(thing: Any, is_part: bool) -> _Visit:
+    if isinstance(thing, FunctionType):
+        return _Visit(thing, [*(read() for read in _variables(thing)), *_arguments(thing)], None)
+    if isinstance(thing, (Value, ModuleType, *COMPARED)):
+        return _Visit(thing, (), None)
+    if isinstance(thing, MethodType):
+        return _Visit(thing, (thing.__self__, thing.__func__), None)
+    if isinstance(thing, partial):
+        return _Visit(thing, (thing.func, *_arguments(thing)), None)
+    if isinstance(thing, np.ndarray):
+        return _Visit(thing, _elements(thing), None)
+    contents = thing if isinstance(thing, (list, dict, tuple)) else getattr(thing, "__dict__", None)
+    if contents is None or (contents is thing and _is_data(thing)):
+        return _Visit(thing, (), None)
+    if contents is not thing and "__wrapped__" in contents:  # it is made of a function, as a compiled one is
+        return _Visit(thing, (thing.__wrapped__,), None)
+    children = [*_values(contents)]
+    if is_module(thing):
+        children = [each for each in children if _is_structure(each) or _is_leaf(each)]
+        children = children if is_part else [*thing.parameters(), *children]
+    return _Visit(thing, children, None if isinstance(contents, tuple) else contents)
 
 
 def _is_leaf(thing: Any) -> bool:
@@ -154,68 +185,14 @@ def _is_inert(thing: Any) -> bool:
     return isinstance(thing, PLAIN) or (isinstance(thing, np.ndarray) and thing.dtype != object)
 
 
-def _visited(roots: Sequence[Any]) -> Visited:
-    """Everything that is referred to, each thing once, the roots first."""
-    seen: set[int] = set()
-    parts: set[int] = set()  # what is inside of a module, the parameters of which are listed already
-    found: Visited = []
-    stack = [*reversed(roots)]
-    while stack:
-        thing = stack.pop()
-        if id(thing) not in seen:
-            seen.add(id(thing))
-            is_part = id(thing) in parts
-            children = () if type(thing) is Value else _references(thing, is_part)
-            found.append((thing, children))
-            stack += [child for child in reversed(children) if not _is_inert(child)]
-            if is_part or is_module(thing):
-                parts.update(map(id, children))
-    return found
-
-
-def _references(thing: Any, is_part: bool) -> Sequence[Any]:
-    if isinstance(thing, FunctionType):
-        return [*(read() for read in _variables(thing)), *(thing.__defaults__ or ())]
-    if isinstance(thing, (Value, ModuleType, *COMPARED)):
-        return ()
-    if isinstance(thing, MethodType):
-        return (thing.__self__, thing.__func__)
-    if isinstance(thing, partial):
-        return (thing.func, *_arguments(thing))
-    if isinstance(thing, np.ndarray):
-        return _elements(thing)
-    if isinstance(thing, tuple):
-        return () if _is_data(thing) else thing
-    if _is_wrapper(thing):
-        return (thing.__wrapped__,)
-    contents = _contents(thing)
-    if contents is None:
-        return ()
-    values = [*_values(contents)]
-    if is_module(thing):
-        values = [each for each in values if _is_structure(each) or _is_leaf(each)]
-        return values if is_part else [*thing.parameters(), *values]
-    return values
-
-
-def _contents(thing: Any) -> list[Any] | dict[Any, Any] | None:
-    """The list or dict that holds what it refers to, if it has one that can change."""
-    if isinstance(thing, (Value, ModuleType, np.ndarray, tuple, *_CODE, *COMPARED)) or _is_wrapper(thing):
-        return None
-    if isinstance(thing, (list, dict)):
-        return None if _is_data(thing) else thing
-    return getattr(thing, "__dict__", None)
-
-
-def _is_wrapper(thing: Any) -> bool:
-    """Whether it is made of a function, as a compiled function is."""
-    return "__wrapped__" in getattr(thing, "__dict__", ())
+def _is_structure(thing: Any) -> bool:
+    return isinstance(thing, (list, tuple, dict, np.ndarray)) or is_module(thing)
 
 
 def _is_data(thing: Any) -> bool:
     """Whether it is a long collection of plain numbers, or of rows of them; they hold no parameters."""
     first = thing if len(thing) > FEW else None
-    for _ in range(4):
+    for _ in range(DEEP):
         if isinstance(first, (list, tuple, dict)) and first:
             first = next(iter(_values(first)))
     return first is not None and _is_inert(first)
@@ -225,51 +202,59 @@ def _values(thing: Any) -> Iterable[Any]:
     return thing.values() if isinstance(thing, dict) else thing
 
 
-def _is_structure(thing: Any) -> bool:
-    return isinstance(thing, (list, tuple, dict, np.ndarray)) or is_module(thing)
-
-
-def _arguments(given: partial[Any]) -> Iterable[Any]:
-    return (*given.args, *given.keywords.values())
-
-
 def _elements(array: Any) -> list[Any]:
     return array.ravel().tolist() if array.dtype == object else []
 
 
-def _relevant(visited: Visited) -> set[int]:
+def _arguments(thing: Any) -> Iterable[Any]:
+    """What a function has as defaults, and ``partial`` as arguments."""
+    if isinstance(thing, partial):
+        return (*thing.args, *thing.keywords.values())
+    if isinstance(thing, FunctionType):
+        return (*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values())
+    return ()
+
+
+def _itself(thing: Any) -> Any:
+    return thing
+
+
+def _relevant(visits: Sequence[_Visit]) -> set[int]:
     """The ids of the leaves and functions, and of the things that hold one, directly or further down."""
-    relevant = {id(thing) for thing, _ in visited if _is_leaf(thing) or isinstance(thing, _CODE)}
-    before = -1
-    while len(relevant) > before:  # a thing may refer to one that was visited before it
-        before = len(relevant)
-        for thing, children in reversed(visited):
-            if not relevant.isdisjoint(map(id, children)):
-                relevant.add(id(thing))
+    users: dict[int, list[int]] = {}
+    for thing, children, _ in visits:
+        for child in children:
+            users.setdefault(id(child), []).append(id(thing))
+    relevant: set[int] = set()
+    stack = [id(each.thing) for each in visits if _is_leaf(each.thing) or isinstance(each.thing, CODE)]
+    while stack:
+        each = stack.pop()
+        if each not in relevant:
+            relevant.add(each)
+            stack += users.get(each, ())
     return relevant
 
 
 def _fingerprint(
-    visited: Visited, relevant: set[int], places: dict[int, int]
+    visits: Sequence[_Visit], relevant: set[int], by_identity: bool
 ) -> tuple[tuple[Hashable, ...], list[Any]]:
     """The structure of what is relevant, with the places of the leaves and the ids of functions; and what has these."""
-    holders = [each for each in visited if id(each[0]) in relevant and id(each[0]) not in places]
-    number = {id(thing): -1 - place for place, (thing, _) in enumerate(holders)} | places
-    kept: list[Any] = []
-
-    def mark(thing: Any) -> Any:
-        if id(thing) in number:
-            return number[id(thing)]
-        if not isinstance(thing, COMPARED):
-            return type(thing)
-        kept.append(thing)
-        return id(thing)
-
+    holders = [each for each in visits if id(each.thing) in relevant]
+    number = {
+        id(each.thing): id(each.thing) if by_identity and _is_leaf(each.thing) else place
+        for place, each in enumerate(holders)
+    }
     marks: list[Hashable] = []
-    for thing, children in holders:
-        what = thing.__code__ if isinstance(thing, FunctionType) else type(thing)
-        marks += [id(what), *[mark(child) for child in children if not _is_inert(child)]]
-        kept.append(what)
+    kept: list[Any] = []
+    for thing, children, _ in holders:
+        kept.append(thing.__code__ if isinstance(thing, FunctionType) else type(thing))
+        marks.append(id(kept[-1]))
+        for child in children:
+            if id(child) in number:
+                marks.append(number[id(child)])
+            elif not _is_inert(child):
+                kept.append(child if isinstance(child, COMPARED) else type(child))
+                marks.append(id(kept[-1]))
     return tuple(marks), kept
 
 
@@ -283,36 +268,34 @@ def _variables(function: FunctionType) -> Iterator[Read]:
         variables = {}
     for name in _names(function.__code__):
         if name in cells:
-            yield partial(_content, cells[name])
+            yield partial(_in_cell, cells[name])
         elif name in variables and getattr(variables[name], "__globals__", variables) is variables:
             yield partial(variables.get, name)
 
 
-def _content(cell: CellType) -> Any:
+def _in_cell(cell: CellType) -> Any:
     try:
         return cell.cell_contents
     except ValueError:  # a variable that is not assigned yet
         return None
 
 
-def _attributes(thing: Any, functions: Sequence[FunctionType]) -> Iterator[Read]:
-    """How the attributes of an object are read that the functions name, or its methods of these names."""
-    if isinstance(thing, (Value, *PLAIN, *_CODE)):
-        return
-    names = dict.fromkeys(name for each in functions for name in _names(each.__code__))
-    left = [*names, "__call__"]
+def _attributes(things: Sequence[Any], functions: Sequence[FunctionType]) -> Iterator[Read]:
+    """How the attributes of objects, classes and modules are read that the functions, or methods that they name, name."""
+    names: dict[str, None] = {}
+    left = ["__call__", *(name for each in functions for name in _names(each.__code__))]
     while left:
-        method = getattr_static(type(thing), left.pop(), None)
-        new = (
-            [name for name in _names(method.__code__) if name not in names] if isinstance(method, FunctionType) else []
-        )
-        names.update(dict.fromkeys(new))
-        left += new
-    for name in names:
-        attribute = getattr_static(thing, name, _MISSING)
-        computed = hasattr(type(attribute), "__get__") and not isinstance(attribute, MemberDescriptorType)
-        if not (computed or (isinstance(thing, ModuleType) and callable(attribute))):
-            yield partial(getattr, thing, name, None)
+        name = left.pop()
+        if name not in names:
+            names[name] = None
+            methods = (getattr_static(type(thing), name, None) for thing in things)
+            left += [each for method in methods if isinstance(method, FunctionType) for each in _names(method.__code__)]
+    for thing in things:
+        for name in names:
+            attribute = getattr_static(thing, name, _MISSING)
+            computed = hasattr(type(attribute), "__get__") and not isinstance(attribute, MemberDescriptorType)
+            if not (computed or (isinstance(thing, ModuleType) and callable(attribute))):
+                yield partial(getattr, thing, name, None)
 
 
 _MISSING = property()
@@ -329,49 +312,38 @@ def _names(code: CodeType) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name not in code.co_cellvars))
 
 
-def _itself(thing: Any) -> Any:
-    return thing
+# ── Plain things ─────────────────────────────────────────────────────────────────────────────────
 
 
-# ── Plain numbers ────────────────────────────────────────────────────────────────────────────────
+def _content(thing: Any) -> Hashable:
+    """What is the same later only if the thing is, made of what is plain in it; None if nothing is, or too much is."""
+    if not isinstance(thing, (list, tuple, dict)):
+        return _scalar(thing)
+    found: list[Hashable] = []
+    is_plain, left = False, [(thing, DEEP)]
+    while left:
+        each, depth = left.pop()
+        if isinstance(each, (list, tuple, dict)):
+            if (each and not depth) or len(each) + len(left) + len(found) > FEW:
+                return None
+            found.append((type(each), len(each), *(each if isinstance(each, dict) else ())))
+            left += [(part, depth - 1) for part in _values(each)]
+            is_plain = is_plain or not each
+        else:
+            found.append(_scalar(each))
+            is_plain = is_plain or found[-1] is not None
+    return tuple(found) if is_plain else None
 
 
-def _is_compared(thing: Any) -> bool:
-    """Whether there is something plain in it, and not too much of anything."""
-    parts = [*islice(_parts(thing), FEW + 1)]
-    return any(parts) and len(parts) <= FEW
-
-
-def _parts(thing: Any, depth: int = 4) -> Iterator[bool]:
-    """For each thing in it, whether it is plain; an empty collection is, and one too deep is too much."""
-    if isinstance(thing, np.ndarray):
-        yield from repeat(thing.dtype != object, thing.size)
-    elif not isinstance(thing, (list, tuple, dict)):
-        yield isinstance(thing, COMPARED) or (isinstance(thing, Value) and thing.op is not VARIABLE)
-    elif thing and depth:
-        for part in _values(thing):
-            yield from _parts(part, depth - 1)
-    else:
-        yield from repeat(False, FEW + 1) if thing else (True,)
-
-
-def _present(thing: Any) -> Hashable:
-    """What is the same later only if the thing is: numbers by type and bits, collections by their plain parts."""
+def _scalar(thing: Any) -> Hashable:
+    """Numbers by type and bits, functions as they are; None for what is no constant."""
     kind = type(thing)
     if kind is float:
         return thing.hex()  # type: ignore[no-any-return]
     if isinstance(thing, (np.generic, np.ndarray)):
-        if kind is np.ndarray and thing.dtype == object:
-            return None
-        return kind, thing.shape, thing.dtype, thing.tobytes() if thing.size <= FEW else None
+        return None if thing.dtype == object or thing.size > FEW else (kind, thing.shape, thing.dtype, thing.tobytes())
     if isinstance(thing, COMPARED):
         return kind, thing
-    if isinstance(thing, dict):
-        named = tuple((key, _present(part)) for key, part in islice(thing.items(), FEW))
-        return named if any(part is not None for _, part in named) else None
-    if isinstance(thing, (list, tuple)):
-        found = tuple(map(_present, islice(thing, FEW)))
-        return found if any(part is not None for part in found) else None
     if isinstance(thing, Value) and thing.op is not VARIABLE:
         return id(thing) if thing.parents else kind, thing.number.hex()
     return None
