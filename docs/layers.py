@@ -87,9 +87,8 @@ def dot() -> str:
     lines = ["digraph layers {", 'rankdir=TB; ranksep=0.5; edge [color="#9aa0a6", arrowsize=0.6]']
     lines.append('node [shape=box, style="rounded,filled", fillcolor="#f6f7f9", fontname="Helvetica", fontsize=11]')
     for each, names in files.items():
-        size = sum(len(modules()[name].read_text(encoding="utf-8").splitlines()) for name in names)
         title = {"reading list": "engine: the reading list", "beside it": "engine: beside it"}.get(each, each)
-        lines.append(f'"{each}" [label="{title}\\n{len(names)} files, {round(size, -2)} lines"]')
+        lines.append(f'"{each}" [label="{title}\\n{len(names)} files"]')
     # The engine's two parts import each other file by file; below the folders, an arrow between them says nothing.
     engine = {"reading list", "beside it"}
     lines += [f'"{a}" -> "{b}"' for a, b in arrows() if not {a, b} <= engine and a != "autodiff"]

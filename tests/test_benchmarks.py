@@ -10,6 +10,8 @@ from benchmarks import __main__ as command
 from benchmarks import compiled, eager, peers
 from benchmarks.measuring import Contender, check_equal, race
 
+pytestmark = pytest.mark.slow
+
 
 def job(value, gradient):
     return lambda: (value, gradient)

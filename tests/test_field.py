@@ -22,6 +22,7 @@ def gradient(formula, x):
     return y.data, v.grad
 
 
+@pytest.mark.slow
 def test_a_thousand_additions_and_far_more():
     y = x = Value(0.0)
     for _ in range(DEEP):

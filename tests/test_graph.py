@@ -1,5 +1,7 @@
 """Walks over the graph: order, leaves, names."""
 
+import pytest
+
 import autodiff as ad
 from autodiff import Value, constant, leaves, topological_order
 from autodiff.backward import names
@@ -50,6 +52,7 @@ def test_names_are_labels_or_stable_places():
     assert list(names(topological_order(y)).values()) == expected
 
 
+@pytest.mark.slow
 def test_a_million_nodes_are_walked_without_recursion():
     y = Value(0.0)
     for _ in range(1_000_000):

@@ -131,6 +131,7 @@ def test_no_gradient_yet_is_told_from_zero():
     assert a.grad is not NOT_COMPUTED
 
 
+@pytest.mark.slow
 def test_a_million_nodes_run_forward_and_backward_and_are_freed(no_collector):
     before = live_values()
     y = x = Value(0.5)
@@ -159,6 +160,7 @@ def test_a_dropped_graph_is_freed_at_once(no_collector):
     assert live_values() == before
 
 
+@pytest.mark.slow
 def test_training_does_not_grow(no_collector):
     w = Value(0.5)
 

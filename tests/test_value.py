@@ -224,7 +224,7 @@ def test_a_shallow_copy_is_another_node_of_the_same_operands():
     assert (other.data, other.parents, other.op) == (y.data, y.parents, y.op)
 
 
-@pytest.mark.parametrize("nodes", [2, 1000, 1001, 1002, 2001, CHAIN])
+@pytest.mark.parametrize("nodes", [2, 1000, 1001, 1002, 2001, pytest.param(CHAIN, marks=pytest.mark.slow)])
 def test_chains_of_any_length_are_copied_without_recursion(nodes):
     y = Value(1.0)
     for _ in range(nodes - 1):
