@@ -36,14 +36,15 @@ NO_CONVENTION = "not between the one-sided derivatives, as a convention at a kin
 
 
 class Tolerance(NamedTuple):
-    """What may lie between two derivatives, taken apart."""
+    """What may lie between two derivatives, taken apart.
+
+    It is 1e-7 of the greater one, 10 times the estimated error of the numerical one, and 64 roundings of the gradient's
+    absolute adjoint A: what cancellation in the backward pass may cost.
+    """
 
     relative: float
-    """1e-7 of the greater derivative."""
     numerical: float
-    """10 times the estimated error of the numerical derivative."""
     round_off: float
-    """64 roundings of the gradient's absolute adjoint A: what cancellation in the backward pass may cost."""
 
     @property
     def total(self) -> float:
@@ -89,10 +90,8 @@ def compare(
         x: the point.
         noise: for a seed, the function that gives the noise of f at a point.
         absolute_adjoint: A, the derivative with all local derivatives taken absolute.
-        derivative: the engine's derivative, recorded, as a function of this input; used before "fail" only, where it
-            may excuse the difference.
-        rules: gives the gravest verdict on the rules that the derivative was computed with, where it was computed;
-            asked only where that decides.
+        derivative: the engine's derivative, recorded, as a function of this input: it may excuse a difference.
+        rules: gives the gravest verdict on the rules that the derivative was computed with; asked where that decides.
     """
     f = in_domain(f)
     numerical = extrapolated(f, x, noise(0), enough=ENOUGH)
@@ -114,13 +113,9 @@ def compare(
         return first._replace(verdict="kink" if second.verdict == "kink" else "inconclusive")
     if first.verdict == "kink" and not _is_between_sides(first):
         if not math.isfinite(engine):
-            return first._replace(verdict="inconclusive", note=_why_not_finite(engine))
+            return first._replace(verdict="inconclusive", note=NO_NUMBER if math.isnan(engine) else INFINITE)
         return first._replace(verdict="fail" if rules() == "fail" else "inconclusive", note=NO_CONVENTION)
     return first
-
-
-def _why_not_finite(engine: float) -> str:
-    return NO_NUMBER if math.isnan(engine) else INFINITE
 
 
 def _is_between_sides(kink: Comparison) -> bool:
@@ -156,13 +151,13 @@ def _excused(
 def _judged(name: str, engine: float, estimate: Estimate, x: float, absolute_adjoint: float) -> Comparison:
     """The verdict of one estimate."""
     numeric = estimate.value
-    size = max(abs(engine), abs(numeric)) if math.isfinite(engine) else abs(numeric)
+    size = max(abs(engine) if math.isfinite(engine) else 0.0, abs(numeric))
     tolerance = Tolerance(RELATIVE * size, ERRORS * estimate.error, ROUNDINGS * ROUND_OFF * absolute_adjoint)
     undecided = tolerance.numerical + tolerance.round_off
     verdict: Verdict = "inconclusive"
     note = ""
     if not math.isfinite(absolute_adjoint):  # the way back leads through a singular point, as that of sqrt(x - x)
-        note = _why_not_finite(engine)
+        note = NO_NUMBER if math.isnan(engine) else INFINITE
     elif estimate.kink:
         verdict = "kink"
     elif not math.isfinite(tolerance.total):

@@ -35,20 +35,19 @@ COARSE = 1e-3
 
 
 class Estimate(NamedTuple):
-    """A numerical derivative with what is known about it."""
+    """A numerical derivative with what is known about it.
+
+    Where no step gave a derivative, its ``value`` is nan and its estimated ``error`` inf. ``left`` and ``right`` are
+    the one-sided differences D⁻ and D⁺ at the finest step that the noise allows; at a ``kink``, they differ
+    significantly as the step goes to 0. ``evaluations`` counts the calls of the function.
+    """
 
     value: float
-    """The derivative; nan if no step gave one."""
     error: float
-    """The estimated error of ``value``; inf if no step gave one."""
     left: float
-    """The one-sided difference D⁻, at the finest step that the noise allows."""
     right: float
-    """The one-sided difference D⁺."""
     kink: bool
-    """Whether the two sides differ significantly as the step goes to 0."""
     evaluations: int
-    """How often the function was called."""
 
 
 class _Entry(NamedTuple):
@@ -64,12 +63,7 @@ class _Entry(NamedTuple):
 
 
 def extrapolated(
-    f: Callable[[float], float],
-    x: float,
-    noise: Callable[[float], float],
-    *,
-    shift: float = 1.0,
-    enough: float = 0.0,
+    f: Callable[[float], float], x: float, noise: Callable[[float], float], *, shift: float = 1.0, enough: float = 0.0
 ) -> Estimate:
     """The derivative of f at x.
 
@@ -78,8 +72,7 @@ def extrapolated(
         x: the point.
         noise: an estimate of the absolute error of ``f`` at a point.
         shift: a factor of all steps, for a second, independent walk.
-        enough: the walk ends where the error is at most this part of the derivative: that saves the coarse half of
-            the steps, and the noise there.
+        enough: the walk ends where the error is at most this part of the derivative, which saves the coarse steps.
     """
     middle = f(x)
     scale = max(1.0, abs(x))
@@ -90,8 +83,7 @@ def extrapolated(
     jumps: list[_Entry] = []
     steps: list[float] = []
     best = jump = _Entry(math.nan, math.inf, math.inf)
-    sides = (math.nan, math.nan)
-    sides_error = math.inf
+    sides, sides_error = (math.nan, math.nan), math.inf
     low, high = -math.inf, math.inf
     for step in _steps(x, shift):
         above, below = x + step, x - step
@@ -120,11 +112,9 @@ def extrapolated(
         jumps = _next_column(jumps, _Entry(forward - backward, 4 * radius, math.inf), steps, even=False)
         if radius + abs(forward - backward) < sides_error:
             sides, sides_error = (backward, forward), radius + abs(forward - backward)
-        for found in jumps[1:]:
-            if found.error < jump.error:
-                jump = found
+        jump = min((jump, *jumps[1:]), key=lambda entry: entry.error)
         # The newest level must agree with all finer ones: within its error bar and theirs.
-        newest = min(central, key=lambda entry: entry.error) if len(central) > 1 else central[0]
+        newest = min(central, key=lambda entry: entry.error)
         error = newest.error if math.isfinite(newest.error) else newest.radius
         if newest.value - error > high or newest.value + error < low:
             if len(steps) <= CONFIRMED:
@@ -132,17 +122,12 @@ def extrapolated(
             break
         if len(central) > 1:
             low, high = max(low, newest.value - 3 * error), min(high, newest.value + 3 * error)
-            if newest.error < best.error:
-                best = newest
+            best = min(best, newest, key=lambda entry: entry.error)
             if best.error <= enough * (abs(best.value) or FLAT):
                 break
     if base > max(DROWNED * greatest, 1e-9):
         return Estimate(math.nan, math.inf, *sides, False, evaluations)
-    kink = (
-        math.isfinite(jump.error)
-        and abs(jump.value) > SIGNIFICANT * jump.error
-        and abs(jump.value) > 1e-6 * max(map(abs, sides))
-    )
+    kink = abs(jump.value) > max(SIGNIFICANT * jump.error, 1e-6 * max(map(abs, sides)))
     error = best.error
     if abs(jump.value) > jump.error:  # too little for a kink, but there may be one: central differences halve the jump
         error += (abs(jump.value) - jump.error) / 2

@@ -29,7 +29,7 @@ class UncheckableFunctionError(ValueError):
 
 
 def in_domain(f: Callable[[float], float]) -> Callable[[float], float]:
-    """The function, but nan where it raises: ``math.log(-1.0)`` is outside of its domain."""
+    """The function, but nan where it raises, outside of its domain."""
 
     def at(x: float) -> float:
         try:
@@ -43,11 +43,7 @@ def in_domain(f: Callable[[float], float]) -> Callable[[float], float]:
 
 
 def needs_function(f: Any, name: str) -> None:
-    """Refuse what cannot be called.
-
-    Raises:
-        TypeError: it cannot; the message says what was given in the place of ``name``.
-    """
+    """Refuse what cannot be called, with a TypeError that says what was given in the place of ``name``."""
     if not callable(f):
         raise TypeError(f"{name} must be a function, not {type(f).__name__} {f!r:.60}")
 
@@ -106,7 +102,7 @@ class FunctionUnderTest:
             nodes = [*map(Value, point)]
             return self.f(*nodes), nodes, tuple(nodes)
         nodes = [Value(x) if kept is None else kept for kept, x in zip(self._parameters, point)]
-        self._give_parameters(point)
+        self.give_parameters(point)
         arguments = with_leaves(self.inputs, iter(nodes), keep_modules=True)
         result = self.f(*arguments) if isinstance(arguments, tuple) else self.f(arguments)
         return result, nodes, arguments
@@ -120,11 +116,8 @@ class FunctionUnderTest:
         """The recorded function at the point."""
         return recorded(*self.root(self.point))
 
-    def restore(self) -> None:
-        """Give the parameters of modules their numbers back."""
-        self._give_parameters(self.point)
-
-    def _give_parameters(self, point: Sequence[float]) -> None:
+    def give_parameters(self, point: Sequence[float]) -> None:
+        """Give the parameters of modules these numbers."""
         for parameter, x in zip(self._parameters, point):
             if parameter is not None and parameter.number != x:
                 parameter.data = x
@@ -133,31 +126,37 @@ class FunctionUnderTest:
         """The point with another number for one input."""
         return (*self.point[:position], x, *self.point[position + 1 :])
 
-    def along(self, position: int) -> Callable[[float], float]:
-        """The function of one input alone, as a function of floats."""
-        return lambda x: self.root(self.at(position, x))[0].number
+    def derivative(self, moved: int, wrt: Sequence[int] = ()) -> Callable[[float], Value]:
+        """The engine's derivative by these inputs, one after the other, recorded, as a function of the input moved.
 
-    def derivative(self, *positions: int, moved: int) -> Callable[[float], Value]:
-        """The engine's derivative by these inputs, one after the other, recorded, as a function of one input."""
+        By no inputs it is the function itself.
+        """
 
         def recorded_at(x: float) -> Value:
             node, nodes = self.root(self.at(moved, x))
-            for position in positions:
+            for position in wrt:
                 node = grad(node, [nodes[position]])[0]
             return node
 
         return recorded_at
 
-    def noise(self, position: int, seed: int = 0) -> Callable[[float], float]:
-        """The noise of :meth:`along`."""
-        return lambda x: self._noise_at(self.at(position, x), seed)
+    def along(self, moved: int, wrt: Sequence[int] = ()) -> Callable[[float], float]:
+        """The same as a function of floats."""
+        recorded_at = self.derivative(moved, wrt)
+        return lambda x: recorded_at(x).number
 
-    def _noise_at(self, point: tuple[float, ...], seed: int) -> float:
-        if point != self.point:
-            return recorded_noise(topological_order(self.root(point)[0]), seed)
-        if seed not in self._noise:  # at the point itself it is the same for every input
-            self._noise[seed] = recorded_noise(topological_order(self.root(point)[0]), seed)
-        return self._noise[seed]
+    def noise(self, moved: int, seed: int, wrt: Sequence[int] = ()) -> Callable[[float], float]:
+        """The noise of :meth:`along`."""
+        recorded_at = self.derivative(moved, wrt)
+
+        def noise_at(x: float) -> float:
+            if not wrt and x == self.point[moved]:  # at the point itself it is the same for every input
+                if seed not in self._noise:
+                    self._noise[seed] = recorded_noise(topological_order(recorded_at(x)), seed)
+                return self._noise[seed]
+            return recorded_noise(topological_order(recorded_at(x)), seed)
+
+        return noise_at
 
     def examine(self) -> None:
         """Call the function at the point, and refuse what cannot be checked.

@@ -15,7 +15,6 @@ from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints,
 from autodiff.checking.function_under_test import FunctionUnderTest, UncheckableFunctionError, needs_function
 from autodiff.checking.graphs import Graph
 from autodiff.checking.messages import GradientMismatchError
-from autodiff.checking.noise import recorded_noise
 from autodiff.checking.wrong_rules import faults, verdict_on_rules
 from autodiff.derivatives import grad
 from autodiff.value import Value
@@ -100,7 +99,7 @@ def checked(
         if order == 2:
             report = Report((*report.comparisons, *_second(under_test)))
         if report.verdict == "fail":
-            raise GradientMismatchError(report.comparisons, under_test.graph(), _second_fails, order=2)
+            raise GradientMismatchError(report.comparisons, under_test.graph(), partial(faults, second=True), order=2)
         if unused and not allow_unused:
             raise UncheckableFunctionError(
                 "ignores an input",
@@ -108,7 +107,7 @@ def checked(
                 f"{under_test.shown()}; leave it out, or pass allow_unused=True",
             )
     finally:
-        under_test.restore()
+        under_test.give_parameters(under_test.point)
     return report
 
 
@@ -122,7 +121,7 @@ def _first(under_test: FunctionUnderTest, backward: Backward) -> Iterator[Compar
         adjoint = adjoints.get(node, 0.0)
         found = compare(
             name, gradients[i], under_test.along(i), under_test.point[i], partial(under_test.noise, i), adjoint,
-            under_test.derivative(i, moved=i), rules,
+            under_test.derivative(i, [i]), rules,
         )  # fmt: skip
         if found.verdict == "pass" and abs(left[i]) > TWICE * max(adjoint, abs(gradients[i])):
             found = found._replace(
@@ -162,35 +161,20 @@ def _second(under_test: FunctionUnderTest) -> Iterator[Comparison]:
     adjoints = [absolute_adjoints(topological_order(first)) for first in firsts]
     rules = cache(lambda: verdict_on_rules(under_test.graph(), second=True))
     for i, j in product(range(len(nodes)), repeat=2):
-        gradient = under_test.derivative(i, moved=j)
         yield compare(
             f"{under_test.names[i]}, {under_test.names[j]}",
             seconds[i][j].number,
-            partial(_number, gradient),
+            under_test.along(j, [i]),
             under_test.point[j],
-            partial(_noise, gradient),
+            partial(under_test.noise, j, wrt=[i]),
             adjoints[i].get(nodes[j], 0.0),
-            under_test.derivative(i, j, moved=j),
+            under_test.derivative(j, [i, j]),
             rules,
         )
 
 
-def _number(recorded: Callable[[float], Value], x: float) -> float:
-    return recorded(x).number
-
-
-def _noise(recorded: Callable[[float], Value], seed: int) -> Callable[[float], float]:
-    return lambda x: recorded_noise(topological_order(recorded(x)), seed)
-
-
 def _first_fails(backward: Backward, graph: Graph) -> bool:
-    """Whether a first derivative of the graph is wrong at its point."""
     return any(found.verdict == "fail" for found in _first(FunctionUnderTest(graph, graph.inputs), backward))
-
-
-def _second_fails(graph: Graph) -> bool:
-    """Whether a rule of the graph has a wrong derivative at its point."""
-    return bool(faults(graph, second=True))
 
 
 def _count(report: Report) -> None:

@@ -26,7 +26,7 @@ class GradientMismatchError(AssertionError):
     """
 
     def __init__(
-        self, comparisons: Sequence[Comparison], graph: Graph, fails: Callable[[Graph], bool], order: int = 1
+        self, comparisons: Sequence[Comparison], graph: Graph, fails: Callable[[Graph], object], order: int = 1
     ) -> None:
         super().__init__()
         self.comparisons = tuple(comparisons)
@@ -52,7 +52,7 @@ class GradientMismatchError(AssertionError):
 
     def _fails(self, graph: Graph) -> bool:
         try:
-            return self._graph_fails(graph)
+            return bool(self._graph_fails(graph))
         except Exception:  # a graph that cannot be differentiated is no smaller case of this failure
             return False
 

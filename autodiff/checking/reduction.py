@@ -53,7 +53,7 @@ def reduced(graph: Graph, fails: Callable[[Graph], bool]) -> Graph:
     return graph
 
 
-def _cost(graph: Graph) -> tuple[int, int, int]:
+def _cost(graph: Graph) -> tuple[int, ...]:
     numbers = [*graph.inputs, *graph.program.constants.tolist()]
     return len(graph.instructions), len(numbers), sum(map(_complexity, numbers))
 

@@ -128,13 +128,10 @@ def expressions(**options: Any) -> st.SearchStrategy[Callable[..., Any]]:
 
 
 def assemble(inputs: Sequence[float], tape: Iterable[tuple[Operation, int]], wild: bool) -> Graph:
-    """The graph of a drawn tape; what its result does not depend on is left out.
+    """The graph of a drawn tape at the inputs; what its result does not depend on is left out.
 
-    Args:
-        inputs: the point.
-        tape: operations, each with a number that says what its operands are: one of the two newest slots, and a slot
-            that nothing uses yet, any slot, or a constant, in this order or turned.
-        wild: accept whatever gives a finite number.
+    The number beside an operation says what its operands are: one of the two newest slots, and a slot that nothing uses
+    yet, any slot, or a constant, in this order or turned. If it may be wild, whatever gives a finite number is taken.
     """
     nodes = [*map(Value, inputs)]
     used: set[int] = set()
