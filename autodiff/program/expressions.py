@@ -10,49 +10,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from autodiff import rules
 from autodiff.ieee import as_float
 from autodiff.operations import Operation, as_local
-from autodiff.program.writers import PYTHON, numbered, written
+from autodiff.program.writers import COMPARISONS as COMPARISONS
+from autodiff.program.writers import Expression as Expression
+from autodiff.program.writers import numbered
 from autodiff.registry import give_arithmetic, give_signs, lookup
 from autodiff.zeros import ZERO
 
 ARITHMETIC = frozenset({"add", "subtract", "multiply", "divide", "negative", "positive", "absolute"})
 """The operations that every backend writes with an operator of its own."""
-COMPARISONS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
 MOST_BRANCHES = 64
 """A rule with more paths through its branches is called instead of written out."""
 
 
 class NotSymbolicError(TypeError):
     """A primal or a rule asked for a number where there is only a symbol."""
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """A formula: what is done (``kind``), and to which expressions.
-
-    The kinds are ``operand`` (its number counts from 0), ``output``, ``number``, ``upstream`` (the upstream gradient),
-    ``zero`` (no dependence: what ``ZERO`` says in a rule), the comparisons (``<`` …, true or false), ``choose`` (a
-    comparison, and what holds if it is true and if it is not), and the names of operations.
-
-    >>> from autodiff import lookup
-    >>> print(primal(lookup("sigmoid"), 1))
-    choose(x0 < 0.0, exp(x0) / (1.0 + exp(x0)), 1.0 / (1.0 + exp(-x0)))
-    >>> print(*derivatives(lookup("tanh"), 1))
-    (1.0 - y) * (1.0 + y)
-    """
-
-    kind: str
-    parts: tuple[Expression, ...] = ()
-    number: float = 0.0
-
-    def __str__(self) -> str:
-        return written(self, PYTHON)
 
 
 OUTPUT, UPSTREAM, NO_DEPENDENCE = Expression("output"), Expression("upstream"), Expression("zero")
@@ -70,7 +47,11 @@ def number(value: float) -> Expression:
 
 @cache
 def primal(row: Operation, arity: int) -> Expression | None:
-    """The primal as an expression of that many operands; None if the operation is elementary."""
+    """The primal as an expression of that many operands; None if the operation is elementary.
+
+    >>> print(primal(lookup("sigmoid"), 1))
+    choose(x0 < 0.0, exp(x0) / (1.0 + exp(x0)), 1.0 / (1.0 + exp(-x0)))
+    """
     if row.name in ARITHMETIC:
         return Expression(row.name, tuple(map(operand, range(arity))))
     return traced(row.primal, arity)
@@ -80,10 +61,8 @@ def primal(row: Operation, arity: int) -> Expression | None:
 def derivatives(row: Operation, arity: int, inline: bool = True) -> tuple[Expression | None, ...]:
     """The local derivative for each of that many operands; None where its rule cannot be written out.
 
-    Args:
-        row: the operation.
-        arity: the number of operands.
-        inline: as of :func:`traced`.
+    >>> print(*derivatives(lookup("tanh"), 1))
+    (1.0 - y) * (1.0 + y)
     """
     if row.arity is not None:
         return tuple(traced(rule, arity, True, inline) for rule in row.derivatives)
@@ -97,17 +76,9 @@ def derivatives(row: Operation, arity: int, inline: bool = True) -> tuple[Expres
 def contributions(row: Operation, arity: int, inline: bool = True) -> tuple[Expression | None, ...]:
     """What the chain rule adds to each of that many operands: local derivative times upstream gradient.
 
-    Where the rule branches, so does this: a branch without dependence is ``zero``, whatever stands upstream.
+    Where the rule branches, so does this: a branch without dependence is ``zero``, whatever stands upstream. None where
+    a rule cannot be written out.
 
-    Args:
-        row: the operation.
-        arity: the number of operands.
-        inline: as of :func:`traced`.
-
-    Returns:
-        An expression for each operand; None where its rule cannot be written out.
-
-    >>> from autodiff import lookup
     >>> print(*contributions(lookup("where"), 3), sep="; ")
     zero; choose(x0 != 0.0, upstream, zero); choose(x0 != 0.0, zero, upstream)
     """
@@ -131,9 +102,8 @@ def guarded(contribution: Expression) -> Expression:
     Where the upstream gradient is -0.0, which the kind ``unreached`` asks of its bits, or where nothing depends, the
     contribution is -0.0; and + 0.0 keeps what is computed from being that.
 
-    >>> from autodiff import lookup
     >>> print(guarded(contributions(lookup("multiply"), 2)[0]))
-    choose(unreached(upstream), zero, (x1 * upstream) + 0.0)
+    choose(unreached(upstream), zero, x1 * upstream + 0.0)
     """
     is_computed = False
 
@@ -147,20 +117,18 @@ def guarded(contribution: Expression) -> Expression:
         return Expression("add", (part, number(0.0)))
 
     result = kept(contribution)
-    return (
-        Expression("choose", (Expression("unreached", (UPSTREAM,)), NO_DEPENDENCE, result)) if is_computed else result
-    )
+    nothing = Expression("unreached", (UPSTREAM,))
+    return Expression("choose", (nothing, NO_DEPENDENCE, result)) if is_computed else result
 
 
 def traced(function: Callable[..., Any], arity: int, output: bool = False, inline: bool = True) -> Expression | None:
     """What a function of numbers does, as an expression; None if it cannot be run with symbols.
 
     Args:
-        function: of ``arity`` numbers, and of the output after them if so asked for.
-        arity: the number of operands.
-        output: pass the output too.
-        inline: write out the operations that it calls, too. What is to be differentiated calls them, since the
-            derivative of an operation is that of its row, whatever its primal does.
+        function: what is run.
+        arity: how many numbers it takes.
+        output: whether it takes the output after them.
+        inline: whether the operations that it calls are written out, too.
 
     >>> print(traced(lambda x: x if x > 0 else 2 * x, 1))
     choose(x0 > 0.0, x0, 2.0 * x0)
@@ -173,23 +141,15 @@ def traced(function: Callable[..., Any], arity: int, output: bool = False, inlin
 
 
 def rule_of_steps(rule: Callable[..., Sequence[Any]], states: int) -> list[Expression]:
-    """What an optimizer's rule does with its operands, the gradient, the rate, the step and the state.
-
-    Args:
-        rule: ``move, *state = rule(gradient, rate, step, *state)``.
-        states: how many numbers it remembers of a parameter.
-
-    Returns:
-        The expressions of the move and of the new state.
+    """The move and the new state of an optimizer's ``move, *state = rule(gradient, rate, step, *state)``.
 
     Raises:
         TypeError: the rule asks for numbers, or branches too often.
     """
     found = [traced(lambda *numbers, at=at: rule(*numbers)[at], 3 + states) for at in range(1 + states)]
-    written = [each for each in found if each is not None]
-    if len(written) < len(found):
+    if None in found:
         raise TypeError("the rule of a step must be written with arithmetic and operations of autodiff alone")
-    return written
+    return [each for each in found if each is not None]
 
 
 def applied(expressions: Sequence[Expression], operands: Sequence[Any]) -> list[Any]:

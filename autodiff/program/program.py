@@ -36,16 +36,15 @@ class Instruction(NamedTuple):
 
 
 class Guard(NamedTuple):
-    """A branch that was taken when the function was traced: the program is right only where it is taken again."""
+    """A branch that was taken when the function was traced: the program is right only where it is taken again.
+
+    The comparison, such as ``<=``, of the numbers in two slots was true, or was not.
+    """
 
     comparison: str
-    """``<``, ``<=``, ``>``, ``>=``, ``==`` or ``!=``."""
     left: int
-    """The slot on its left."""
     right: int
-    """The slot on its right."""
     holds: bool
-    """Whether the comparison was true."""
 
     def with_slots(self, moved: Mapping[int, int] | NDArray[np.int64]) -> Guard:
         """The guard of a program whose slots have these other numbers."""
@@ -96,7 +95,6 @@ class Program:
         inputs: Sequence[Value] = (),
         parameters: Sequence[Value] | None = None,
         freeze: bool = False,
-        names: Mapping[Value, str] | None = None,
     ) -> tuple[Program, dict[Value, int]]:
         """The program of a recorded graph, one slot for each node, and the slot of each node.
 
@@ -109,7 +107,6 @@ class Program:
             parameters: the leaves that are parameters, in the order of their slots; by default all other variables, in
                 topological order.
             freeze: leaves that are neither inputs nor parameters become constants.
-            names: what nodes are called; by default their labels, else ``v`` and their slots.
 
         Raises:
             ValueError: a leaf of the graph is neither an input nor a parameter, or one of these is no leaf.
@@ -143,17 +140,13 @@ class Program:
         parameters = parameters or ()
         results = [node for node in order if node.parents]
         slots = {node: slot for slot, node in enumerate([*constants, *parameters, *inputs, *results])}
-
-        def name_of(node: Value) -> str:
-            return (names or {}).get(node, node.label)
-
         program = assemble(
             [node.number for node in constants],
-            [name_of(node) or f"v{slots[node]}" for node in parameters],
-            [name_of(node) or f"v{slots[node]}" for node in inputs],
+            [node.label or f"v{slots[node]}" for node in parameters],
+            [node.label or f"v{slots[node]}" for node in inputs],
             [Instruction(node.op, tuple([slots[parent] for parent in node.parents])) for node in results],
             [slots[root] for root in roots],
-            labels={slots[node]: name_of(node) for node in results if name_of(node)},
+            labels={slots[node]: node.label for node in results if node.label},
         )
         return program, slots
 
@@ -208,20 +201,22 @@ class Program:
 
     def depends(self, on: Sequence[int]) -> NDArray[np.bool_]:
         """(slots,): which slots depend on one of those given, themselves included."""
-        return self._reached(on, [None] * len(self.operations))
+        return self._reached(on, {})
 
     def active(self, wrt: Sequence[int]) -> NDArray[np.bool_]:
         """(slots,): through which slots a gradient can flow to one of those given, themselves included."""
-        return self._reached(wrt, [*map(_flowing_places, self.operations)])
+        places = [{at for at in range(op.arity or 0) if not flows(op, at)} for op in self.operations]
+        return self._reached(wrt, {code: each for code, each in enumerate(places) if each})
 
-    def _reached(self, origins: Sequence[int], places: Sequence[Sequence[int] | None]) -> NDArray[np.bool_]:
-        """Which slots are reached through operands at those places of each operation; None for all of them."""
+    def _reached(self, origins: Sequence[int], closed: Mapping[int, set[int]]) -> NDArray[np.bool_]:
+        """Which slots are reached, not through operands at the closed places of each operation."""
         reached = [False] * self.slots
         for slot in origins:
             reached[slot] = True
         for slot, (code, operands) in enumerate(self._codes(), self.first_result):
-            through = places[code]
-            if any(map(reached.__getitem__, operands if through is None else [operands[at] for at in through])):
+            if code in closed:
+                operands = [each for at, each in enumerate(operands) if at not in closed[code]]
+            if any(map(reached.__getitem__, operands)):
                 reached[slot] = True
         return np.array(reached, bool)
 
@@ -249,20 +244,19 @@ class Program:
         if len(kept) == self.slots:
             return self
         moved = dict(zip(kept, range(len(kept))))
-        constants, parameters, first = self.first_parameter, self.first_input, self.first_result
-        return _made(
-            [number for slot, number in enumerate(self.constants.tolist()) if slot in moved],
-            [name for slot, name in enumerate(self.parameters, constants) if slot in moved],
-            [name for slot, name in enumerate(self.inputs, parameters) if slot in moved],
-            [
-                Instruction(op, tuple([moved[each] for each in operands]))
-                for slot, (op, operands) in enumerate(self.instructions, first)
-                if slot in moved
-            ],
+
+        def used(things: Iterable[Any], first: int) -> list[Any]:
+            return [thing for slot, thing in enumerate(things, first) if slot in moved]
+
+        return assemble(
+            used(self.constants.tolist(), 0),
+            used(self.parameters, self.first_parameter),
+            used(self.inputs, self.first_input),
+            [Instruction(op, tuple([moved[each] for each in slots])) for op, slots in used(self, self.first_result)],
             [moved[slot] for slot in self.outputs.tolist()],
             [guard.with_slots(moved) for guard in self.guards],
             {moved[slot]: label for slot, label in self.labels.items() if slot in moved},
-            sum(slot in moved for slot in range(first, first + self.shared)),
+            len(used(range(self.shared), self.first_result)),
         )
 
     def run(self, numbers: Sequence[Any]) -> list[Any]:
@@ -385,14 +379,6 @@ class Program:
         return {each.name: getattr(self, each.name) for each in fields(self)}
 
 
-def _flowing_places(op: Operation) -> list[int] | None:
-    """The places of the operands that a gradient can flow to; None for all."""
-    if op.arity is None:
-        return None
-    places = [place for place in range(op.arity) if flows(op, place)]
-    return None if len(places) == op.arity else places
-
-
 def _listed(names: Sequence[str], few: int = FEW) -> str:
     """The names; of many, the first ones, the last one and how many they are."""
     if len(names) <= few:
@@ -425,35 +411,21 @@ def assemble(
     Raises:
         ValueError: an operand does not stand before its instruction, or a slot does not exist.
     """
-    program = _made(constants, parameters, inputs, instructions, outputs, guards, labels or {}, shared)
-    own = np.repeat(np.arange(len(program)) + program.first_result, np.diff(program.starts))
-    wrong = own[(program.operands < 0) | (program.operands >= own)]
-    if wrong.size:
-        raise ValueError(f"the instruction of slot {wrong[0]} takes an operand that does not stand before it")
-    for slot in (*outputs, *(slot for guard in guards for slot in (guard.left, guard.right))):
-        if not 0 <= slot < program.slots:
-            raise ValueError(f"there is no slot {slot} among {program.slots}")
-    return program
-
-
-def _made(
-    constants: Sequence[float],
-    parameters: Sequence[str],
-    inputs: Sequence[str],
-    instructions: Sequence[Instruction],
-    outputs: Sequence[int],
-    guards: Sequence[Guard],
-    labels: Mapping[int, str],
-    shared: int,
-) -> Program:
-    """The program, without a look at whether its slots are right."""
     codes: dict[Operation, int] = {}
-    opcodes = [codes.setdefault(op, len(codes)) for op, _ in instructions]
+    opcodes: list[int] = []
     flat: list[int] = []
     starts = [0]
-    for _, operands in instructions:
+    end = len(constants) + len(parameters) + len(inputs)
+    for op, operands in instructions:
+        if operands and not 0 <= min(operands) <= max(operands) < end:
+            raise ValueError(f"the instruction of slot {end} takes an operand that does not stand before it")
+        opcodes.append(codes.setdefault(op, len(codes)))
         flat += operands
         starts.append(len(flat))
+        end += 1
+    for slot in (*outputs, *(slot for guard in guards for slot in (guard.left, guard.right))):
+        if not 0 <= slot < end:
+            raise ValueError(f"there is no slot {slot} among {end}")
     return Program(
         np.array(constants, np.float64),
         tuple(parameters),
@@ -464,6 +436,6 @@ def _made(
         np.array(flat, np.int32),
         np.array(outputs, np.int32),
         tuple(guards),
-        dict(labels),
+        dict(labels or {}),
         shared,
     )

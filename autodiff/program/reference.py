@@ -12,10 +12,7 @@ from autodiff.program.expressions import Expression, derivatives, traced
 from autodiff.program.writers import PYTHON, written
 from autodiff.registry import OPERATIONS
 
-FORMULA = replace(
-    PYTHON, choice="{1} if {0} else {2}", choice_is_call=False, names={"zero": "no dependence"},
-    functions={"absolute": "abs({})", "pow": "{} ** {}"},
-)  # fmt: skip
+FORMULA = replace(PYTHON, functions={"absolute": "abs({})"}, names={"zero": "no dependence"})
 """Formulas as a reader writes them."""
 SHOWN = 4
 """How many operands stand for any number of them."""
@@ -31,9 +28,9 @@ def describe(row: Operation) -> str:
     >>> print(describe(leaky_relu))
     The operation leaky_relu of 2 operands, x and slope, on floats or Values.
     <BLANKLINE>
-    value:      (slope * x) if (x <= 0.0) else x
-    ∂/∂x:       1.0 if (x > 0.0) else (slope if (x <= 0.0) else nan)
-    ∂/∂slope:   no dependence if (x > 0.0) else x
+    value:      slope * x if x <= 0.0 else x
+    ∂/∂x:       1.0 if x > 0.0 else slope if x <= 0.0 else nan
+    ∂/∂slope:   no dependence if x > 0.0 else x
     domain:     -10 <= x <= 10, 0.001 <= slope <= 0.5, where it is tested
     kinks:      it is not differentiable everywhere inside its domain
     at x = 0.0, slope = 0.01: value 0.0, derivatives 0.01 and 0.0, by convention
@@ -60,8 +57,8 @@ def page() -> str:
         "# Operations",
         "",
         "Made from the table in `autodiff/rules.py` by `python -m docs.operations`. `y` is the output. *no dependence*",
-        "is the symbolic zero: nothing flows to that operand, whatever stands upstream. *(kinks)* marks operations that",
-        "are not differentiable everywhere; what they give there is a convention, listed below and held by tests.",
+        "is the symbolic zero: nothing flows to that operand, whatever stands upstream. *(kinks)* marks operations",
+        "that are not differentiable everywhere; what they give there is a convention, listed below and held by tests.",
         "",
         "| operation | value | local derivatives | domain |",
         "|---|---|---|---|",

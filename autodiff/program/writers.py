@@ -11,47 +11,58 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import or_
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
-SIGNS = {
-    "add": "+", "subtract": "-", "multiply": "*", "divide": "/",
-    "<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "==", "!=": "!=",
+COMPARISONS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
+"""The signs of comparisons, and what Python's methods for them are called."""
+CHOICE, COMPARISON, SUM, PRODUCT, SIGN, POWER, SINGLE = range(7)
+"""How tightly a text holds together: the strength of its operator. A name, a number and a call are single."""
+STRENGTHS = {
+    **dict.fromkeys(COMPARISONS, COMPARISON),
+    "add": SUM, "subtract": SUM, "multiply": PRODUCT, "divide": PRODUCT, "power": POWER, "pow": POWER,
 }  # fmt: skip
+SIGNS = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", **{sign: sign for sign in COMPARISONS}}
+PREFIXES = {"negative": "-", "positive": "+"}
 LEAVES = {"output": "y", "upstream": "upstream", "zero": "zero"}
 """The kinds of expressions that have no parts, beside operands and numbers, and what they are called."""
 LONG = 400
 """The most characters of a text that is repeated rather than computed where it may not be needed."""
 
 
-class Formula(Protocol):
-    """An :class:`~autodiff.program.expressions.Expression`, which is written here and made there."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def parts(self) -> Sequence[Any]: ...
-    @property
-    def number(self) -> float: ...
-
-
-F = TypeVar("F", bound=Formula)
-Numbered = list[tuple[F, tuple[int, ...]]]
-
-
 class UnwritableError(ValueError):
     """An operation cannot be written in the target language."""
 
 
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A formula: what is done (``kind``), and to which expressions.
+
+    The kinds are ``operand`` (its number counts from 0), ``output``, ``number``, ``upstream`` (the upstream gradient),
+    ``zero`` (no dependence: what ``ZERO`` says in a rule), the comparisons (``<`` …, true or false), ``choose`` (a
+    comparison, and what holds if it is true and if it is not), and the names of operations.
+
+    >>> x, one = Expression("operand"), Expression("number", (), 1.0)
+    >>> print(Expression("choose", (Expression("<", (x, one)), x, Expression("exp", (x,)))))
+    choose(x0 < 1.0, x0, exp(x0))
+    """
+
+    kind: str
+    parts: tuple[Expression, ...] = ()
+    number: float = 0.0
+
+    def __str__(self) -> str:
+        return written(self, PYTHON)
+
+
 class Text(NamedTuple):
-    """What is written already."""
+    """What is written already, and how tightly it holds together."""
 
     text: str
-    single: bool = True
-    """Whether it is a name, a number or a call, which needs no brackets as the operand of an operator."""
+    strength: int = SINGLE
 
-
-def _bracketed(operand: Text) -> str:
-    return operand.text if operand.single else f"({operand.text})"
+    def of(self, least: int) -> str:
+        """As an operand that must hold together at least that tightly: in brackets where it does not."""
+        return self.text if self.strength >= least else f"({self.text})"
 
 
 @dataclass(frozen=True)
@@ -60,12 +71,8 @@ class Target:
 
     infix: Mapping[str, str] = field(default_factory=lambda: SIGNS)
     """The signs between two operands, by the kind of expression."""
-    prefix: Mapping[str, str] = field(default_factory=lambda: {"negative": "-", "positive": "+"})
-    """The signs before a single operand."""
     choice: str = "{1} if {0} else {2}"
-    """The second operand where the first is true, else the third."""
-    choice_is_call: bool = False
-    """Whether a choice needs no brackets, and computes all of its operands."""
+    """The second operand where the first is true, else the third; unless that is one of the functions."""
     functions: Mapping[str, str] = field(default_factory=dict)
     """Other operations, as formats of their operands."""
     function: Callable[[str, int], str] = lambda kind, arity: kind
@@ -82,37 +89,40 @@ class Target:
         else:
             name = "nan" if math.isnan(number) else "inf"
             text = ("-" if number < 0 else "") + self.names.get(name, name)
-        return Text(text, text[0] != "-")
+        return Text(text, SIGN if text[0] == "-" else SINGLE)
 
     def apply(self, kind: str, operands: Sequence[Text]) -> Text:
         """An operation on operands, each of which is written already.
 
-        >>> PYTHON.apply("multiply", [Text("x"), PYTHON.number(-1.0)]).text
-        'x * (-1.0)'
+        Operators are read from left to right, so an operand on the right needs brackets where its operator is as
+        strong: ``a - (b + c)``. Only a power is read from right to left, and a sign may stand in its exponent.
+
+        >>> x, minus_x = Text("x"), Text("-x", SIGN)
+        >>> PYTHON.apply("multiply", [minus_x, PYTHON.apply("multiply", [x, minus_x])]).text
+        '-x * (x * -x)'
         """
         if kind in self.infix:
-            return Text(f" {self.infix[kind]} ".join(map(_bracketed, operands)), single=False)
-        if kind in self.prefix:
-            return Text(self.prefix[kind] + _bracketed(operands[0]), single=False)
-        if kind == "choose" and not self.choice_is_call:
-            return Text(self.choice.format(*map(_bracketed, operands)), single=False)
+            own = STRENGTHS[kind]
+            least = {COMPARISON: (SUM, SUM), POWER: (SINGLE, SIGN)}.get(own, (own, own + 1))
+            return Text(f" {self.infix[kind]} ".join(map(Text.of, operands, least)), own)
+        if kind in PREFIXES:
+            return Text(PREFIXES[kind] + operands[0].of(POWER), SIGN)
         texts = [operand.text for operand in operands]
-        if kind == "choose" or kind in self.functions:
-            return Text((self.choice if kind == "choose" else self.functions[kind]).format(*texts))
+        if kind in self.functions:
+            return Text(self.functions[kind].format(*texts))
+        if kind == "choose":
+            return Text(self.choice.format(*map(Text.of, operands, (COMPARISON, COMPARISON, CHOICE))), CHOICE)
         return Text(f"{self.function(kind, len(texts))}({', '.join(texts)})")
 
 
 PYTHON = Target(
     infix={**SIGNS, "power": "**", "pow": "**"},
-    choice="choose({}, {}, {})",
-    choice_is_call=True,
+    functions={"choose": "choose({}, {}, {})"},
 )
 """Formulas as this project's Python writes them."""
 
 NUMPY = Target(
-    choice="where({}, {}, {})",
-    choice_is_call=True,
-    functions={"unreached": "unreached({})"},
+    functions={"choose": "where({}, {}, {})", "unreached": "unreached({})"},
     names={"zero": "-0.0"},
 )
 """Whole arrays. Here and in machine code -0.0 is the symbolic zero, see ``guarded``."""
@@ -143,19 +153,23 @@ def _javascript_function(kind: str, arity: int) -> str:
 
 JAVASCRIPT = Target(
     infix={**SIGNS, "==": "===", "!=": "!=="},
-    choice="{0} ? {1} : {2}",
+    choice="{} ? {} : {}",
     function=_javascript_function,  # of its Math, or of runtime.js
     names={"operand": "x[{}]", "inf": "Infinity", "nan": "NaN", "zero": "null", "whole": ".0"},
     assignment="const {} = {};",
 )
 
 
-def numbered(expressions: Iterable[F]) -> tuple[Numbered[F], list[int]]:
+Numbered = list[tuple[Expression, tuple[int, ...]]]
+"""Expressions, each after its parts, with the places of these."""
+
+
+def numbered(expressions: Iterable[Expression]) -> tuple[Numbered, list[int]]:
     """Every expression that differs from all others, after its parts, with their places; and the places of those given.
 
     An expression can occur in another more often than could ever be written out: each is visited once, by a loop.
     """
-    order: Numbered[F] = []
+    order: Numbered = []
     place_of: dict[object, int] = {}
     visited: dict[int, int] = {}
     results = [*expressions]
@@ -176,7 +190,7 @@ def numbered(expressions: Iterable[F]) -> tuple[Numbered[F], list[int]]:
     return order, [visited[id(result)] for result in results]
 
 
-def _needed_in_any_case(order: Numbered[F], places: Sequence[int]) -> list[bool]:
+def _needed_in_any_case(order: Numbered, places: Sequence[int]) -> list[bool]:
     """Which of them are computed whatever the choices are."""
     needs: list[int] = []  # for each, the places that it needs as the bits of an integer
     for place, (expression, parts) in enumerate(order):
@@ -188,30 +202,25 @@ def _needed_in_any_case(order: Numbered[F], places: Sequence[int]) -> list[bool]
     return [bool(needed >> place & 1) for place in range(len(order))]
 
 
-def written(expression: Formula, target: Target) -> str:
+def written(expression: Expression, target: Target) -> str:
     """The expression as one text."""
     return statements([expression], target, share=False)[1][0]
 
 
-def statements(expressions: Iterable[Formula], target: Target, share: bool = True) -> tuple[list[str], list[str]]:
-    """Statements that give names to what occurs more than once, and then the text of each expression.
+def statements(expressions: Iterable[Expression], target: Target, share: bool = True) -> tuple[list[str], list[str]]:
+    """Statements that name what occurs more than once, if that is to be shared; and the text of each expression.
 
     Of two branches only one is computed. So what may not be needed is written out again, unless it is long.
 
-    Args:
-        expressions: what is written.
-        target: for which language.
-        share: compute only once what occurs more than once.
-
     >>> from autodiff.program.expressions import traced
     >>> statements([traced(lambda x: x / (x + 1) if x > 0 else x + 1, 1)], MACHINE)
-    (['t0 = x0 + 1.0'], ['(x0 / t0) if (x0 > 0.0) else t0'])
+    (['t0 = x0 + 1.0'], ['x0 / t0 if x0 > 0.0 else t0'])
     """
     order, places = numbered(expressions)
     uses = [0] * len(order)
     for place in (*places, *(part for _, parts in order for part in parts)):
         uses[place] += 1
-    needed = [True] * len(order) if target.choice_is_call else _needed_in_any_case(order, places)
+    needed = [True] * len(order) if "choose" in target.functions else _needed_in_any_case(order, places)
     lines: list[str] = []
     texts: list[Text] = []
     for place, (expression, parts) in enumerate(order):

@@ -173,8 +173,8 @@ def test_operations_are_called_where_they_are_not_to_be_written_out():
 def test_an_expression_reads_as_a_formula():
     lines = {name: str(primal(lookup(name), arity_of(lookup(name)))) for name in ("relu", "dot", "total")}
     assert lines["relu"] == "choose(x0 <= 0.0, 0.0, x0)"
-    assert lines["total"] == "(((0.0 + x0) + x1) + x2) + x3"
-    assert lines["dot"] == "(0.0 + (x0 * x2)) + (x1 * x3)"
+    assert lines["total"] == "0.0 + x0 + x1 + x2 + x3"
+    assert lines["dot"] == "0.0 + x0 * x2 + x1 * x3"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
@@ -197,6 +197,6 @@ def test_a_contribution_is_written_without_needless_products():
     assert lines == {
         "add": ["upstream", "upstream"],
         "multiply": ["x1 * upstream", "x0 * upstream"],
-        "subtract": ["upstream", "(-1.0) * upstream"],
+        "subtract": ["upstream", "-1.0 * upstream"],
     }
     assert str(contributions(lookup("relu"), 1)[0]) == ("choose(x0 > 0.0, upstream, choose(x0 <= 0.0, zero, nan))")

@@ -73,10 +73,3 @@ def test_frozen_leaves_are_constants():
     assert program.run([3.0])[slots[root]] == root.data
     program, _ = Program.from_graph(root, inputs=[x], parameters=[w], freeze=True)
     assert (program.parameters, program.inputs) == (("w",), ("x",))
-
-
-def test_names_can_be_given():
-    root, w, x, _ = graph()
-    program, _ = Program.from_graph(root, inputs=[x], names={w: "weight", root: "loss"})
-    assert program.parameters[0] == "weight"
-    assert str(program).endswith("outputs     loss")

@@ -1,14 +1,27 @@
 """The writer of formulas: what it writes computes what the expression says, in every target that Python can run."""
 
+import ast
 import math
+from dataclasses import replace
 
 import pytest
 
 from autodiff import OPERATIONS
 from autodiff.ieee import Ieee
 from autodiff.program.expressions import applied, derivatives, guarded, number, primal, traced
-from autodiff.program.writers import JAVASCRIPT, MACHINE, NUMPY, PYTHON, Text, statements, written
+from autodiff.program.writers import (
+    COMPARISON,
+    JAVASCRIPT,
+    MACHINE,
+    NUMPY,
+    PYTHON,
+    Expression,
+    Text,
+    statements,
+    written,
+)
 from autodiff.registry import BUILT_IN, NOT_IN_TABLE
+from autodiff.rules import negative
 from tests.compiling.programs import bits
 from tests.program.test_expressions import evaluate, operand_rows
 
@@ -36,10 +49,47 @@ def test_what_is_written_in_python_computes_what_the_expression_says(row):
         assert bits([float(eval(text, NAMES, given)) for text in texts]) == bits(expected)
 
 
-def test_an_operand_of_an_operator_is_in_brackets_unless_it_is_a_single_thing():
+def test_an_operand_of_an_operator_is_in_brackets_only_where_it_binds_less_tightly():
     text = traced(lambda x, z: -(x + z) * (x - -z) / (x * -2.0) - abs(x - z), 2)
-    assert str(text) == "(((-(x0 + x1)) * (x0 - (-x1))) / (x0 * (-2.0))) - absolute(x0 - x1)"
+    assert str(text) == "-(x0 + x1) * (x0 - -x1) / (x0 * -2.0) - absolute(x0 - x1)"
     assert written(text, MACHINE).endswith(" - math.fabs(x0 - x1)")
+    sums = traced(lambda x, z: (((x + z) - x) - (z - x)) * ((x * z) * (x * z)), 2)
+    assert str(sums) == "(x0 + x1 - x0 - (x1 - x0)) * (x0 * x1 * (x0 * x1))"
+    assert written(traced(lambda x, z: negative(-x) if x > z else z if z > 2 else x, 2), JAVASCRIPT) == (
+        "x[0] > x[1] ? -(-x[0]) : x[1] > 2 ? x[1] : x[0]"
+    )
+
+
+def test_brackets_that_are_left_out_change_nothing_of_what_is_read():
+    """Every pair of operators, each as either operand of the other, is read by Python as what was written."""
+    x, z = Expression("operand"), Expression("operand", (), 1)
+    kinds = ["add", "subtract", "multiply", "divide", "pow", "negative", "choose", "<"]
+
+    def of(kind, *parts):
+        if kind == "negative":
+            return Expression(kind, parts[:1])
+        return Expression(kind, (Expression("<", parts), *parts) if kind == "choose" else parts)
+
+    target = replace(PYTHON, functions={})
+    bracketed = {
+        **dict.fromkeys(["add", "subtract", "multiply", "divide", "pow", "<"], "({} {} {})"),
+        "negative": "(-{1})",
+    }
+    signs = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "pow": "**", "<": "<", "negative": "-"}
+
+    def all_brackets(each):
+        if each.kind == "operand":
+            return f"x{int(each.number)}"
+        parts = [all_brackets(part) for part in each.parts]
+        if each.kind == "choose":
+            return "({1} if {0} else {2})".format(*parts)
+        return bracketed[each.kind].format(parts[0], parts[0] if len(parts) == 1 else signs[each.kind], parts[-1])
+
+    for outer in kinds:
+        for inner in kinds:
+            for parts in ((of(inner, x, z), x), (x, of(inner, x, z)), (of(inner, x, z), of(inner, z, x))):
+                each = of(outer, *parts)
+                assert ast.dump(ast.parse(written(each, target))) == ast.dump(ast.parse(all_brackets(each)))
 
 
 def test_numbers_keep_their_bits_in_every_target():
@@ -58,7 +108,7 @@ def test_what_is_needed_in_any_case_is_computed_once_and_what_is_not_only_where_
     once = traced(lambda x: (x + 1) * (x + 1), 1)
     assert statements([once], MACHINE) == (["t0 = x0 + 1.0"], ["t0 * t0"])
     branch = traced(lambda x: (x + 1) * (x + 1) if x > 0 else x, 1)
-    assert statements([branch], MACHINE) == ([], ["((x0 + 1.0) * (x0 + 1.0)) if (x0 > 0.0) else x0"])
+    assert statements([branch], MACHINE) == ([], ["(x0 + 1.0) * (x0 + 1.0) if x0 > 0.0 else x0"])
     assert statements([branch], NUMPY) == (["t0 = x0 + 1.0"], ["where(x0 > 0.0, t0 * t0, x0)"])
 
 
@@ -75,9 +125,9 @@ def test_what_would_be_long_is_never_repeated():
 
 
 def test_operations_are_applied_to_what_is_written_already():
-    assert PYTHON.apply("power", [Text("x"), PYTHON.number(-1.0)]).text == "x ** (-1.0)"
-    assert JAVASCRIPT.apply("choose", [Text("a === b", False), Text("a"), Text("b")]).text == "(a === b) ? a : b"
-    assert NUMPY.apply("choose", [Text("a == b", False), Text("a"), Text("b")]).text == "where(a == b, a, b)"
+    assert PYTHON.apply("power", [Text("x"), PYTHON.number(-1.0)]).text == "x ** -1.0"
+    assert JAVASCRIPT.apply("choose", [Text("a === b", COMPARISON), Text("a"), Text("b")]).text == "a === b ? a : b"
+    assert NUMPY.apply("choose", [Text("a == b", COMPARISON), Text("a"), Text("b")]).text == "where(a == b, a, b)"
 
 
 @pytest.mark.parametrize("sign", ["<", "<=", ">", ">=", "==", "!="])
@@ -90,4 +140,4 @@ def test_an_expression_is_applied_to_numbers_with_where_for_its_branches(sign):
 def test_what_is_computed_is_never_the_symbolic_zero_of_flat_arrays():
     zero = guarded(traced(lambda x: x, 1))
     assert str(zero) == "choose(unreached(upstream), zero, x0 + 0.0)"
-    assert written(guarded(number(-0.0)), NUMPY) == "where(unreached(upstream), -0.0, (-0.0) + 0.0)"
+    assert written(guarded(number(-0.0)), NUMPY) == "where(unreached(upstream), -0.0, -0.0 + 0.0)"

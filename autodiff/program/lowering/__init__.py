@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from autodiff.program.lowering.dead_code import only, without_dead_code
-from autodiff.program.lowering.folding import fold_constants
 from autodiff.program.lowering.fusion import fuse_sums
 from autodiff.program.lowering.grouping import group
-from autodiff.program.lowering.hoisting import hoist
-from autodiff.program.lowering.repetition import merge_repeated
+from autodiff.program.lowering.passes import fold_constants, hoist, merge_repeated, only, without_dead_code
 from autodiff.program.program import Program
 
 __all__ = [

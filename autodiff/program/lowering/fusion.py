@@ -14,21 +14,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from autodiff.program.lowering.dead_code import without_dead_code
+from autodiff.program.lowering.passes import without_dead_code
 from autodiff.program.lowering.rewriting import add_constants
 from autodiff.program.program import Instruction, Program, assemble
 from autodiff.rules import add, dot, multiply, total
 
 
 class Term(NamedTuple):
-    """What is added: a slot, or the product of two."""
+    """What is added: a slot, or the product of two, with the slots of that product and of the addition."""
 
     factors: tuple[int, ...]
-    """One or two slots."""
     place: int
-    """Where they were used: the slot of the product, else that of the addition."""
     added: int
-    """The slot of the addition."""
 
 
 def fuse_sums(program: Program) -> Program:

@@ -14,12 +14,9 @@ Slots = NDArray[np.int64]
 
 
 def keep(program: Program, places: Slots, shared: int | None = None) -> Program:
-    """The program of the instructions at those places, in that order; constants that nothing uses are dropped.
+    """The program of the instructions at those places, operands first; constants that nothing uses are dropped.
 
-    Args:
-        program: whose instructions.
-        places: of the instructions; operands must come before results.
-        shared: how many of them depend on no input and stand first; None if the order is as it was.
+    ``shared`` says how many of them depend on no input and stand first; None if the order is as it was.
     """
     lengths = np.diff(program.starts)[places]
     starts = np.zeros(len(places) + 1, np.int64)
@@ -33,28 +30,20 @@ def keep(program: Program, places: Slots, shared: int | None = None) -> Program:
         [np.flatnonzero(used), np.arange(len(used), program.first_result), program.first_result + places]
     )
     codes, opcodes = np.unique(program.opcodes[places], return_inverse=True)
-    return _renumbered(
-        replace(
-            program,
-            constants=program.constants[used],
-            operations=tuple(program.operations[code] for code in codes),
-            opcodes=opcodes.astype(np.int32),
-            starts=starts,
-            operands=operands,
-            shared=int((places < program.shared).sum()) if shared is None else shared,
-        ),
-        kept,
-        program.slots,
+    moved = replace(
+        program,
+        constants=program.constants[used],
+        operations=tuple(program.operations[code] for code in codes),
+        opcodes=opcodes.astype(np.int32),
+        starts=starts,
+        operands=operands,
+        shared=int((places < program.shared).sum()) if shared is None else shared,
     )
+    return _renumbered(moved, kept, program.slots)
 
 
 def redirect(program: Program, stand_in: Slots) -> Program:
-    """The program in which every use of a slot is one of the slot that stands in for it.
-
-    Args:
-        program: whose operands, outputs and guards.
-        stand_in: (slots,) for each slot itself or an earlier one.
-    """
+    """The program in which every use of a slot is one of the slot that stands in for it: itself, or an earlier one."""
     names = dict(program.labels)
     for slot, label in program.labels.items():
         names.setdefault(int(stand_in[slot]), label)
@@ -65,11 +54,8 @@ def add_constants(program: Program, numbers: Sequence[float]) -> Program:
     """The program with further constants: they come after the others, and all other slots move up."""
     first = program.first_parameter
     kept = np.concatenate([np.arange(first), np.full(len(numbers), -1), np.arange(first, program.slots)])
-    return _renumbered(
-        replace(program, constants=np.concatenate([program.constants, np.asarray(numbers, np.float64)])),
-        kept,
-        program.slots,
-    )
+    constants = np.concatenate([program.constants, np.asarray(numbers, np.float64)])
+    return _renumbered(replace(program, constants=constants), kept, program.slots)
 
 
 def _renumbered(program: Program, kept: Slots, slots: int) -> Program:
