@@ -117,10 +117,7 @@ def _run(options: argparse.Namespace) -> int:
             print(f"\n{explain(loss, variables[name])}")
         if options.order == 2 and wrt:
             infinite = _print_second(loss, variables, wrt)
-    if options.svg is not None:
-        _draw(loss, options.svg)
-    if recorded is not None and options.html is not None:
-        _write_page(recorded, options.html)
+    _write_pictures(loss, recorded, options)
     for value in variables.values():
         value.grad = 0.0  # what the trace left there is not to be taken for the gradient of an earlier pass
     check_finite(loss)
@@ -170,28 +167,20 @@ def _print_second(loss: Value, variables: dict[str, Value], wrt: list[str]) -> l
     return infinite
 
 
-def _draw(loss: Value, path: str) -> None:
-    from autodiff.drawing import render
+def _write_pictures(loss: Value, recorded: Trace | None, options: argparse.Namespace) -> None:
+    from autodiff.drawing import find_dot, render
 
-    try:
-        written = render(loss, path)
-    except ValueError as error:  # more nodes than a picture can show
-        raise RuntimeError(f"{path} was not written: {error}") from None
-    if written.suffix.lower() != ".svg":
-        raise RuntimeError(
-            f"{path} was not written, since there is no dot to draw with: a tree of text is in {written}"
-        )
-
-
-def _write_page(recorded: Trace, path: str) -> None:
-    from autodiff.drawing import find_dot
-
-    try:
-        recorded.to_html(path)
-    except ValueError as error:  # more nodes than a picture can show
-        raise RuntimeError(f"{path} was not written: {error}") from None
-    if find_dot() is None:
-        print(f"there is no dot to draw with: {path} has all but the picture", file=sys.stderr)
+    for path in filter(None, (options.svg, options.html)):
+        try:
+            written = recorded.to_html(path) if recorded and path is options.html else render(loss, path)
+        except ValueError as error:  # more nodes than a picture can show
+            raise RuntimeError(f"{path} was not written: {error}") from None
+        if written.suffix == ".txt":
+            raise RuntimeError(
+                f"{path} was not written, since there is no dot to draw with: a tree of text is in {written}"
+            )
+    if options.html is not None and find_dot() is None:
+        print(f"there is no dot to draw with: {options.html} has all but the picture", file=sys.stderr)
 
 
 def _check(text: str, variables: dict[str, Value], order: int) -> None:

@@ -182,19 +182,14 @@ def _error(
 
 def _path(node: Value, loss: Value) -> tuple[Value, ...]:
     """A shortest path from the node up to the loss."""
-    above: dict[Value, Value | None] = {loss: None}
-    level = [loss]
-    while node not in above:
-        below: list[Value] = []
-        for out in level:
-            for parent in out.parents:
-                if parent not in above:
-                    above[parent] = out
-                    below.append(parent)
-        level = below
-    path: list[Value] = []
-    step: Value | None = node
-    while step is not None:
-        path.append(step)
-        step = above[step]
+    above: dict[Value, Value] = {}
+    reached = [loss]  # it grows while it is walked: the nearest ones come first
+    for out in reached:
+        for parent in out.parents:
+            if parent not in above:
+                above[parent] = out
+                reached.append(parent)
+    path = [node]
+    while path[-1] is not loss:
+        path.append(above[path[-1]])
     return tuple(path)

@@ -17,13 +17,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from itertools import takewhile
 
 from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.rules import dot, multiply, subtract
-
-if TYPE_CHECKING:
-    from autodiff.value import Value
+from autodiff.value import Value
 
 Path = tuple[str, ...]
 
@@ -65,28 +63,20 @@ def modules(order: Iterable[Value]) -> dict[Value, Path]:
 
 def _module_of_result(node: Value, path: dict[Value, Path]) -> Path:
     parameters = [path[parent] for parent in node.parents if parent.op is VARIABLE and path[parent]]
-    if parameters:
-        return common(*parameters)
-    if any(parent.op is VARIABLE for parent in node.parents):
+    leaves = {parent.op for parent in node.parents}
+    if not parameters and (VARIABLE in leaves or (node.op is subtract and CONSTANT in leaves)):
         return ()
-    if node.op is subtract and any(parent.op is CONSTANT for parent in node.parents):
-        return ()
-    results = [path[parent] for parent in node.parents if parent.parents]
-    return common(*results) if results else ()
+    return common(*(parameters or [path[parent] for parent in node.parents if parent.parents]))
 
 
-def common(first: Path, *others: Path) -> Path:
-    """The deepest path that all the paths begin with.
+def common(*paths: Path) -> Path:
+    """The deepest path that all the paths begin with; empty of none.
 
     >>> common(("layers.0", "neurons.1"), ("layers.0", "neurons.2"))
     ('layers.0',)
     """
-    for other in others:
-        same = 0
-        while same < min(len(first), len(other)) and first[same] == other[same]:
-            same += 1
-        first = first[:same]
-    return first
+    same = takewhile(lambda steps: len({*steps}) == 1, zip(*paths))
+    return tuple(steps[0] for steps in same)
 
 
 class Folds:
@@ -113,8 +103,7 @@ class Folds:
             return
         known = {"layer", "neuron", "layers", "neurons"}
         for path in dict.fromkeys(paths):
-            for depth, step in enumerate(path, 1):
-                known |= self._names(path[:depth], step)
+            known = known.union(*map(self._names, self._around(path)))
         for name in self._wanted:
             if not isinstance(name, str):
                 raise TypeError(f"fold must be a str or several, not {name!r}")
@@ -124,15 +113,15 @@ class Folds:
 
     def folded(self, path: Path) -> Path:
         """The outermost module around the path that is folded; empty if none is."""
-        found = self._found.get(path)
-        if found is None:
-            inside = (
-                path[:depth] for depth, step in enumerate(path, 1) if self._names(path[:depth], step) & self._wanted
-            )
-            found = self._found[path] = next(inside, ())
-        return found
+        if path not in self._found:
+            self._found[path] = next((each for each in self._around(path) if self._names(each) & self._wanted), ())
+        return self._found[path]
 
     @staticmethod
-    def _names(path: Path, step: str) -> set[str]:
-        kind = step.partition(".")[0]
+    def _around(path: Path) -> list[Path]:
+        return [path[:depth] for depth in range(1, len(path) + 1)]
+
+    @staticmethod
+    def _names(path: Path) -> set[str]:
+        kind = path[-1].partition(".")[0]
         return {".".join(path), kind, kind.removesuffix("s")}

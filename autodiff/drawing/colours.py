@@ -21,8 +21,8 @@ INK, PAPER, QUIET, LINE = "#1b1b1b", "#ffffff", "#575c61", "#9aa0a6"
 ACTIVE = "#0b5fd6"
 """What a pass is doing now: a blue, which no size of gradient has."""
 
-_STEPS: tuple[tuple[int, ...], ...] = ((1, 2, 5), (1,), (1,))
-_DECADES = (1, 1, 3)
+SPACINGS: tuple[tuple[tuple[int, ...], int], ...] = (((1, 2, 5), 1), ((1,), 1), ((1,), 3))
+"""The bounds of a scale: these steps in every decade, or in every third."""
 
 
 class Scale(NamedTuple):
@@ -52,7 +52,7 @@ def scale(gradients: Iterable[float]) -> Scale:
     """
     sizes = [size for size in map(abs, gradients) if size and math.isfinite(size)] or [1.0]
     count = len(FILLS) - 2
-    for steps, decades in zip(_STEPS, _DECADES):
+    for steps, decades in SPACINGS:
         bounds = _bounds(max(sizes), steps, decades, count)
         if bounds[0] <= 10 * min(sizes):  # what is below the first bound has a level too
             break

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import graphviz
 
 from autodiff.drawing.clusters import Path
 from autodiff.drawing.colours import ACTIVE, FILLS, INK, LINE, QUIET, STROKES, WIDTHS, Scale, scale, text_on
-from autodiff.drawing.pass_state import PassState
 from autodiff.drawing.rendering import Drawing
-from autodiff.drawing.scene import Arrow, Box, Scene, scene
+from autodiff.drawing.scene import Arrow, Box, Edge, Scene, scene
 from autodiff.drawing.text import html, sign, span
 from autodiff.program.program import Program
 from autodiff.text import one_line, short
@@ -29,6 +28,23 @@ FONT = "Helvetica,Arial,sans-serif"
 CLUSTER_FILLS = ("#f6f7f9", "#eceff3", "#e2e6ec")
 OUTLINES = {"variable": {"penwidth": "1.6", "color": "#575c61"}, "constant": {"color": "#f1f3f4"}, "result": {},
             "folded": {"peripheries": "2"}}  # fmt: skip
+
+
+class PassState(NamedTuple):
+    """How far a backward pass is. The gradients that there are so far stand in the graph itself."""
+
+    taken: Set[Edge]
+    """The edges that have made their contribution."""
+    complete: Set[Value]
+    """The nodes whose gradient is final."""
+    active: Edge | None
+    """The edge that has just made its contribution; None before the first."""
+    caption: str
+    scale: Scale
+    """The colours of the whole pass, so that they mean the same in all its pictures."""
+    longest_caption: int
+    """The longest caption and contribution of the pass: room for them keeps all its pictures equal in size."""
+    longest_contribution: int
 
 
 def draw(

@@ -1,20 +1,23 @@
-"""``render``: a picture, or the best there is without one, as a file."""
+"""``render`` and ``notebook_picture``: a picture, or the best there is without one, in a file or a notebook."""
 
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import graphviz
 
 from autodiff.drawing.dot_text import draw
-from autodiff.drawing.rendering import HINT, find_dot, run_dot
+from autodiff.drawing.rendering import HINT, find_dot, run_dot, svg
 from autodiff.drawing.text_tree import tree
 from autodiff.program.program import Program
 from autodiff.value import Value
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".gv")
+MAX_NODES = 100
+"""Limit of the picture that a notebook shows by itself: with more nodes it is too small to read in a cell."""
 
 
 def render(
@@ -64,3 +67,25 @@ def render(
     text = picture.source if root is None else tree(root) if isinstance(root, Value) else str(root)
     path.write_text(f"There is no dot on this machine; {HINT}\n\n{text}\n", encoding="utf-8")
     return path
+
+
+def notebook_picture(value: Value) -> dict[str, str]:
+    """The representations of a value by MIME type: a picture where that is possible, else text. It never raises.
+
+    The ids of the SVG begin with a hash of what is drawn: figures on one page keep theirs apart, and the same
+    figure has the same ids in every run.
+
+    >>> sorted(notebook_picture(Value(2.0)))[-1]
+    'text/plain'
+    """
+    try:
+        if not value.parents:
+            return {"text/plain": repr(value)}
+        dot = find_dot()
+        if dot is None:
+            return {"text/plain": tree(value, max_nodes=30)}
+        prefix = f"g{sha256(draw(value, max_nodes=MAX_NODES).source.encode()).hexdigest()[:10]}-"
+        picture = svg(dot, draw(value, max_nodes=MAX_NODES, prefix=prefix).source)
+    except Exception as error:  # a value that cannot be drawn must still be shown: the reason goes with it
+        return {"text/plain": f"{value!r}\n(not drawn: {error})"}
+    return {"text/plain": repr(value), "image/svg+xml": picture}

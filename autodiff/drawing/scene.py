@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeAlias
 
 from autodiff.backward import edges, local_derivatives, names, topological_order
 from autodiff.drawing.clusters import Folds, Path, modules
 from autodiff.operations import CONSTANT, VARIABLE
+from autodiff.value import Value
 from autodiff.versions import check_unchanged
 from autodiff.zeros import NOT_COMPUTED, ZERO
 
-if TYPE_CHECKING:
-    from autodiff.drawing.pass_state import Edge
-    from autodiff.value import Value
+Edge: TypeAlias = tuple[Value, int]
+"""An edge by its result and the place of the operand among those of the result."""
 
 
 @dataclass
@@ -103,10 +103,10 @@ def scene(
     box_of = _boxes(root, shown, path, folds, name, place, constants, merge)
     if merge == "siblings":
         _merge_siblings(box_of, shown)
-    kinds = {box.id: box.kind for box in box_of.values()}
-    _limit(len(kinds), sum(kind == "constant" for kind in kinds.values()), max_nodes)
+    boxes = {box.id: box for box in box_of.values()}.values()
+    _limit(len(boxes), sum(box.kind == "constant" for box in boxes), max_nodes)
     if not clusters:
-        for box in box_of.values():
+        for box in boxes:
             box.path = ()
     arrows: list[Arrow] = []
     bundles: dict[tuple[str, str], Arrow] = {}
@@ -134,25 +134,16 @@ def scene(
                 bundle.contribution = bundle.contribution + contribution if together else None  # type: ignore[operator]
                 continue
             folded = "folded" in (tail.kind, head.kind)
-            arrow = Arrow(
-                f"e{place[out]}_{position}",
-                tail,
-                head,
-                None if folded or parent.op is CONSTANT else local,
-                contribution,
-                [edge],
-            )
+            shown_local = None if folded or parent.op is CONSTANT else local
+            arrow = Arrow(f"e{place[out]}_{position}", tail, head, shown_local, contribution, [edge])
             arrows.append(arrow)
             if folded or tail.repeats > 1:
                 bundles[tail.id, head.id] = arrow
-    boxes = {box.id: box for box in box_of.values()}.values()
     return Scene(sorted(boxes, key=lambda box: int(box.id[1:])), arrows, box_of)
 
 
 def _reached(order: list[Value]) -> set[Value]:
-    """The nodes that a backward pass reaches. The gradient of any other is 0.0 when the pass is over, as it may be of
-    these too.
-    """
+    """The nodes that a backward pass reaches: the gradient of any other is 0.0 after it, as it may be of these too."""
     reached = {order[-1]}
     for out, _, parent, local in edges(order):
         if out in reached and local is not ZERO:

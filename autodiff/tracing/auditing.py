@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from autodiff.backward import topological_order
 from autodiff.hooks import Observer, observed_by
@@ -64,13 +64,6 @@ def check_training(*of: Any) -> Iterator[list[TrainingWarning]]:
         auditor.close_round()
 
 
-class _Use(NamedTuple):
-    """A change of a parameter's data: the gradient that stood there, and the user's line."""
-
-    gradient: float
-    line: Source | None
-
-
 class _Auditor(Observer):
     """Follows the parameters through rounds; a round is all passes from one step to the next."""
 
@@ -78,14 +71,14 @@ class _Auditor(Observer):
         self.names = names
         self.found: list[TrainingWarning] = []
         self.reported: set[tuple[str, Value]] = set()
-        self.uses: dict[Value, _Use] = {}
+        self.uses: dict[Value, tuple[float, Source | None]] = {}  # of changes: the gradient there, and the line
         self.reached: set[Value] = set()
         self.passed = self.stepped = False
         self.last_pass: Source | None = None
 
     def given(self, node: Value) -> None:
         if node in self.names:
-            self.uses[node] = _Use(node.grad, node.source)
+            self.uses[node] = (node.grad, node.source)
             self.stepped = True
 
     def begins(self, root: Value, seed: float) -> None:
@@ -96,11 +89,11 @@ class _Auditor(Observer):
         self.reached.update(reached)
         self.passed, self.last_pass = True, user_line()
         # By identity: a gradient that was set since then is another object, even if the number is equal.
-        left = [node for node, use in uses.items() if node.grad and node.grad is use.gradient]
+        left = [node for node, (gradient, _) in uses.items() if node.grad and node.grad is gradient]
         if left:
             has = "has" if len(left) == 1 else "have"
             advice = "call zero_grad(), or set .grad = 0, after a step and before the next backward()"
-            places = {"used by": uses[left[0]].line, "added to by": self.last_pass}
+            places = {"used by": uses[left[0]][1], "added to by": self.last_pass}
             self._report(f"{_count(left)} still {has} the gradient of an earlier step", left, advice, places)
 
     def close_round(self) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.drawing import draw, find_dot, render
 from autodiff.drawing.colours import Scale, scale
-from autodiff.drawing.pass_state import PassState
+from autodiff.drawing.dot_text import PassState
 from autodiff.drawing.rendering import HINT, run_dot
 from autodiff.operations import CONSTANT
 from autodiff.text import number, one_line, short

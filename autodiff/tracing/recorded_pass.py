@@ -210,13 +210,14 @@ class RecordedPass(Sequence[TracedStep]):
         count = f"{len(steps)} step{'s' * (len(steps) != 1)}" + ("" if self.is_whole else " of the pass")
         head = f"L = {one_line(root.name)} = {number(root.data)}, ∂L/∂{one_line(root.name)} = {number(self.seed)}"
         width = max(3, len(str(len(steps))))
-        shown = _ends(steps, max_steps)
+        half = max_steps // 2
+        shown = steps if len(steps) <= max_steps else steps[:half] + steps[-half:]
         lines = [f"{step.place:>{width}}  {step}{_note(step)}" for step in shown]
         column = max(map(len, lines), default=0)
         lines = [f"{line:<{column}}   {step.node.source}".rstrip() for line, step in zip(lines, shown)]
         if len(steps) > max_steps:
-            note = f"… {len(steps) - 2 * (max_steps // 2)} more steps: index or slice the trace, or table(max_steps=…)"
-            lines.insert(max_steps // 2, " " * (width + 2) + note)
+            note = f"… {len(steps) - 2 * half} more steps: index or slice the trace, or table(max_steps=…)"
+            lines.insert(half, " " * (width + 2) + note)
         return "\n".join([f"{head}, {count} back", *lines])
 
 
@@ -230,7 +231,3 @@ def _note(step: TracedStep) -> str:
     product = step.local * step.upstream
     note = "   (no dependence: nothing flows)" if product != product and step.contribution == 0 else ""
     return note + (f"   → {number(step.after)}" if step.before else "")
-
-
-def _ends(steps: tuple[TracedStep, ...], most: int) -> tuple[TracedStep, ...]:
-    return steps if len(steps) <= most else steps[: most // 2] + steps[-(most // 2) :]

@@ -40,21 +40,13 @@ class TracedStep(NamedTuple):
     place: int
     """Its place in the whole pass, counted from 0."""
     node: TracedNode
-    """The result whose gradient is passed on."""
     parent: TracedNode
-    """The operand that receives the contribution."""
     position: int
-    """The operand's place among the operands of the node."""
     local: float
-    """The local derivative ∂node/∂parent; ``ZERO`` if there is no dependence."""
     upstream: float
-    """The gradient of the node, complete by now; ``NOT_COMPUTED`` if nothing has reached it."""
     contribution: float
-    """local · upstream; 0.0 where nothing flows."""
     before: float
-    """The operand's gradient before this step."""
     after: float
-    """The operand's gradient after this step: before + contribution."""
 
     @property
     def node_name(self) -> str:

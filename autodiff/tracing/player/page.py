@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.drawing import find_dot
 from autodiff.drawing.rendering import HINT
-from autodiff.program.javascript import javascript
+from autodiff.program.javascript import embedded, javascript
 from autodiff.text import one_line
 from autodiff.tracing.frames import check_begins, graph
 from autodiff.tracing.player.graph_svg import graph_svg
@@ -42,13 +42,13 @@ def html(trace: RecordedPass, *, max_nodes: int | None = 300, live: bool | None 
     style, program = _asset("player.css"), "\n".join(map(_asset, PROGRAM))
     if live is not False and (alive := _live(trace, required=bool(live))):
         style, program = f"{style}\n{_asset('live.css')}", f"{program}\n{_asset('live.js')}\n{alive}"
-    root = trace.root
+    printable = replace(trace, nodes=tuple(node._replace(name=one_line(node.name)) for node in trace.nodes))
     parts = {
-        "TITLE": escape(f"Backward pass of {one_line(root.name)}"),
+        "TITLE": escape(f"Backward pass of {printable.root.name}"),
         "POLICY": _policy(style, program),
         "STYLE": style,
         "GRAPH": _graph(trace, max_nodes),
-        "TRACE": _embedded(json.loads(dumps(_printable(trace)))),
+        "TRACE": embedded(json.loads(dumps(printable))),
         "PROGRAM": program,
     }
     # One pass over the template, so that text inside a part is never taken for a placeholder.
@@ -106,17 +106,6 @@ def _live(trace: RecordedPass, required: bool) -> str:
         if required:
             raise
         return ""
-
-
-def _printable(trace: RecordedPass) -> RecordedPass:
-    """The trace with every name in one line that can be printed."""
-    nodes = tuple(node._replace(name=one_line(node.name)) for node in trace.nodes)
-    return replace(trace, nodes=nodes)
-
-
-def _embedded(content: object) -> str:
-    """JSON that no browser can take for markup."""
-    return json.dumps(content, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _asset(name: str) -> str:
