@@ -53,7 +53,6 @@ class Arrow:
     contribution: float | None
     """The sum of the contributions to the operand; None before backward, and where there is no one operand."""
     edges: list[Edge]
-    """The recorded edges that the arrow stands for."""
 
 
 @dataclass
@@ -69,11 +68,11 @@ class Scene:
 def scene(
     root: Value,
     *,
-    fold: str | Iterable[str] | None,
-    constants: bool,
-    merge: str,
-    depth: int | None,
-    clusters: bool,
+    fold: str | Iterable[str] | None = None,
+    constants: bool = True,
+    merge: str = "constants",
+    depth: int | None = None,
+    clusters: bool = True,
     max_nodes: int | None = None,
     numbers: bool = True,
     taken: Set[Edge] | None = None,

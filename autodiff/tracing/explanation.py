@@ -11,18 +11,17 @@ _LATEX = {"\\": r"\backslash{}", "^": r"\wedge{}", "~": r"\sim{}"} | {c: f"\\{c}
 
 
 class PathEdge(NamedTuple):
-    """One edge of a path, from a result down to an operand."""
+    """One edge of a path, from the result ``node`` down to ``parent``, its operand at that position.
+
+    It has the local derivative ∂node/∂parent. If it is parallel, the operand stands there more than once, so that only
+    the position tells the edges apart.
+    """
 
     node: str
-    """The name of the result."""
     parent: str
-    """The name of the operand."""
     position: int
-    """The operand's place among the operands of the result."""
     local: float
-    """The local derivative ∂node/∂parent."""
     parallel: bool
-    """Whether the operand stands there more than once, so that only the position tells the edges apart."""
 
 
 class GradientPath(NamedTuple):
@@ -91,7 +90,9 @@ class Explanation(NamedTuple):
         """
         more = [r"\cdots"] if self.path_count > len(self.paths) else []
         symbols = [r" \, ".join(_dotted(_fractions(path))) or "1" for path in self.paths]
-        numbers = [r" \cdot ".join(_dotted([_factor(edge.local) for edge in path.edges])) or "1" for path in self.paths]
+        factors = [[_number(edge.local) for edge in path.edges] for path in self.paths]
+        signed = [[f"({each})" if each[0] == "-" else each for each in path] for path in factors]
+        numbers = [r" \cdot ".join(_dotted(path)) or "1" for path in signed]
         lines = [
             r"\begin{aligned}",
             rf"L &= {_name(self.loss)} \\",
@@ -130,17 +131,7 @@ def _number(value: float) -> str:
     return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
-def _factor(value: float) -> str:
-    return f"({_number(value)})" if value < 0 else _number(value)
-
-
 def _counted(count: int) -> str:
-    if count == 1:
-        return "1 path"
-    return (
-        f"{count} paths"
-        if count < 10**9
-        else f"about {float(count):.1e} paths"
-        if count < 10**100
-        else "more than 1e+100 paths"
-    )
+    if count >= 10**100:
+        return "more than 1e+100 paths"
+    return f"about {float(count):.1e} paths" if count >= 10**9 else f"{count} path{'s' * (count != 1)}"

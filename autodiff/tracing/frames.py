@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +15,6 @@ from autodiff.drawing.dot_text import PassState
 from autodiff.drawing.rendering import HINT, run_dot
 from autodiff.operations import CONSTANT
 from autodiff.text import number, one_line, short
-from autodiff.value import Value
 
 if TYPE_CHECKING:
     from autodiff.drawing.rendering import Drawing
@@ -31,7 +31,8 @@ def draw_step(trace: RecordedPass, step: int | None, **options: Any) -> Drawing:
     count = len(trace)
     if step is not None and not -count <= step < count:
         raise ValueError(f"there is no step {step}: this trace has {count}, counted from 0")
-    return _picture(trace, 0 if step is None else step % count + 1, _whole(trace), options)
+    taken = 0 if step is None else step % count + 1
+    return _picture(trace, taken, _whole(trace), options)
 
 
 def check_begins(trace: RecordedPass) -> None:
@@ -49,7 +50,7 @@ def check_begins(trace: RecordedPass) -> None:
 
 
 def _whole(trace: RecordedPass) -> tuple[Scale, int, int]:
-    """What all pictures of a pass have in common: the last fields of their :class:`PassState`."""
+    """The last fields of :class:`PassState`, which all pictures of a pass have in common."""
     gradients = [node.gradient for node in trace.nodes if node.gradient is not None]
     contributions = [step.contribution for step in trace.steps]
     longest_caption = max(len(_caption(trace, taken)) for taken in range(len(trace) + 1))
@@ -58,12 +59,9 @@ def _whole(trace: RecordedPass) -> tuple[Scale, int, int]:
 
 def _picture(trace: RecordedPass, taken: int, whole: tuple[Scale, int, int], options: dict[str, Any]) -> Drawing:
     """The graph after that many steps: a copy with the gradients that there are by then."""
-    nodes = graph(trace)
+    nodes = trace.graph()
     root = nodes[-1]
-    missing = dict.fromkeys(nodes, 0)
-    for node in nodes:
-        for operand in node.parents:
-            missing[operand] += 1
+    missing = Counter(operand for node in nodes for operand in node.parents)
     for node, record in zip(nodes, trace.nodes):
         if record.initial or node is root:
             node.grad = record.initial or 0.0
@@ -76,22 +74,6 @@ def _picture(trace: RecordedPass, taken: int, whole: tuple[Scale, int, int], opt
     complete = frozenset(node for node in nodes if not missing[node] or node.op is CONSTANT)
     state = PassState(frozenset(edges), complete, edges[-1] if edges else None, _caption(trace, taken), *whole)
     return draw(root, pass_state=state, **options)  # type: ignore[no-any-return]
-
-
-def graph(trace: RecordedPass) -> list[Value]:
-    """The nodes of the graph, in topological order, with the numbers and labels of the record and no gradient.
-
-    Raises:
-        ValueError: an operation of a loaded trace is not declared in this program.
-    """
-    numbers = [0.0] * len(trace.nodes)
-    for record, slot in zip(trace.nodes, trace.slots):
-        numbers[slot] = record.data
-    by_slot = trace.program.to_graph(numbers)
-    nodes = [by_slot[slot] for slot in trace.slots]
-    for node, record in zip(nodes, trace.nodes):
-        node.label = "" if record.name == f"v{record.place}" else record.name
-    return nodes
 
 
 def _caption(trace: RecordedPass, taken: int) -> str:

@@ -29,12 +29,10 @@ _INFINITE = Decimal("inf")
 
 
 class _Edge(NamedTuple):
-    """An edge on a way to the parameter."""
+    """An edge on a way to the parameter, with the greatest |product| of all paths that begin with it, and |local|."""
 
     best: Decimal
-    """The greatest |product| of all paths that begin with it."""
     size: Decimal
-    """|local|."""
     local: float
     out: Value
     parent: Value

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Self, overload
 
 from autodiff.backward import names, topological_order
 from autodiff.ieee import as_float
-from autodiff.operations import CONSTANT
+from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.registry import lookup
 from autodiff.text import joined, number, one_line
 from autodiff.tracing.steps import Contributions, TracedNode, TracedStep, same
-from autodiff.value import Value
+from autodiff.value import Value, node
 from autodiff.zeros import NOT_COMPUTED, ZERO
 
 if TYPE_CHECKING:
@@ -59,32 +59,29 @@ class RecordedPass(Sequence[TracedStep]):
         )
         return cls(nodes, traced, seed, places)
 
-    @cached_property
-    def slots(self) -> tuple[int, ...]:
-        """The slot of each node in the program: first come the constants, then the variables, then the results."""
-        by_slot = sorted(self.nodes, key=lambda node: 2 if node.operands else int(node.op != "constant"))
-        slot_of = {node.place: slot for slot, node in enumerate(by_slot)}
-        return tuple(slot_of[node.place] for node in self.nodes)
-
-    @cached_property
-    def program(self) -> Program:
-        """The graph in flat form, with the names of this record.
+    def graph(self) -> list[Value]:
+        """The nodes of the graph, in topological order, with the numbers and labels of the record and no gradient.
 
         Raises:
             ValueError: an operation of a loaded trace is not declared in this program.
         """
-        from autodiff.program.program import Instruction, assemble
+        nodes: list[Value] = []
+        for record in self.nodes:
+            op = lookup(record.op) if record.operands else CONSTANT if record.op == "constant" else VARIABLE
+            label = "" if record.name == f"v{record.place}" else record.name
+            nodes.append(node(op, record.data, tuple([nodes[place] for place in record.operands]), label=label))
+        return nodes
 
-        leaves = [node for node in self.nodes if not node.operands]
-        results = [node for node in self.nodes if node.operands]
-        return assemble(
-            [node.data for node in leaves if node.op == "constant"],
-            [node.name for node in leaves if node.op != "constant"],
-            (),
-            [Instruction(lookup(node.op), tuple(self.slots[place] for place in node.operands)) for node in results],
-            [self.slots[-1]],
-            labels={self.slots[node.place]: node.name for node in results},
-        )
+    @cached_property
+    def program(self) -> tuple[Program, list[int]]:
+        """The graph in flat form, with the names of this record, and the slot of each node."""
+        from autodiff.program.program import Program
+
+        nodes = self.graph()
+        for each, record in zip(nodes, self.nodes):
+            each.label = record.name
+        program, slots = Program.from_graph(*nodes)
+        return replace(program, outputs=program.outputs[-1:]), [slots[each] for each in nodes]
 
     @property
     def root(self) -> TracedNode:
@@ -186,9 +183,9 @@ class RecordedPass(Sequence[TracedStep]):
             _agree(f"step {step.place}: gradient before", step.before, gradient[place])
             gradient[place] += step.contribution
             _agree(f"step {step.place}: gradient after", step.after, gradient[place])
-        for node, sum_of_edges in zip(self.nodes, gradient):
-            if node.gradient is not None:
-                _agree(f"the gradient of {node.name!r}", node.gradient, sum_of_edges)
+        for record, sum_of_edges in zip(self.nodes, gradient):
+            if record.gradient is not None:
+                _agree(f"the gradient of {record.name!r}", record.gradient, sum_of_edges)
 
     def __repr__(self) -> str:
         return f"<Trace of {self.root.name!r}: {len(self.steps)} steps, {len(self.nodes)} nodes>"

@@ -35,11 +35,10 @@ MARGIN = 8.0
 
 
 class Frame(NamedTuple):
-    """The frame of a module."""
+    """The frame of a module; its corner is the one on the left at the top."""
 
     path: Path
     corner: Point
-    """Left and top."""
     size: Point
 
 
@@ -55,14 +54,13 @@ class Line(NamedTuple):
 
 
 class View(NamedTuple):
-    """One way to show the graph, laid out."""
+    """One way to show the graph, laid out: frames, lines, and each box with its middle."""
 
     title: str
     size: Point
     frames: tuple[Frame, ...]
     lines: tuple[Line, ...]
     places: tuple[tuple[Box, Point], ...]
-    """Each box with its middle."""
     picture: Scene
 
 
@@ -81,9 +79,7 @@ def views(root: Value, dot: str, max_nodes: int | None) -> list[View]:
     found = []
     for title, fold in wanted:
         try:
-            picture = scene(
-                root, fold=fold, constants=True, merge="constants", depth=None, clusters=True, max_nodes=max_nodes
-            )
+            picture = scene(root, fold=fold, max_nodes=max_nodes)
         except ValueError as error:
             too_many = error
             continue

@@ -17,7 +17,7 @@ from autodiff.drawing import find_dot
 from autodiff.drawing.rendering import HINT
 from autodiff.program.javascript import embedded, javascript
 from autodiff.text import one_line
-from autodiff.tracing.frames import check_begins, graph
+from autodiff.tracing.frames import check_begins
 from autodiff.tracing.player.graph_svg import graph_svg
 from autodiff.tracing.player.layout import views
 from autodiff.tracing.storage import dumps
@@ -91,7 +91,7 @@ def _graph(trace: RecordedPass, max_nodes: int | None) -> str:
         return f'<p class="hint">There is no picture here: {escape(HINT)}, and write this page again.</p>'
     if max_nodes == 0:
         return ""
-    nodes = graph(trace)
+    nodes = trace.graph()
     place = {node: number for number, node in enumerate(nodes)}
     return "\n".join(graph_svg(view, number, place) for number, view in enumerate(views(nodes[-1], dot, max_nodes)))
 
@@ -99,9 +99,10 @@ def _graph(trace: RecordedPass, max_nodes: int | None) -> str:
 def _live(trace: RecordedPass, required: bool) -> str:
     """The statement that makes the page live; empty if it cannot be live, and need not be."""
     try:
-        if not trace.program.parameters:
+        program, slots = trace.program
+        if not program.parameters:
             raise ValueError("there is no variable in the graph, so no number to change")
-        return f"const live = new Live(document, player, {javascript(trace.program)}, {[*trace.slots]});"
+        return f"const live = new Live(document, player, {javascript(program)}, {slots});"
     except ValueError:
         if required:
             raise
