@@ -2,7 +2,7 @@
 
 from autodiff.compiling.audits import StaleProgramError
 from autodiff.compiling.compiled import Compiled, compile
-from autodiff.compiling.recorder import FrozenNumberError
+from autodiff.compiling.recording import FrozenNumberError
 from autodiff.non_finite import NonFiniteError
 from autodiff.program.program import Program
 

@@ -73,15 +73,25 @@ def _parts(theta: Floats, programs: Specializations, rows: Rows, count: int) -> 
             yield part
 
 
-def values_of(theta: Floats, programs: Specializations, rows: Rows, count: int) -> Floats:
-    """(observations, outputs): the results of every observation.
+def _only_program(
+    theta: Floats, programs: Specializations, rows: Rows, count: int
+) -> tuple[Specialization, Floats] | None:
+    """The specialization that is right for all observations of one chunk, and their inputs: the calls of a training loop."""
+    if count > CHUNK or len(programs.all) != 1:
+        return None
+    only, inputs = programs.all[0], rows(0, count)
+    if only.size != len(theta) or only.satisfied(theta, inputs) is not None:
+        return None
+    only.runs += count
+    programs.owner.last = only
+    return only, inputs
 
-    Args:
-        theta: (parameters,) the numbers of the parameters.
-        programs: those for the structure of the arguments.
-        rows: gives the inputs, (observations, inputs), of the observations from a first one to before a last one.
-        count: how many observations there are.
-    """
+
+def values_of(theta: Floats, programs: Specializations, rows: Rows, count: int) -> Floats:
+    """(observations, outputs): the results of ``count`` observations, with the parameters' numbers ``theta``."""
+    only = _only_program(theta, programs, rows, count)
+    if only is not None:
+        return only[0].runner.values(theta, only[1])
     values: Floats | None = None
     for part in _parts(theta, programs, rows, count):
         if part.by is not None:
@@ -98,24 +108,16 @@ def values_of(theta: Floats, programs: Specializations, rows: Rows, count: int) 
 def gradient_of(
     theta: Floats, programs: Specializations, rows: Rows, count: int, weight: float, wrt_inputs: bool
 ) -> Gradient:
-    """The values of a function of one result, and the gradient of their sum.
-
-    Args:
-        theta, programs, rows, count: as of :func:`values_of`.
-        weight: how much every observation counts.
-        wrt_inputs: compute the gradients of the inputs too.
+    """The values of a function of one result, and the gradient of Σ weight · value; of the inputs too if wanted.
 
     Raises:
         TypeError: the function does not return one scalar. A plain number, to which no gradient flows, is one where the
             function branched: it may return a ``Value`` for another observation, as ``max(0, x)`` does.
     """
-    if count <= CHUNK and len(programs.all) == 1:
-        by = programs.owner.last = programs.all[0]
-        inputs = rows(0, count)
-        if by.is_scalar and by.size == len(theta) and by.satisfied(theta, inputs) is None:  # nothing has to be added up
-            by.runs += count
-            values, of_theta, slopes, total = by.runner.gradient(theta, inputs, weight, wrt_inputs)
-            return Gradient(values, of_theta, slopes, by.used, total)
+    only = _only_program(theta, programs, rows, count)
+    if only is not None and only[0].is_scalar:  # nothing has to be added up
+        values, of_theta, slopes, total = only[0].runner.gradient(theta, only[1], weight, wrt_inputs)
+        return Gradient(values, of_theta, slopes, only[0].used, total)
     values = np.empty(count)
     of_parameters, used = np.zeros(len(theta)), np.zeros(len(theta), bool)
     of_inputs = np.empty((count, programs.structure.size)) if wrt_inputs else None
@@ -132,7 +134,7 @@ def gradient_of(
         used[: len(found.parameters)] |= True if found.used is None else found.used
         if of_inputs is not None:
             of_inputs[part.at] = found.inputs
-    if not any(each.is_scalar or each.guards for each in programs.all):
+    if not any(each.is_scalar or each.recording.program.guards for each in programs.all):
         raise TypeError(_not_scalar(0.0))
     finite = np.isfinite(of_parameters).all() and (of_inputs is None or np.isfinite(of_inputs).all())
     return Gradient(values, of_parameters, of_inputs, used, total_of(programs, values) if finite else nan)
@@ -147,16 +149,11 @@ def finite_gradient(
     wrt_parameters: bool,
     wrt_inputs: bool,
 ) -> tuple[float, Gradient]:
-    """The mean or sum of the values, and its gradient; what is asked for is finite.
-
-    Args:
-        theta, programs, rows, count, wrt_inputs: as of :func:`gradient_of`.
-        reduction: ``"mean"`` or ``"sum"``; None if neither is asked for, and each observation counts as in a sum.
-        wrt_parameters: whether the gradient of the parameters is asked for.
+    """The mean or sum of the values, and its gradient; without a reduction, each observation counts as in a sum.
 
     Raises:
         TypeError: as of :func:`gradient_of`.
-        NonFiniteError: a value or gradient is not finite.
+        NonFiniteError: a value, or a gradient that is asked for, is not finite.
     """
     gradient = gradient_of(theta, programs, rows, count, 1.0 / count if reduction == "mean" else 1.0, wrt_inputs)
     total = gradient.total

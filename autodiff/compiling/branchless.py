@@ -1,21 +1,22 @@
 """Recorded derivatives without branches.
 
 A rule that branches on a number, as relu's does, would make each pattern of signs a program of its own. So all of its
-branches are recorded, and ``where`` chooses. Where a branch says ``ZERO``, nothing flows, whatever stands further down:
-such a contribution goes with a node that is 1 where there is one, and that node chooses further down, too.
+branches are recorded, and ``where`` chooses; a branch that says ``ZERO`` gives the number 0. Further down that is still
+nothing, since 0 times a finite local derivative is 0. Only where a local derivative may be infinite, as that of sqrt, a
+node that is 1 where something flows is asked. Parameters count as finite.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache, reduce
+from functools import reduce
 from math import isfinite
 from typing import Any
 
-from autodiff.program.expressions import COMPARISONS, Expression
+from autodiff.program.expressions import COMPARISONS, Expression, compared
 from autodiff.program.expressions import contributions as written_out
 from autodiff.registry import lookup
-from autodiff.rules import EQUAL, LESS, LESS_EQUAL, add, where
+from autodiff.rules import add, where
 from autodiff.value import Value
 from autodiff.zeros import ZERO
 
@@ -28,10 +29,11 @@ class Branchless:
 
     Args:
         is_fixed: whether a node is the same in every call, so that its comparisons may be decided now.
+        is_parameter: whether it is a parameter.
     """
 
-    def __init__(self, is_fixed: Callable[[Value], bool]) -> None:
-        self.is_fixed = is_fixed
+    def __init__(self, is_fixed: Callable[[Value], bool], is_parameter: Callable[[Value], bool]) -> None:
+        self.is_fixed, self.is_parameter = is_fixed, is_parameter
         self._flows: dict[Value, Value] = {}
         """Where the contribution exists; those that always do are not listed."""
         self._either: dict[tuple[Value, Value], Value] = {}
@@ -40,16 +42,19 @@ class Branchless:
         """Local derivative times upstream gradient for each wanted operand, or ``ZERO``."""
         flows = self._flows_of(upstream)
         if out.op.arity is None:  # to write it out for very many operands takes very long, and few rules branch
-            found = [_by_rule(local, upstream) for local in out.op.local_derivatives(out.parents, out)]
+            locals_ = out.op.local_derivatives(out.parents, out)
+            found = [self._limited(*self._product(local, upstream), flows) for local in locals_]
         else:
-            written = written_out(out.op, out.op.arity, inline=False)
-            found = [
-                (ZERO, False, True) if not is_wanted
-                else _by_rule(out.op.derivatives[place](*out.parents, out), upstream) if each is None
-                else (*self._recorded(each, out, upstream), _keeps_zero(each))
-                for place, (each, is_wanted) in enumerate(zip(written, wanted))
-            ]  # fmt: skip
-        return [self._limited(*each, flows) if wish else ZERO for each, wish in zip(found, wanted)]
+            found = []
+            for place, written in enumerate(written_out(out.op, out.op.arity, inline=False)):
+                if not wanted[place]:
+                    found.append(ZERO)
+                elif written is None:
+                    local = out.op.derivatives[place](*out.parents, out)
+                    found.append(self._limited(*self._product(local, upstream), flows))
+                else:
+                    found.append(self._limited(*self._recorded(written, out, upstream), flows))
+        return [each if wish else ZERO for each, wish in zip(found, wanted)]
 
     def done(self) -> None:
         """The derivative is taken: its contributions are numbers like others from here on."""
@@ -80,41 +85,59 @@ class Branchless:
             self._either[a, b] = a if a is b else where(a, 1.0, b)
         return self._either[a, b]
 
-    def _recorded(self, written: Expression, out: Value, upstream: Any) -> tuple[Any, Flows]:
-        """What the expression does with the nodes, and whether it flows."""
-        done: dict[Expression, tuple[Any, Flows]] = {}
+    def _product(self, local: Any, upstream: Any) -> tuple[Any, Flows, bool]:
+        """The contribution, whether it flows, and whether it is 0 where the upstream gradient is.
 
-        def result(expression: Expression) -> tuple[Any, Flows]:
+        1 · x is x itself, so that programs stay small.
+        """
+        if local is ZERO:
+            return ZERO, False, True
+        for factor, other in ((local, upstream), (upstream, local)):
+            if not isinstance(factor, Value) and factor == 1:
+                return other, True, factor is local
+        return local * upstream, True, self._is_finite(local)
+
+    def _is_finite(self, local: Any) -> bool:
+        if isinstance(local, Value):
+            return self.is_parameter(local) or (self.is_fixed(local) and isfinite(local.number))
+        return isfinite(local)
+
+    def _recorded(self, written: Expression, out: Value, upstream: Any) -> tuple[Any, Flows, bool]:
+        """What the expression of a contribution does with the nodes; as of ``_product``."""
+        done: dict[Expression, tuple[Any, Flows, bool]] = {}
+
+        def result(expression: Expression) -> tuple[Any, Flows, bool]:
             if expression not in done:
                 done[expression] = compute(expression)
             return done[expression]
 
-        def compute(expression: Expression) -> tuple[Any, Flows]:
+        def compute(expression: Expression) -> tuple[Any, Flows, bool]:
             match expression.kind:
                 case "operand":
-                    return out.parents[int(expression.number)], True
+                    return out.parents[int(expression.number)], True, False
                 case "output":
-                    return out, True
+                    return out, True, False
                 case "upstream":
-                    return upstream, True
+                    return upstream, True, True
                 case "number" if expression.number != expression.number:  # nan, whatever the gradient
-                    return product(expression.number, upstream), True
+                    return self._product(expression.number, upstream)
                 case "number":
-                    return expression.number, True
+                    return expression.number, True, False
                 case "zero":
-                    return ZERO, False
+                    return ZERO, False, True
                 case "choose":
                     condition, if_true, if_false = expression.parts
                     holds = self._compared(condition.kind, *(result(side)[0] for side in condition.parts))
                     if isinstance(holds, bool):
                         return result(if_true if holds else if_false)
-                    (a, a_flows), (b, b_flows) = result(if_true), result(if_false)
-                    return where(holds, a, b), a_flows if a_flows is b_flows else where(holds, a_flows, b_flows)
-                case "multiply":
-                    return product(*(result(part)[0] for part in expression.parts)), True
+                    (a, a_flows, a_keeps), (b, b_flows, b_keeps) = result(if_true), result(if_false)
+                    flows = a_flows if a_flows is b_flows else where(holds, a_flows, b_flows)
+                    return where(holds, a, b), flows, a_keeps and b_keeps
+                case "multiply" if expression.parts[1].kind == "upstream":
+                    return self._product(result(expression.parts[0])[0], upstream)
                 case kind:
                     row = lookup("power" if kind == "pow" else kind)
-                    return row(*(result(part)[0] for part in expression.parts)), True
+                    return row(*(result(part)[0] for part in expression.parts)), True, False
 
         return result(written)
 
@@ -123,42 +146,4 @@ class Branchless:
         sides = left, right
         if all(not isinstance(side, Value) or self.is_fixed(side) for side in sides):
             return getattr(float, f"__{COMPARISONS[sign]}__")(*(getattr(side, "number", side) for side in sides))
-        row, swapped = _COMPARED[sign]
-        found = row(*(reversed(sides) if swapped else sides))
-        return 1.0 - found if sign == "!=" else found
-
-
-_COMPARED = {
-    "<": (LESS, False), "<=": (LESS_EQUAL, False), "==": (EQUAL, False),
-    ">": (LESS, True), ">=": (LESS_EQUAL, True), "!=": (EQUAL, False),
-}  # fmt: skip
-"""The row of each comparison, and whether its sides change places."""
-
-
-def product(local: Any, upstream: Any) -> Any:
-    """The product of two factors, each a float or a node; 1 · x is x itself, so that programs stay small."""
-    for factor, other in ((local, upstream), (upstream, local)):
-        if not isinstance(factor, Value) and factor == 1:
-            return other
-    return local * upstream
-
-
-def _by_rule(local: Any, upstream: Any) -> tuple[Any, Flows, bool]:
-    """The contribution, whether it flows, and whether it is 0 where the upstream gradient is."""
-    if local is ZERO:
-        return ZERO, False, True
-    return product(local, upstream), True, not isinstance(local, Value) and isfinite(local)
-
-
-@cache
-def _keeps_zero(written: Expression) -> bool:
-    """Whether the contribution is 0 where the upstream gradient is: no factor can be infinite."""
-    match written.kind:
-        case "upstream" | "zero":
-            return True
-        case "multiply":
-            factor, rest = written.parts
-            return factor.kind == "number" and isfinite(factor.number) and _keeps_zero(rest)
-        case "choose":
-            return all(map(_keeps_zero, written.parts[1:]))
-    return False
+        return compared(sign, left, right)

@@ -82,15 +82,14 @@ class Calls:
         self._count = 0
 
     def outside(self, but_for: str = "") -> tuple[Captures, Parameters]:
-        """What the function refers to at present, and its parameters; see :meth:`Captures.are_current`."""
-        now = self._outside
-        return now if now is not None and now[0].are_current(but_for) else self._looked_up()
+        """What the function refers to at present, and its parameters; see :meth:`Captures.are_current`.
 
-    def _looked_up(self) -> tuple[Captures, Parameters]:
-        """What the function refers to at present. Programs of the same structure are used again, with the leaves there.
-
-        A list of parameters that was given stays: a function that refers to others is recorded anew, which tells.
+        Programs of the same structure are used again, with the leaves that are there now. A list of parameters that was
+        given stays: a function that refers to others is recorded anew, which tells.
         """
+        now = self._outside
+        if now is not None and now[0].are_current(but_for):
+            return now
         with LOCK:
             is_list = self.given is not None and not is_module(self.given)
             roots = [self.owner.function] if is_list or self.given is None else [self.owner.function, self.given]
@@ -108,20 +107,15 @@ class Calls:
             return self._outside
 
     def read(self, arguments: Sequence[Any], options: dict[str, Any], but_for: str = "") -> Call:
-        """What the arguments are.
-
-        Args:
-            arguments, options: of the call.
-            but_for: as of :meth:`Captures.are_current`.
+        """What the arguments of a call are; ``but_for`` as of :meth:`Captures.are_current`.
 
         Raises:
             TypeError: something in them is no real number, or an option is not hashable.
             ValueError: they do not fit together, a list is ragged, or there are no observations.
         """
-        now = self._outside
-        captures, parameters = now if now is not None and now[0].are_current(but_for) else self._looked_up()
-        shapes: list[Hashable] = [parameters, *captures.numbers()]
-        outside = tuple(shapes)
+        captures, parameters = self.outside(but_for)
+        outside = parameters, captures.numbers()
+        shapes: list[Hashable] = [*outside]
         for array in () if options else arguments:  # the calls of a training loop, as fast as can be
             if type(array) is not np.ndarray:
                 break
@@ -157,7 +151,7 @@ class Calls:
         options: dict[str, Any],
         captures: Captures,
         parameters: Parameters,
-        outside: tuple[Hashable, ...],
+        outside: Hashable,
     ) -> Specializations:
         if "reduce" in options and not _takes(self.owner.function, "reduce"):
             raise TypeError("reduce= is called reduction= now")

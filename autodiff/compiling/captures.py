@@ -84,13 +84,13 @@ class Captures:
                 ``"attributes"`` where, besides, the numbers of all parameters are given, so that another ``Value`` in
                 an attribute does not matter, and only lists and variables are looked at.
         """
-        asked = next(equalities)
+        asked = -1 if but_for else next(equalities)
         try:
             same = [read() for read in self._variables] == self._held and self._lists == self._listed
             same = same and (but_for == "attributes" or self._dicts == self._named)
         except Exception:  # what cannot be compared, such as an array with another one, is not the same
             return False
-        if same and not but_for and next(equalities) != asked + 1:  # one of equal number is yet another one
+        if same and asked >= 0 and next(equalities) != asked + 1:  # one of equal number is yet another one
             same = False
         return same or self._only_plain_changed()
 
@@ -101,7 +101,7 @@ class Captures:
         classes and modules there, but for those that no code names: what an object counts makes no new program; also
         those in small arrays, lists and dicts. Numbers further away are left to audits.
         """
-        return tuple([_content(read()) for read in self._plain]) if self._plain else ()
+        return tuple([_content(read()) or () for read in self._plain]) if self._plain else ()
 
     def _note(self) -> None:
         self._held = [read() for read in self._variables]
@@ -316,11 +316,14 @@ def _names(code: CodeType) -> tuple[str, ...]:
 
 
 def _content(thing: Any) -> Hashable:
-    """What is the same later only if the thing is, made of what is plain in it; None if nothing is, or too much is."""
+    """What is the same later only if the thing is, made of what is plain in it.
+
+    None if nothing is, or too much; () if nothing is, but an empty list may come to hold something.
+    """
     if not isinstance(thing, (list, tuple, dict)):
         return _scalar(thing)
     found: list[Hashable] = []
-    is_plain, left = False, [(thing, DEEP)]
+    is_plain, is_empty, left = False, False, [(thing, DEEP)]
     while left:
         each, depth = left.pop()
         if isinstance(each, (list, tuple, dict)):
@@ -328,11 +331,11 @@ def _content(thing: Any) -> Hashable:
                 return None
             found.append((type(each), len(each), *(each if isinstance(each, dict) else ())))
             left += [(part, depth - 1) for part in _values(each)]
-            is_plain = is_plain or not each
+            is_empty = is_empty or not each
         else:
             found.append(_scalar(each))
             is_plain = is_plain or found[-1] is not None
-    return tuple(found) if is_plain else None
+    return tuple(found) if is_plain else () if is_empty else None
 
 
 def _scalar(thing: Any) -> Hashable:

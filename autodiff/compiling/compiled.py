@@ -18,7 +18,7 @@ from autodiff.compiling.calls import Call, Calls, Programs
 from autodiff.compiling.descent import Descent, Rule
 from autodiff.compiling.inputs import ValueGivenError
 from autodiff.compiling.parameters import Floats, MoreParametersError
-from autodiff.compiling.recorder import is_recording, refuse_inside
+from autodiff.compiling.recording import is_recording, refuse_inside
 from autodiff.compiling.specializations import Specialization
 from autodiff.program.program import Program
 from autodiff.value import Value
@@ -369,7 +369,7 @@ def _shaped(call: Call, values: Floats) -> Any:
 
 def _columns(result: Any, values: Floats) -> Any:
     if isinstance(result, int):
-        return values[:, result].copy()
+        return values[:, 0] if values.shape[1] == 1 else values[:, result].copy()
     if isinstance(result, np.ndarray):
         return values[:, result.ravel()].reshape(len(values), *result.shape)
     return trees.rebuilt(result, [_columns(part, values) for part in trees.parts(result).values()])  # type: ignore[union-attr]

@@ -124,6 +124,4 @@ class Descent:
         check_scalar(first.result)
         if others or not first.is_scalar or first.size != len(self.parameters):
             return None
-        if first.guards is not None and first.guards.depends_on_parameters:
-            return None
-        return first if first.satisfied(self.parameters, self._inputs) is None else None
+        return first if not first.may_end and first.satisfied(self.parameters, self._inputs) is None else None

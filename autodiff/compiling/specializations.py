@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from time import monotonic
@@ -16,12 +16,11 @@ from autodiff import trees
 from autodiff.compiling.audits import Audits, StaleProgramError, first_difference
 from autodiff.compiling.backends import Runner
 from autodiff.compiling.captures import Captures
-from autodiff.compiling.guards import GuardCheck
 from autodiff.compiling.inputs import Structure, argument_names, nodes
 from autodiff.compiling.parameters import LOCK, MoreParametersError, Parameters
 from autodiff.compiling.recording import Recording, record
 from autodiff.program.lowering import lower, only
-from autodiff.program.program import Program
+from autodiff.program.program import Guard, Program
 from autodiff.rules import DETACHED, EQUAL, LESS, LESS_EQUAL, SELECT
 from autodiff.value import Value
 
@@ -32,6 +31,9 @@ Rows = Callable[[int, int], Floats]
 Places = NDArray[np.int64] | None
 """Which observations of a batch; None for all of them."""
 
+COMPARE = {
+    "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
+}  # fmt: skip
 KEEPS_STATE = (
     "the function is not deterministic, or keeps state between its calls, so it cannot be compiled; pass what changes "
     "as an argument"
@@ -54,7 +56,14 @@ class Specialization:
         self.used = None if used.all() else used
         """(size,): the parameters that get a gradient, be it 0; None for all of them."""
         self._indices = _indices(program)
-        self.guards = GuardCheck(program, prepare) if program.guards else None
+        varying = program.depends(range(program.first_input, program.first_result))
+        of_inputs = [guard for guard in program.guards if varying[guard.left] or varying[guard.right]]
+        of_parameters = [guard for guard in program.guards if guard not in set(of_inputs)]
+        self._of_inputs = _Guards(program, of_inputs, prepare) if of_inputs else None
+        self._of_parameters = _Guards(program, of_parameters, prepare) if of_parameters else None
+        guards = [part for part in (self._of_inputs, self._of_parameters) if part is not None]
+        self.may_end = any(part.depends_on_parameters for part in guards)
+        """Whether a guard can fail when nothing but the parameters has changed."""
         self.runner: Runner = prepare(lower(only(program, program.outputs.tolist())))
 
     def satisfied(self, theta: Floats, rows: Floats) -> Mask | None:
@@ -68,18 +77,45 @@ class Specialization:
                 fits = None
             elif not fits.any():
                 return fits
-        if self.guards is None:
-            return fits
-        holds = self.guards.satisfied(theta[: self.size], rows if fits is None else rows[fits])
-        if fits is None or holds is None:
-            return fits if holds is None else holds
-        fits[fits] = holds
+        if self._of_parameters is not None and not self._of_parameters.satisfied(theta[: self.size], rows[:1])[0]:
+            return np.zeros(len(rows), bool)
+        if self._of_inputs is not None:
+            holds = self._of_inputs.satisfied(theta[: self.size], rows if fits is None else rows[fits])
+            if fits is not None:
+                fits[fits] = holds
+            elif not holds.all():
+                return holds
         return fits
 
     @cached_property
     def program(self) -> Program:
         """The program as it is run, and the guards that say when."""
         return lower(self.recording.program)
+
+
+class _Guards:
+    """Some guards, and the program that computes what they compare."""
+
+    def __init__(self, program: Program, guards: Sequence[Guard], prepare: Callable[[Program], Runner]) -> None:
+        slots = sorted({slot for guard in guards for slot in (guard.left, guard.right)})
+        column = {slot: place for place, slot in enumerate(slots)}
+        compared = lower(only(program, slots))
+        self.runner = prepare(compared)
+        wrt = range(compared.first_parameter, compared.first_input)
+        self.depends_on_parameters = bool(compared.depends(wrt)[compared.outputs].any())
+        self.by_sign = []
+        for sign in sorted({guard.comparison for guard in guards}):
+            same = [guard for guard in guards if guard.comparison == sign]
+            left, right = np.array([[column[each.left], column[each.right]] for each in same]).T
+            self.by_sign.append((COMPARE[sign], left, right, np.array([each.holds for each in same])))
+
+    def satisfied(self, parameters: Floats, inputs: Floats) -> Mask:
+        """(observations,): whether all of them hold."""
+        values = self.runner.values(parameters, inputs)
+        holds = np.ones(len(inputs), bool)
+        for compare, left, right, expected in self.by_sign:
+            holds &= (compare(values[:, left], values[:, right]) == expected).all(axis=1)
+        return holds
 
 
 class Owner(Protocol):
@@ -123,10 +159,7 @@ class Specializations:
     def split(self, theta: Floats, inputs: Floats, first: int) -> Iterator[tuple[Specialization | None, Places]]:
         """The observations by the specialization that runs them; None for those that run eagerly beyond the bound.
 
-        Args:
-            theta: (parameters,).
-            inputs: (observations, inputs).
-            first: the number of the first observation, for errors.
+        Errors count observations from ``first``.
         """
         left: Places = None
         for each in self.all:

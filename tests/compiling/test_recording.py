@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from autodiff import OPERATIONS, ZERO, Value, compile, grad, lookup, relu, sigmoid, topological_order
-from autodiff.compiling.recorder import FrozenNumberError, is_recording
+from autodiff.compiling.recording import FrozenNumberError, is_recording
 from autodiff.compiling.recording import record
 from autodiff.hooks import Observer, observed_by, watchers
 from autodiff.operations import CONSTANT

@@ -33,27 +33,14 @@ EXACT = {
 def callback(
     function: Callable[..., float], arity: int, evaluate: Callable[..., float], is_rule: bool = False
 ) -> Callable[..., float]:
-    """What machine code can call for a function of floats.
-
-    Args:
-        function: of ``arity`` floats, as the user wrote it.
-        arity: how many operands it has.
-        evaluate: the same function, to be called in Python; it raises nothing.
-        is_rule: whether its result -0.0 says that nothing depends, and so is to be none that it computes.
-    """
+    """What machine code can call for a function of floats; arguments as of ``codegen.Helper``."""
     numbers = (types.float64,) * arity
     try:
         if is_rule and _reads_zero(function):
             raise TypeError("machine code knows no symbolic zero")
         compiled = njit(**OPTIONS)(function)
         compiled.compile(numbers)
-    except (
-        NumbaError,
-        AttributeError,
-        NotImplementedError,
-        TypeError,
-        ValueError,
-    ):  # numba raises whatever it trips over
+    except (NumbaError, AttributeError, NotImplementedError, TypeError, ValueError):  # numba raises what it trips over
         compiled = None
     if compiled is not None and _is_exact(compiled.overloads[numbers]):
         return _never_negative_zero(compiled) if is_rule else compiled  # type: ignore[no-any-return]

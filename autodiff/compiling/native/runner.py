@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -61,6 +61,7 @@ VARIADIC = {
 """The modules and functions of the operations of any number of operands."""
 Addresses = tuple[int, int, int]
 """Where the code of an operation is: forward, backward, and careful backward."""
+FLOAT64 = np.dtype(np.float64)
 NO_ORDER, NO_GRADIENT, NO_ROOM = np.empty(0, np.int64), np.empty((0, 0)), np.empty(0)
 
 
@@ -88,23 +89,24 @@ class NativeRunner:
     def values(self, parameters: Floats, inputs: Floats) -> Floats:
         results = np.empty((len(inputs), len(self.program.outputs)))
         theta = plain(parameters)
-
-        def run(chunk: slice) -> None:
-            part = plain(inputs[chunk])
-            room = self._room(self.parts.room(len(part)))
-            self.interpreter.values(
-                *self.parts.arrays(False), theta, part, self.parts.most, room, results[chunk]
-            )  # fmt: skip
-            self._rooms.append(room)
-
-        for _ in self._over_chunks(run, len(inputs)):
-            pass
+        if len(inputs) < 2 * CHUNK:
+            self._values(theta, inputs, results)
+        else:
+            for _ in self._over_chunks(lambda chunk: self._values(theta, inputs[chunk], results[chunk]), len(inputs)):
+                pass
         return results
+
+    def _values(self, parameters: Floats, inputs: Floats, results: Floats) -> None:
+        """The outputs of one chunk."""
+        room = self._room(self.parts.room(len(inputs)))
+        self.interpreter.values(*self.parts.arrays(False), parameters, plain(inputs), self.parts.most, room, results)
+        self._rooms.append(room)
 
     def gradient(
         self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
     ) -> tuple[Floats, Floats, Floats | None, float]:
-        theta, weights = plain(parameters), np.array(weight, np.float64, ndmin=1)
+        theta = plain(parameters)
+        weights = _one_weight(weight) if type(weight) is float else np.array(weight, np.float64, ndmin=1)
         if len(inputs) < 2 * CHUNK:
             return self._gradient(theta, inputs, weights, wrt_inputs)
         gradient = np.zeros(len(theta))
@@ -244,9 +246,15 @@ class _Parts:
 
 def plain(array: Floats) -> Floats:
     """The array as the machine code was compiled for: of any other kind a copy, since it would be compiled anew."""
-    if type(array) is np.ndarray and array.dtype == np.float64 and array.flags.carray:
+    if type(array) is np.ndarray and array.dtype is FLOAT64 and array.flags.carray:
         return array
     return np.array(array, np.float64, order="C")
+
+
+@lru_cache(maxsize=16)
+def _one_weight(weight: float) -> Floats:
+    """The weight of all observations of a call, as machine code reads it."""
+    return np.array([weight])
 
 
 def text_of(name: str) -> str:
