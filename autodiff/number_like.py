@@ -18,7 +18,7 @@ number. ``next()`` is atomic, so no comparison is lost between threads."""
 
 
 def _comparison(sign: str, compare: Callable[[float, float], bool]) -> Any:
-    def comparison(self: NumberLike, other: object) -> bool:
+    def comparison(self: NumberLike, other: object) -> Any:
         number = _number(other)
         if number is None:
             return NotImplemented

@@ -94,13 +94,7 @@ def _native(program: Program, threads: int) -> Runner:
     return NativeRunner(program, threads)
 
 
-def _numpy(program: Program, threads: int) -> Runner:
-    if threads > 1:
-        raise ValueError(f"the NumPy backend runs on one thread, not on {threads}")
-    return NumpyRunner(program)
-
-
-BACKENDS: dict[str, Callable[[Program, int], Runner]] = {"native": _native, "numpy": _numpy}
+BACKENDS: dict[str, Callable[[Program, int], Runner]] = {"native": _native, "numpy": NumpyRunner}
 """What makes a program ready, given the number of threads, by the name of the backend; the fastest first."""
 
 
@@ -128,21 +122,16 @@ def prepare(program: Program, backend: str | None = None, threads: int = 1) -> R
     """
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
-    if backend is None:
-        return _fastest(program, threads)
-    if backend not in BACKENDS:
-        raise ValueError(f"unknown backend {backend!r} (must be one of {', '.join(map(repr, BACKENDS))}, or None)")
-    return BACKENDS[backend](program, threads)
-
-
-def _fastest(program: Program, threads: int) -> Runner:
-    """What runs the program, of what is installed. An operation without machine code is no error here, but is said."""
+    if backend is not None:
+        if backend not in BACKENDS:
+            raise ValueError(f"unknown backend {backend!r} (must be one of {', '.join(map(repr, BACKENDS))}, or None)")
+        return BACKENDS[backend](program, threads)
     if find_spec("numba") is None:
         return NumpyRunner(program)
-    from autodiff.compiling.native import NativeRunner, NotCompilableError
+    from autodiff.compiling.native import NotCompilableError
 
     try:
-        return NativeRunner(program, threads)
-    except NotCompilableError as reason:
-        warnings.warn(f"the NumPy backend runs this program: {reason}", RuntimeWarning, stacklevel=3)
+        return _native(program, threads)
+    except NotCompilableError as reason:  # an operation without machine code is no error here, but is said
+        warnings.warn(f"the NumPy backend runs this program: {reason}", RuntimeWarning, stacklevel=2)
         return NumpyRunner(program)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from autodiff import trees
 from autodiff.backward import topological_order
-from autodiff.compiling.specializations import Floats, Places, Rows, Specialization, Specializations
+from autodiff.compiling.specializations import Floats, Rows, Specialization, Specializations
 from autodiff.derivatives import gradients
 from autodiff.non_finite import NonFiniteError, non_finite_error
 from autodiff.sources import record_sources
@@ -42,41 +42,24 @@ class Gradient(NamedTuple):
     """Σ value; not finite if that, a value or a gradient is not."""
 
 
-class _Part(NamedTuple):
-    """The observations of a chunk that one specialization runs; None stands for the eager engine."""
-
-    by: Specialization | None
-    inputs: Floats
-    start: int
-    places: Places
-
-    @property
-    def rows(self) -> Floats:
-        return self.inputs if self.places is None else self.inputs[self.places]
-
-    @property
-    def at(self) -> Any:
-        """Where the observations stand in the whole batch."""
-        if self.places is None:
-            return slice(self.start, self.start + len(self.inputs))
-        return self.places + self.start
-
-
-def _parts(theta: Floats, programs: Specializations, rows: Rows, count: int) -> Iterator[_Part]:
+def _parts(
+    theta: Floats, programs: Specializations, rows: Rows, count: int
+) -> Iterator[tuple[Specialization | None, Floats, Any]]:
+    """What runs some observations, None for the eager engine; their inputs; and where they stand in the batch."""
     for start in range(0, count, CHUNK):
         inputs = rows(start, min(start + CHUNK, count))
         for by, places in programs.split(theta, inputs, start):
-            part = _Part(by, inputs, start, places)
+            part = inputs if places is None else inputs[places]
             if by is not None:
-                by.runs += len(part.rows)
+                by.runs += len(part)
                 programs.owner.last = by
-            yield part
+            yield by, part, slice(start, start + len(inputs)) if places is None else places + start
 
 
 def _only_program(
     theta: Floats, programs: Specializations, rows: Rows, count: int
 ) -> tuple[Specialization, Floats] | None:
-    """The specialization that is right for all observations of one chunk, and their inputs: the calls of a training loop."""
+    """The specialization that is right for all observations of a single chunk, and their inputs."""
     if count > CHUNK or len(programs.all) != 1:
         return None
     only, inputs = programs.all[0], rows(0, count)
@@ -93,14 +76,14 @@ def values_of(theta: Floats, programs: Specializations, rows: Rows, count: int) 
     if only is not None:
         return only[0].runner.values(theta, only[1])
     values: Floats | None = None
-    for part in _parts(theta, programs, rows, count):
-        if part.by is not None:
-            found = part.by.runner.values(theta[: part.by.size], part.rows)
+    for by, part, at in _parts(theta, programs, rows, count):
+        if by is not None:
+            found = by.runner.values(theta[: by.size], part)
         else:
-            found = np.array([_eager_values(theta, programs, row) for row in part.rows])
+            found = np.array([_eager_values(theta, programs, row) for row in part])
         if values is None:
             values = np.empty((count, found.shape[1]))
-        values[part.at] = found
+        values[at] = found
     assert values is not None  # a batch is never empty
     return values
 
@@ -121,19 +104,19 @@ def gradient_of(
     values = np.empty(count)
     of_parameters, used = np.zeros(len(theta)), np.zeros(len(theta), bool)
     of_inputs = np.empty((count, programs.structure.size)) if wrt_inputs else None
-    for part in _parts(theta, programs, rows, count):
-        if part.by is None:
-            found = _eager_gradient(theta, programs, part.rows, weight)
+    for by, part, at in _parts(theta, programs, rows, count):
+        if by is None:
+            found = _eager_gradient(theta, programs, part, weight)
         else:
-            check_scalar(part.by.result)
-            result = part.by.runner.gradient(theta[: part.by.size], part.rows, weight, wrt_inputs)
-            found = Gradient(*result[:3], part.by.used, result[3])
-        values[part.at] = found.values
+            check_scalar(by.result)
+            of_part, of_theta, slopes, total = by.runner.gradient(theta[: by.size], part, weight, wrt_inputs)
+            found = Gradient(of_part, of_theta, slopes, by.used, total)
+        values[at] = found.values
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error, with more to say
             of_parameters[: len(found.parameters)] += found.parameters
         used[: len(found.parameters)] |= True if found.used is None else found.used
         if of_inputs is not None:
-            of_inputs[part.at] = found.inputs
+            of_inputs[at] = found.inputs
     if not any(each.is_scalar or each.recording.program.guards for each in programs.all):
         raise TypeError(_not_scalar(0.0))
     finite = np.isfinite(of_parameters).all() and (of_inputs is None or np.isfinite(of_inputs).all())
@@ -218,9 +201,8 @@ def _first_bad_gradient(theta: Floats, programs: Specializations, rows: Rows, co
     start, stop = 0, count
     while stop - start > 1:
         middle = (start + stop) // 2
-        half = partial(_from, rows, start)
-        found = gradient_of(theta, programs, half, middle - start, 1.0, False)
-        if np.isfinite(found.parameters).all():
+        half = gradient_of(theta, programs, partial(_from, rows, start), middle - start, 1.0, False)
+        if np.isfinite(half.parameters).all():
             start = middle
         else:
             stop = middle

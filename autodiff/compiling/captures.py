@@ -64,7 +64,8 @@ class Captures:
         self._variables: list[Read] = [read for each in functions for read in _variables(each)]
         self._variables += [partial(_elements, each.thing) for each in visits if isinstance(each.thing, np.ndarray)]
         self._note()
-        plain = [*self._variables, *(partial(_itself, thing) for each in visits for thing in _arguments(each.thing))]
+        plain = [*self._variables]
+        plain += [partial(_itself, thing) for each in visits for thing in _arguments(each.thing)]
         plain += _attributes([thing for thing in near if not isinstance(thing, (Value, *PLAIN, *CODE))], functions)
         self._plain = [read for read in plain if _content(read()) is not None]
 
@@ -281,7 +282,7 @@ def _in_cell(cell: CellType) -> Any:
 
 
 def _attributes(things: Sequence[Any], functions: Sequence[FunctionType]) -> Iterator[Read]:
-    """How the attributes of objects, classes and modules are read that the functions, or methods that they name, name."""
+    """How the attributes of objects, classes and modules are read that the functions name, or methods named there."""
     names: dict[str, None] = {}
     left = ["__call__", *(name for each in functions for name in _names(each.__code__))]
     while left:

@@ -71,17 +71,8 @@ def compile(
     >>> error.backward([1.0, 2.0, 3.0], [0.0, 4.0, 7.0], reduction="sum"), w.grad
     (5.0, -2.0)
     """
-    if function is None:
-        return lambda of: compile(
-            of,
-            parameters=parameters,
-            ndim=ndim,
-            backend=backend,
-            threads=threads,
-            max_structures=max_structures,
-            max_branches=max_branches,
-        )
-    return Compiled(function, parameters, ndim, backend, threads, max_structures, max_branches)
+    settings = parameters, ndim, backend, threads, max_structures, max_branches
+    return Compiled(function, *settings) if function is not None else lambda of: Compiled(of, *settings)
 
 
 class Compiled:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from autodiff import OPERATIONS, compile, grad, hessian, log, maximum, minimum, operation, sqrt, value_and_grad, where
+from nn import MLP
 
 POINTS = [[0.5, 2.0], [2.0, 2.0], [1.0, 1.0], [3.0, 3.0], [4.0, 1.0], [0.7, 3.0]]
 """Exponents among them at which the power takes a short cut."""
@@ -74,3 +75,11 @@ def test_a_derivative_inside_is_a_number_to_what_is_around_it():
         points = [0.0, 1.0, 4.0]
         expected = [function(x) for x in points]
         np.testing.assert_allclose(compile(function, backend="numpy")(points), expected, rtol=1e-12)
+
+
+def test_the_derivative_of_a_network_chooses_once_for_each_neuron():
+    model = MLP(2, [5, 4, 1], rng=0)
+    slopes = compile(lambda x: grad(model)(x), backend="numpy")
+    points = np.random.default_rng(0).normal(size=(20, 2))
+    np.testing.assert_allclose(np.array(slopes(points)).T, [grad(model)([*map(float, point)]) for point in points])
+    assert sum(op is where for op, _ in slopes.program) == 9

@@ -23,7 +23,7 @@ from tests.compiling.programs import bits, eager, network, program_of
 pytest.importorskip("numba", reason="the native backend needs numba")
 
 from autodiff.compiling.native import NativeRunner, NotCompilableError, cache
-from autodiff.compiling.native.rules import rule_program
+from autodiff.compiling.native.runner import rule_program
 
 ROWS = [row for row in map(lookup, sorted(BUILT_IN)) if row.arity and row is not DETACHED]
 RNG = np.random.default_rng(0)

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from autodiff import OPERATIONS, ZERO, Value, compile, grad, lookup, relu, sigmoid, topological_order
-from autodiff.compiling.recording import FrozenNumberError, is_recording
-from autodiff.compiling.recording import record
+from autodiff.compiling.recording import FrozenNumberError, is_recording, record
 from autodiff.hooks import Observer, observed_by, watchers
 from autodiff.operations import CONSTANT
 from autodiff.rules import DETACHED, EQUAL, LESS, LESS_EQUAL, SELECT

@@ -49,16 +49,8 @@ class Helper(NamedTuple):
     """Whether it gives a local derivative, which is -0.0 only where nothing depends."""
 
 
-class Source(NamedTuple):
-    """A module with the code of an operation, ``forward`` and ``backward``."""
-
-    text: str
-    helpers: dict[str, Helper]
-    """What the text calls, by its name there."""
-
-
-def source(row: Operation, arity: int) -> Source:
-    """The module of an operation of that many operands.
+def source(row: Operation, arity: int) -> tuple[str, dict[str, Helper]]:
+    """The text of a module with the code of an operation, ``forward`` and ``backward``; and what it calls, by name.
 
     Raises:
         NotCompilableError: they are too many.
@@ -105,7 +97,7 @@ def source(row: Operation, arity: int) -> Source:
         loop = _loop([*operands, "y, upstream = v[out{i}], g[out{i}]"], action)
         backward += [f"d = record[{3 + 2 * at}] * stride", "if d:", *(f"    {line}" for line in loop)]
     functions = _function("forward", head + forward) + _function("backward", head + backward)
-    return Source(HEAD.format(name=row.name) + functions, helpers)
+    return HEAD.format(name=row.name) + functions, helpers
 
 
 def _loop(numbers: Sequence[str], action: Sequence[str]) -> list[str]:

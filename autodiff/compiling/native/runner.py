@@ -31,12 +31,13 @@ from autodiff.compiling.native.layout import (
     lay_out,
     operations_in,
 )
-from autodiff.compiling.native.rules import rule_program
 from autodiff.operations import Operation
-from autodiff.program.expressions import rule_of_steps
+from autodiff.program.expressions import Expression, applied, rule_of_steps
+from autodiff.program.lowering import lower
 from autodiff.program.program import Program
 from autodiff.rules import SELECT as SELECT_OPERATION
 from autodiff.rules import dot, norm, total
+from autodiff.value import Value, constant
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
@@ -52,11 +53,11 @@ MOST_RULES = 16
 """How many versions of optimizers' rules are kept as programs."""
 VARIADIC = {
     LAYER: ("layer", "forward", "backward", "careful"),
-    DOT: ("sums", "dot_forward", "dot_backward", "dot_careful"),
-    TOTAL: ("sums", "total_forward", "total_backward", "total_backward"),
-    NORM: ("sums", "norm_forward", "norm_backward", "norm_backward"),
-    SELECT: ("selection", "row_forward", "row_backward", "row_backward"),
-    SELECT_SCALAR: ("selection", "scalar_forward", "scalar_backward", "scalar_backward"),
+    DOT: ("variadic", "dot_forward", "dot_backward", "dot_careful"),
+    TOTAL: ("variadic", "total_forward", "total_backward", "total_backward"),
+    NORM: ("variadic", "norm_forward", "norm_backward", "norm_backward"),
+    SELECT: ("variadic", "row_forward", "row_backward", "row_backward"),
+    SELECT_SCALAR: ("variadic", "scalar_forward", "scalar_backward", "scalar_backward"),
 }
 """The modules and functions of the operations of any number of operands."""
 Addresses = tuple[int, int, int]
@@ -242,6 +243,25 @@ class _Parts:
         """How many numbers a run needs room for."""
         lanes = min(observations, self.most)
         return self.size + self.rows * (lanes + 16 if lanes > 1 else 1)
+
+
+def rule_program(written: Sequence[Expression]) -> Program:
+    """An optimizer's rule for one parameter: of its gradient and state (inputs), the rate and the step (parameters).
+
+    >>> from autodiff.program.expressions import rule_of_steps
+    >>> rule = lambda gradient, rate, step, velocity: (rate * (0.9 * velocity), 0.9 * velocity)
+    >>> print(rule_program(rule_of_steps(rule, 1)))
+    parameters  rate, step
+    inputs      gradient, state 0
+      v5 = 0.9 * state 0
+      v6 = rate * v5
+    outputs     v6, v5
+    """
+    gradient, rate, step = (Value(math.nan, name) for name in ("gradient", "rate", "step"))
+    state = [Value(math.nan, f"state {at}") for at in range(len(written) - 1)]
+    results = applied(written, [gradient, rate, step, *state])
+    roots = [each if isinstance(each, Value) else constant(each) for each in results]
+    return lower(Program.from_graph(*roots, inputs=[gradient, *state], parameters=[rate, step])[0])
 
 
 def plain(array: Floats) -> Floats:

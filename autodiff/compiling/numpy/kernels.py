@@ -25,13 +25,7 @@ from autodiff.compiling.numpy.buffers import (
     fetch,
     ordered_sum,
 )
-from autodiff.compiling.numpy.functions import (
-    Floats,
-    contribution_function,
-    primal_function,
-    product,
-    receives,
-)
+from autodiff.compiling.numpy.functions import Floats, contribution_function, primal_function, product, receives
 from autodiff.operations import Operation
 
 AT_ONCE = 2**16

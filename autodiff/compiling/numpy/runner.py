@@ -24,7 +24,9 @@ BLOCK = 2**18
 class NumpyRunner:
     """A program made ready for NumPy; see :class:`autodiff.compiling.backends.Runner`."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, threads: int = 1) -> None:
+        if threads > 1:
+            raise ValueError(f"the NumPy backend runs on one thread, not on {threads}")
         self.program = program
         self._schedules: dict[bool, Schedule] = {}
 

@@ -14,12 +14,8 @@ from autodiff.operations import Operation
 from autodiff.program.program import Program
 from autodiff.rules import SELECT, dot, norm, total
 
-VARIADIC: dict[Operation, Callable[[Flow, int, Slots], Kernel]] = {
-    dot: Products,
-    total: Sums,
-    norm: Norms,
-    SELECT: Selection,
-}
+VARIADIC: dict[Operation, Callable[[Flow, int, Slots], Kernel]]
+VARIADIC = {dot: Products, total: Sums, norm: Norms, SELECT: Selection}
 """The kernels of operations of any number of operands."""
 
 

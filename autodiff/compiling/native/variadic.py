@@ -1,4 +1,4 @@
-"""The code of ``dot``, ``total`` and ``norm`` of rows; sums are taken in the order of the eager engine."""
+"""The code of operations of any number of operands but layers; sums are taken in the order of the eager engine."""
 
 from __future__ import annotations
 
@@ -122,3 +122,36 @@ def norm_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lan
             for i in range(lanes):
                 local = 0.0 if v[out + i] == 0.0 else v[x + i] / v[out + i]
                 g[d + i] += careful_product(local, g[out + i])
+
+
+@operation
+def row_forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+    """The row at an index."""
+    out, index = take(record, 1) * stride, take(record, 3) * stride
+    for i in range(lanes):
+        v[out + i] = v[take(record, 4 + int(v[index + i])) * stride + i]
+
+
+@operation
+def row_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+    """The adjoint to the row that was chosen."""
+    out, index = take(record, 1) * stride, take(record, 3) * stride
+    adjoints = 4 + take(record, 2)
+    for i in range(lanes):
+        g[take(record, adjoints + int(v[index + i])) * stride + i] += g[out + i]
+
+
+@operation
+def scalar_forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+    """The scalar at an index."""
+    out, index = take(record, 1) * stride, take(record, 3) * stride
+    for i in range(lanes):
+        v[out + i] = s[take(record, 4 + int(v[index + i]))]
+
+
+@operation
+def scalar_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+    """The adjoint to the scalar that was chosen."""
+    out, index = take(record, 1) * stride, take(record, 3) * stride
+    for i in range(lanes):
+        sg[take(record, 4 + int(v[index + i]))] += g[out + i]
