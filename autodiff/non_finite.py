@@ -1,15 +1,20 @@
-"""The first number of a pass that is not finite: which one it is, how it was computed, and where."""
+"""The first number of a pass that is not finite: which one it is, how it was computed, and where.
+
+``check_finite`` looks at a graph that there is, ``detect_anomaly`` at every number while it is made.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from math import inf, isfinite
 from typing import Any
 
 from autodiff.backward import edges, names, topological_order
+from autodiff.hooks import Observer, observed_by
 from autodiff.ieee import as_float
 from autodiff.operations import VARIABLE
-from autodiff.sources import Source
+from autodiff.sources import RECORDER, Source
 from autodiff.text import joined, number, one_line
 from autodiff.value import Value, constant
 from autodiff.versions import check_unchanged
@@ -105,12 +110,7 @@ def non_finite_error(root: Any, inputs: Iterable[Value], observation: int) -> No
     """The error for an observation whose result or gradient is not finite. It is given, not raised.
 
     It names the first number at fault: of the forward pass if the result is not finite, else of the backward pass. If
-    there is none, the sum over the observations is at fault.
-
-    Args:
-        root: the result, recorded once more; or a plain number.
-        inputs: the nodes of the observation's inputs.
-        observation: its place.
+    there is none, the sum over the observations is at fault. The root is the result, recorded once more; or a number.
     """
     root = root if isinstance(root, Value) else constant(root)
     order = topological_order(root)
@@ -193,3 +193,41 @@ def _path(node: Value, loss: Value) -> tuple[Value, ...]:
     while path[-1] is not loss:
         path.append(above[path[-1]])
     return tuple(path)
+
+
+class _Detector(Observer):
+    def recorded(self, node: Value) -> None:
+        if not isfinite(node.number):
+            check_forward(topological_order(node), "this result")
+
+    def begins(self, root: Value, seed: float) -> None:
+        check_finite(root, seed)
+
+    def differentiated(self, root: Value, gradients: Sequence[Any]) -> None:
+        check_forward(topological_order(root))
+        if not all(isfinite(g.number if isinstance(g, Value) else g) for g in gradients):
+            check_finite(root)
+
+
+DETECTOR = _Detector()
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Stop at the first number that is not finite: of the forward pass where it is made, or of a backward pass.
+
+    A graph that was recorded outside is looked at when ``backward()`` begins, so a loss that is nan never passes. No
+    gradient is touched by a pass that is refused. A branch of ``where`` that is not taken counts like any other.
+    Compiled functions record nothing, so they are not looked at. Inside, sources are recorded: errors quote the line of
+    the user's program that made the number.
+
+    Raises:
+        NonFiniteError: as :func:`check_finite`.
+
+    >>> x = Value(-1.0, label="x")
+    >>> with detect_anomaly(): loss = (x * 2 + 1).log() ** 2
+    Traceback (most recent call last):
+    autodiff.non_finite.NonFiniteError: the first number that is not finite is v5 = log(v4) = log(−1.0) = nan
+    """
+    with observed_by(RECORDER, DETECTOR):
+        yield

@@ -80,11 +80,7 @@ def common(*paths: Path) -> Path:
 
 
 class Folds:
-    """What is to be folded: modules of a kind, such as "neuron" and "layer", or modules by their paths.
-
-    Args:
-        wanted: "neuron", "layer", another name of steps in the paths, or the path of a module; or several of them.
-        paths: the paths that there are.
+    """What is to be folded, of the paths that there are: modules of a kind, such as "neuron", or by their paths.
 
     Raises:
         TypeError: what is wanted is not a str, nor several.
@@ -95,9 +91,10 @@ class Folds:
     """
 
     def __init__(self, wanted: str | Iterable[str] | None, paths: Iterable[Path]) -> None:
-        if not (wanted is None or isinstance(wanted, (str, Iterable))):
+        several = [wanted] if isinstance(wanted, str) else wanted or ()
+        if not (isinstance(several, Iterable) and all(isinstance(name, str) for name in several)):
             raise TypeError(f"fold must be a str or several, not {wanted!r}")
-        self._wanted = {wanted} if isinstance(wanted, str) else set(wanted or ())
+        self._wanted = set(several)
         self._found: dict[Path, Path] = {}
         if not self._wanted:
             return
@@ -105,8 +102,6 @@ class Folds:
         for path in dict.fromkeys(paths):
             known = known.union(*map(self._names, self._around(path)))
         for name in self._wanted:
-            if not isinstance(name, str):
-                raise TypeError(f"fold must be a str or several, not {name!r}")
             if name not in known:
                 allowed = ", ".join(map(repr, sorted(known - {"layers", "neurons"})))
                 raise ValueError(f"there is nothing to fold of the name {name!r} (must be one of {allowed})")

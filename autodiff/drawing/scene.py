@@ -77,16 +77,10 @@ def scene(
     numbers: bool = True,
     taken: Set[Edge] | None = None,
 ) -> Scene:
-    """The boxes and arrows of the graph of a root.
+    """The boxes and arrows of the graph of a root, with the options and errors of :func:`~autodiff.drawing.draw`.
 
-    Args:
-        numbers: whether the nodes have numbers; else there are no local derivatives.
-        taken: the edges that have made their contribution; None for all of those results that have a gradient.
-        others: those of :func:`~autodiff.drawing.draw`.
-
-    Raises:
-        RuntimeError: a leaf was changed since the forward pass.
-        ValueError: there is nothing to fold of that name, or there are more than ``max_nodes`` boxes.
+    If the nodes have no numbers, there are no local derivatives. ``taken`` are the edges that have made their
+    contribution; None for all of those results that have a gradient.
     """
     order = topological_order(root)
     check_unchanged(order)

@@ -122,13 +122,9 @@ def guarded(contribution: Expression) -> Expression:
 
 
 def traced(function: Callable[..., Any], arity: int, output: bool = False, inline: bool = True) -> Expression | None:
-    """What a function of numbers does, as an expression; None if it cannot be run with symbols.
+    """What a function of that many numbers does, as an expression; None if it cannot be run with symbols.
 
-    Args:
-        function: what is run.
-        arity: how many numbers it takes.
-        output: whether it takes the output after them.
-        inline: whether the operations that it calls are written out, too.
+    It may take the output after them. Inline, the operations that it calls are written out, too.
 
     >>> print(traced(lambda x: x if x > 0 else 2 * x, 1))
     choose(x0 > 0.0, x0, 2.0 * x0)

@@ -262,8 +262,7 @@ class Program:
     def run(self, numbers: Sequence[Any]) -> list[Any]:
         """The number in every slot, by calls of the rows.
 
-        Args:
-            numbers: one for each parameter and each input: floats, ``Value``s, or others that rows can be applied to.
+        One is given for each parameter and each input: floats, ``Value``s, or others that rows can be applied to.
 
         Raises:
             ValueError: there are too few or too many.
@@ -282,10 +281,7 @@ class Program:
         return slots
 
     def to_graph(self, numbers: Sequence[float] | None = None) -> list[Value]:
-        """A node for every slot; nothing is computed.
-
-        Args:
-            numbers: (slots,) what the nodes hold; by default nan, but for constants.
+        """A node for every slot, which holds that number, by default nan but for constants; nothing is computed.
 
         >>> w = Value(2.0, label="w")
         >>> [*map(str, Program.from_graph(w * 3)[0].to_graph())]
@@ -310,9 +306,7 @@ class Program:
     def code(self, function_name: str = "f", imported: Iterable[str] = ()) -> str:
         """Python source of the function of its parameters and inputs that gives its outputs.
 
-        Args:
-            function_name: what the function is called.
-            imported: names that the source imports from ``autodiff`` besides those that it uses.
+        It imports from ``autodiff`` what it uses, and these names as well.
 
         >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
         >>> print(Program.from_graph((w * x).tanh())[0].code())
@@ -396,17 +390,7 @@ def assemble(
     labels: Mapping[int, str] | None = None,
     shared: int = 0,
 ) -> Program:
-    """The program of these instructions.
-
-    Args:
-        constants: the numbers in the first slots.
-        parameters: the names of the parameters, whose slots follow.
-        inputs: the names of the inputs, whose slots follow.
-        instructions: each takes operands from the slots before its own.
-        outputs: the slots of the results.
-        guards: what must hold for the program to be right.
-        labels: names of results by slot.
-        shared: how many instructions at the beginning depend on no input.
+    """The program of these instructions; its other parts are described with the fields of :class:`Program`.
 
     Raises:
         ValueError: an operand does not stand before its instruction, or a slot does not exist.

@@ -1,10 +1,9 @@
 """SEE the error flow: the backward pass recorded, saved, compared, explained, watched and checked."""
 
-from autodiff.non_finite import NonFiniteError, check_finite
+from autodiff.non_finite import NonFiniteError, check_finite, detect_anomaly
 from autodiff.sources import Source, record_sources
 from autodiff.tracing.auditing import TrainingWarning, check_training
 from autodiff.tracing.comparison import Difference, compare
-from autodiff.tracing.detection import detect_anomaly
 from autodiff.tracing.explanation import Explanation, GradientPath, PathEdge
 from autodiff.tracing.expressions import ExpressionError, evaluate
 from autodiff.tracing.loading import load, loads

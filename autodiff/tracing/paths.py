@@ -86,7 +86,11 @@ def explain(loss: Value, parameter: Value, paths: int = 10) -> Explanation:
         for edge in chain:
             product = _SIZES.multiply(product, Decimal(edge.local))
         sizes = _SIZES.add(sizes, product.copy_abs())
-        found.append(GradientPath(tuple(_shown(edge, name) for edge in chain), float(product)))
+        shown = [
+            PathEdge(name[out], name[parent], position, local, sum(each is parent for each in out.parents) > 1)
+            for _, _, local, out, parent, position in chain
+        ]
+        found.append(GradientPath(tuple(shown), float(product)))
     complete = len(found) == count.get(loss, 0)
     share = 1.0 if complete or not weight[loss] else float(_SIZES.divide(sizes, weight[loss]))
     own_name = name.get(parameter) or parameter.label or "parameter"
@@ -144,8 +148,3 @@ def _times(a: Decimal, b: Decimal) -> Decimal:
     """The product of two sizes; 0 · ∞, which is nan, counts as infinite, so that it comes first."""
     product = _SIZES.multiply(a, b)
     return _INFINITE if product.is_nan() else product
-
-
-def _shown(edge: _Edge, name: dict[Value, str]) -> PathEdge:
-    parallel = sum(parent is edge.parent for parent in edge.out.parents) > 1
-    return PathEdge(name[edge.out], name[edge.parent], edge.position, edge.local, parallel)

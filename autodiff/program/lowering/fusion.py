@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
-
-import numpy as np
 
 from autodiff.program.lowering.passes import without_dead_code
 from autodiff.program.lowering.rewriting import add_constants
@@ -37,8 +34,6 @@ def fuse_sums(program: Program) -> Program:
     >>> [each.op for each in fuse_sums(assemble([], [], ["x", "y", "z"], chain, [5]))]
     [<operation total>]
     """
-    if not _has_sums(program):
-        return program
     program = add_constants(program, [1.0])
     one = program.first_parameter - 1
     sums = _Sums(program)
@@ -63,23 +58,11 @@ def fuse_sums(program: Program) -> Program:
     return without_dead_code(program)
 
 
-def _has_sums(program: Program) -> bool:
-    """Whether there is an addition of a sum or product, or a total of products: what most of this is for."""
-    kinds = np.array([(add, multiply).index(op) if op in (add, multiply) else -1 for op in program.operations], int)
-    operands = program.operands
-    kind = np.concatenate([np.full(program.first_result, -1), kinds[program.opcodes]])[operands]
-    owner = np.repeat(program.opcodes, np.diff(program.starts))
-    return any(op in (add, total) and (kind[owner == code] >= 0).any() for code, op in enumerate(program.operations))
-
-
-@dataclass
 class _Sums:
     """The sums in a program, and what must be known to take them apart."""
 
-    program: Program
-
-    def __post_init__(self) -> None:
-        program = self.program
+    def __init__(self, program: Program) -> None:
+        self.program = program
         self.instructions = dict(enumerate(program, program.first_result))
         self.varying = program.depends(range(program.first_input, program.first_result)).tolist()
         self.used_at: list[list[int]] = [[] for _ in range(program.slots)]
