@@ -85,7 +85,7 @@ def extrapolated(
     best = jump = _Entry(math.nan, math.inf, math.inf)
     sides, sides_error = (math.nan, math.nan), math.inf
     low, high = -math.inf, math.inf
-    for step in _steps(x, shift):
+    for step in steps_at(x, shift):
         above, below = x + step, x - step
         right, left = f(above), f(below)
         evaluations += 2
@@ -134,12 +134,7 @@ def extrapolated(
     return Estimate(best.value, error, *sides, kink, evaluations)
 
 
-def finest_step(x: float) -> float:
-    """The step that a walk at x begins with."""
-    return next(_steps(x, 1.0))
-
-
-def _steps(x: float, shift: float) -> Iterator[float]:
+def steps_at(x: float, shift: float = 1.0) -> Iterator[float]:
     """The steps from fine to coarse: down from a quarter of the scale, and for a tiny x another segment at its own."""
     coarse = 0.25 * shift * max(1.0, abs(x))
     finest = coarse / 4.0 ** (LEVELS - 1)

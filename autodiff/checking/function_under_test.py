@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import repeat
 from typing import Any
 
@@ -70,11 +71,7 @@ def parameters(inputs: Any) -> list[Value | None]:
 
 
 class FunctionUnderTest:
-    """A function and a point, with the inputs' names.
-
-    Args:
-        f: called with ``*inputs`` if they are a tuple, else with ``inputs`` itself.
-        inputs: numbers or ``Value``s in a tuple, list, dict, array, or a module; nested as you like.
+    """A function and a point, with the inputs' names. A tuple holds all arguments, anything else is the only one.
 
     Raises:
         TypeError: ``f`` is not callable, or a leaf of the inputs is no real number.
@@ -166,20 +163,13 @@ class FunctionUnderTest:
         """
         result, nodes, arguments = self.call(self.point)
         after = leaves(arguments)
+        mutated, advice = partial(UncheckableFunctionError, "mutates its inputs"), "after the call; work on a copy"
         for name, node, held, x in zip(self.names, nodes, after, self.point):
             if held is not node or node.number != x:
                 now = held.number if isinstance(held, Value) else held
-                raise UncheckableFunctionError(
-                    "mutates its inputs",
-                    f"the function changed its input {name}: it was {x}, and is {now!r:.60} after the call; "
-                    "work on a copy",
-                )
+                raise mutated(f"the function changed its input {name}: it was {x}, and is {now!r:.60} {advice}")
         if len(after) != len(nodes):
-            raise UncheckableFunctionError(
-                "mutates its inputs",
-                f"the function was given {len(nodes)} numbers, and its inputs hold {len(after)} after the call; "
-                "work on a copy",
-            )
+            raise mutated(f"the function was given {len(nodes)} numbers, and its inputs hold {len(after)} {advice}")
         found, again = self._value(result).number, self.root(self.point)[0].number
         if again != found and not (math.isnan(again) and math.isnan(found)):
             raise UncheckableFunctionError(

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from autodiff.backward import topological_order
 from autodiff.program.program import Instruction, Program
 from autodiff.value import Value
 
@@ -69,19 +68,13 @@ def recorded(root: Value, inputs: Sequence[Value]) -> Graph:
     >>> [str(each.op) for each in recorded((x + 1) * x, [x]).instructions]
     ['add', 'multiply']
     """
-    used = set(topological_order(root))
-    inputs = [node for node in inputs if node in used]
     program, _ = Program.from_graph(root, inputs=inputs, parameters=(), freeze=True)
-    return _named(program, [node.number for node in inputs])
+    return without_unused(program, [node.number for node in inputs])
 
 
 def without_unused(program: Program, point: Sequence[float]) -> Graph:
     """The graph of a program at a point, without the instructions and inputs that the output does not depend on."""
-    pruned = program.without_unused()
-    numbers = dict(zip(program.inputs, point))
-    return _named(pruned, [numbers[name] for name in pruned.inputs])
-
-
-def _named(program: Program, point: Sequence[float]) -> Graph:
-    names = tuple(f"x{place}" for place in range(len(point)))
-    return Graph(replace(program, inputs=names, labels={}), tuple(point))
+    places = tuple(map(str, range(len(point))))
+    used = replace(program, inputs=places, labels={}).without_unused()
+    names = tuple(f"x{place}" for place in range(len(used.inputs)))
+    return Graph(replace(used, inputs=names), tuple([point[int(place)] for place in used.inputs]))

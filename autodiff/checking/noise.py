@@ -85,15 +85,6 @@ def recorded_noise(order: Sequence[Value], seed: int = 0) -> float:
     return worst if math.isfinite(worst) else math.inf
 
 
-def beside(derivative: Callable[[float], Value], x: float, step: float) -> list[tuple[float, float]]:
-    """The engine's derivative on both sides of x, at several distances from one step on.
-
-    At a single distance, a fast oscillation may be where it is at x.
-    """
-    distances = [step * 1.5**i for i in range(4)]
-    return [(derivative(x - distance).number, derivative(x + distance).number) for distance in distances]
-
-
 def jitter(f: Callable[[float], float], x: float) -> float:
     """The noise of a function of floats, from its values at points close to x: the less of both sides of x.
 

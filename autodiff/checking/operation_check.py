@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from autodiff.backward import edges, topological_order
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints
@@ -88,13 +88,9 @@ def check_operation(
     name = op.name if isinstance(op, Operation) else getattr(op, "__name__", repr(op))
     intervals = _domain(op, domain, name)
     drawn = _points(intervals, points, Random(seed))
-    verdicts: dict[Verdict, int] = {"pass": 0, "fail": 0, "kink": 0, "inconclusive": 0}
+    verdicts: Counter[Verdict] = Counter(dict.fromkeys(get_args(Verdict), 0))
     faults: dict[str, str] = {}
     wrong: dict[str, list[tuple[str, tuple[float, ...], Comparison]]] = {}
-
-    def count(comparisons: Sequence[Comparison]) -> None:
-        for comparison in comparisons:
-            verdicts[comparison.verdict] += 1
 
     finite = [point for point in drawn if math.isfinite(_value_of(op, name, point))]
     if not finite:
@@ -104,7 +100,9 @@ def check_operation(
     verdicts["inconclusive"] += len(drawn) - len(finite)
     for point in finite:
         if reference is not None:
-            _value(_value_of(op, name, point), reference, point, faults)
+            got, expected = _value_of(op, name, point), float(reference(*point))
+            if not (repr(got) == repr(expected) or abs(got - expected) <= REFERENCE * max(abs(got), abs(expected))):
+                faults.setdefault("the value", f"is {got!r} at {point}, but the reference gives {expected!r}")
         if isinstance(op, Operation):
             for order, comparisons in (("", rule_comparisons), ("second ", second_comparisons)):
                 try:
@@ -112,7 +110,7 @@ def check_operation(
                 except TypeError as error:  # a rule that does not run on Values
                     faults.setdefault(f"the {order}derivative", f"cannot be computed: {error}")
                     continue
-                count(compared)
+                verdicts.update(found.verdict for found in compared)
                 for found in compared:
                     if found.verdict == "fail":
                         what = named_fault(found, float(op(*point)), point)
@@ -124,10 +122,10 @@ def check_operation(
     if not faults:
         for point in finite:
             for arguments, call in _calls(op, point):
-                count(_in_context(call, arguments, backward, faults))
+                verdicts.update(found.verdict for found in _in_context(call, arguments, backward, faults))
     if faults:
         raise OperationError(name, [f"{what} {where}" for what, where in faults.items()])
-    return OperationReport(name, verdicts)
+    return OperationReport(name, dict(verdicts))
 
 
 def _domain(op: Any, domain: Any, name: str) -> tuple[Interval, ...]:
@@ -161,13 +159,6 @@ def _calls(op: Any, point: tuple[float, ...]) -> list[tuple[tuple[float, ...], C
     if len(point) > 1 and math.isfinite(op(*[Value(point[0])] * len(point)).number):
         calls.append(((point[0],), lambda x: op(*[x] * len(point))))
     return calls
-
-
-def _value(got: float, reference: Callable[..., float], point: tuple[float, ...], faults: dict[str, str]) -> None:
-    expected = float(reference(*point))
-    same = got == expected or (math.isnan(got) and math.isnan(expected))
-    if not (same or abs(got - expected) <= REFERENCE * max(abs(got), abs(expected))):
-        faults.setdefault("the value", f"is {got!r} at {point}, but the reference gives {expected!r}")
 
 
 def _in_context(

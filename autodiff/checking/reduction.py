@@ -101,9 +101,8 @@ def _cut(graph: Graph, slot: int, number: float) -> Graph:
 def _renumbered(graph: Graph, renumber: Callable[[NDArray[np.int32]], NDArray[Any]], point: tuple[float, ...]) -> Graph:
     """The graph with other slots for operands and output; what is unused then is left out."""
     program = graph.program
-    names = tuple(f"x{place}" for place in range(len(point)))
     operands, outputs = renumber(program.operands), renumber(program.outputs)
-    return without_unused(replace(program, inputs=names, operands=operands, outputs=outputs), point)
+    return without_unused(replace(program, operands=operands, outputs=outputs), point)
 
 
 def _simpler(x: float) -> Iterator[float]:

@@ -211,7 +211,7 @@ class Symbol:
     @staticmethod
     def __autodiff__(row: Operation, operands: Sequence[Any]) -> Symbol:
         path = next(operand.path for operand in operands if isinstance(operand, Symbol))
-        if path.inline and row.name not in ARITHMETIC and not _is_elementary(row, len(operands)):
+        if path.inline and row.name not in ARITHMETIC and primal(row, len(operands)) is not None:
             return Symbol(_expression(row.primal(*(Symbol(_expression(operand), path) for operand in operands))), path)
         return Symbol(Expression(row.name, tuple(map(_expression, operands))), path)
 
@@ -291,11 +291,6 @@ def _explored(run: Callable[[_Path], Any], inline: bool) -> Expression:
         return result
 
     return tree([])
-
-
-@cache
-def _is_elementary(row: Operation, arity: int) -> bool:
-    return primal(row, arity) is None
 
 
 def _expression(thing: Any) -> Expression:

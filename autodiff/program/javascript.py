@@ -106,17 +106,14 @@ def _row(op: Operation, arity: int) -> str:
         return f"variadic.{op.name}"
     forward = primal(op, arity) or Expression(op.name, tuple(map(operand, range(arity))))
     backward = [rule for rule in derivatives(op, arity) if rule is not None]
-    if len(backward) < arity:
-        raise _unwritable(op.name, "a rule of its derivatives")
-    try:
-        value, locals_ = _function("(x)", [forward], "{}"), _function("(x, y)", backward, "[{}]")
-    except UnwritableError as error:
-        raise _unwritable(str(error), "its primal") from None
-    return f"{{ value: {value}, locals: {locals_} }}"
-
-
-def _unwritable(name: str, what: str) -> UnwritableError:
-    return UnwritableError(
+    name, what = op.name, "a rule of its derivatives"
+    if len(backward) == arity:
+        try:
+            value, locals_ = _function("(x)", [forward], "{}"), _function("(x, y)", backward, "[{}]")
+            return f"{{ value: {value}, locals: {locals_} }}"
+        except UnwritableError as error:
+            name, what = str(error), "its primal"
+    raise UnwritableError(
         f"the operation {name!r} cannot be written in JavaScript: {what} only runs on floats, for instance because it "
         "calls Python's math; write it with arithmetic, comparisons and operations of the table (autodiff.exp for "
         "math.exp)"

@@ -11,8 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from autodiff.program.lowering.passes import without_dead_code
-from autodiff.program.lowering.rewriting import add_constants
+from autodiff.program.lowering.passes import add_constants, without_dead_code
 from autodiff.program.program import Instruction, Program, assemble
 from autodiff.rules import add, dot, multiply, total
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from autodiff.program.lowering.rewriting import Slots, keep
+from autodiff.program.lowering.passes import Slots, keep
 from autodiff.program.program import Program
 from autodiff.rules import dot
 
