@@ -55,10 +55,7 @@ def first_difference(before: Recording, now: Recording) -> str | None:
 
     Programs are the same if they compute the same results of the same constants, to the bit, inputs and parameters,
     and ask the same questions. Where an answer differs although the question is the same, they are too: an elementary
-    function may round differently for arrays, so that a tie falls to the other side.
-
-    Args:
-        before, now: with their outputs in the same order.
+    function may round differently for arrays, so that a tie falls to the other side. Outputs have the same order.
     """
     if _is_same(before, now):
         return None

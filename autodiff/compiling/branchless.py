@@ -27,9 +27,7 @@ Flows = Any
 class Branchless:
     """The contributions of one recorded derivative after the other.
 
-    Args:
-        is_fixed: whether a node is the same in every call, so that its comparisons may be decided now.
-        is_parameter: whether it is a parameter.
+    Comparisons of nodes that are fixed, the same in every call, are decided now.
     """
 
     def __init__(self, is_fixed: Callable[[Value], bool], is_parameter: Callable[[Value], bool]) -> None:

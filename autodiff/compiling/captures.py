@@ -170,7 +170,8 @@ def _visited(thing: Any, is_part: bool) -> _Visit:
         return _Visit(thing, (thing.__wrapped__,), None)
     children = [*_values(contents)]
     if is_module(thing):
-        children = [each for each in children if _is_structure(each) or _is_leaf(each)]
+        structures = (list, tuple, dict, np.ndarray)
+        children = [each for each in children if isinstance(each, structures) or is_module(each) or _is_leaf(each)]
         children = children if is_part else [*thing.parameters(), *children]
     return _Visit(thing, children, None if isinstance(contents, tuple) else contents)
 
@@ -184,10 +185,6 @@ def _is_inert(thing: Any) -> bool:
     if isinstance(thing, Value):
         return thing.op is not VARIABLE
     return isinstance(thing, PLAIN) or (isinstance(thing, np.ndarray) and thing.dtype != object)
-
-
-def _is_structure(thing: Any) -> bool:
-    return isinstance(thing, (list, tuple, dict, np.ndarray)) or is_module(thing)
 
 
 def _is_data(thing: Any) -> bool:

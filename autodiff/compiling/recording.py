@@ -85,13 +85,8 @@ def record(
             leaf.op = VARIABLE
 
 
-class Comparison(NamedTuple):
-    """A comparison that a function made while it was recorded."""
-
-    sign: str
-    left: Value
-    right: Value
-    holds: bool
+Comparison = tuple[str, Value, Value, bool]
+"""Made while a function was recorded: the sign, both sides, and whether it holds."""
 
 
 class Recorder(Observer):
@@ -142,7 +137,7 @@ class Recorder(Observer):
             except OverflowError:  # an integer beyond every float
                 number = constant(inf if right > 0 else -inf)
             right = self._numbers.setdefault(repr(number.number), number)
-        self.comparisons.append(Comparison(sign, left, right, holds))
+        self.comparisons.append((sign, left, right, holds))
 
     def read(self, node: Value, how: str) -> None:
         if not self.is_fixed(node):
@@ -202,15 +197,15 @@ def _laid_flat(
     roots = [_output(leaf) for leaf in trees.leaves(result)]
     outputs = trees.with_leaves(result, iter(range(len(roots))))
     known = {*inputs, *parameters}
-    order = topological_order(*roots, *(side for each in comparisons for side in (each.left, each.right)))
+    order = topological_order(*roots, *(side for each in comparisons for side in each[1:3]))
     met = [node for node in order if node.op is VARIABLE and node not in known]
     everything = [*parameters, *met]
     variable = known.union(met)
     for node in order:
         if not variable.isdisjoint(node.parents):
             variable.add(node)
-    guarded = [each for each in comparisons if each.left in variable or each.right in variable]
-    compared = [side for each in guarded for side in (each.left, each.right)]
+    guarded = [each for each in comparisons if each[1] in variable or each[2] in variable]
+    compared = [side for each in guarded for side in each[1:3]]
     program, slots = Program.from_graph(*roots, *compared, inputs=inputs, parameters=everything)
     guards = dict.fromkeys(Guard(sign, slots[left], slots[right], holds) for sign, left, right, holds in guarded)
     program = replace(program, outputs=program.outputs[: len(roots)], guards=tuple(guards))

@@ -132,12 +132,7 @@ class Specializations:
     """All programs of the function for arguments of one structure, and one state of what is outside."""
 
     def __init__(
-        self,
-        owner: Owner,
-        structure: Structure,
-        options: Mapping[str, Any],
-        outside: Captures,
-        parameters: Parameters,
+        self, owner: Owner, structure: Structure, options: Mapping[str, Any], outside: Captures, parameters: Parameters
     ) -> None:
         self.owner = owner
         self.structure = structure

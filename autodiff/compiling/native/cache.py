@@ -73,13 +73,7 @@ def _on_disk(name: str, text: str) -> ModuleType | None:
 
 
 def in_memory(name: str, text: str, helpers: Mapping[str, Helper] | None = None) -> ModuleType:
-    """The text as a module without a file: its machine code lives as long as the process.
-
-    Args:
-        name: its name.
-        text: its text.
-        helpers: what the text calls.
-    """
+    """The text as a module without a file, with what it calls: its machine code lives as long as the process."""
     module = sys.modules[name] = ModuleType(name)
     module.__dict__.update({each: callback(*helper) for each, helper in (helpers or {}).items()})
     filename = f"<{name}>"

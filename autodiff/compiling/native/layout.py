@@ -47,13 +47,7 @@ Opcodes = Mapping[tuple[Operation, int], int]
 
 
 def lay_out(program: Program, opcodes: Opcodes, wrt_inputs: bool) -> NDArray[np.uint32]:
-    """The array for a program.
-
-    Args:
-        program: what to run.
-        opcodes: the numbers of operations.
-        wrt_inputs: whether adjoints of the inputs are wanted.
-    """
+    """The array for a program; with adjoints of the inputs if they are wanted."""
     return np.array(_Layout(program, opcodes, wrt_inputs).words(), np.uint32)
 
 

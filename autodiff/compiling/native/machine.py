@@ -65,12 +65,8 @@ class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
 def word(result: Any, *operands: Any, of: Function | None = None) -> Callable[[Function], Function]:
     """Makes a word of compiled code from a function that writes its instructions with an LLVM builder.
 
-    The function gives what the word results in: one LLVM value, a list of those in a tuple, or None.
-
-    Args:
-        result: its type, for numba.
-        *operands: their types.
-        of: the signature by the types that the word is used with, in place of both.
+    The function gives what the word results in: one LLVM value, a list of those in a tuple, or None. Numba is given the
+    types of result and operands; or ``of`` gives the signature by the types that the word is used with.
     """
 
     def declare(write: Function) -> Function:

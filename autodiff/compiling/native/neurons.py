@@ -27,13 +27,7 @@ class Neuron(NamedTuple):
 
 
 class Neurons:
-    """The neurons of a program.
-
-    Args:
-        program: whose instructions, as a list, are given too.
-        varies: (slots + 1,) which slots differ from observation to observation.
-        active: (slots + 1,) which slots gradients flow to.
-    """
+    """The neurons of a program: of its slots, some vary with the observation, and gradients flow to the active ones."""
 
     def __init__(self, program: Program, instructions: list[Instruction], varies: Flags, active: Flags) -> None:
         self.program, self.instructions = program, instructions

@@ -67,15 +67,7 @@ NO_ORDER, NO_GRADIENT, NO_ROOM = np.empty(0, np.int64), np.empty((0, 0)), np.emp
 
 
 class NativeRunner:
-    """A program made ready for machine code; see :class:`autodiff.compiling.backends.Runner`.
-
-    Args:
-        program: what to run.
-        threads: how many threads the observations are spread over; the bits do not depend on it.
-
-    Raises:
-        NotCompilableError: an operation of the user has too many operands.
-    """
+    """A program made ready for machine code; see :class:`autodiff.compiling.backends.Runner`, and ``prepare`` there."""
 
     def __init__(self, program: Program, threads: int = 1) -> None:
         self.program = program

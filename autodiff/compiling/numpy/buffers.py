@@ -82,12 +82,9 @@ class Gather:
 
 
 class Scatter:
-    """Adds contributions to the adjoints of slots: to each slot in the order in which they are listed.
+    """Adds contributions to the adjoints of slots, in the order in which they are listed.
 
-    Args:
-        layout: of the slots.
-        slots: what each contribution is added to.
-        sources: the row of each contribution among those that are given in a call.
+    The ``sources`` are the rows of the contributions among those that are given in a call.
     """
 
     def __init__(self, layout: Layout, slots: Slots, sources: Slots) -> None:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from autodiff.operations import Operation
 from autodiff.program.expressions import (
-    NO_DEPENDENCE,
     Expression,
     called,
     called_derivatives,
@@ -111,24 +110,14 @@ def primal_function(row: Operation, arity: int) -> Callable[..., Any]:
     return lambda *operands: function(*operands)[0]
 
 
-def receives(row: Operation, arity: int, place: int) -> bool:
-    """Whether the row ever passes a gradient to the operand at that place."""
-    return contributions(row, arity)[place] != NO_DEPENDENCE
-
-
 @cache
 def contribution_function(
     row: Operation, arity: int, wanted: tuple[int, ...], careful: bool
 ) -> Callable[..., tuple[Floats, ...]]:
     """What the row adds to the adjoint of each wanted operand, of arrays: operands, output, upstream gradient.
 
-    Where there is no dependence, that is -0.0.
-
-    Args:
-        row: the operation.
-        arity: the number of operands.
-        wanted: the places of operands.
-        careful: let nothing flow on from adjoints that are -0.0, see :func:`~autodiff.program.expressions.guarded`.
+    Where there is no dependence, that is -0.0. A careful one lets nothing flow on from adjoints that are -0.0, see
+    :func:`~autodiff.program.expressions.guarded`.
     """
     known = [each for each in (contributions(row, arity)[place] for place in wanted) if each is not None]
     if len(known) == len(wanted):

@@ -25,8 +25,9 @@ from autodiff.compiling.numpy.buffers import (
     fetch,
     ordered_sum,
 )
-from autodiff.compiling.numpy.functions import Floats, contribution_function, primal_function, product, receives
+from autodiff.compiling.numpy.functions import Floats, contribution_function, primal_function, product
 from autodiff.operations import Operation
+from autodiff.program.expressions import NO_DEPENDENCE, contributions
 
 AT_ONCE = 2**16
 """The most products that are made at once, rather than row by row."""
@@ -72,7 +73,8 @@ class Elementwise:
         self.primal = primal_function(op, arity)
         self.row = (op, arity)
         flowing = flow.active[operands].any(axis=0) & flow.is_active(first, count)
-        self.wanted = tuple(place for place in np.flatnonzero(flowing).tolist() if receives(op, arity, place))
+        passed = contributions(op, arity)
+        self.wanted = tuple(place for place in np.flatnonzero(flowing).tolist() if passed[place] != NO_DEPENDENCE)
         self.scatters = _scatters(flow, operands[:, list(self.wanted)])
 
     def forward(self, buffers: Buffers) -> None:
@@ -83,12 +85,12 @@ class Elementwise:
             return
         function = contribution_function(*self.row, self.wanted, careful)
         operands = [gather(buffers) for gather in self.gathers]
-        contributions = function(*operands, self.results.of(buffers), self.results.adjoint(buffers))
-        if len(self.scatters) == len(contributions):
-            for scatter, each in zip(self.scatters, contributions):
+        found = function(*operands, self.results.of(buffers), self.results.adjoint(buffers))
+        if len(self.scatters) == len(found):
+            for scatter, each in zip(self.scatters, found):
                 scatter(buffers, each)
         else:
-            self.scatters[0](buffers, np.concatenate(contributions))
+            self.scatters[0](buffers, np.concatenate(found))
 
 
 def _scatters(flow: Flow, operands: Slots) -> list[Scatter]:
@@ -187,14 +189,16 @@ class Variadic:
     Contributions are given operand by operand, with one row for each instruction; or once for all operands, if alike.
     """
 
-    def __init__(self, flow: Flow, first: int, operands: Slots, alike: bool = False) -> None:
+    alike = False
+
+    def __init__(self, flow: Flow, first: int, operands: Slots) -> None:
         count, arity = operands.shape
         self.results = Results(flow.layout, first, count)
-        self.temporaries = (1 if alike else 4) * count * arity
+        self.temporaries = (1 if self.alike else 4) * count * arity
         self.count = count
         self.terms = Gather(flow.layout, operands.T.ravel())
         self.flowing = flow.is_active(first, count)
-        sources = np.arange(count)[:, None] + (0 if alike else count) * np.arange(arity)
+        sources = np.arange(count)[:, None] + (0 if self.alike else count) * np.arange(arity)
         self.scatter = _scatter(flow, operands[::-1].ravel(), sources[::-1].ravel())
 
     def of(self, gather: Gather, buffers: Buffers) -> Floats:
@@ -225,8 +229,7 @@ class Products(Variadic):
 class Sums(Variadic):
     """Totals."""
 
-    def __init__(self, flow: Flow, first: int, operands: Slots) -> None:
-        super().__init__(flow, first, operands, alike=True)
+    alike = True
 
     def forward(self, buffers: Buffers) -> None:
         self.results.of(buffers)[:] = ordered_sum(self.of(self.terms, buffers))

@@ -73,11 +73,11 @@ class NumpyRunner:
         for part, buffers in self._blocks(schedule, parameters, inputs, adjoint, nothing):
             values[part] = schedule.numbers(buffers, program.outputs[0])
             schedule.seed(buffers, program.outputs[0], weights[part])
-            schedule.backward(buffers, careful)
+            schedule.backward(buffers, False, careful)
             if slopes is not None:
                 slopes[part] = buffers.adjoint[: len(program.inputs)].T + 0.0
         if buffers is not None:
-            schedule.backward_shared(buffers, careful)
+            schedule.backward(buffers, True, careful)
         return values, adjoint[program.first_parameter : program.first_input, 0] + 0.0, slopes
 
     def _blocks(

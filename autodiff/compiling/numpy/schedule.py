@@ -59,14 +59,9 @@ class Schedule:
         for kernel in (*self.shared, *self.own) if shared else self.own:
             kernel.forward(buffers)
 
-    def backward(self, buffers: Buffers, careful: bool) -> None:
-        """Run a block's steps backward."""
-        for kernel in reversed(self.own):
-            kernel.backward(buffers, careful)
-
-    def backward_shared(self, buffers: Buffers, careful: bool) -> None:
-        """Run the steps that all blocks share backward, when the adjoints of all blocks have been added up."""
-        for kernel in reversed(self.shared):
+    def backward(self, buffers: Buffers, shared: bool, careful: bool) -> None:
+        """Run a block's steps backward; or those that all blocks share, when the adjoints of all have been added up."""
+        for kernel in reversed(self.shared if shared else self.own):
             kernel.backward(buffers, careful)
 
     def _layers(self, operands: Slots) -> list[tuple[int, int]]:
