@@ -187,11 +187,11 @@ def _propagation(f: Callable[..., Any], point: tuple[float, ...], wrong: Compari
     """What is wrong where all rules are right: how gradients are passed on and added up."""
     if wrong.note:
         return wrong.note
-    if ", " in wrong.name:
-        what = fault(wrong.engine, wrong.estimate.value, f(*map(Value, point)).number, point)
-        return f"the second derivative by operands {wrong.name}: {what}"
     nodes = [*map(Value, point)]
     root = f(*nodes)
+    what = fault(wrong.engine, wrong.estimate.value, root.number, point)
+    if ", " in wrong.name:
+        return f"the second derivative by operands {wrong.name}: {what}"
     order = topological_order(root)
     root.backward()
     parts = [
@@ -205,7 +205,7 @@ def _propagation(f: Callable[..., Any], point: tuple[float, ...], wrong: Compari
     total = sum(part for _, part in parts)
     if any(abs(wrong.engine - (total - part + local)) <= scale for local, part in parts):
         return "missing upstream"
-    return fault(wrong.engine, wrong.estimate.value, root.number, point)
+    return what
 
 
 def _value_of(op: Callable[..., Any], name: str, point: tuple[float, ...]) -> float:

@@ -79,44 +79,36 @@ def common(*paths: Path) -> Path:
     return tuple(steps[0] for steps in same)
 
 
-class Folds:
-    """What is to be folded, of the paths that there are: modules of a kind, such as "neuron", or by their paths.
+def folded_modules(wanted: str | Iterable[str] | None, paths: Iterable[Path]) -> dict[Path, Path]:
+    """For each path the outermost module around it that is to be folded; empty if none is.
+
+    Wanted are modules of a kind, such as "neuron", modules by their paths, or several of these.
 
     Raises:
         TypeError: what is wanted is not a str, nor several.
         ValueError: there is nothing of that name.
 
-    >>> Folds("neuron", [("layers.0", "neurons.1")]).folded(("layers.0", "neurons.1"))
-    ('layers.0', 'neurons.1')
+    >>> folded_modules("neuron", [("layers.0", "neurons.1")])
+    {('layers.0', 'neurons.1'): ('layers.0', 'neurons.1')}
     """
+    several: list[str] = []
+    if wanted is not None:
+        several = [*wanted] if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
+    if not all(isinstance(name, str) for name in several):
+        raise TypeError(f"fold must be a str or several, not {wanted!r}")
+    around = {path: [path[:depth] for depth in range(1, len(path) + 1)] for path in dict.fromkeys(paths)}
+    names = [_names(each) for inside in around.values() for each in inside]
+    known = {"layer", "neuron", "layers", "neurons"}.union(*names)
+    for name in several:
+        if name not in known:
+            allowed = ", ".join(map(repr, sorted(known - {"layers", "neurons"})))
+            raise ValueError(f"there is nothing to fold of the name {name!r} (must be one of {allowed})")
+    return {
+        path: next((each for each in inside if not _names(each).isdisjoint(several)), ())
+        for path, inside in around.items()
+    }
 
-    def __init__(self, wanted: str | Iterable[str] | None, paths: Iterable[Path]) -> None:
-        several = [wanted] if isinstance(wanted, str) else wanted or ()
-        if not (isinstance(several, Iterable) and all(isinstance(name, str) for name in several)):
-            raise TypeError(f"fold must be a str or several, not {wanted!r}")
-        self._wanted = set(several)
-        self._found: dict[Path, Path] = {}
-        if not self._wanted:
-            return
-        known = {"layer", "neuron", "layers", "neurons"}
-        for path in dict.fromkeys(paths):
-            known = known.union(*map(self._names, self._around(path)))
-        for name in self._wanted:
-            if name not in known:
-                allowed = ", ".join(map(repr, sorted(known - {"layers", "neurons"})))
-                raise ValueError(f"there is nothing to fold of the name {name!r} (must be one of {allowed})")
 
-    def folded(self, path: Path) -> Path:
-        """The outermost module around the path that is folded; empty if none is."""
-        if path not in self._found:
-            self._found[path] = next((each for each in self._around(path) if self._names(each) & self._wanted), ())
-        return self._found[path]
-
-    @staticmethod
-    def _around(path: Path) -> list[Path]:
-        return [path[:depth] for depth in range(1, len(path) + 1)]
-
-    @staticmethod
-    def _names(path: Path) -> set[str]:
-        kind = path[-1].partition(".")[0]
-        return {".".join(path), kind, kind.removesuffix("s")}
+def _names(path: Path) -> set[str]:
+    kind = path[-1].partition(".")[0]
+    return {".".join(path), kind, kind.removesuffix("s")}

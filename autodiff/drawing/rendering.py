@@ -38,11 +38,8 @@ def find_dot(setting: str | os.PathLike[str] | None = None) -> str | None:
             )
         return found
     beside = Path(sys.executable).parent
-    return (
-        shutil.which("dot")
-        or shutil.which("graphviz-pure", path=os.pathsep.join(map(str, (beside, beside / "Scripts"))))
-        or shutil.which("graphviz-pure")
-    )
+    places = os.pathsep.join(map(str, (beside, beside / "Scripts")))
+    return shutil.which("dot") or shutil.which("graphviz-pure", path=places) or shutil.which("graphviz-pure")
 
 
 def run_dot(dot: str, source: str, suffix: str) -> bytes:
@@ -60,9 +57,8 @@ def run_dot(dot: str, source: str, suffix: str) -> bytes:
     try:
         ran = subprocess.run(command, input=source.encode(), capture_output=True, timeout=TIMEOUT, check=False)
     except subprocess.TimeoutExpired:
-        raise RuntimeError(
-            f"{dot} took longer than {TIMEOUT:.0f} s: draw less, with fold=, constants=False or depth="
-        ) from None
+        what = f"{dot} took longer than {TIMEOUT:.0f} s"
+        raise RuntimeError(f"{what}: draw less, with fold=, constants=False or depth=") from None
     if ran.returncode or not ran.stdout:
         raise RuntimeError(f"{dot} failed with code {ran.returncode}: {ran.stderr.decode(errors='replace').strip()}")
     return ran.stdout

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from autodiff.backward import edges, local_derivatives, names, topological_order
-from autodiff.drawing.clusters import Folds, Path, modules
+from autodiff.drawing.clusters import Path, folded_modules, modules
 from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.value import Value
 from autodiff.versions import check_unchanged
@@ -92,7 +92,7 @@ def scene(
         _limit(len(shown) - (0 if constants else plain), plain, max_nodes)
     inside = set(shown)
     path: dict[Value, Path] = modules(order) if clusters or fold else dict.fromkeys(order, ())
-    folds = Folds(fold, path.values())
+    folds = folded_modules(fold, path.values())
     box_of = _boxes(root, shown, path, folds, name, place, constants, merge)
     if merge == "siblings":
         _merge_siblings(box_of, shown)
@@ -165,7 +165,7 @@ def _boxes(
     root: Value,
     shown: list[Value],
     path: dict[Value, Path],
-    folds: Folds,
+    folds: dict[Path, Path],
     name: dict[Value, str],
     place: dict[Value, int],
     constants: bool,
@@ -175,7 +175,7 @@ def _boxes(
     box_of: dict[Value, Box] = {}
     folded: dict[Path, Box] = {}
     for node in shown:
-        module = folds.folded(path[node])
+        module = folds[path[node]]
         if module:
             box = folded.get(module)
             if box is None:
@@ -191,9 +191,9 @@ def _boxes(
         for parent in out.parents:
             box = box_of.get(parent)
             if box is not None and box.kind == "folded" and box_of.get(out) is not box:
-                outputs[folds.folded(path[parent])][parent] = None
+                outputs[folds[path[parent]]][parent] = None
     if box_of[root].kind == "folded":
-        outputs[folds.folded(path[root])][root] = None
+        outputs[folds[path[root]]][root] = None
     for module, box in folded.items():
         used = sorted(outputs[module], key=place.__getitem__)
         box.nodes = [node for node in used if node.parents] or used

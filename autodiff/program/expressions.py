@@ -181,10 +181,7 @@ def compared(sign: str, left: Any, right: Any) -> Any:
 
 
 def called(row: Operation, operands: Sequence[float]) -> float:
-    """The primal, called where it is not written out; nan where it raises.
-
-    That may be on the side of a choice that is not taken.
-    """
+    """The primal, called where it is not written out; nan where it raises, as on the side that a choice leaves out."""
     try:
         return row.evaluate(operands)
     except Exception:

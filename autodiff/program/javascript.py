@@ -50,7 +50,8 @@ def javascript(program: Program) -> str:
     { value: (x) => x[0] * x[1], locals: (x, y) => [x[1], x[0]] },
     """
     codes: dict[str, int] = {}
-    opcodes = [codes.setdefault(_row(op, _arity(op, operands)), len(codes)) for op, operands in program]
+    arities = [0 if op in VARIADIC else len(operands) for op, operands in program]
+    opcodes = [codes.setdefault(_row(op, arity), len(codes)) for (op, _), arity in zip(program, arities)]
     data = {
         "slots": program.slots,
         "firstParameter": program.first_parameter,
@@ -93,10 +94,6 @@ def literal(number: float) -> str:
     ('0.1', '-0', '-Infinity')
     """
     return JAVASCRIPT.number(number).text
-
-
-def _arity(op: Operation, operands: tuple[int, ...]) -> int:
-    return 0 if op in VARIADIC else len(operands)
 
 
 @cache

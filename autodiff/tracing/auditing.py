@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -119,9 +119,8 @@ class _Auditor(Observer):
         warnings.warn_explicit(warning, None, here.file, here.line)
 
 
-def _count(parameters: Iterable[Value]) -> str:
-    number = len([*parameters])
-    return f"{number} parameter{'s' * (number != 1)}"
+def _count(parameters: Collection[Value]) -> str:
+    return f"{len(parameters)} parameter{'s' * (len(parameters) != 1)}"
 
 
 def _named(of: Iterable[Any]) -> dict[Value, str]:
@@ -138,9 +137,7 @@ def _named(of: Iterable[Any]) -> dict[Value, str]:
 
 def _parts(of: Iterable[Any]) -> Iterator[tuple[str, Any]]:
     for part in of:
-        if isinstance(part, Value):
-            yield "", part
-        elif hasattr(part, "named_parameters"):
+        if hasattr(part, "named_parameters"):
             yield from part.named_parameters()
         elif hasattr(part, "parameters"):
             yield from _parts(part.parameters() if callable(part.parameters) else part.parameters)

@@ -17,7 +17,6 @@ class Difference(NamedTuple):
     place: int | None
     """The place of the first step that differs; None if all steps agree and only nodes differ."""
     how: tuple[str, ...]
-    """What differs in it, the first trace's side first."""
     forward: str
     """The first node whose number in the forward pass differs; empty if there is none."""
 

@@ -63,15 +63,13 @@ def evaluate(text: str, variables: Mapping[str, Value | float]) -> Value:
         raise ExpressionError(f"an expression has at most {MAX_LENGTH} characters, not {len(text)}", text, MAX_LENGTH)
     tree = _parsed(text)
     results: list[Value | float] = []
-    stack: list[tuple[ast.expr, int, bool]] = [(tree, 1, False)]
+    stack: list[tuple[ast.expr, int, Operation | None]] = [(tree, 1, None)]  # with its operation, operands are done
     count = 0
     while stack:
-        node, depth, operands_done = stack.pop()
-        if operands_done:
-            operands = _operands(node)
-            values = results[len(results) - len(operands) :]
-            del results[len(results) - len(operands) :]
-            results.append(_applied(node, values, text))
+        node, depth, row = stack.pop()
+        if row is not None:
+            first = len(results) - len(_operands(node))
+            results[first:] = [_applied(row, results[first:], node, text)]
             continue
         count += 1
         if depth > MAX_DEPTH or count > MAX_NODES:
@@ -80,9 +78,8 @@ def evaluate(text: str, variables: Mapping[str, Value | float]) -> Value:
         if isinstance(node, (ast.Constant, ast.Name)):
             results.append(_leaf(node, variables, text))
         else:
-            _row(node, text)
-            stack.append((node, depth, True))
-            stack.extend((operand, depth + 1, False) for operand in reversed(_operands(node)))
+            stack.append((node, depth, _row(node, text)))
+            stack.extend((operand, depth + 1, None) for operand in reversed(_operands(node)))
     (result,) = results
     return result if isinstance(result, Value) else constant(result)
 
@@ -149,11 +146,7 @@ def _functions() -> dict[str, Operation]:
 
 
 def _row(node: ast.expr, text: str) -> Operation:
-    """The operation of a node that is not a leaf.
-
-    Raises:
-        ExpressionError: it has none.
-    """
+    """The operation of a node that is not a leaf, which is refused if it has none."""
     if isinstance(node, (ast.BinOp, ast.UnaryOp)) and type(node.op) in _OPERATORS:
         return OPERATIONS[_OPERATORS[type(node.op)]]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -175,8 +168,7 @@ def _row(node: ast.expr, text: str) -> Operation:
     raise ExpressionError(f"{what or type(node).__name__} is not allowed here: {ALLOWED}", text, column)
 
 
-def _applied(node: ast.expr, operands: list[Value | float], text: str) -> Value | float:
-    row = _row(node, text)
+def _applied(row: Operation, operands: list[Value | float], node: ast.expr, text: str) -> Value | float:
     if row.name == "dot" and len(operands) % 2:
         raise ExpressionError("dot takes an even number of operands: first all left factors", text, _at(node, text))
     try:

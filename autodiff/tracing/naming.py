@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import NoneType
 
 from autodiff.operations import CONSTANT
 from autodiff.value import Value
+
+SIMPLE = (int, str, float, NoneType)
+"""Keys of these types have a repr that is short and says what they are."""
 
 
 def name_values(variables: Mapping[str, object]) -> dict[str, Value]:
@@ -45,7 +49,7 @@ def name_values(variables: Mapping[str, object]) -> dict[str, Value]:
         elif isinstance(part, (list, tuple, dict)) and id(part) not in seen:
             seen.add(id(part))
             items = list(part.items() if isinstance(part, dict) else enumerate(part))
-            stack.extend((f"{name}[{key!r}]", item) for key, item in reversed(items) if _is_simple(key))
+            stack.extend((f"{name}[{key!r}]", item) for key, item in reversed(items) if isinstance(key, SIMPLE))
     taken = {value.label for _, value in found}
     given: dict[str, Value] = {}
     for name, value in found:
@@ -54,8 +58,3 @@ def name_values(variables: Mapping[str, object]) -> dict[str, Value]:
             taken.add(name)
             given[name] = value
     return given
-
-
-def _is_simple(key: object) -> bool:
-    """Whether the key has a repr that is short and says what it is."""
-    return isinstance(key, (int, str, float, bool)) or key is None

@@ -8,17 +8,17 @@ from autodiff.text import joined, number, one_line
 
 
 class TracedNode(NamedTuple):
-    """A node as it was when the pass was recorded: later changes of the graph do not reach it."""
+    """A node as it was when the pass was recorded: later changes of the graph do not reach it.
+
+    It has its place in the topological order of the graph, its label, or else its stable number, as a name, the name of
+    its operation, and the places of its operands.
+    """
 
     place: int
-    """Its place in the topological order of the graph."""
     name: str
-    """The node's label, else its stable number."""
     op: str
-    """The name of the operation that made it."""
     data: float
     operands: tuple[int, ...]
-    """The places of its operands."""
     initial: float | None
     """Its gradient before the first step, the seed included; None for a constant."""
     gradient: float | None
@@ -50,12 +50,10 @@ class TracedStep(NamedTuple):
 
     @property
     def node_name(self) -> str:
-        """The name of the result."""
         return self.node.name
 
     @property
     def parent_name(self) -> str:
-        """The name of the operand."""
         return self.parent.name
 
     def __str__(self) -> str:
