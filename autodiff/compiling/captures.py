@@ -55,10 +55,10 @@ class Captures:
         self.fingerprint, self._kept = _fingerprint(visits, relevant, by_identity)
         """Two captures of the same one have the same structure, of the same functions."""
         functions = [each.thing for each in visits if isinstance(each.thing, FunctionType)]
-        near = [*(child for each in visits if isinstance(each.thing, CODE) for child in each.children), *roots]
-        near = [*{id(thing): thing for thing in near}.values()]
-        kept = relevant.union(map(id, near))
-        holders = [each.contents for each in visits if each.contents is not None and id(each.thing) in kept]
+        of_code = [child for each in visits if isinstance(each.thing, CODE) for child in each.children]
+        near = {id(thing): thing for thing in (*of_code, *roots)}
+        held = [(id(each.thing), each.contents) for each in visits if each.contents is not None]
+        holders = [each for key, each in held if key in relevant or (key in near and len(each) <= FEW)]
         self._lists = [each for each in holders if isinstance(each, list)]
         self._dicts = [each for each in holders if isinstance(each, dict)]
         self._variables: list[Read] = [read for each in functions for read in _variables(each)]
@@ -66,7 +66,9 @@ class Captures:
         self._note()
         plain = [*self._variables]
         plain += [partial(_itself, thing) for each in visits for thing in _arguments(each.thing)]
-        plain += _attributes([thing for thing in near if not isinstance(thing, (Value, *PLAIN, *CODE))], functions)
+        plain += _attributes(
+            [thing for thing in near.values() if not isinstance(thing, (Value, *PLAIN, *CODE))], functions
+        )
         self._plain = [read for read in plain if _content(read()) is not None]
 
     def __eq__(self, other: object) -> bool:
