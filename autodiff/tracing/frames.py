@@ -7,18 +7,15 @@ from collections import Counter
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from autodiff.drawing import draw, find_dot, render
 from autodiff.drawing.colours import Scale, scale
 from autodiff.drawing.dot_text import PassState
-from autodiff.drawing.rendering import HINT, run_dot
+from autodiff.drawing.rendering import HINT, Drawing, run_dot
 from autodiff.operations import CONSTANT
 from autodiff.text import number, one_line, short
-
-if TYPE_CHECKING:
-    from autodiff.drawing.rendering import Drawing
-    from autodiff.tracing.recorded_pass import RecordedPass
+from autodiff.tracing.recorded_pass import RecordedPass
 
 GIF_COLOURS = 128
 

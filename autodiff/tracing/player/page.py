@@ -11,7 +11,6 @@ from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from autodiff.drawing import find_dot
 from autodiff.drawing.rendering import HINT
@@ -20,10 +19,8 @@ from autodiff.text import one_line
 from autodiff.tracing.frames import check_begins
 from autodiff.tracing.player.graph_svg import graph_svg
 from autodiff.tracing.player.layout import views
+from autodiff.tracing.recorded_pass import RecordedPass
 from autodiff.tracing.storage import dumps
-
-if TYPE_CHECKING:
-    from autodiff.tracing.recorded_pass import RecordedPass
 
 MAX_STEPS = 20_000
 PROGRAM = ("numbers.js", "model.js", "view.js", "player.js")
