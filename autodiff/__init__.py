@@ -19,61 +19,25 @@ from autodiff.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_gr
 from autodiff.functions import dot, log_softmax, log_sum_exp, mean, norm, softmax, total
 from autodiff.operations import Interval, Operation, SingularPoint
 from autodiff.registry import OPERATIONS, lookup, operation
+
+# isort: off
 from autodiff.rules import (
-    absolute,
-    acos,
-    asin,
-    atan,
-    cos,
-    cosh,
-    erf,
-    erfc,
-    exp,
-    expm1,
-    gelu,
-    hypot,
-    leaky_relu,
-    log,
-    log1p,
-    maximum,
-    minimum,
-    power,
-    relu,
-    sigmoid,
-    silu,
-    sin,
-    sinh,
-    softplus,
-    sqrt,
-    tan,
-    tanh,
-    where,
+    absolute, acos, asin, atan, cos, cosh, erf, erfc, exp, expm1, gelu, hypot, leaky_relu, log, log1p, maximum,
+    minimum, power, relu, sigmoid, silu, sin, sinh, softplus, sqrt, tan, tanh, where,
 )  # fmt: skip
+
+# isort: on
 from autodiff.selection import select
 from autodiff.value import Value, constant
 from autodiff.zeros import NOT_COMPUTED, ZERO
 
 if TYPE_CHECKING:
-    from autodiff.checking import check_gradients as check_gradients
-    from autodiff.checking import check_operation as check_operation
-    from autodiff.checking import numerical_derivative as numerical_derivative
-    from autodiff.checking import numerical_gradient as numerical_gradient
-    from autodiff.compiling import FrozenNumberError as FrozenNumberError
-    from autodiff.compiling import StaleProgramError as StaleProgramError
-    from autodiff.compiling import compile as compile
-    from autodiff.drawing import draw as draw
-    from autodiff.drawing import render as render
-    from autodiff.drawing import tree as tree
-    from autodiff.non_finite import NonFiniteError as NonFiniteError
-    from autodiff.non_finite import check_finite as check_finite
-    from autodiff.sources import record_sources as record_sources
-    from autodiff.tracing import Trace as Trace
-    from autodiff.tracing import check_training as check_training
-    from autodiff.tracing import detect_anomaly as detect_anomaly
-    from autodiff.tracing import explain as explain
-    from autodiff.tracing import name_values as name_values
-    from autodiff.tracing import trace as trace
-    from autodiff.tracing import watch as watch
+    from autodiff.checking import check_gradients, check_operation, numerical_derivative, numerical_gradient
+    from autodiff.compiling import FrozenNumberError, StaleProgramError, compile
+    from autodiff.drawing import draw, render, tree
+    from autodiff.non_finite import NonFiniteError, check_finite
+    from autodiff.sources import record_sources
+    from autodiff.tracing import Trace, check_training, detect_anomaly, explain, name_values, trace, watch
 
 __all__ = [
     "NOT_COMPUTED", "OPERATIONS", "ZERO", "FrozenNumberError", "Interval", "NonFiniteError", "Operation",
