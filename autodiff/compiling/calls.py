@@ -114,8 +114,7 @@ class Calls:
             ValueError: they do not fit together, a list is ragged, or there are no observations.
         """
         captures, parameters = self.outside(but_for)
-        outside = parameters, captures.numbers()
-        shapes: list[Hashable] = [*outside]
+        shapes: list[Hashable] = [parameters, captures.numbers()]
         for array in () if options else arguments:  # the calls of a training loop, as fast as can be
             if type(array) is not np.ndarray:
                 break
@@ -128,7 +127,7 @@ class Calls:
         if len(arguments) not in self._names:
             self._names[len(arguments)] = argument_names(self.owner.function, len(arguments))
         batch = Batch(arguments, self.ndim, self._names[len(arguments)])
-        programs = self._programs(batch.structure, options, captures, parameters, outside)
+        programs = self._programs(batch.structure, options, captures, parameters, shapes[1])
         if batch.is_batch and not options and [*map(id, batch.leaves)] == [*map(id, arguments)]:
             if len(self._by_shapes) >= MOST_SHAPES:
                 self._by_shapes.clear()
@@ -155,7 +154,12 @@ class Calls:
     ) -> Specializations:
         if "reduce" in options and not _takes(self.owner.function, "reduce"):
             raise TypeError("reduce= is called reduction= now")
-        key = (structure, outside, tuple((name, type(options[name]), options[name]) for name in sorted(options)))
+        key = (
+            structure,
+            parameters,
+            outside,
+            tuple((name, type(options[name]), options[name]) for name in sorted(options)),
+        )
         try:
             hash(key)
         except TypeError:
