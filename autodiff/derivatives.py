@@ -69,9 +69,7 @@ def value_and_grad(of: Function | Value, wrt: Any = 0) -> Any:
     def differentiated(*arguments: Any, **options: Any) -> tuple[Any, Any]:
         call = Call(of, arguments, wrt, options)
         if not isinstance(call.result, Value):
-            raise TypeError(
-                f"the function must return one number or Value to be differentiated, not {call.result!r:.60}"
-            )
+            raise TypeError(f"the function must return one number to be differentiated, not {call.result!r:.60}")
         found = gradients(call.result, call.nodes, call.recorded)
         call.close()
         return call.numbers(call.result, call.recorded), call.like_inputs(found)
@@ -112,12 +110,8 @@ def hvp(of: Function | Value, inputs: Any, vector: Any) -> Any:
     """The Hessian times a vector, without the Hessian: the gradient of ∇f · vector.
 
     Args:
-        of: a function that returns one number, called with ``*inputs``; or a recorded node.
-        inputs: a tuple of all arguments; for a node, the nodes to vary.
-        vector: of the same structure as ``inputs``.
-
-    Raises:
-        ValueError: ``vector`` has not the structure of ``inputs``.
+        of: a function that returns one number; or a recorded node.
+        inputs, vector: as ``inputs`` and ``tangents`` of :func:`jvp`, errors too.
 
     >>> hvp(lambda x, y: x * x * y, (3.0, 4.0), (1.0, 0.0))
     (8.0, 6.0)
@@ -141,7 +135,7 @@ def jacobian(of: Function | Any, wrt: Any = 0) -> Any:
         wrt: as in :func:`grad`.
 
     Returns:
-        The structure of the outputs, each number in it replaced by its gradient.
+        The structure of the outputs, with the gradient of each number in its place.
 
     >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([3.0, 4.0])
     [[4.0, 3.0], [1.0, 1.0]]
@@ -193,7 +187,7 @@ def _tangents(roots: Sequence[Value], nodes: Sequence[Value], directions: Sequen
         if out in depends and out not in tangent:
             for parent, local in zip(out.parents, _locals(out, depends, recorded)):
                 if parent in tangent and local is not ZERO:
-                    moved = _product(local, tangent[parent])
+                    moved = product(local, tangent[parent])
                     tangent[out] = tangent[out] + moved if out in tangent else moved
     return [_finished(tangent.get(root, 0.0), recorded) for root in roots]
 
@@ -216,7 +210,7 @@ def _contributions(out: Value, upstream: Any, depends: set[Value], recorded: boo
         if found is not None:
             return found  # type: ignore[no-any-return]
     locals_ = _locals(out, depends, recorded)
-    return [ZERO if local is ZERO else _product(local, upstream) for local in locals_]
+    return [ZERO if local is ZERO else product(local, upstream) for local in locals_]
 
 
 def _locals(out: Value, depends: set[Value], recorded: bool) -> Sequence[Any]:
@@ -229,7 +223,7 @@ def _locals(out: Value, depends: set[Value], recorded: bool) -> Sequence[Any]:
     return [rule(*out.parents, out) if parent in depends else ZERO for parent, rule in rules]
 
 
-def _product(local: Any, upstream: Any) -> Any:
+def product(local: Any, upstream: Any) -> Any:
     """The product of two factors, each a float or a node; 1 · x is x itself, so that graphs stay small."""
     if not isinstance(upstream, Value) and upstream == 1:
         return local

@@ -69,11 +69,7 @@ def as_node(leaf: Any) -> Value:
 
 
 def nodes_in(tree: Any) -> list[Value]:
-    """The nodes of a structure.
-
-    Raises:
-        TypeError: it holds something else.
-    """
+    """The nodes of a structure, which may hold nothing else."""
     found = trees.leaves(tree)
     for leaf in found:
         if not isinstance(leaf, Value):

@@ -115,9 +115,8 @@ class Operation:
         if self.arity is None:
             locals_ = tuple(self.derivatives[0](operands, output))
             if len(locals_) != len(operands):
-                raise ValueError(
-                    f"the rule of {self.name!r} gave {len(locals_)} derivatives for {len(operands)} operands"
-                )
+                counts = f"{len(locals_)} derivatives for {len(operands)} operands"
+                raise ValueError(f"the rule of {self.name!r} gave {counts}")
             return locals_
         return tuple(rule(*operands, output) for rule in self.derivatives)
 

@@ -104,11 +104,7 @@ def methods_for(number: type, unary: Callable[[Operation], Any]) -> None:
     """Give the type a method for every operation, by its own name and by NumPy's: now and of later ones.
 
     So ``Value(0.0).cos()`` works, and ``np.cos`` on a ``Value``, since NumPy calls the method of its own name.
-    A method that the type writes out itself stays.
-
-    Args:
-        number: the type.
-        unary: makes the method of a built-in row of one operand.
+    A method that the type writes out itself stays; ``unary`` makes that of a built-in row of one operand.
     """
     _with_methods.append(number)
     for row in OPERATIONS.values():

@@ -66,7 +66,8 @@ def named_leaves(tree: Any, name: str = "") -> Iterator[tuple[str, Any]]:
     elif is_module(tree):
         yield from ((f"{name}.{key}" if name else key, leaf) for key, leaf in inside.items())
     else:
-        keys = map(_element, places(tree.shape)) if is_array(tree) else (f"[{key!r}]" for key in inside)
+        indices = ("".join(f"[{index}]" for index in place) for place in places(getattr(tree, "shape", ())))
+        keys = indices if is_array(tree) else (f"[{key!r}]" for key in inside)
         for key, part in zip(keys, inside.values()):
             yield from named_leaves(part, name + key)
 
@@ -113,10 +114,6 @@ def places(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     for first in range(shape[0]):
         for rest in places(shape[1:]):
             yield (first, *rest)
-
-
-def _element(place: tuple[int, ...]) -> str:
-    return "".join(f"[{index}]" for index in place)
 
 
 def _array(found: list[Any], shape: tuple[int, ...]) -> Any:

@@ -113,9 +113,7 @@ class Value(NumberLike):
 
     def __init__(self, data: SupportsFloat, label: str = "") -> None:
         if isinstance(data, Value):
-            raise TypeError(
-                "a number is needed, not a Value: use the Value itself, +value for a new node, or .detach()"
-            )
+            raise TypeError("a number is needed, not a Value: use it as it is, +value for a new node, or .detach()")
         if not isinstance(label, str):
             raise TypeError(f"a label must be a str, not {type(label).__name__} {label!r:.60}")
         self.number = as_float(data)
@@ -171,12 +169,6 @@ class Value(NumberLike):
 
         Raises:
             RuntimeError: a leaf's data was changed since the forward pass.
-
-        >>> w = Value(3.0)
-        >>> loss = w * w
-        >>> loss.backward()
-        >>> w.grad
-        6.0
         """
         _passes.backward(self, seed, on_step)
 
@@ -236,13 +228,9 @@ def constant(number: Any) -> Value:
 
 
 def node(
-    op: Operation,
-    number: float,
-    parents: tuple[Value, ...],
-    grad: float = NOT_COMPUTED,
-    label: str = "",
-    stamp: int | None = None,
-) -> Value:
+    op: Operation, number: float, parents: tuple[Value, ...],
+    grad: float = NOT_COMPUTED, label: str = "", stamp: int | None = None,
+) -> Value:  # fmt: skip
     """A node as it is said to be; nothing is computed, and nobody is told."""
     made = _new(Value)
     made.number = number

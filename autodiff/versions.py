@@ -51,11 +51,7 @@ def check_unchanged(order: list[Value]) -> None:
 
 
 def check_operands(node: Value, order: list[Value]) -> None:
-    """Refuse a node one of whose operands is a leaf that was changed after the node was computed from it.
-
-    Raises:
-        RuntimeError: there is one; the message names both by their names in the order.
-    """
+    """Refuse a node one of whose operands is a leaf that was changed after the node was computed from it."""
     for parent in node.parents:
         if parent.stamp > node.stamp and not parent.parents:
             changed, computed = (_name(each, order) for each in (parent, node))
