@@ -16,6 +16,8 @@ from autodiff.tracing import Trace, dumps, loads, trace
 from tests.browser import DESKTOP, PHONE, Browser
 from tests.program.test_javascript import SAME_BITS
 
+pytestmark = pytest.mark.slow  # in a browser
+
 needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")
 UP, DOWN, PAGE_UP, SHIFT, ALT, ESCAPE = "\ue013", "\ue015", "\ue00e", "\ue008", "\ue00a", "\ue00c"
 AGREE = 1e-9
@@ -125,7 +127,6 @@ def at(graph: Any, numbers: list[float]) -> tuple[Value, list[Value]]:
     return root, leaves(root)
 
 
-@pytest.mark.slow
 def test_graphs_of_arithmetic_show_the_very_bits_of_the_engine(visit: Callable[..., Browser]) -> None:
     for graph in drawn(12, operations=SAME_BITS):
         browser = visit(graph(*map(Value, graph.inputs)))

@@ -19,6 +19,8 @@ from autodiff.tracing import Trace, record_sources, trace
 from autodiff.tracing.player import html
 from tests.browser import DESKTOP, PHONE, Browser
 
+pytestmark = pytest.mark.slow  # in a browser
+
 needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")
 READABLE = 4.5
 """The contrast of text that WCAG 2.1 asks for (level AA)."""
@@ -446,7 +448,6 @@ def test_two_players_in_frames_on_one_page_do_not_meet(browser: Browser, recorde
     assert {url.partition(":")[0] for url in browser.requests()} <= {"file", "about"}
 
 
-@pytest.mark.slow
 @needs_dot
 def test_three_hundred_nodes_stay_below_a_megabyte(browser: Browser, tmp_path: Path) -> None:
     x, total = Value(0.5, label="x"), Value(0.0, label="zero")
