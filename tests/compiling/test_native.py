@@ -22,7 +22,7 @@ from tests.compiling.programs import bits, eager, network, program_of
 
 pytest.importorskip("numba", reason="the native backend needs numba")
 
-from autodiff.compiling.native import NativeRunner, NotCompilableError, cache
+from autodiff.compiling.native import NativeRunner, NotCompilableError, store
 from autodiff.compiling.native.runner import rule_program
 
 ROWS = [row for row in map(lookup, sorted(BUILT_IN)) if row.arity and row is not DETACHED]
@@ -574,8 +574,8 @@ def test_the_folder_is_that_of_the_platform(monkeypatch, platform, environment, 
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(cache.Path, "home", lambda: cache.Path("home"))
-    assert cache.folder().as_posix() == expected
+    monkeypatch.setattr(store.Path, "home", lambda: store.Path("home"))
+    assert store.folder().as_posix() == expected
 
 
 WITHOUT_NUMBA = """

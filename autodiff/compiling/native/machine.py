@@ -14,6 +14,8 @@ from llvmlite import binding, ir
 from numba import cfunc, config, njit, types
 from numba.extending import intrinsic, models, register_model
 
+from autodiff.compiling.native.store import KEY, Callback, keep
+
 Function = Callable[..., Any]
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 FEATURES = config.CPU_FEATURES or binding.get_host_cpu_features().flatten()
@@ -34,17 +36,18 @@ def compiled(function: Function) -> Function:
 
 def entry(function: Function) -> Function:
     """The function as machine code to be called from Python."""
-    return njit(cache=_has_file(function), **OPTIONS)(function)  # type: ignore[no-any-return]
+    made = njit(**OPTIONS)(function)
+    return keep(made) if KEY in function.__globals__ else made  # type: ignore[no-any-return]
 
 
 def operation(function: Function) -> Any:
     """The function as the code of an operation, which is called at its ``address`` for as long as this object lives."""
-    return cfunc(CODE, cache=_has_file(function), error_model="numpy")(function)
-
-
-def _has_file(function: Function) -> bool:
-    """Whether machine code can be kept on disk, beside the source."""
-    return not function.__code__.co_filename.startswith("<")
+    if KEY not in function.__globals__:
+        return cfunc(CODE, error_model="numpy")(function)
+    code = Callback(function, (CODE.args, CODE.return_type), locals={}, options={"error_model": "numpy"})
+    code.enable_caching()
+    code.compile()
+    return code
 
 
 class Vector(types.Type):  # type: ignore[misc]  # numba has no types
