@@ -1,0 +1,400 @@
+"""``python -m benchmarks.accuracy``: values, first and second derivatives of every row, beside mpmath and beside peers.
+
+The points are the whole range of floats: subnormal, tiny, ordinary and huge numbers, infinities and nan, of both signs;
+for several operands, products of such. They are drawn from a fixed seed. A *disagreement* is a number that is further
+from the exact one than ``BOUND`` units in the last place; below the least normal float, a unit is 5e-324.
+
+The reference of a row is its value alone, in ``DIGITS`` digits. Its derivatives are differences with a step that is so
+small, beside digits that are so many, that they are exact; so a new row needs one line here. Left out is what has no
+derivative: kinks, ends of domains, and infinities with no limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import random
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from mpmath import mp
+from numpy.typing import NDArray
+
+from autodiff import OPERATIONS, Operation, Value, grad
+from autodiff.registry import BUILT_IN
+from benchmarks.peers import missing
+
+BOUND = 4096
+"""Units in the last place beyond which a number disagrees: twelve digits are right of sixteen."""
+DIGITS = 1500
+"""Of the references. A sum of 1e308 and 5e-324 takes 632, its second difference as many again, and twice the step's."""
+STEP = 60
+"""Digits of the steps of differences: relative for small operands, absolute for large ones."""
+BEYOND = 400
+"""An infinity stands for 10 to this power, beyond all floats; and, to see where a limit is, for its square."""
+SEED = 18
+ORDERS = ("value", "first derivative", "second derivative")
+
+Point = tuple[float, ...]
+Exact = Any
+"""A number of mpmath; a float where it is infinite or nan; None where nothing is to be compared."""
+
+
+def _sigmoid(x: Any) -> Any:
+    return 1 / (1 + mp.exp(-x))
+
+
+def _erfc(x: Any) -> Any:
+    """Beyond 100, where it is 1e-4345, mpmath's own does not end."""
+    return mp.erfc(x) if abs(x) < 100 else mp.mpf(0 if x > 0 else 2)
+
+
+REFERENCES: dict[str, Callable[..., Any]] = {
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "divide": lambda a, b: a / b,
+    "negative": lambda x: -x,
+    "positive": lambda x: x,
+    "power": lambda x, n: mp.power(x, n),
+    "exp": mp.exp,
+    "expm1": mp.expm1,
+    "log": mp.log,
+    "log1p": mp.log1p,
+    "sqrt": mp.sqrt,
+    "sin": mp.sin,
+    "cos": mp.cos,
+    "tan": mp.tan,
+    "asin": mp.asin,
+    "acos": mp.acos,
+    "atan": mp.atan,
+    "sinh": mp.sinh,
+    "cosh": mp.cosh,
+    "tanh": mp.tanh,
+    "erf": lambda x: 1 - _erfc(x) if abs(x) > 1 else mp.erf(x),
+    "erfc": _erfc,
+    "sigmoid": _sigmoid,
+    "softplus": lambda x: mp.log1p(mp.exp(x)),
+    "silu": lambda x: x * _sigmoid(x),
+    "gelu": lambda x: x * _erfc(-x / mp.sqrt(2)) / 2,
+    "relu": lambda x: max(x, mp.mpf(0)),
+    "leaky_relu": lambda x, slope: x if x > 0 else slope * x,
+    "absolute": abs,
+    "maximum": max,
+    "minimum": min,
+    "where": lambda condition, a, b: a if condition else b,
+    "total": lambda *terms: mp.fsum(terms),
+    "dot": lambda a, b, c, d: a * c + b * d,
+    "hypot": lambda a, b: mp.sqrt(a * a + b * b),
+    "norm": lambda *xs: mp.sqrt(mp.fsum(x * x for x in xs)),
+}
+"""The value of each row, of numbers of mpmath."""
+ARITIES = {"total": 3, "dot": 4, "norm": 3}
+"""Of rows of any number of operands, and their operands are positive: a sum that cancels is as good as its order."""
+
+
+# ── Points ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def numbers(count: int, draw: random.Random) -> list[float]:
+    """About that many numbers over the whole range of floats, of both signs; always those where something happens."""
+    always = [0.0, 1.0, 2.0, 3.0, 0.5, 5e-324, 1e-310, 1e-17, 18.0, 20.0, 40.0, 710.0, 746.0, 1e308, math.inf]
+    each = max(1, (count // 2 - len(always)) // 4)
+    sizes = [
+        *always,
+        *(10.0 ** draw.uniform(-323, 308) for _ in range(each)),
+        *(10.0 ** draw.uniform(-20, 3) for _ in range(each)),
+        *(draw.uniform(0, 40) for _ in range(each)),
+        *(1 + draw.choice((-1, 1)) * 2.0 ** draw.uniform(-52, -1) for _ in range(each)),
+    ]
+    return [sign * size for size in sizes for sign in (1, -1)] + [math.nan]
+
+
+def points(row: Operation, count: int) -> list[Point]:
+    """Points for a row, the same in every run."""
+    draw = random.Random(f"{SEED} {row.name}")
+    arity = row.arity or ARITIES[row.name]
+    if arity == 1:
+        return [(x,) for x in numbers(count, draw)]
+    if arity == 2:
+        side = numbers(round(count**0.5), draw)
+        return [*itertools.product(side, side[::-1])]
+    found = [tuple(draw.choice(numbers(100, draw)) for _ in range(arity)) for _ in range(count // 4)]
+    return found if row.arity else [tuple(map(abs, point)) for point in found]
+
+
+# ── References ───────────────────────────────────────────────────────────────────────────────────
+
+
+def exact(row: Operation, point: Point) -> list[list[Exact]]:
+    """The value, the first derivatives and the second ones (of the upper triangle) at a point."""
+    arity = len(point)
+    if any(map(math.isnan, point)):
+        if any(map(math.isinf, point)):
+            return [[None] * len(order) for order in _places(arity)]  # hypot(inf, nan) is inf, as C has it
+        varied = [_varied(row.name, point, nan) for nan, x in enumerate(point) if math.isnan(x)]
+        each = [[*zip(*(found[order] for found in varied))] for order in range(3)]
+        return [[math.nan if any(flags) else None for flags in order] for order in each]
+    if not any(map(math.isinf, point)):
+        return _differences(row, tuple(map(mp.mpf, point)))
+    if arity > 1:
+        return [[None] * len(order) for order in _places(arity)]  # there may be as many limits as directions
+    near, far = (_differences(row, (mp.sign(point[0]) * mp.mpf(10) ** power,)) for power in (BEYOND, 2 * BEYOND))
+    return [[_limit(a, b) for a, b in zip(*orders)] for orders in zip(near, far)]
+
+
+def _places(arity: int) -> list[list[tuple[int, ...]]]:
+    """The value and the derivatives, by the operands that they are taken by."""
+    return [[*itertools.combinations_with_replacement(range(arity), order)] for order in range(3)]
+
+
+def _limit(near: Exact, far: Exact) -> Exact:
+    if near is None or far is None:
+        return None
+    if abs(near - far) <= mp.mpf(10) ** -BEYOND or float(near) == float(far):
+        return far
+    return mp.sign(far) * mp.inf if abs(far) > BEYOND and mp.sign(far) == mp.sign(near) else None
+
+
+@cache
+def _varied(name: str, point: Point, nan: int) -> list[list[bool]]:
+    """Which numbers depend on the operand at that place, the others as they are: what does must be nan with it."""
+    found: list[list[list[Exact]]] = []
+    for x in (0.3, -0.3, 0.6, 1.7):
+        others = (0.8 if math.isnan(other) else other for other in point)
+        found.append(_differences(OPERATIONS[name], tuple(mp.mpf(x if at == nan else y) for at, y in enumerate(others))))
+    columns = [[*zip(*orders)] for orders in zip(*found)]
+    return [[len({float(x) for x in numbers if x is not None}) > 1 for numbers in order] for order in columns]
+
+
+def _differences(row: Operation, point: tuple[Any, ...]) -> list[list[Exact]]:
+    function = REFERENCES[row.name]
+    arity = len(point)
+    steps = [min(abs(x) or mp.mpf(10) ** -BEYOND, 1) * mp.mpf(10) ** -STEP for x in point]
+
+    @cache
+    def moved(*by: int) -> Any:
+        try:
+            found = function(*(x + times * step for x, times, step in zip(point, by, steps)))
+        except (ZeroDivisionError, ValueError):
+            return None
+        return None if isinstance(found, mp.mpc) or not mp.isfinite(found) else mp.mpf(found)
+
+    def value(**by: int) -> Any:
+        return moved(*(by.get(f"x{place}", 0) for place in range(arity)))
+
+    def first(i: int) -> Any:
+        return (value(**{f"x{i}": 1}) - value(**{f"x{i}": -1})) / (2 * steps[i])
+
+    def second(i: int, j: int) -> Any:
+        if i == j:
+            return (value(**{f"x{i}": 1}) - 2 * value() + value(**{f"x{i}": -1})) / steps[i] ** 2
+        corners = [value(**{f"x{i}": a, f"x{j}": b}) * a * b for a in (1, -1) for b in (1, -1)]
+        return mp.fsum(corners) / (4 * steps[i] * steps[j])
+
+    kink = row.kinks and (0 in point or len({*point}) < arity)
+    kink = kink and row.name != "where"
+    found: list[list[Exact]] = [[value()]]
+    for formula, places in zip((first, second), _places(arity)[1:]):
+        found.append([])
+        for place in places:
+            try:
+                found[-1].append(None if kink or found[0][0] is None else formula(*place))  # type: ignore[operator]
+            except TypeError:  # next to the point is the end of the domain
+                found[-1].append(None)
+    return found
+
+
+# ── Ours and the peers' ──────────────────────────────────────────────────────────────────────────
+
+Numbers = list[list[float]]
+Results = list[NDArray[np.float64] | None]
+"""Of one engine, for the value and each derivative in turn, at all points; None for what it does not have."""
+
+
+def ours(row: Operation, point: Point) -> Numbers:
+    """The value and the derivatives that the engine gives at a point."""
+    nodes = [*map(Value, point)]
+    result = row(*nodes)
+    firsts = grad(result, nodes)
+    seconds = [grad(each, nodes[place:]) for place, each in enumerate(firsts)]
+    return [[result.data], [each.data for each in firsts], [each.data for line in seconds for each in line]]
+
+
+def of_numpy(row: Operation, columns: Sequence[NDArray[np.float64]]) -> Results | None:
+    """The values of NumPy's function of the same meaning."""
+    function = getattr(np, row.ufunc, None)
+    if not isinstance(function, np.ufunc) or row.name in ARITIES:
+        return None
+    with np.errstate(all="ignore"):
+        return [np.asarray(function(*columns), float)]
+
+
+def of_torch(row: Operation, columns: Sequence[NDArray[np.float64]]) -> Results | None:
+    """PyTorch's values and derivatives."""
+    import torch
+
+    functional = torch.nn.functional
+    own: dict[str, Callable[..., Any]] = {
+        "power": torch.pow, "absolute": torch.abs, "total": lambda *xs: torch.stack(xs).sum(0),
+        "dot": lambda a, b, c, d: a * c + b * d, "norm": lambda *xs: torch.stack(xs).norm(dim=0),
+        "relu": torch.relu, "silu": functional.silu, "gelu": functional.gelu, "softplus": functional.softplus,
+        "leaky_relu": lambda x, slope: torch.where(x > 0, x, slope * x),
+        "where": lambda condition, a, b: torch.where(condition != 0, a, b),
+    }  # fmt: skip
+    function = own.get(row.name) or getattr(torch, row.name, None)
+    if function is None:
+        return None
+    xs = [torch.tensor(column, requires_grad=True) for column in columns]
+
+    def derivatives(y: Any, by: Sequence[Any]) -> list[Any]:
+        if not y.requires_grad:
+            return [torch.zeros_like(x) for x in by]
+        found = torch.autograd.grad(y.sum(), by, create_graph=True, allow_unused=True)
+        return [torch.zeros_like(x) if each is None else each for each, x in zip(found, by)]
+
+    y = function(*xs)
+    firsts = derivatives(y, xs)
+    seconds = [each for place, first in enumerate(firsts) for each in derivatives(first, xs[place:])]
+    return [each.detach().numpy() for each in (y, *firsts, *seconds)]
+
+
+def of_jax(row: Operation, columns: Sequence[NDArray[np.float64]]) -> Results | None:
+    """JAX's values and derivatives."""
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", True)
+    own: dict[str, Callable[..., Any]] = {
+        "total": lambda *xs: jnp.sum(jnp.stack(xs)), "dot": lambda a, b, c, d: a * c + b * d,
+        "norm": lambda *xs: jnp.linalg.norm(jnp.stack(xs)), "erf": jax.scipy.special.erf,
+        "erfc": jax.scipy.special.erfc, "sigmoid": jax.nn.sigmoid, "softplus": jax.nn.softplus,
+        "relu": jax.nn.relu, "silu": jax.nn.silu, "gelu": lambda x: jax.nn.gelu(x, approximate=False),
+        "leaky_relu": jax.nn.leaky_relu, "where": lambda condition, a, b: jnp.where(condition != 0, a, b),
+    }  # fmt: skip
+    function = own.get(row.name) or getattr(jnp, row.ufunc, None)
+    if function is None:
+        return None
+    by = tuple(range(len(columns)))
+    firsts = jax.vmap(jax.grad(function, by))(*columns)
+    seconds = jax.vmap(jax.hessian(function, by))(*columns)
+    upper = [seconds[i][j] for i, j in _places(len(columns))[2]]
+    return [np.asarray(each) for each in (jax.vmap(function)(*columns), *firsts, *upper)]
+
+
+PEERS = {"NumPy": ("numpy", of_numpy), "PyTorch": ("torch", of_torch), "JAX": ("jax", of_jax)}
+
+
+# ── The comparison ───────────────────────────────────────────────────────────────────────────────
+
+
+def ulps(given: float, number: Exact) -> float:
+    """How far a number is from the exact one, in units in the last place of that; inf where one of them alone is nan."""
+    nearest = float(number)
+    if math.isnan(nearest) or math.isnan(given):
+        return 0.0 if nearest != nearest and given != given else math.inf
+    if given == nearest:
+        return 0.0
+    if math.isinf(nearest) or math.isinf(given):  # one of them: the other may still be next to it
+        largest = math.copysign(sys.float_info.max, nearest if math.isinf(nearest) else given)
+        given, nearest = (largest if math.isinf(x) else x for x in (given, nearest))
+        return abs(given - nearest) / math.ulp(largest)
+    return float(abs(mp.mpf(given) - number) / math.ulp(nearest))
+
+
+class Found(NamedTuple):
+    """What was found of a row in one order."""
+
+    row: str
+    order: int
+    compared: int
+    worst: float
+    at: Point
+    disagreements: dict[str, int | None]
+    """By engine; None for what it does not have."""
+    worse: list[tuple[Point, float, float]]
+    """Where ours disagrees and a peer does not: the point, our number and the exact one."""
+
+
+def compare(row: Operation, count: int, engines: Sequence[str] = ()) -> Iterator[Found]:
+    """The engine's numbers, and those of peers, at about that many points of a row."""
+    where = points(row, count)
+    columns = [np.array(column) for column in zip(*where)]
+    peers = {name: PEERS[name][1](row, columns) for name in engines}
+    with mp.workdps(DIGITS):
+        references = [exact(row, point) for point in where]
+    given = [ours(row, point) for point in where]
+    before = 0
+    for order in range(3):
+        places = range(len(given[0][order]))
+        counts: dict[str, int | None] = {"ours": 0}
+        counts |= {name: None if found is None or len(found) <= before else 0 for name, found in peers.items()}
+        compared, worst, worst_at = 0, 0.0, where[0]
+        worse = []
+        for at, point in enumerate(where):
+            for place in places:
+                number = references[at][order][place]
+                if number is None:
+                    continue
+                compared += 1
+                error = ulps(given[at][order][place], number)
+                if error > worst:
+                    worst, worst_at = error, point
+                theirs = {
+                    name: ulps(float(found[before + place][at]), number)  # type: ignore[arg-type, index]
+                    for name, found in peers.items()
+                    if counts[name] is not None
+                }
+                for name, each in {"ours": error, **theirs}.items():
+                    counts[name] += each > BOUND  # type: ignore[operator]
+                if error > BOUND and min(theirs.values(), default=math.inf) <= BOUND:
+                    worse.append((point, given[at][order][place], float(number)))
+        yield Found(row.name, order, compared, worst, worst_at, counts, worse)
+        before += len(places)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    options = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
+    options.add_argument("rows", nargs="*", metavar="ROW", help="which rows (all)")
+    options.add_argument("--points", type=int, default=1200, help="about how many points for each row (1200)")
+    options.add_argument("--show", type=int, default=0, help="how many points of each kind to print where a peer is better")
+    chosen = options.parse_args(arguments)
+    table = {name: row for name, row in OPERATIONS.items() if name in BUILT_IN and name in REFERENCES}
+    unknown = {*chosen.rows} - {*table}
+    if unknown:
+        options.error(f"unknown row {', '.join(sorted(unknown))}; choose from {', '.join(table)}")
+    notes = [note for name, (package, _) in PEERS.items() if (note := missing(name, package))]
+    engines = [name for name in PEERS if name not in {note.engine for note in notes}]
+    titles = ["ours", *engines]
+    print(f"disagreements: further than {BOUND} units in the last place from the exact number")
+    print(f"{'row':12} {'order':18}{'compared':>9}{'worst':>10}  {'at':44}" + "".join(f"{name:>9}" for name in titles)
+          + f"{'worse':>7}")  # fmt: skip
+    sums = dict.fromkeys([*titles, "worse", "compared", "points"], 0)
+    for name in chosen.rows or table:
+        for found in compare(table[name], chosen.points, engines):
+            at = ", ".join(f"{x:.6g}" for x in found.at) if found.worst else ""
+            counts = "".join(f"{'' if found.disagreements[each] is None else found.disagreements[each]:>9}" for each in titles)
+            print(f"{name:12} {ORDERS[found.order]:18}{found.compared:9}{found.worst:10.3g}  {at:44}{counts}{len(found.worse):7}")
+            for point, given, number in found.worse[: chosen.show]:
+                print(f"    {point}: {given!r}, not {number!r}")
+            for each in titles:
+                sums[each] += found.disagreements[each] or 0
+            sums["worse"] += len(found.worse)
+            sums["compared"] += found.compared
+        sums["points"] += len(points(table[name], chosen.points))
+    print(f"\n{sums['points']} points, {sums['compared']} numbers compared; disagreements: "
+          + ", ".join(f"{each} {sums[each]}" for each in titles)
+          + f"; worse than the best of them at {sums['worse']}")  # fmt: skip
+    for name in sorted({*OPERATIONS} & BUILT_IN - {*REFERENCES}):
+        print(f"  without {name}: it has no reference yet")
+    for engine, reason in notes:
+        print(f"  without {engine}: {reason}")
+
+
+if __name__ == "__main__":
+    main()
