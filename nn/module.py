@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import os
-import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from inspect import Signature, signature
 from math import isfinite
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
 from autodiff import NOT_COMPUTED, Value
+from nn.files import replace_file, saved_state
 
 M = TypeVar("M")
 
@@ -122,34 +120,31 @@ class Module(metaclass=_NamesParameters):
         """Write the parameters to a file in NumPy's ``.npz`` format; the same numbers give the same bytes.
 
         A new file is written beside the old one and replaces it when it is whole: a crash leaves the old one as it was.
+        It has the mode of the one that it replaces. A link to a file is followed.
 
         Raises:
-            ValueError: a parameter is not finite.
-            OSError: the file cannot be written.
+            ValueError: a parameter is not finite, or a name ends in a zero byte.
+            OSError: the file cannot be written; there is a folder, a device or a pipe of that name.
         """
         state = self.state_dict()
-        values = [_finite(name, number) for name, number in state.items()]
-        target = Path(path).resolve()
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-        try:
-            with open(temporary, "xb") as file:
-                np.savez(file, names=np.array(list(state), dtype=str), values=np.array(values, dtype=float))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        values = np.array([_finite(name, number) for name, number in state.items()], float)
+        names = np.array(list(state), str)
+        if names.tolist() != list(state):
+            raise ValueError("the name of a parameter must not end in a zero byte: rename a key of a dict")
+        replace_file(path, lambda file: np.savez(file, names=names, values=values))
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Set the parameters to those of a file that ``save`` wrote; on an error none of them is changed.
+
+        No more is read than the parameters of this module can take, whatever the file claims to hold.
 
         Raises:
             ValueError: the file is not one of ``save``, or does not fit this module.
             OSError: the file cannot be read.
         """
+        names = [name for name, _ in self.named_parameters()]
         try:
-            self.load_state_dict(_saved_state(Path(path).read_bytes()))
+            self.load_state_dict(saved_state(path, names))
         except ValueError as error:
             raise ValueError(f"cannot load {os.fspath(path)!r}: {error}") from error
 
@@ -251,19 +246,3 @@ def _finite(name: str, number: Any) -> float:
 def _listed(names: list[str], limit: int = 5) -> str:
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
     return ", ".join(map(repr, names[:limit])) + more
-
-
-def _saved_state(content: bytes) -> dict[str, float]:
-    try:
-        file = np.load(io.BytesIO(content), allow_pickle=False)
-        arrays = dict(file) if isinstance(file, np.lib.npyio.NpzFile) else {}
-    except Exception as error:  # the readers of zip, zlib and npy raise a dozen kinds at a foreign file
-        raise ValueError(f"it is not a file of saved parameters ({error})") from error
-    if set(arrays) != {"names", "values"}:
-        raise ValueError("it is not a file of saved parameters (arrays 'names' and 'values' are needed)")
-    names, values = arrays["names"], arrays["values"]
-    if names.dtype.kind != "U" or values.dtype != np.float64 or not names.ndim == values.ndim == 1:
-        raise ValueError("its 'names' must be a row of strings and its 'values' a row of 64-bit floats")
-    if not len(set(names.tolist())) == len(names) == len(values):
-        raise ValueError(f"it has {len(set(names.tolist()))} different names for {len(values)} values")
-    return dict(zip(names.tolist(), values.tolist()))
