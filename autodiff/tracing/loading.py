@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from pathlib import Path
+import reprlib
 from typing import Any
 
 from autodiff.tracing.steps import TracedNode, TracedStep
@@ -13,18 +13,27 @@ from autodiff.tracing.storage import FORMAT, VERSION
 from autodiff.tracing.views import Trace
 from autodiff.zeros import NOT_COMPUTED, ZERO
 
+LARGEST = 2**29
+"""Bytes of the longest text that is read: some millions of steps."""
 NON_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def loads(text: str | bytes) -> Trace:
     """The trace of a text that :func:`dumps` wrote. Its nodes are known by name only.
 
+    It takes time and memory in proportion to the text, whatever that is.
+
     Raises:
-        ValueError: the text is no saved trace, is of another version, or is damaged; the message says where.
+        ValueError: the text is no saved trace, is of another version, is damaged, or longer than ``LARGEST``; the
+            message says where.
     """
+    if len(text) > LARGEST:
+        raise ValueError(f"this is not a saved trace that can be read: it has more than {LARGEST} bytes")
     try:
-        saved = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        saved = json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except RecursionError:
+        raise ValueError("this is not a saved trace: its JSON is nested too deeply") from None
+    except ValueError as error:
         raise ValueError(f"this is not a saved trace: no JSON ({error})") from None
     if not isinstance(saved, dict) or saved.get("format") != FORMAT:
         raise ValueError(f'this is not a saved trace: it must be a JSON object with "format": "{FORMAT}"')
@@ -48,14 +57,29 @@ def load(path: str | os.PathLike[str]) -> Trace:
         OSError: the file cannot be read.
         ValueError: as :func:`loads`, with the path.
     """
+    with open(path, "rb") as file:
+        text = file.read(LARGEST + 1)  # a device may have no end
     try:
-        return loads(Path(path).read_bytes())
+        return loads(text)
     except ValueError as error:
         raise ValueError(f"{os.fspath(path)}: {error}") from None
 
 
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {key!r:.60} is there twice")
+        found[key] = value
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f'{name} is no number of JSON, "nan", "inf" and "-inf" are written as texts')
+
+
 def _damaged(where: str, needed: str, given: object) -> ValueError:
-    return ValueError(f"this saved trace is damaged: {where} must be {needed}, not {given!r:.60}")
+    return ValueError(f"this saved trace is damaged: {where} must be {needed}, not {reprlib.repr(given):.60}")
 
 
 def _list(given: Any, where: str, length: int | None = None) -> list[Any]:
@@ -70,7 +94,7 @@ def _number(given: Any, where: str, zero: float | None = None) -> float:
         return zero
     if isinstance(given, str) and given in NON_FINITE:
         return NON_FINITE[given]
-    if not isinstance(given, float):
+    if not isinstance(given, float) or not math.isfinite(given):  # as JSON, 1e999 is a number
         raise _damaged(where, "a number", given)
     return given
 

@@ -5,7 +5,6 @@ import math
 import os
 import subprocess
 import sys
-import timeit
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autodiff import Value, constant, where
-from autodiff.tracing import Trace, compare, dumps, load, loads, save, trace
+from autodiff.tracing import Trace, compare, dumps, load, loading, loads, save, trace
 
 PROGRAM = """
 from autodiff import Value
@@ -75,17 +74,27 @@ def test_a_trace_of_version_1_is_read_as_it_was_meant() -> None:
     loads(dumps(loaded)).check()
 
 
-def test_loading_takes_time_that_grows_with_the_trace() -> None:
-    def seconds(steps: int) -> float:
+def test_loading_takes_calls_that_grow_with_the_trace() -> None:
+    def calls(steps: int) -> int:
         h = Value(1.0)
         for _ in range(steps):
             h = -h
         text = dumps(trace(h))
-        return min(timeit.repeat(lambda: loads(text), number=1, repeat=3))
+        count = 0
 
-    assert seconds(5000) < 40 * seconds(
-        500
-    )  # ten times the steps: a sum over all nodes for each takes 100 times as long
+        def count_one(*_: object) -> None:
+            nonlocal count
+            count += 1
+
+        sys.setprofile(count_one)
+        try:
+            loads(text)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    few, many = calls(100), calls(1000)
+    assert many < 10.5 * few
 
 
 def test_negative_zero_and_non_finite_numbers_survive() -> None:
@@ -113,18 +122,48 @@ def test_a_graph_without_steps_is_saved_too() -> None:
     [
         ("", "no JSON"),
         (b"\xff\xfe\x00", "not a saved trace"),
-        ("[" * 100_000, "not a saved trace"),
+        ("[" * 100_000, "nested too deeply"),
         ("[1, 2]", '"format": "autodiff-trace"'),
         ('{"format": "other"}', "not a saved trace"),
         ('{"format": "autodiff-trace", "version": 3}', "version 3 cannot be read: it must be 1 to 2"),
         ('{"format": "autodiff-trace", "version": true}', "version True"),
         ('{"format": "autodiff-trace", "version": 2, "seed": "1"}', "the seed must be a number, not '1'"),
         ('{"format": "autodiff-trace", "version": 2, "seed": 1.0, "nodes": []}', "no nodes"),
+        ('{"format": "x", "format": "autodiff-trace", "version": 2}', "the key 'format' is there twice"),
+        ('{"format": "autodiff-trace", "version": 2, "seed": {"a": 1, "a": 1}}', "the key 'a' is there twice"),
+        ('{"format": "autodiff-trace", "version": 2, "seed": NaN}', "NaN is no number of JSON"),
+        ('{"format": "autodiff-trace", "version": 2, "seed": -Infinity}', "-Infinity is no number of JSON"),
+        ('{"format": "autodiff-trace", "version": 2, "seed": 1e999}', "the seed must be a number"),
+        ('{"format": "autodiff-trace", "version": ' + "9" * 10_000 + "}", "no JSON"),
+        ('{"format": "autodiff-trace", "version": 2, "seed": ' + "[" * 500 + "]" * 500 + "}", "the seed must be"),
+        (
+            '{"format": "autodiff-trace", "version": 2, "seed": ' + "[" * 99_000 + "]" * 99_000 + "}",
+            "nested too deeply",
+        ),
+        ('{"a":' * 99_000 + "1" + "}" * 99_000, "nested too deeply"),
     ],
 )
 def test_foreign_texts_are_refused(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         loads(text)
+
+
+def test_a_text_of_absurd_length_is_refused_unread(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = dumps(record())
+    monkeypatch.setattr(loading, "LARGEST", len(text))
+    assert loads(text) == record()
+    with pytest.raises(ValueError, match="more than"):
+        loads(text + " ")
+    (tmp_path / "trace.json").write_text(text + " ")
+    with pytest.raises(ValueError, match=r"trace\.json: .*more than"):
+        load(tmp_path / "trace.json")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/zero"), reason="there is no endless device here")
+def test_an_endless_file_is_read_no_further_than_a_trace_may_be_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "LARGEST", 10**6)
+    with pytest.raises(ValueError, match="/dev/zero: this is not a saved trace"):
+        load("/dev/zero")
 
 
 def test_damage_is_found_wherever_it_is() -> None:
