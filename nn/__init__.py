@@ -12,6 +12,7 @@ True
 from nn.datasets import Dataset, circles, digits, iris, moons, spirals
 from nn.descent import Descent, descend
 from nn.directions import principal_directions, random_directions
+from nn.dropping import dropout, without_dropout
 from nn.epoch_metrics import NonFiniteLossError
 from nn.landscape import Landscape, loss_landscape
 from nn.layers import MLP, Layer, Neuron
@@ -32,7 +33,7 @@ from nn.training import History, accuracy, fit
 __all__ = [
     "MLP", "SGD", "Adam", "Dataset", "Descent", "History", "Landscape", "Layer", "Module", "Neuron",
     "NonFiniteLossError", "Optimizer", "absolute_error", "accuracy", "binary_cross_entropy", "circles", "descend",
-    "digits", "fit", "hinge", "iris", "loss_landscape", "mean_over", "moons", "plot_contour",
+    "digits", "dropout", "fit", "hinge", "iris", "loss_landscape", "mean_over", "moons", "plot_contour",
     "plot_decision_boundary", "plot_loss", "plot_surface", "principal_directions", "random_directions",
-    "softmax_cross_entropy", "spirals", "squared_error", "sum_over",
+    "softmax_cross_entropy", "spirals", "squared_error", "sum_over", "without_dropout",
 ]  # fmt: skip

@@ -11,8 +11,9 @@ import numpy as np
 
 from nn.datasets import Data
 from nn.losses import Loss
+from nn.mistakes import instead
 from nn.module import Module, assign
-from nn.objective import Array, Objective, renamed
+from nn.objective import Array, Objective
 from nn.optimizers import Optimizer, take_steps
 
 
@@ -37,7 +38,7 @@ class Descent:
         return f"Descent({self.name!r}: {self.steps} steps, loss {self.losses[0]:.4g} → {self.losses[-1]:.4g})"
 
 
-@renamed(reduce="reduction")
+@instead(reduce="reduction")
 def descend(
     model: Module,
     inputs: Data,

@@ -16,10 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 import autodiff
-from autodiff import Value, constant, mean, trees
+from autodiff import Value, constant, leaves, mean, trees
 from nn.datasets import Data, taken
-from nn.epoch_metrics import EpochMetrics, Metric, NonFiniteLossError
+from nn.dropping import without_dropout
+from nn.epoch_metrics import EpochMetrics, Metric, NonFiniteLossError, check_scalar
+from nn.interrupts import interrupts_held
 from nn.losses import Loss
+from nn.mistakes import moved_by
 from nn.module import Module, assign, numbers
 from nn.optimizers import Optimizer, OptimizerLike, take_steps
 
@@ -87,7 +90,7 @@ class EagerEngine:
     def validate(self, epoch: int) -> None:
         """Note loss and metric of the held-out data; errors as of :meth:`train`."""
         task = self.task
-        with self._back_to_good_parameters():
+        with self._back_to_good_parameters(), without_dropout():
             for index, (x, target) in enumerate(zip(*task.held_out)):
                 task.validation.error(task.model, x, target, epoch, index)
         task.validation.close_epoch()
@@ -178,7 +181,8 @@ class GradientEngine(EagerEngine):
 class RuleEngine(GradientEngine):
     """The loss, its gradient and the rule of the optimizer compiled: many steps are one call.
 
-    Between the calls parameters and optimizer are arrays, those of :meth:`Compiled.descent`.
+    Between the calls parameters and optimizer are arrays, those of :meth:`Compiled.descent`. What is left at the end,
+    whatever ends it, is the last state that was kept as a whole.
 
     Raises:
         Exception: the loss or the rule cannot be compiled, or not for this data; it says why.
@@ -190,7 +194,9 @@ class RuleEngine(GradientEngine):
         self.descent = self.error.descent(
             self.inputs, self.targets, rule=optimizer.rule, state=optimizer.state, steps=optimizer.steps
         )
-        self._last = _Call(self._state(), (), ())
+        self._now = self._state()
+        """After the last step that is done, with its report."""
+        self._last = _Call(self._now, (), ())
 
     def steps(self, batches: Batches, epoch: int) -> None:
         self._show()
@@ -201,7 +207,7 @@ class RuleEngine(GradientEngine):
             compiled = self._compiled_steps(part)
             done += compiled
             if compiled < len(part):
-                before = self._state()
+                before = self._now
                 with self._handed_over():
                     super().steps([part[compiled]], epoch)
                 self._last = _Call(before, (), ())
@@ -212,7 +218,7 @@ class RuleEngine(GradientEngine):
         super().validate(epoch)
 
     def numbers(self) -> list[float]:
-        return list(self.descent.parameters.tolist())
+        return list(self._now.parameters.tolist())
 
     def _show(self) -> None:
         """Let the user's functions find the present numbers, should they read them although nothing says so."""
@@ -220,28 +226,24 @@ class RuleEngine(GradientEngine):
             self.finish()
 
     def finish(self) -> None:
-        assign(self.parameters, self.numbers())
-        self.optimizer.state = self.descent.state.tolist()
-        self.optimizer.steps = self.descent.steps
+        now = self._now
+        with interrupts_held():
+            assign(self.parameters, now.parameters.tolist())
+            self.optimizer.state, self.optimizer.steps = now.state.tolist(), now.steps
 
     def _compiled_steps(self, batches: Batches) -> int:
         """How many of the steps could be taken: all, or those before one that cannot be taken compiled."""
-        before = self._state()
+        before = self._now
         rates, refusal = self._rates(len(batches))
         try:
-            try:
-                predictions = self._predictions(taken(self.inputs, batches[0]))
-                errors, done = self._run(batches[: len(rates)], rates)
-            except Exception as error:  # no step was taken: the eager engine says what it is
-                _raise_if_stale(error)
-                return 0
-            if done:
-                self._note(self.task.training, errors, predictions, taken(self.task.targets, batches[0]))
-        except BaseException:  # from the metric, or an interrupt, which does not say how many steps were taken
-            self._go_to(before)
-            raise
+            predictions = self._predictions(taken(self.inputs, batches[0]))
+            errors, done = self._run(batches[: len(rates)], rates)
+        except Exception as error:  # no step was taken: the eager engine says what it is
+            _raise_if_stale(error)
+            return 0
         if done:
-            self._last = _Call(before, batches[:done], rates)
+            self._note(self.task.training, errors, predictions, taken(self.task.targets, batches[0]))
+            self._last, self._now = _Call(before, batches[:done], rates), self._state()
         if refusal is not None and done == len(rates):
             raise refusal
         return done
@@ -266,7 +268,7 @@ class RuleEngine(GradientEngine):
 
     @contextmanager
     def _handed_over(self) -> Iterator[None]:
-        now, (before, batches, rates) = self._state(), self._last
+        now, (before, batches, rates) = self._now, self._last
         if len(batches) > 1:  # the parameters before the last step: take all but that one again
             self._go_to(before)
             self._run(batches[:-1], rates[: len(batches) - 1])
@@ -278,11 +280,11 @@ class RuleEngine(GradientEngine):
             yield
         finally:
             state = np.reshape(self.optimizer.state, self.descent.state.shape)
-            self._go_to(_State(np.array(numbers(self.parameters)), state, self.optimizer.steps))
+            self._now = _State(np.array(numbers(self.parameters)), state, self.optimizer.steps)
+            self._go_to(self._now)
 
     def _vector(self) -> Floats:
-        vector: Floats = self.descent.parameters
-        return vector
+        return self._now.parameters
 
     def _state(self) -> _State:
         return _State(self.descent.parameters.copy(), self.descent.state.copy(), self.descent.steps)
@@ -317,11 +319,13 @@ def engine_for(task: Task, wanted: str) -> tuple[EagerEngine, str]:
         wanted: ``"auto"``, ``"compiled"`` or ``"eager"``.
 
     Raises:
-        ValueError: it is none of these.
+        ValueError: it is none of these, or the loss depends on no parameter that is moved.
+        TypeError: the loss returns no ``Value``.
         Exception: ``"compiled"`` is wanted, and the loss cannot be compiled; it says why.
     """
     if wanted not in ("auto", "compiled", "eager"):
         raise ValueError(f"engine must be 'auto', 'compiled' or 'eager', not {wanted!r}")
+    _check_depends(task)
     if wanted == "eager":
         return EagerEngine(task), ""
     try:
@@ -333,6 +337,23 @@ def engine_for(task: Task, wanted: str) -> tuple[EagerEngine, str]:
         if wanted == "compiled":
             raise
         return EagerEngine(task), f"{type(error).__name__}: {error}".split("\n")[0]
+
+
+def _check_depends(task: Task) -> None:
+    """Refuse a loss that no step could lower; mostly one observation tells."""
+    moved = moved_by(task.optimizer)
+    parameters = {*task.model.parameters()} if moved is None else moved
+    error = None
+    for x, target in zip(task.inputs, task.targets):
+        error = task.loss(task.model(x), target)
+        if isinstance(error, Value) and not parameters.isdisjoint(leaves(error)):
+            return
+    check_scalar(error)
+    raise ValueError(
+        "the loss depends on no parameter that the optimizer moves, for none of the observations: was it computed from "
+        "predictions cut off by .data, float(), detach() or numpy, or not from the prediction at all? Write it with "
+        "arithmetic and functions of autodiff"
+    )
 
 
 def _goes_by_its_rule(optimizer: Optimizer, task: Task) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import fsum, isfinite
+from numbers import Real
 from typing import Any, TypeAlias
 
-from autodiff import NonFiniteError, Value, check_finite
+from autodiff import NonFiniteError, Value, check_finite, trees
 from nn.losses import Loss
 from nn.module import Module
 
@@ -14,6 +15,18 @@ Metric: TypeAlias = Callable[[Any, Any], float | Value]
 """A function ``(prediction, target) -> number`` of one observation, such as a loss; its mean is reported."""
 NonFiniteLossError = NonFiniteError
 """The loss of an observation is nan or infinite: its ``epoch``, ``observation`` and ``node`` say where."""
+
+
+def check_scalar(error: Any) -> None:
+    """Refuse the error of an observation that is no ``Value``.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(error, Value):
+        shape = getattr(error, "shape", ())
+        advice = ": are the targets of the shape (observations, 1)? Pass targets[:, 0]" if shape == (1,) else ""
+        raise TypeError(f"the loss must return a Value, not {type(error).__name__} {error!r:.60}{advice}")
 
 
 class EpochMetrics:
@@ -35,15 +48,21 @@ class EpochMetrics:
             NonFiniteLossError: the error is not finite.
         """
         prediction = model(x)
-        error = self.loss(prediction, target)
-        if not isinstance(error, Value):
-            raise TypeError(f"the loss must return a Value, not {type(error).__name__} {error!r:.60}")
+        error: Value = self.loss(prediction, target)
+        check_scalar(error)
         if not isfinite(error.data):
             try:
                 check_finite(error, backward=False)
             except NonFiniteError as found:
                 text = f"the {self.where}loss is {error} in epoch {epoch} at observation {index}: {found}"
-                raise NonFiniteError(text, found.node, found.path, found.source, index, epoch) from None
+                raised = NonFiniteError(text, found.node, found.path, found.source, index, epoch)
+                for name, data in (("inputs", x), ("targets", target)):
+                    if any(isinstance(leaf, Real) and not isfinite(leaf) for leaf in trees.leaves(data)):
+                        raised.add_note(
+                            f"{self.where}{name}[{index}] is {data!r:.60}: leave observations with missing numbers "
+                            "out, or fill these in, before the training"
+                        )
+                raise raised from None
         self.errors.append(error.data)
         self.score(prediction, target)
         return error

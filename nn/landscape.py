@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from autodiff import Value, trees
 from nn.datasets import Data
 from nn.losses import Loss
+from nn.mistakes import instead
 from nn.module import Module
-from nn.objective import Array, Objective, renamed
+from nn.objective import Array, Objective
 
 Range: TypeAlias = tuple[float, float]
 
@@ -96,7 +97,7 @@ class Landscape:
         return f"Landscape({columns} × {rows} points over {over}, loss {loss})"
 
 
-@renamed(reduce="reduction")
+@instead(reduce="reduction")
 def loss_landscape(
     model: Module,
     inputs: Data,

@@ -16,13 +16,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff import Operation, Value, constant, dot, lookup
+from nn.losses import is_vector
+from nn.mistakes import Renamed, instead
 from nn.module import Module
+from nn.observations import row
 from nn.seeding import Seed, generator
 
 Activation: TypeAlias = str | Callable[[Any], Any]
 Inputs: TypeAlias = Sequence[Any] | NDArray[Any]
 
 RELU_LIKE = frozenset({"relu", "leaky_relu", "silu", "gelu", "softplus"})
+OTHERS = {
+    "nonlin": "nonlin=False is activation='linear', nonlin=True is activation='relu'",
+    "nin": "inputs", "nout": "outputs", "nouts": "outputs", "seed": "rng",
+}  # fmt: skip
+"""Options that the layers of other engines have."""
 
 
 class Neuron(Module):
@@ -47,6 +55,9 @@ class Neuron(Module):
     0.0
     """
 
+    w, b, nonlin = Renamed("weights"), Renamed("bias"), Renamed("activation")
+
+    @instead(**OTHERS)
     def __init__(
         self,
         inputs: int,
@@ -77,7 +88,7 @@ class Neuron(Module):
         Raises:
             ValueError: the number of inputs is not that of the weights.
         """
-        _check_number(len(inputs), len(self.weights))
+        _check_number(inputs, len(self.weights))
         if self.expanded:
             weighted = self.weights[0] * inputs[0]
             for weight, x in zip(self.weights[1:], inputs[1:]):
@@ -109,6 +120,7 @@ class Layer(Module):
     3
     """
 
+    @instead(**OTHERS)
     def __init__(
         self, inputs: int, outputs: int, activation: Activation = "relu", rng: Seed = None, *, expanded: bool = False
     ) -> None:
@@ -160,6 +172,9 @@ class MLP(Module):
     ValueError: 2 inputs expected, 3 given
     """
 
+    sz = Renamed("layers")
+
+    @instead(**OTHERS)
     def __init__(
         self,
         inputs: int,
@@ -239,16 +254,35 @@ def _count(what: str, number: Any) -> int:
     return count
 
 
-def _check_number(given: int, expected: int) -> None:
-    if given != expected:
-        raise ValueError(f"{expected} input{'s' * (expected != 1)} expected, {given} given")
+def _check_number(given: Sequence[Any], expected: int) -> None:
+    if len(given) == expected:
+        return
+    if any(map(is_vector, given)):
+        raise TypeError(_is_matrix(given))
+    raise ValueError(f"{expected} input{'s' * (expected != 1)} expected, {len(given)} given")
 
 
 def _nodes(inputs: Inputs, expected: int) -> tuple[Any, ...]:
     """The inputs as nodes; a plain number becomes ONE constant, which all neurons of the layer share."""
-    if not isinstance(inputs, (Sequence, np.ndarray)) or isinstance(inputs, str):
+    given = row(inputs)
+    given = given.tolist() if isinstance(given, np.ndarray) else given
+    if not isinstance(given, Sequence) or isinstance(given, str):
         needed = f"{expected} number{'s' * (expected != 1)}"
-        raise TypeError(f"a sequence of {needed} is needed, not {type(inputs).__name__} {inputs!r:.60}")
-    given = tuple(inputs.tolist() if isinstance(inputs, np.ndarray) else inputs)
-    _check_number(len(given), expected)
-    return tuple(x if hasattr(type(x), "__autodiff__") else constant(x) for x in given)
+        raise TypeError(
+            f"a sequence of {needed} is needed, not {type(inputs).__name__} {inputs!r:.60}; the inputs of a data set "
+            f"have the shape (observations, {expected}){', as X.reshape(-1, 1) has' * (expected == 1)}"
+        )
+    _check_number(given, expected)
+    try:
+        return tuple([x if hasattr(type(x), "__autodiff__") else constant(x) for x in given])
+    except TypeError:
+        if any(map(is_vector, given)):
+            raise TypeError(_is_matrix(given)) from None
+        raise
+
+
+def _is_matrix(given: Sequence[Any]) -> str:
+    return (
+        f"a model takes one observation, and {len(given)} were given: write model.predict(X) for their predictions as "
+        "an array, or [model(x) for x in X] for Values"
+    )

@@ -5,7 +5,6 @@ All work on ``Value``s, on which they record their graph, and on plain numbers.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
@@ -63,8 +62,12 @@ def hinge(score: Any, label: Any) -> Any:
     (0.75, 1.25, 0.0)
     """
     _check_scalar(score, "score")
+    _check_label(label, "label of the hinge loss")
     if abs(label) != 1:
-        raise ValueError(f"a label of the hinge loss must be -1 or 1, not {label} (for 0 and 1, pass 2 * label - 1)")
+        raise ValueError(
+            f"a label of the hinge loss must be -1 or 1, not {label} (for 0 and 1, or False and True, pass "
+            "2 * label - 1)"
+        )
     return relu(1 - label * score)
 
 
@@ -85,36 +88,42 @@ def binary_cross_entropy(logit: Any, target: Any) -> Any:
     '0.6931 1000.0 1.929e-22'
     """
     _check_scalar(logit, "logit")
+    _check_label(target, "target of the binary cross-entropy")
     if not 0 <= target <= 1:
-        raise ValueError(f"a target of the binary cross-entropy must be between 0 and 1, not {target}")
+        raise ValueError(
+            f"a target of the binary cross-entropy must be between 0 and 1, not {target} (for -1 and 1, pass "
+            "(target + 1) / 2; for more than two classes, use softmax_cross_entropy)"
+        )
     return target * softplus(-logit) + (1 - target) * softplus(logit)
 
 
-def softmax_cross_entropy(logits: Sequence[Any], label: int) -> Any:
+def softmax_cross_entropy(logits: Sequence[Any], label: float) -> Any:
     """−log of the probability that softmax(logits) gives to the class, without overflow.
 
     It is log Σ exp(logits) − logits[label] (Goodfellow, Bengio and Courville 2016, section 6.2.2.3).
 
     Args:
         logits: (classes,).
-        label: the index of the class, an int from 0.
+        label: the index of the class, from 0: a whole number of whatever type, as tables have 1.0 for 1.
 
     Raises:
-        TypeError: the label is not an int.
-        ValueError: the label is no index of the logits.
+        TypeError: the label is no number, or the logits are not a list of them.
+        ValueError: the label is no index of the logits, or there is one logit, whose class is certain.
 
     >>> f"{softmax_cross_entropy([0.0, 0.0], 1):.4f} {softmax_cross_entropy([1000.0, 0.0], 1):.1f}"
     '0.6931 1000.0'
     """
+    if not is_vector(logits) or len(logits) == 1:
+        raise (ValueError if is_vector(logits) else TypeError)(
+            f"logits must be a list of numbers, one for each class, not {logits!s:.60}: let the last layer have a "
+            "neuron for each class, or use binary_cross_entropy for two classes and one neuron"
+        )
+    _check_label(label, "label of the softmax cross-entropy")
     if isinstance(label, Value):  # the label is an input of a compiled function
         return log_sum_exp(logits) - select(logits, label)
-    try:
-        index = operator.index(label)
-    except TypeError:
-        raise TypeError(f"a label must be the int index of a class, not {type(label).__name__} {label!r:.60}") from None
-    if not 0 <= index < len(logits):
-        raise ValueError(f"the label {index} is no index of {len(logits)} logits (from 0 to {len(logits) - 1})")
-    return log_sum_exp(logits) - logits[index]
+    if label not in range(len(logits)):
+        raise ValueError(f"the label {label} is no index of {len(logits)} logits (from 0 to {len(logits) - 1})")
+    return log_sum_exp(logits) - logits[int(label)]
 
 
 def sum_over(loss: Loss, predictions: Iterable[Any], targets: Iterable[Any]) -> Any:
@@ -156,8 +165,12 @@ def _sum_of_components(error: Loss, prediction: Any, observation: Any) -> Any:
     lengths = [len(x) if is_vector(x) else None for x in (prediction, observation)]
     if lengths[0] != lengths[1]:
         shapes = ["a scalar" if length is None else f"{length} numbers" for length in lengths]
-        raise ValueError(f"prediction and observation must have the same shape, not {shapes[0]} and {shapes[1]}")
+        advice = _ONE_COLUMN if lengths == [None, 1] else _ONE_NUMBER if lengths == [1, None] else ""
+        raise ValueError(
+            f"prediction and observation must have the same shape, not {shapes[0]} and {shapes[1]}{advice}"
+        )
     if lengths[0] is None:
+        _check_label(observation, "observation")
         return error(prediction, observation)
     return total(map(error, prediction, observation))
 
@@ -167,6 +180,23 @@ def _check_scalar(x: object, name: str) -> None:
         raise TypeError(f"a {name} must be one number, not {len(x)}: is the last layer of one neuron?")  # type: ignore[arg-type]
 
 
+def _check_label(label: object, name: str) -> None:
+    if is_vector(label):
+        advice = _ONE_COLUMN if len(label) == 1 else ""  # type: ignore[arg-type]
+        raise TypeError(f"a {name} must be one number, not {len(label)}{advice}")  # type: ignore[arg-type]
+    if isinstance(label, (str, bytes)):
+        raise TypeError(
+            f"a {name} must be a number, not {type(label).__name__} {label!r:.60}: number the classes, such as by "
+            "names = sorted(set(targets)); targets = [names.index(name) for name in targets]"
+        )
+
+
+_ONE_COLUMN = ": of targets of the shape (observations, 1), pass the only column, targets[:, 0]"
+_ONE_NUMBER = ": return the only number of the prediction, prediction[0]"
+
+
 def is_vector(x: object) -> bool:
     """Whether it is a sequence of numbers, not a scalar."""
-    return isinstance(x, Sequence) or (isinstance(x, np.ndarray) and x.ndim > 0)
+    if isinstance(x, np.ndarray):
+        return x.ndim > 0
+    return isinstance(x, Sequence) and not isinstance(x, (str, bytes))

@@ -10,9 +10,14 @@ from math import isfinite
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+import autodiff
 from autodiff import NOT_COMPUTED, Value
+from nn.dropping import without_dropout
 from nn.files import replace_file, saved_state
+from nn.interrupts import interrupts_held
+from nn.observations import observations
 
 M = TypeVar("M")
 
@@ -56,6 +61,35 @@ class Module(metaclass=_NamesParameters):
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """The prediction; a subclass says how it is computed."""
         raise NotImplementedError(f"{type(self).__name__} does not say how it is computed: write its __call__")
+
+    def predict(self, inputs: Any) -> NDArray[np.float64]:
+        """The predictions for a whole data set, as plain numbers: compiled where that can be, and without dropout.
+
+        Args:
+            inputs: (observations, …), of any kind that ``fit`` takes.
+
+        Returns:
+            (observations,) if a prediction is one number, (observations, outputs) if it is a list of them.
+
+        Raises:
+            TypeError: the inputs have no observations in front, or a prediction is no number or list of numbers.
+            ValueError: there are no observations.
+            Exception: the model raised it.
+
+        >>> from nn import MLP
+        >>> MLP(2, [3, 1]).predict([[0.5, -1.0], [1.0, 2.0]]).shape
+        (2,)
+        """
+        rows = observations(inputs, "inputs")
+        if not len(rows):
+            raise ValueError("the inputs are empty: at least one observation is needed")
+        with without_dropout():
+            if len(rows) >= _WORTH_COMPILING:
+                try:
+                    return _stacked(autodiff.compile(lambda x: self(x), parameters=self)(rows))
+                except Exception:  # the model itself says below what it is, or runs where it cannot be compiled
+                    pass
+            return np.array([_plain(self(row)) for row in rows])
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """The module itself, named ``""``, and all modules in it, each once, with their names."""
@@ -174,9 +208,47 @@ def numbers(parameters: Iterable[Value]) -> list[float]:
 
 
 def assign(parameters: Iterable[Value], given: Iterable[float]) -> None:
-    """Give the parameters these numbers."""
-    for value, number in zip(parameters, given):
-        value.data = number
+    """Give the parameters these numbers: all of them or, whatever ends it, none."""
+    pairs = [*zip(parameters, given)]
+    with interrupts_held():
+        before = numbers(value for value, _ in pairs)
+        try:
+            for value, number in pairs:
+                value.data = number
+        except BaseException:
+            for (value, _), number in zip(pairs, before):
+                value.data = number
+            raise
+
+
+_WORTH_COMPILING = 16
+"""How many predictions are faster compiled."""
+
+
+def _stacked(columns: Any) -> NDArray[np.float64]:
+    """(observations, …): the results of a compiled function, whose lists have an array for each part."""
+    if isinstance(columns, (list, tuple)):
+        return np.stack([*map(_stacked, columns)], axis=1)
+    if not isinstance(columns, np.ndarray):
+        raise TypeError(_no_array(columns))
+    return columns
+
+
+def _plain(prediction: Any) -> Any:
+    """A prediction with numbers in place of ``Value``s."""
+    if isinstance(prediction, (list, tuple, np.ndarray)):
+        return [*map(_plain, prediction)]
+    try:
+        return float(prediction)
+    except TypeError:
+        raise TypeError(_no_array(prediction)) from None
+
+
+def _no_array(prediction: Any) -> str:
+    return (
+        f"predict() makes an array of numbers or lists of them, and the model gives a {type(prediction).__name__} "
+        f"{prediction!r:.60}: write [model(x) for x in inputs]"
+    )
 
 
 _ROWS, _NUMBERS = 12, 8

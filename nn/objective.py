@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from copy import deepcopy
-from functools import wraps
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +11,13 @@ from numpy.typing import NDArray
 import autodiff
 from autodiff import Value, grad, leaves
 from nn.datasets import Data
+from nn.dropping import without_dropout
 from nn.losses import Loss
+from nn.mistakes import check_function
 from nn.module import Module, numbers
+from nn.observations import observations
 
 Array: TypeAlias = NDArray[np.float64]
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Objective:
@@ -27,6 +26,8 @@ class Objective:
     def __init__(self, model: Module, inputs: Data, targets: Data, loss: Loss, reduction: str) -> None:
         if reduction not in ("mean", "sum"):
             raise ValueError(f"reduction must be 'mean' or 'sum', not {reduction!r}")
+        check_function("loss", loss)
+        inputs, targets = observations(inputs, "inputs"), observations(targets, "targets")
         if len(inputs) != len(targets) or not len(inputs):
             raise ValueError(f"one target for each observation is needed: {len(inputs)} and {len(targets)} were given")
         self.model, self.loss, self.reduction = model, loss, reduction
@@ -34,7 +35,12 @@ class Objective:
         self.values = model.parameters()
         self.names = [name for name, _ in model.named_parameters()]
         self.labels = [value.label or name for name, value in zip(self.names, self.values)]
-        self.error = autodiff.compile(lambda x, y: loss(model(x), y), parameters=model)
+
+        def error(x: Any, y: Any) -> Any:
+            with without_dropout():
+                return loss(model(x), y)
+
+        self.error = autodiff.compile(error, parameters=model)
 
     def __call__(self, parameters: Array) -> tuple[float, Array]:
         """The loss there and its gradient, (parameters,).
@@ -57,7 +63,8 @@ class Objective:
                 id(value): start + a * right + b * up if right or up else value
                 for value, start, right, up in zip(self.values, origin.tolist(), *plane.tolist())
             }
-            result = self.loss(deepcopy(self.model, moved)(x), y)
+            with without_dropout():
+                result = self.loss(deepcopy(self.model, moved)(x), y)
             unmoved = set(leaves(result)) & {value for value in self.values if moved[id(value)] is not value}
             if unmoved:
                 raise ValueError(
@@ -88,19 +95,3 @@ class Objective:
     def parameters(self) -> Array:
         """(parameters,): their present numbers."""
         return np.array(numbers(self.values))
-
-
-def renamed(**names: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """A decorator that refuses keywords which have another name now, and says which."""
-
-    def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        @wraps(function)
-        def checked(*args: P.args, **options: P.kwargs) -> T:
-            for old, new in names.items():
-                if old in options:
-                    raise TypeError(f"{old}= is called {new}= now")
-            return function(*args, **options)
-
-        return checked
-
-    return decorate

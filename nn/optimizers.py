@@ -8,11 +8,17 @@ from math import inf, isfinite
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from autodiff import NOT_COMPUTED, Value, sqrt
+from nn.interrupts import interrupts_held
+from nn.mistakes import NO_DECAY, instead
+from nn.module import assign
 
 Batch = TypeVar("Batch")
 
 Rate: TypeAlias = float | Callable[[int], float]
 """A learning rate: a number, or a schedule, a function of the number of steps taken so far."""
+
+OTHERS = {"lr": "learning_rate", "weight_decay": NO_DECAY, "nesterov": "SGD has plain momentum"}
+"""Options that optimizers have elsewhere."""
 
 
 class OptimizerLike(Protocol):
@@ -66,13 +72,16 @@ class Optimizer:
             ) from None
         for value in self.parameters:
             if not isinstance(value, Value) or value.op.name != "variable":
-                raise TypeError(f"a parameter must be a leaf Value that gradients flow to, not {value!r:.80}")
+                raise TypeError(
+                    f"a parameter must be a leaf Value that gradients flow to, not {value!r:.80}: write "
+                    f"{type(self).__name__}(model.parameters(), ...)"
+                )
         if not self.parameters:
             raise ValueError("there are no parameters to optimize")
         if len(set(map(id, self.parameters))) < len(self.parameters):
             raise ValueError("a parameter is listed twice, and would be moved twice")
         if not callable(learning_rate):
-            _check("learning_rate", learning_rate, learning_rate > 0, "positive")
+            _check("learning_rate", learning_rate, lambda number: number > 0, "positive")
         self.learning_rate = learning_rate
         self.steps = 0
         self.state = [[0.0] * len(self.parameters) for _ in range(self.states)]
@@ -85,6 +94,8 @@ class Optimizer:
 
     def step(self) -> None:
         """Move every parameter once, by its present gradient.
+
+        Whatever ends it, Ctrl-C as well, leaves parameters and optimizer as they were before the step or after it.
 
         Raises:
             FloatingPointError: a gradient is not finite; the message names the parameter, and none is moved.
@@ -102,9 +113,18 @@ class Optimizer:
                     f"the gradient of the parameter {name!r} is {value.grad}: no parameter was changed"
                 )
         rate = self.rate(self.steps)
-        self.steps += 1
-        for value, move in zip(self.parameters, self.moves(rate)):
-            value.data += move
+        with interrupts_held():
+            before = dict(vars(self))
+            try:
+                self.steps += 1
+                moves = self.moves(rate)
+                if len(moves) != len(self.parameters):
+                    raise ValueError(f"moves() gave {len(moves)} moves of {len(self.parameters)} parameters")
+                assign(self.parameters, [value.data + move for value, move in zip(self.parameters, moves)])
+            except BaseException:
+                vars(self).clear()
+                vars(self).update(before)
+                raise
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0.
@@ -113,7 +133,7 @@ class Optimizer:
             ValueError: the schedule gave a rate that is negative or not finite.
         """
         rate = self.learning_rate(step) if callable(self.learning_rate) else self.learning_rate
-        _check("learning_rate", rate, rate >= 0, f"at least 0 (it was asked for at step {step})")
+        _check("learning_rate", rate, lambda number: number >= 0, f"at least 0 (it was asked for at step {step})")
         return float(rate)
 
     def moves(self, rate: float) -> list[float]:
@@ -167,9 +187,10 @@ class SGD(Optimizer):
 
     states = 1  # the velocity
 
+    @instead(**OTHERS)
     def __init__(self, parameters: Iterable[Value], learning_rate: Rate = 0.01, momentum: float = 0.0) -> None:
         super().__init__(parameters, learning_rate)
-        _check("momentum", momentum, 0 <= momentum < 1, "at least 0 and below 1")
+        _check("momentum", momentum, lambda number: 0 <= number < 1, "at least 0 and below 1")
         self.momentum = momentum
 
     def rule(self, gradient: Any, rate: Any, step: Any, velocity: Any) -> tuple[Any, ...]:
@@ -201,6 +222,10 @@ class Adam(Optimizer):
 
     states = 2  # the moments
 
+    @instead(
+        betas="they are two, beta1=0.9 and beta2=0.999", eps="epsilon", amsgrad="Adam is that of its paper",
+        momentum="beta1", **OTHERS,
+    )  # fmt: skip
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -210,9 +235,9 @@ class Adam(Optimizer):
         epsilon: float = 1e-8,
     ) -> None:
         super().__init__(parameters, learning_rate)
-        _check("beta1", beta1, 0 <= beta1 < 1, "at least 0 and below 1")
-        _check("beta2", beta2, 0 <= beta2 < 1, "at least 0 and below 1")
-        _check("epsilon", epsilon, epsilon > 0, "positive")
+        _check("beta1", beta1, lambda number: 0 <= number < 1, "at least 0 and below 1")
+        _check("beta2", beta2, lambda number: 0 <= number < 1, "at least 0 and below 1")
+        _check("epsilon", epsilon, lambda number: number > 0, "positive")
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
     def rule(self, gradient: Any, rate: Any, step: Any, first: Any, second: Any) -> tuple[Any, ...]:
@@ -222,6 +247,10 @@ class Adam(Optimizer):
         return -rate * (first / bias1) / (sqrt(second / bias2) + self.epsilon), first, second
 
 
-def _check(name: str, number: float, allowed: bool, range_: str) -> None:
+def _check(name: str, number: float, is_allowed: Callable[[float], bool], range_: str) -> None:
+    try:
+        allowed = is_allowed(number)
+    except TypeError:
+        raise TypeError(f"{name} must be a number, not {type(number).__name__} {number!r:.60}") from None
     if not allowed or number == inf:
         raise ValueError(f"{name} must be finite and {range_}, not {number}")

@@ -14,6 +14,7 @@ import numpy as np
 
 from nn.datasets import Dataset
 from nn.descent import Descent
+from nn.dropping import without_dropout
 from nn.landscape import Landscape
 from nn.losses import is_vector
 from nn.objective import Array
@@ -106,7 +107,8 @@ def plot_decision_boundary(
     axis = figure.subplots()
     low, high = data.inputs.min(axis=0) - margin, data.inputs.max(axis=0) + margin
     xs, ys = np.linspace(low, high, resolution).T
-    logits = np.array([[_logits(model([x, y])) for x in xs.tolist()] for y in ys.tolist()])
+    with without_dropout():
+        logits = np.array([[_logits(model([x, y])) for x in xs.tolist()] for y in ys.tolist()])
     classes = logits.argmax(axis=-1)
     levels = np.arange(logits.shape[-1] + 1) - 0.5
     axis.contourf(xs, ys, classes, levels=levels, colors=COLOURS[: len(levels) - 1], alpha=0.25)

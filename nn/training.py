@@ -13,9 +13,13 @@ from nn.datasets import Data
 from nn.engines import Batches, Task, engine_for
 from nn.epoch_metrics import EpochMetrics, Metric
 from nn.losses import Loss, is_vector
+from nn.mistakes import IN_THE_OPTIMIZER, NO_DECAY, check_function, check_model, check_optimizer, instead
 from nn.module import Module, assign
+from nn.observations import observations
 from nn.optimizers import OptimizerLike
 from nn.seeding import Seed, generator
+
+USAGE = "fit(model, inputs, targets, loss, optimizer=Adam(model.parameters()), epochs=100)"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,14 @@ class History:
         return f"History({self.epochs} epochs{stop}, loss {self.losses[0]:.4g} → {self.losses[-1]:.4g}, {engine})"
 
 
+@instead(
+    USAGE, lr=IN_THE_OPTIMIZER, learning_rate=IN_THE_OPTIMIZER, weight_decay=NO_DECAY, verbose="progress", seed="rng",
+    random_state="rng", validation_data="validation", criterion="loss", loss_fn="loss", metrics="metric", X="inputs",
+    x="inputs", y="targets", labels="targets", steps="epochs", max_iter="epochs", n_epochs="epochs",
+    num_epochs="epochs", shuffle="batches are shuffled in every epoch, where batch_size= is given",
+    validation_split="validation=(inputs, targets) of a part that you take out, as Dataset.split() does",
+    callbacks="metric= is called for every observation; several fit() of the same optimizer go on where they were",
+)  # fmt: skip
 def fit(
     model: Module,
     inputs: Data,
@@ -67,17 +79,21 @@ def fit(
 ) -> History:
     """Train the model: for each batch, the mean loss, its gradient, one step of the optimizer.
 
+    Ctrl-C, and whatever else ends it, comes between two steps: model and optimizer are left as one of them left them.
+
     Args:
         model: called with one observation at a time.
-        inputs: (observations, features).
-        targets: (observations,).
-        loss: the error of one observation, ``loss(prediction, target)``.
+        inputs: (observations, features): an array, also of a file or another library; a table of pandas; a list of
+            rows. Observations are taken by their place; labels of rows do not matter.
+        targets: (observations,), as the inputs. Classes may be ints, floats or bools.
+        loss: the error of one observation, ``loss(prediction, target)``. One that draws random numbers, as
+            :func:`dropout` does, is run eagerly, so that it draws anew in every call.
         optimizer: its ``step()`` moves the model's parameters.
         epochs: how often the data set is gone through, at most.
         batch_size: how many observations a step is taken for; they are then shuffled in every epoch.
             None takes all of them, in order.
         metric: a number to report beside the loss, ``metric(prediction, target)``; it may be another loss.
-        validation: inputs and targets on which loss and metric are computed after each epoch.
+        validation: inputs and targets on which loss and metric are computed after each epoch, without dropout.
         patience: stop after this many epochs without a new lowest loss (of the validation, else of the training)
             and go back to the parameters with the lowest. None never stops early.
         rng: seed or generator of the shuffling; None is the seed 0.
@@ -95,8 +111,10 @@ def fit(
         The losses and metrics of all epochs.
 
     Raises:
-        TypeError: the loss does not return a ``Value``.
-        ValueError: no observations, not one target for each, or an option out of range.
+        TypeError: the loss does not return a ``Value``, or something else is given than is asked for here; the message
+            says what to write.
+        ValueError: no observations, not one target for each, or an option out of range; an optimizer that moves no
+            parameter of the model, or a loss that depends on none that it moves. Nothing was changed.
         NonFiniteLossError: a loss is nan or infinite. The parameters are then those of the last finite loss.
         FloatingPointError: a gradient is not finite; the parameters are left as they were.
         StaleProgramError: an audit of a compiled loss found that it is another one than at the start.
@@ -110,10 +128,17 @@ def fit(
     >>> print(f"{line([2.0]):.2f}")
     5.00
     """
-    _check_data(inputs, targets, "training")
-    held_out = validation or ((), ())
+    check_model(model, USAGE)
+    check_function("loss", loss)
+    if metric is not None:
+        check_function("metric", metric)
+    check_optimizer(optimizer, model)
+    inputs, targets = _data(inputs, targets, "training")
+    held_out: tuple[Data, Data] = ([], [])
     if validation is not None:
-        _check_data(*validation, "validation")
+        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
+            raise TypeError(f"validation must be a pair, (inputs, targets), not {type(validation).__name__}")
+        held_out = _data(*validation, "validation")
     for name, number in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
         if number is not None and (not isinstance(number, int) or number < 1):
             raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
@@ -166,7 +191,8 @@ def accuracy(prediction: Any, target: Any) -> float:
     return float((prediction > 0) == (target > 0))
 
 
-def _check_data(inputs: Data, targets: Data, what: str) -> None:
+def _data(inputs: Any, targets: Any, what: str) -> tuple[Data, Data]:
+    inputs, targets = observations(inputs, f"{what} inputs"), observations(targets, f"{what} targets")
     if len(inputs) != len(targets):
         raise ValueError(
             f"one target for each observation is needed: the {what} data has {len(inputs)} inputs "
@@ -174,6 +200,7 @@ def _check_data(inputs: Data, targets: Data, what: str) -> None:
         )
     if not len(inputs):
         raise ValueError(f"the {what} data is empty: at least one observation is needed")
+    return inputs, targets
 
 
 def _batches(observations: int, batch_size: int | None, random: np.random.Generator) -> Batches:

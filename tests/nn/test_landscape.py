@@ -245,9 +245,9 @@ def test_bad_options_are_refused(options, message):
 
 
 def test_the_former_name_of_the_reduction_is_refused_with_its_present_one():
-    with pytest.raises(TypeError, match="reduce= is called reduction= now"):
+    with pytest.raises(TypeError, match="reduce= is called reduction= here"):
         landscape(model(), reduce="sum")
-    with pytest.raises(TypeError, match="reduce= is called reduction= now"):
+    with pytest.raises(TypeError, match="reduce= is called reduction= here"):
         descend(model(), DATA.inputs, DATA.targets, squared_error, optimizer=None, steps=1, reduce="sum")
 
 

@@ -97,7 +97,10 @@ def test_a_nan_input_is_found_in_the_first_epoch_by_its_index():
         run(model, inputs=[1.0, 2.0, math.nan], targets=[1.0, 1.0, 1.0])
     assert caught.value.node.op.name == "constant"
     assert model.w.data == 1.0
-    assert caught.value.__notes__ == ["the parameters are those of the last finite loss"]
+    assert caught.value.__notes__ == [
+        "inputs[2] is nan: leave observations with missing numbers out, or fill these in, before the training",
+        "the parameters are those of the last finite loss",
+    ]
     copied = pickle.loads(pickle.dumps(caught.value))
     assert (copied.epoch, copied.observation, str(copied)) == (1, 2, str(caught.value))
 
