@@ -30,11 +30,36 @@ class _Turn:
         return _itself, (self.node,)
 
 
-def _reduced(value: Value) -> tuple[Callable[..., Value], tuple[Any, ...]]:
+def _reduced(value: Value) -> tuple[Any, ...]:
     if value.parents and value is not getattr(_turn, "node", None):
         return _last, ([*map(_Turn, topological_order(value))],)
     _turn.node = None
-    return _node, (value.op, value.number, value.parents, value.grad, value.label, value.stamp)
+    parts = value.op, value.number, value.parents, value.grad, value.label, value.stamp
+    return (_node, parts) if type(value) is Value else (_node, (*parts, type(value)), _own(value))
+
+
+def _copied(value: Value) -> Value:
+    """The node once more, with the same operands."""
+    parts = value.op, value.number, value.parents, value.grad, value.label, value.stamp
+    if type(value) is Value:
+        return node(*parts)
+    made, own = _node(*parts, type(value)), _own(value)
+    if own is not None and hasattr(made, "__setstate__"):
+        made.__setstate__(own)
+    elif own is not None:
+        attributes, slots = own
+        for name, held in {**(attributes or {}), **slots}.items():
+            setattr(made, name, held)
+    return made
+
+
+def _own(value: Value) -> Any:
+    """What a subclass holds beyond a node: the state as pickle knows it, or None."""
+    if type(value).__getstate__ is not object.__getstate__:
+        return value.__getstate__()
+    state = object.__getstate__(value)
+    attributes, slots = state if isinstance(state, tuple) else (state, {})
+    return attributes, {name: held for name, held in slots.items() if name not in Value.__slots__}
 
 
 def _itself(node: Value) -> Value:
@@ -45,11 +70,22 @@ def _last(nodes: list[Value]) -> Value:
     return nodes[-1]
 
 
-def _node(op: Operation, number: float, parents: tuple[Value, ...], grad: float, label: str, stamp: int) -> Value:
+def _node(
+    op: Operation, number: float, parents: tuple[Value, ...], grad: float, label: str, stamp: int,
+    kind: type[Value] = Value,
+) -> Value:  # fmt: skip
     """A node with its stamp, which this process's count of changes must not lag behind."""
     not_before(stamp)
-    return node(op, number, parents, grad, label, stamp)
+    made = node(op, number, parents, grad, label, stamp)
+    if kind is Value:
+        return made
+    own = object.__new__(kind)
+    for name in Value.__slots__:
+        setattr(own, name, getattr(made, name))
+    return own
 
 
 copyreg.pickle(Value, _reduced)
+Value.__reduce__ = _reduced  # type: ignore[assignment]  # of subclasses
+Value.__copy__ = _copied  # type: ignore[attr-defined]
 copyreg.pickle(Operation, lambda row: (lookup, (row.name,)))

@@ -10,6 +10,7 @@ from autodiff import rules, versions
 from autodiff.backward import Step
 from autodiff.hooks import tell, watchers
 from autodiff.ieee import as_float
+from autodiff.micrograd import FromMicrograd, refused_arguments
 from autodiff.number_like import NumberLike
 from autodiff.operations import CONSTANT, VARIABLE, Operation
 from autodiff.registry import methods_for
@@ -80,7 +81,7 @@ def _method(op: Operation) -> Callable[[Value], Value]:
     return method
 
 
-class Value(NumberLike):
+class Value(NumberLike, FromMicrograd):
     """A float that remembers how it was computed.
 
     Args:
@@ -111,11 +112,11 @@ class Value(NumberLike):
     stamp: int
     """How often the data of leaves had been changed when this number was made. It may know its source, too."""
 
-    def __init__(self, data: SupportsFloat, label: str = "") -> None:
+    def __init__(self, data: SupportsFloat, label: str = "", *others: Any) -> None:
         if isinstance(data, Value):
             raise TypeError("a number is needed, not a Value: use it as it is, +value for a new node, or .detach()")
-        if not isinstance(label, str):
-            raise TypeError(f"a label must be a str, not {type(label).__name__} {label!r:.60}")
+        if others or not isinstance(label, str):
+            raise refused_arguments(label, others)
         self.number = as_float(data)
         self.grad = NOT_COMPUTED
         self.first, self.second = (), None
@@ -207,9 +208,6 @@ class Value(NumberLike):
         if watchers:
             tell("recorded", made)
         return made
-
-    def __copy__(self) -> Value:
-        return node(self.op, self.number, self.parents, self.grad, self.label, self.stamp)
 
     def __repr__(self) -> str:
         parts = [repr(self.number)]

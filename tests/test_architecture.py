@@ -28,7 +28,7 @@ BELOW = {
 LENGTH = 1100
 """Lines of the six files of the reading list, docstrings included."""
 BESIDE = {
-    "differentiated_call", "documentation", "hooks", "ieee", "number_like", "pickling", "primals", "registry",
+    "differentiated_call", "documentation", "hooks", "ieee", "micrograd", "number_like", "pickling", "primals", "registry",
     "selection", "trees", "versions", "zeros",
 }  # fmt: skip
 """What the engine loads beside the reading list."""

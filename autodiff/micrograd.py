@@ -1,0 +1,66 @@
+"""Coming from micrograd: its private names and its constructor are answered with what to write here.
+
+A misspelt name is Python's own to answer ("Did you mean: 'tanh'?"): a ``__getattr__`` would make every pass slower by
+half, since Python then looks up each attribute the long way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+INSTEAD = {
+    "_prev": "the operands are .parents, in the order in which they were written; autodiff.draw(value) draws the graph",
+    "_children": "the operands are .parents, in the order in which they were written",
+    "_op": 'the operation is .op; it prints as its name, such as "multiply", and .op.symbol is the sign, such as "*"',
+    "_backward": (
+        "the derivatives of an operation are one row of a table, not a function of each node. value.backward() runs "
+        "the whole pass, value.backward_steps() gives its steps, autodiff.operation(name, primal, *rules) makes a row"
+    ),
+}
+"""micrograd's names, and what serves here."""
+
+
+class _Private:
+    """A name of micrograd, as an attribute that is not there."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, node: object, owner: type) -> NoReturn:
+        raise self._refused()
+
+    def __set__(self, node: object, given: object) -> NoReturn:
+        raise self._refused()
+
+    def _refused(self) -> AttributeError:
+        return AttributeError(f"there is no {self.name}, as in micrograd: {INSTEAD[self.name]}")
+
+
+class FromMicrograd:
+    """The part of a ``Value`` that answers those who come from there.
+
+    >>> from autodiff import Value
+    >>> Value(2.0)._prev
+    Traceback (most recent call last):
+    AttributeError: there is no _prev, as in micrograd: the operands are .parents, in the order in which they were \
+written; autodiff.draw(value) draws the graph
+    """
+
+    __slots__ = ()
+
+    _prev, _children, _op, _backward = _Private(), _Private(), _Private(), _Private()
+
+
+def refused_arguments(label: object, others: tuple[Any, ...]) -> TypeError:
+    """What is said of a second argument that is no label, and of more.
+
+    >>> print(refused_arguments((), ("+",)))
+    a Value takes a number and a label, Value(2.0, label="x"): operands and operation are recorded when it is \
+computed, as in a + b; autodiff.operation(name, primal, *rules) declares an operation of your own
+    """
+    if others or isinstance(label, (tuple, list, set, frozenset)):
+        return TypeError(
+            'a Value takes a number and a label, Value(2.0, label="x"): operands and operation are recorded when it is '
+            "computed, as in a + b; autodiff.operation(name, primal, *rules) declares an operation of your own"
+        )
+    return TypeError(f"a label must be a str, not {type(label).__name__} {label!r:.60}")
