@@ -185,11 +185,19 @@ def _tangents(roots: Sequence[Value], nodes: Sequence[Value], directions: Sequen
     tangent: dict[Value, Any] = dict(zip(nodes, directions))
     for out in order:
         if out in depends and out not in tangent:
-            for parent, local in zip(out.parents, _locals(out, depends, recorded)):
-                if parent in tangent and local is not ZERO:
-                    moved = product(local, tangent[parent])
-                    tangent[out] = tangent[out] + moved if out in tangent else moved
-    return [_finished(tangent.get(root, 0.0), recorded) for root in roots]
+            moving = [(at, parent) for at, parent in enumerate(out.parents) if parent in tangent]
+            if recorded and watchers:
+                moved = [_contributions(out, tangent[parent], {parent}, recorded)[at] for at, parent in moving]
+            else:
+                local = _locals(out, depends, recorded)
+                moved = [ZERO if local[at] is ZERO else product(local[at], tangent[parent]) for at, parent in moving]
+            for part in moved:
+                if part is not ZERO:
+                    tangent[out] = tangent[out] + part if out in tangent else part
+    found = [_finished(tangent.get(root, 0.0), recorded) for root in roots]
+    for root in roots if watchers else ():
+        tell("differentiated", root, found)
+    return found
 
 
 def _dependents(roots: Sequence[Value], nodes: Sequence[Value]) -> tuple[list[Value], set[Value]]:

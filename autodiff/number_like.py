@@ -17,6 +17,10 @@ equalities = count()
 number. ``next()`` is atomic, so no comparison is lost between threads."""
 
 
+TEXT = "making text"
+"""How a number is read by ``str()`` and in format strings."""
+
+
 def _comparison(sign: str, compare: Callable[[float, float], bool]) -> Any:
     def comparison(self: NumberLike, other: object) -> Any:
         number = _number(other)
@@ -79,9 +83,11 @@ class NumberLike:
     __floor__, __ceil__, __trunc__ = map(_refused, ("math.floor()", "math.ceil()", "math.trunc()"))
 
     def __str__(self) -> str:
-        return str(self.number)
+        return format(self)
 
     def __format__(self, spec: str) -> str:
+        if watchers:
+            tell("read", self, TEXT)
         return format(self.number, spec)
 
     def conjugate(self) -> NumberLike:

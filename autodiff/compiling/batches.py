@@ -63,7 +63,7 @@ def _only_program(
     if count > CHUNK or len(programs.all) != 1:
         return None
     only, inputs = programs.all[0], rows(0, count)
-    if only.size != len(theta) or only.satisfied(theta, inputs) is not None:
+    if only.size != len(theta) or not only.is_right_at(theta) or only.satisfied(theta, inputs) is not None:
         return None
     only.runs += count
     programs.owner.last = only

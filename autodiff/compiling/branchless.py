@@ -3,7 +3,7 @@
 A rule that branches on a number, as relu's does, would make each pattern of signs a program of its own. So all of its
 branches are recorded, and ``where`` chooses; a branch that says ``ZERO`` gives the number 0. Further down that is still
 nothing, since 0 times a finite local derivative is 0. Only where a local derivative may be infinite, as that of sqrt, a
-node that is 1 where something flows is asked. Parameters count as finite.
+node that is 1 where something flows is asked. Parameters count as finite; a program that counts on it says so.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from autodiff.zeros import ZERO
 
 Flows = Any
 """Whether there is a contribution at all: True, False, or a node that is 1 or 0."""
+NOTHING: tuple[Any, Flows, bool] = ZERO, False, True
+"""Of an operand that the output does not depend on; as of ``Branchless._product``."""
 
 
 class Branchless:
@@ -32,27 +34,31 @@ class Branchless:
 
     def __init__(self, is_fixed: Callable[[Value], bool], is_parameter: Callable[[Value], bool]) -> None:
         self.is_fixed, self.is_parameter = is_fixed, is_parameter
+        self.parameters_are_finite = False
+        """Whether what was recorded so far is right only then."""
         self._flows: dict[Value, Value] = {}
         """Where the contribution exists; those that always do are not listed."""
         self._either: dict[tuple[Value, Value], Value] = {}
+        self._variadic: tuple[Value | None, Sequence[Any]] = None, ()
 
     def contributions(self, out: Value, upstream: Any, wanted: Sequence[bool]) -> list[Any]:
-        """Local derivative times upstream gradient for each wanted operand, or ``ZERO``."""
-        flows = self._flows_of(upstream)
+        """Local derivative times upstream gradient, or tangent, for each wanted operand, or ``ZERO``."""
         if out.op.arity is None:  # to write it out for very many operands takes very long, and few rules branch
-            locals_ = out.op.local_derivatives(out.parents, out)
-            found = [self._limited(*self._product(local, upstream), flows) for local in locals_]
+            if self._variadic[0] is not out:  # a tangent asks for one operand after the other
+                self._variadic = out, out.op.local_derivatives(out.parents, out)
+            found: list[tuple[Any, Flows, bool]] = [
+                self._product(local, upstream) if wish else NOTHING for local, wish in zip(self._variadic[1], wanted)
+            ]
         else:
-            found = []
-            for place, written in enumerate(written_out(out.op, out.op.arity, inline=False)):
-                if not wanted[place]:
-                    found.append(ZERO)
-                elif written is None:
-                    local = out.op.derivatives[place](*out.parents, out)
-                    found.append(self._limited(*self._product(local, upstream), flows))
-                else:
-                    found.append(self._limited(*self._recorded(written, out, upstream), flows))
-        return [each if wish else ZERO for each, wish in zip(found, wanted)]
+            rules = zip(written_out(out.op, out.op.arity, inline=False), out.op.derivatives, wanted)
+            found = [
+                NOTHING if not wish
+                else self._product(rule(*out.parents, out), upstream) if written is None
+                else self._recorded(written, out, upstream)
+                for written, rule, wish in rules
+            ]  # fmt: skip
+        flows = self._flows_of(upstream)
+        return [self._limited(*each, flows) for each in found]
 
     def done(self) -> None:
         """The derivative is taken: its contributions are numbers like others from here on."""
@@ -89,16 +95,19 @@ class Branchless:
         1 · x is x itself, so that programs stay small.
         """
         if local is ZERO:
-            return ZERO, False, True
+            return NOTHING
         for factor, other in ((local, upstream), (upstream, local)):
             if not isinstance(factor, Value) and factor == 1:
                 return other, True, factor is local
         return local * upstream, True, self._is_finite(local)
 
     def _is_finite(self, local: Any) -> bool:
-        if isinstance(local, Value):
-            return self.is_parameter(local) or (self.is_fixed(local) and isfinite(local.number))
-        return isfinite(local)
+        if not isinstance(local, Value):
+            return isfinite(local)
+        if self.is_parameter(local):
+            self.parameters_are_finite = True
+            return True
+        return self.is_fixed(local) and isfinite(local.number)
 
     def _recorded(self, written: Expression, out: Value, upstream: Any) -> tuple[Any, Flows, bool]:
         """What the expression of a contribution does with the nodes; as of ``_product``."""
@@ -122,7 +131,7 @@ class Branchless:
                 case "number":
                     return expression.number, True, False
                 case "zero":
-                    return ZERO, False, True
+                    return NOTHING
                 case "choose":
                     condition, if_true, if_false = expression.parts
                     holds = self._compared(condition.kind, *(result(side)[0] for side in condition.parts))

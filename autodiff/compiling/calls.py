@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.compiling.captures import Captures
+from autodiff.compiling.captures import Captures, exactly
 from autodiff.compiling.inputs import Batch, Structure, argument_names
 from autodiff.compiling.parameters import LOCK, Parameters, given_leaves
 from autodiff.compiling.specializations import Owner, Rows, Specializations
@@ -134,6 +134,15 @@ class Calls:
             self._by_shapes[tuple(shapes)] = programs
         return programs, partial(batch.structure.matrix, batch.leaves), batch.observations, batch.is_batch
 
+    def now(self, earlier: Specializations) -> Specializations:
+        """The programs for calls like earlier ones, with what is outside as it is at present."""
+        captures, parameters = self.outside()
+        return self._programs(earlier.structure, earlier.options, captures, parameters, captures.numbers())
+
+    def is_batch(self, arguments: Sequence[Any]) -> bool:
+        """Whether numbers are a batch of observations; errors as of :meth:`read`."""
+        return Batch(arguments, self.ndim, argument_names(self.owner.function, len(arguments))).is_batch
+
     def programs(self) -> Programs:
         """All programs that are kept."""
         return Programs(
@@ -158,7 +167,7 @@ class Calls:
             structure,
             parameters,
             outside,
-            tuple((name, type(options[name]), options[name]) for name in sorted(options)),
+            tuple((name, exactly(options[name])) for name in sorted(options)),
         )
         try:
             hash(key)

@@ -7,6 +7,8 @@ further away, or large, is left to audits.
 
 from __future__ import annotations
 
+import pickle
+import random
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dis import get_instructions
 from enum import Enum
@@ -49,27 +51,30 @@ class Captures:
 
     def __init__(self, *roots: Any, by_identity: bool = False) -> None:
         visits = _walk(roots)
+        functions, near, attributes = _read_by(visits, roots)
+        known = {id(each.thing) for each in visits}
+        beside = [read for read in attributes if _is_leaf(read()) and id(read()) not in known]
+        if beside:  # parameters that are attributes of classes and modules
+            visits = _walk([*roots, *(read() for read in beside)])
         self.leaves = [each.thing for each in visits if _is_leaf(each.thing)]
         """The variables among it, each once."""
         relevant = _relevant(visits)
         self.fingerprint, self._kept = _fingerprint(visits, relevant, by_identity)
         """Two captures of the same one have the same structure, of the same functions."""
-        functions = [each.thing for each in visits if isinstance(each.thing, FunctionType)]
-        of_code = [child for each in visits if isinstance(each.thing, CODE) for child in each.children]
-        near = {id(thing): thing for thing in (*of_code, *roots)}
         held = [(id(each.thing), each.contents) for each in visits if each.contents is not None]
         holders = [each for key, each in held if key in relevant or (key in near and len(each) <= FEW)]
         self._lists = [each for each in holders if isinstance(each, list)]
         self._dicts = [each for each in holders if isinstance(each, dict)]
         self._variables: list[Read] = [read for each in functions for read in _variables(each)]
         self._variables += [partial(_elements, each.thing) for each in visits if isinstance(each.thing, np.ndarray)]
+        self._variables += beside
         self._note()
-        plain = [*self._variables]
-        plain += [partial(_itself, thing) for each in visits for thing in _arguments(each.thing)]
-        plain += _attributes(
-            [thing for thing in near.values() if not isinstance(thing, (Value, *PLAIN, *CODE))], functions
-        )
+        plain = [*self._variables, *attributes]
+        plain += [
+            partial(_argument, each.thing, place) for each in visits for place in range(len(_arguments(each.thing)))
+        ]
         self._plain = [read for read in plain if _content(read()) is not None]
+        self._generators = [*_generators(visits, functions)]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Captures) and self.fingerprint == other.fingerprint
@@ -105,6 +110,10 @@ class Captures:
         those in small arrays, lists and dicts. Numbers further away are left to audits.
         """
         return tuple([_content(read()) or () for read in self._plain]) if self._plain else ()
+
+    def randomness(self) -> list[Any]:
+        """The states of the random generators that the function can reach: they move when it draws."""
+        return [_state(generator) for generator in self._generators]
 
     def _note(self) -> None:
         self._held = [read() for read in self._variables]
@@ -206,7 +215,7 @@ def _elements(array: Any) -> list[Any]:
     return array.ravel().tolist() if array.dtype == object else []
 
 
-def _arguments(thing: Any) -> Iterable[Any]:
+def _arguments(thing: Any) -> tuple[Any, ...]:
     """What a function has as defaults, and ``partial`` as arguments."""
     if isinstance(thing, partial):
         return (*thing.args, *thing.keywords.values())
@@ -215,8 +224,18 @@ def _arguments(thing: Any) -> Iterable[Any]:
     return ()
 
 
-def _itself(thing: Any) -> Any:
-    return thing
+def _argument(thing: Any, place: int) -> Any:
+    found = _arguments(thing)
+    return found[place] if place < len(found) else None
+
+
+def _read_by(visits: Sequence[_Visit], roots: Sequence[Any]) -> tuple[list[FunctionType], dict[int, Any], list[Read]]:
+    """The functions, the things near them, by id, and how those attributes of these are read that code names."""
+    functions = [each.thing for each in visits if isinstance(each.thing, FunctionType)]
+    of_code = [child for each in visits if isinstance(each.thing, CODE) for child in each.children]
+    near = {id(thing): thing for thing in (*of_code, *roots)}
+    things = [thing for thing in near.values() if not isinstance(thing, (Value, *PLAIN, *CODE))]
+    return functions, near, [*_attributes(things, functions)]
 
 
 def _relevant(visits: Sequence[_Visit]) -> set[int]:
@@ -312,6 +331,31 @@ def _names(code: CodeType) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name not in code.co_cellvars))
 
 
+# ── Random generators ────────────────────────────────────────────────────────────────────────────
+
+
+def _generators(visits: Sequence[_Visit], functions: Sequence[FunctionType]) -> Iterator[Any]:
+    """The generators among all that is held, those of bound methods such as ``rng.normal``, and those of modules."""
+    modules = {id(random): random.random.__self__, id(np.random): np.random.rand.__self__}  # type: ignore[attr-defined]
+    held = [part for each in visits for part in (each.thing, *each.children, *_values(each.contents or ()))]
+    names = {name for function in functions for name in _names(function.__code__)}
+    held += [value for function in functions for name, value in function.__globals__.items() if name in names]
+    if any(thing is np for thing in held) and "random" in names:
+        held.append(np.random)
+    for thing in {id(each): each for each in held}.values():
+        thing = modules.get(id(thing), thing)
+        owner = getattr(thing, "__self__", thing) if isinstance(thing, (*CODE, BuiltinFunctionType)) else thing
+        if isinstance(owner, (random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator)):
+            yield owner
+
+
+def _state(generator: Any) -> Any:
+    try:
+        return pickle.dumps(generator)
+    except NotImplementedError:  # random numbers of the operating system have no state
+        return None
+
+
 # ── Plain things ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -338,11 +382,21 @@ def _content(thing: Any) -> Hashable:
     return tuple(found) if is_plain else () if is_empty else None
 
 
+def exactly(option: Any) -> Hashable:
+    """A static option, told from others by types and bits, as captures are: -0.0 is not 0.0, and True is not 1."""
+    if isinstance(option, (tuple, frozenset)):
+        return type(option), option, (tuple if isinstance(option, tuple) else frozenset)(map(exactly, option))
+    found = _scalar(option)
+    return (type(option), option) if found is None else found
+
+
 def _scalar(thing: Any) -> Hashable:
     """Numbers by type and bits, functions as they are; None for what is no constant."""
     kind = type(thing)
     if kind is float:
         return thing.hex()  # type: ignore[no-any-return]
+    if isinstance(thing, Number) and not isinstance(thing, (int, np.generic)):  # Decimal("-0") equals Decimal("0")
+        return kind, thing, repr(thing)
     if isinstance(thing, (np.generic, np.ndarray)):
         return None if thing.dtype == object or thing.size > FEW else (kind, thing.shape, thing.dtype, thing.tobytes())
     if isinstance(thing, COMPARED):

@@ -19,7 +19,7 @@ from autodiff.compiling.descent import Descent, Rule
 from autodiff.compiling.inputs import ValueGivenError
 from autodiff.compiling.parameters import Floats, MoreParametersError
 from autodiff.compiling.recording import is_recording, refuse_inside
-from autodiff.compiling.specializations import Specialization
+from autodiff.compiling.specializations import Specialization, Specializations
 from autodiff.program.program import Program
 from autodiff.value import Value
 
@@ -132,9 +132,11 @@ class Compiled:
             TypeError: an argument is no real number, or the function freezes a number.
             ValueError: the arguments do not fit together, a list is ragged, or the batch is empty.
         """
-        if is_recording():
-            return self.function(*arguments, **options)
         try:
+            if is_recording():
+                if self._calls.is_batch(arguments):
+                    refuse_inside(f"a batch of {self.__name__}")
+                return self.function(*arguments, **options)
             call = self._calls.read(arguments, options, "equals")
         except ValueGivenError:
             return self.function(*arguments, **options)
@@ -259,7 +261,11 @@ class Compiled:
         refuse_inside(self.__name__)
         call = self._calls.read(arguments, options)
         inputs = call[1](0, call[2])
-        return self._run(None, lambda theta, programs, *_: Descent(theta, programs, inputs, rule, state, steps), call)
+
+        def descent(theta: Floats, programs: Specializations, *_: Any) -> Descent:
+            return Descent(theta, programs, inputs, rule, state, steps, self._calls.now)
+
+        return self._run(None, descent, call)
 
     def __get__(self, instance: Any, owner: type) -> Compiled:
         """The compiled function of a class; a method is compiled for its object.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from autodiff.compiling.audits import StaleProgramError
 from autodiff.compiling.backends import DescendingRunner
 from autodiff.compiling.batches import check_scalar, gradient_of, rows_of
 from autodiff.compiling.numpy.functions import rule_function
@@ -47,11 +48,20 @@ class Descent:
     """
 
     def __init__(
-        self, parameters: Floats, programs: Specializations, inputs: Floats, rule: Rule, state: ArrayLike, steps: int
+        self,
+        parameters: Floats,
+        programs: Specializations,
+        inputs: Floats,
+        rule: Rule,
+        state: ArrayLike,
+        steps: int,
+        now: Callable[[Specializations], Specializations],
     ) -> None:
         if not programs.all:  # what it is run for first says which parameters there are
             gradient_of(parameters, programs, rows_of(inputs), 1, 1.0, False)
         self._programs = programs
+        self._leaves = programs.parameters.leaves
+        self._now = now
         self._inputs = inputs
         self._rule = rule
         self.parameters = parameters.copy()
@@ -75,12 +85,14 @@ class Descent:
 
         Raises:
             TypeError: the function does not return one scalar, or the rule is no formula.
-            ValueError: there is no such observation, the batches do not fit, the function refuses an observation, or it
-                uses a parameter that was not known before. No step is taken.
+            ValueError: there is no such observation, the batches do not fit, the function refuses an observation, uses
+                a parameter that was not known before, or refers to other parameters than when the descent was made. No
+                step is taken.
         """
         order, starts, rates = _batches(order, starts, rates, len(self._inputs))
         before = self.parameters.copy(), self.state.copy()
         try:
+            self._look_outside()
             if self._programs.audits.is_due():
                 self._programs.audit(self.parameters, rows_of(self._inputs), len(self._inputs))
             errors, done = self._run(order, starts, rates)
@@ -91,6 +103,18 @@ class Descent:
             raise
         self.steps += done
         return errors, done
+
+    def _look_outside(self) -> None:
+        """Go on with the programs for what the function refers to at present."""
+        self._programs = self._now(self._programs)
+        leaves = self._programs.parameters.leaves
+        if len(leaves) != len(self._leaves) or any(a is not b for a, b in zip(leaves, self._leaves)):
+            raise StaleProgramError(
+                f"{self._programs.owner.__name__} refers to other parameters than when the descent was made: assign "
+                "descent.parameters to those, and make a descent anew"
+            )
+        if not self._programs.all:
+            gradient_of(self.parameters, self._programs, rows_of(self._inputs), 1, 1.0, False)
 
     def _run(self, order: Integers, starts: Integers, rates: Floats) -> tuple[Floats, int]:
         only = self._only_program()
@@ -124,4 +148,6 @@ class Descent:
         check_scalar(first.result)
         if others or not first.is_scalar or first.size != len(self.parameters):
             return None
-        return first if not first.may_end and first.satisfied(self.parameters, self._inputs) is None else None
+        if first.may_end or not first.is_right_at(self.parameters):
+            return None
+        return first if first.satisfied(self.parameters, self._inputs) is None else None

@@ -7,7 +7,7 @@ freeze a number without a trace is an error that names the way out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
+from contextvars import Context, ContextVar
 from dataclasses import replace
 from math import inf
 from typing import Any, NamedTuple, TypeVar
@@ -16,6 +16,7 @@ from autodiff import trees
 from autodiff.backward import topological_order
 from autodiff.compiling.branchless import Branchless
 from autodiff.hooks import Observer, observed_by
+from autodiff.number_like import TEXT
 from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.program.program import Guard, Program
 from autodiff.rules import DETACHED, SELECT
@@ -44,6 +45,8 @@ class Recording(NamedTuple):
     """Whether it returned one ``Value``, which has a gradient."""
     parameters: list[Value]
     """The leaves that the program reads, in the order of its slots."""
+    needs_finite_parameters: bool
+    """Whether the program is right only where all parameters are finite: see :class:`Branchless`."""
 
 
 def record(
@@ -63,7 +66,8 @@ def record(
         parameters: those that are known; others that the function uses come after them, as they are met.
 
     Raises:
-        FrozenNumberError: the function reads a number that is not the same in every call, even if it catches this.
+        FrozenNumberError: the function reads a number that is not the same in every call, even if it catches this; or
+            uses a node that was computed outside of it.
         TypeError: it returns something else, or changes gradients.
     """
     recorder = Recorder(inputs)
@@ -79,7 +83,7 @@ def record(
     try:
         for leaf in fresh:  # one that the function keeps is a variable again in its next call, which tells
             leaf.op = CONSTANT
-        return _laid_flat(result, recorder.comparisons, inputs, parameters)
+        return _laid_flat(result, recorder, inputs, parameters)
     finally:
         for leaf in fresh:
             leaf.op = VARIABLE
@@ -96,13 +100,15 @@ class Recorder(Observer):
         self.comparisons: list[Comparison] = []
         self.fresh: set[Value] = set()
         """Leaves that were made inside: constants of the program."""
+        self.computed: set[Value] = set()
+        """The nodes that were computed inside, by this thread."""
         self.refusal: TypeError | None = None
         """The first refusal. It holds even if the function caught it, since the function then went another way."""
         self._numbers: dict[str, Value] = {}
         self._inputs = set(inputs)
         self._fixed: set[Value] = set()
         self._varying: set[Value] = set()
-        self._branchless = Branchless(self.is_fixed, self.is_parameter)
+        self.branchless = Branchless(self.is_fixed, self.is_parameter)
 
     def is_fixed(self, node: Value) -> bool:
         """Whether the node depends on nothing that comes from outside."""
@@ -127,6 +133,9 @@ class Recorder(Observer):
         self.refusal = self.refusal or refusal
         return refusal
 
+    def recorded(self, node: Value) -> None:
+        self.computed.add(node)
+
     def given(self, leaf: Value) -> None:
         self.fresh.add(leaf)
 
@@ -140,8 +149,14 @@ class Recorder(Observer):
         self.comparisons.append((sign, left, right, holds))
 
     def read(self, node: Value, how: str) -> None:
-        if not self.is_fixed(node):
-            raise self.refuse(FrozenNumberError(f"{how} inside a compiled function would freeze a number: {WAYS_OUT}"))
+        if self.is_fixed(node):
+            return
+        look = "; to look at one while a function is recorded, print its repr()" if how == TEXT else ""
+        refusal = self.refuse(
+            FrozenNumberError(f"{how} inside a compiled function would freeze a number: {WAYS_OUT}{look}")
+        )
+        if how != TEXT:  # which may belong to an error that the function raises
+            raise refusal
 
     def changes(self, leaf: Value) -> None:
         raise self.refuse(
@@ -160,10 +175,15 @@ class Recorder(Observer):
         return None if node.op is CONSTANT else DETACHED(node)
 
     def contributions(self, out: Value, upstream: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        return self._branchless.contributions(out, upstream, wanted)
+        return Context().run(self._unseen, out, upstream, wanted)
+
+    def _unseen(self, out: Value, upstream: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+        """The contributions, on all branches: to other observers, those that are not taken would look like faults."""
+        with observed_by(self):
+            return self.branchless.contributions(out, upstream, wanted)
 
     def differentiated(self, root: Value, gradients: Sequence[Any]) -> None:
-        self._branchless.done()
+        self.branchless.done()
 
 
 current: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
@@ -191,9 +211,8 @@ def refuse_inside(name: str) -> None:
         )
 
 
-def _laid_flat(
-    result: Any, comparisons: Sequence[Comparison], inputs: Sequence[Value], parameters: Sequence[Value]
-) -> Recording:
+def _laid_flat(result: Any, recorder: Recorder, inputs: Sequence[Value], parameters: Sequence[Value]) -> Recording:
+    comparisons = recorder.comparisons
     roots = [_output(leaf) for leaf in trees.leaves(result)]
     outputs = trees.with_leaves(result, iter(range(len(roots))))
     known = {*inputs, *parameters}
@@ -204,6 +223,11 @@ def _laid_flat(
     for node in order:
         if not variable.isdisjoint(node.parents):
             variable.add(node)
+            if node not in recorder.computed:
+                raise FrozenNumberError(
+                    f"{node!r:.80} was computed outside of the compiled function, or by another thread, and depends on "
+                    "a leaf that may change: compute it inside, in the function's own thread; or detach() it before"
+                )
     guarded = [each for each in comparisons if each[1] in variable or each[2] in variable]
     compared = [side for each in guarded for side in each[1:3]]
     program, slots = Program.from_graph(*roots, *compared, inputs=inputs, parameters=everything)
@@ -215,7 +239,8 @@ def _laid_flat(
                 f"the index of select must be an input of the compiled function, not a number that it computes "
                 f"({program.name(operands[0])}): compute it before, and pass it in"
             )
-    return Recording(program, outputs, isinstance(result, Value), everything)
+    needs_finite = recorder.branchless.parameters_are_finite
+    return Recording(program, outputs, isinstance(result, Value), everything, needs_finite)
 
 
 def _output(leaf: Any) -> Value:

@@ -39,6 +39,9 @@ KEEPS_STATE = (
     "as an argument"
 )
 
+DRAWS = 3
+"""How often a generator must have moved while the function ran, since another thread may draw, too."""
+
 
 class Specialization:
     """The program of the function for one way that its branches go, made ready to run."""
@@ -47,6 +50,7 @@ class Specialization:
         self.recording = recording
         self.result = recording.result
         self.is_scalar = recording.is_scalar
+        self.needs_finite = recording.needs_finite_parameters
         self.runs = 0
         """How many observations were run."""
         program = recording.program
@@ -65,6 +69,10 @@ class Specialization:
         self.may_end = any(part.depends_on_parameters for part in guards)
         """Whether a guard can fail when nothing but the parameters has changed."""
         self.runner: Runner = prepare(lower(only(program, program.outputs.tolist())))
+
+    def is_right_at(self, theta: Floats) -> bool:
+        """Whether it may run with these parameters at all; if not, no other program may, and the engine runs."""
+        return not self.needs_finite or bool(np.isfinite(theta[: self.size]).all())
 
     def satisfied(self, theta: Floats, rows: Floats) -> Mask | None:
         """(observations,): for which observations the program is right; None for all of them."""
@@ -163,7 +171,7 @@ class Specializations:
             holds = each.satisfied(theta, inputs if left is None else inputs[left])
             here, left = _parted(left, holds)
             if here is None or len(here):
-                yield each, here
+                yield each if each.is_right_at(theta) else None, here
             if left is not None and not len(left):
                 return
         while left is None or len(left):
@@ -177,14 +185,14 @@ class Specializations:
             if holds is not None:
                 holds[0] = True  # it is right for what it was recorded from, even if rounding moves a tie
             here, left = _parted(left, holds)
-            yield each, here
+            yield each if each.is_right_at(theta) else None, here
 
     def _new(self, theta: Floats, row: Floats, observation: int) -> Specialization:
         with LOCK:
             try:
-                before = self.outside.numbers()
                 recording = self.record(theta, row)
-                difference = first_difference(recording, self.record(theta, row))
+                before = self.outside.numbers()  # the first time, it may well fill a cache
+                difference = first_difference(recording, self._record_again(theta, row))
                 if difference is not None:
                     raise StaleProgramError(f"{KEEPS_STATE}: two calls with the same numbers differ ({difference})")
                 if self.outside.numbers() != before:
@@ -212,7 +220,7 @@ class Specializations:
         its = next((each for each in self.all if each.satisfied(theta, row) is None), None)
         if its is not None and not (audits.calls == 1 and observations == 1):  # it has just been recorded
             try:
-                difference = first_difference(self._now(its), self.record(theta, row[0]))
+                difference = first_difference(self._now(its), self._record_again(theta, row[0]))
                 if difference is not None:
                     raise StaleProgramError(
                         f"{self.owner.__name__} does something else than when it was compiled: {difference}. What it "
@@ -224,6 +232,19 @@ class Specializations:
                 error.add_note(self._note(place, "audited"))
                 raise
         audits.done(start)
+
+    def _record_again(self, theta: Floats, row: Floats) -> Recording:
+        """As ``record``, of what was recorded before.
+
+        Raises:
+            StaleProgramError: it draws random numbers. It is not the first time, so a seed that it sets is set again.
+        """
+        for _ in range(DRAWS):
+            before = self.outside.randomness()
+            recording = self.record(theta, row)
+            if self.outside.randomness() == before:
+                return recording
+        raise StaleProgramError(f"{KEEPS_STATE}: it draws random numbers, which would be the same in every call")
 
     def record(self, theta: Floats, row: Floats) -> Recording:
         """The program of one observation, with the outputs in the order of the results before."""
