@@ -20,7 +20,6 @@ from autodiff import Value, constant, leaves, mean, trees
 from nn.datasets import Data, taken
 from nn.dropping import without_dropout
 from nn.epoch_metrics import EpochMetrics, Metric, NonFiniteLossError, check_scalar
-from nn.interrupts import interrupts_held
 from nn.losses import Loss
 from nn.mistakes import moved_by
 from nn.module import Module, assign, numbers
@@ -227,7 +226,7 @@ class RuleEngine(GradientEngine):
 
     def finish(self) -> None:
         now = self._now
-        with interrupts_held():
+        with self.optimizer.all_or_nothing():
             assign(self.parameters, now.parameters.tolist())
             self.optimizer.state, self.optimizer.steps = now.state.tolist(), now.steps
 

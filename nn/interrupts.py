@@ -29,7 +29,8 @@ def interrupts_held() -> Iterator[None]:
     def hold(number: int, frame: FrameType | None) -> Any:
         held.append((number, frame))
         if len(held) > 1:
-            handler(*held[-1])
+            signal.signal(signal.SIGINT, handler)
+            handler(number, frame)
 
     signal.signal(signal.SIGINT, hold)
     try:

@@ -239,8 +239,8 @@ def _plain(prediction: Any) -> Any:
     if isinstance(prediction, (list, tuple, np.ndarray)):
         return [*map(_plain, prediction)]
     try:
-        return float(prediction)
-    except TypeError:
+        return prediction.data if isinstance(prediction, Value) else float(prediction)
+    except (TypeError, ValueError):
         raise TypeError(_no_array(prediction)) from None
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import repeat
 from math import inf, isfinite
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -10,7 +11,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from autodiff import NOT_COMPUTED, Value, sqrt
 from nn.interrupts import interrupts_held
 from nn.mistakes import NO_DECAY, instead
-from nn.module import assign
+from nn.module import assign, numbers
 
 Batch = TypeVar("Batch")
 
@@ -113,17 +114,24 @@ class Optimizer:
                     f"the gradient of the parameter {name!r} is {value.grad}: no parameter was changed"
                 )
         rate = self.rate(self.steps)
+        with self.all_or_nothing():
+            self.steps += 1
+            moves = self.moves(rate)
+            if len(moves) != len(self.parameters):
+                raise ValueError(f"moves() gave {len(moves)} moves of {len(self.parameters)} parameters")
+            assign(self.parameters, [value.data + move for value, move in zip(self.parameters, moves)])
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Let parameters and optimizer be as they were before the block, unless it comes to its end."""
         with interrupts_held():
-            before = dict(vars(self))
+            attributes, data = dict(vars(self)), numbers(self.parameters)
             try:
-                self.steps += 1
-                moves = self.moves(rate)
-                if len(moves) != len(self.parameters):
-                    raise ValueError(f"moves() gave {len(moves)} moves of {len(self.parameters)} parameters")
-                assign(self.parameters, [value.data + move for value, move in zip(self.parameters, moves)])
+                yield
             except BaseException:
                 vars(self).clear()
-                vars(self).update(before)
+                vars(self).update(attributes)
+                assign(self.parameters, data)
                 raise
 
     def rate(self, step: int) -> float:
