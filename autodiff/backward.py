@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from autodiff.hooks import tell, watchers
 from autodiff.ieee import as_float
 from autodiff.operations import CONSTANT, VARIABLE, as_local
+from autodiff.text import printable
 from autodiff.versions import check_operands, check_unchanged
 from autodiff.zeros import NOT_COMPUTED, ZERO
 
@@ -101,9 +102,10 @@ class Step(NamedTuple):
     """The operand's label, else its stable number."""
 
     def __str__(self) -> str:
-        out, parent = self.node_name, self.parent_name
+        out, parent, product = self.node_name, self.parent_name, self.local * self.upstream
         numbers = f"{self.local:.6} × {self.upstream:.6} = {self.contribution:.6}".replace("-", "−")
-        return f"∂L/∂{parent} += ∂{out}/∂{parent} · ∂L/∂{out} = {numbers}"
+        note = "   (no dependence: nothing flows)" if product != product and self.contribution == 0 else ""
+        return printable(f"∂L/∂{parent} += ∂{out}/∂{parent} · ∂L/∂{out} = {numbers}{note}")
 
 
 UNREACHED = float("0.0")  # an object of its own; to add to NOT_COMPUTED, a subclass of float, takes a tenth longer

@@ -88,11 +88,12 @@ def check_finite(loss: Value, seed: float = 1.0, *, backward: bool = True) -> No
     left = {node: node.grad or 0.0 for node in order if node.op is VARIABLE}  # by earlier passes
     if not isfinite(seed):
         raise _error(f"{BACKWARD} the seed, {seed}", loss, loss, order, name)
-    for leaf, gradient in left.items():
-        if not isfinite(gradient):
-            text = f"{BACKWARD} ∂L/∂{name[leaf]} = {number(gradient)}, left by an earlier pass: set it to 0"
-            raise _error(text, leaf, leaf, order, name)
-    bad = _first_edge(order, {**left, loss: left.get(loss, 0.0) + seed}, name)
+    spoilt = next((leaf for leaf, gradient in left.items() if not isfinite(gradient)), None)
+    begins = left if spoilt is None else {}  # what an earlier pass has spoilt, this one may spoil, too: that says why
+    bad = _first_edge(order, {**begins, loss: begins.get(loss, 0.0) + seed}, name)
+    if bad is None and spoilt is not None:
+        text = f"{BACKWARD} ∂L/∂{name[spoilt]} = {number(left[spoilt])}, left by an earlier pass: set it to 0"
+        raise _error(text, spoilt, spoilt, order, name)
     if bad is not None:
         text, out, parent = bad
         raise _error(f"{BACKWARD} {text}", parent, out, order, name)

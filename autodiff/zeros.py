@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class SymbolicZero(float):
     """A 0.0 from which nothing flows, whatever stands upstream. The number 0.0 is a number: 0 · ∞ is nan."""
 
-    def __init__(self, name: str, shown: str) -> None:
-        self.name, self.shown = name, shown
+    name: str
+    shown: str
 
-    def __new__(cls, name: str, shown: str) -> SymbolicZero:
-        return super().__new__(cls)
+    def __new__(cls, number: float = 0.0, name: str = "", shown: str = "") -> Any:
+        if not name:  # any other number is a plain float, as statistics.mean makes them of the first one's type
+            return float(number)
+        zero = super().__new__(cls)
+        zero.name, zero.shown = name, shown
+        return zero
 
     def __repr__(self) -> str:
         return self.shown
@@ -22,10 +28,10 @@ class SymbolicZero(float):
         return self.name
 
 
-ZERO = SymbolicZero("ZERO", "0.0 (no dependence)")
+ZERO: SymbolicZero = SymbolicZero(0.0, "ZERO", "0.0 (no dependence)")
 """What a rule gives where its output does not depend on the operand, as on the branch that ``where`` does not take."""
 
-NOT_COMPUTED = SymbolicZero("NOT_COMPUTED", "0.0 (not computed)")
+NOT_COMPUTED: SymbolicZero = SymbolicZero(0.0, "NOT_COMPUTED", "0.0 (not computed)")
 """The gradient of a node that no backward pass has reached."""
 
 

@@ -152,3 +152,15 @@ def test_the_error_can_be_pickled_with_its_node() -> None:
     copied = pickle.loads(pickle.dumps(error))
     assert (str(copied), copied.observation, copied.epoch) == (str(error), 1, 4)
     assert copied.path[0].parents[0].label == "x"
+
+
+def test_what_a_pass_has_spoilt_is_explained_after_it_as_before():
+    x = Value(0.0, label="x")
+    loss = x.sqrt() * 0.0
+    loss.backward()
+    with pytest.raises(NonFiniteError, match="the chain rule cannot tell"):
+        check_finite(loss)
+    y = Value(2.0, label="y")
+    y.grad = math.inf
+    with pytest.raises(NonFiniteError, match="left by an earlier pass"):
+        check_finite(y * 3.0)

@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import statistics
 
 import pytest
 
@@ -144,3 +145,14 @@ def test_a_rule_of_the_users_may_say_that_nothing_depends():
     assert by_backward(lambda x: step(x.log()), 0.0) == 0.0
     assert lookup("step_of") is step
     assert all(parent.op is not CONSTANT for parent in step(Value(2.0)).parents)
+
+
+def test_a_symbolic_zero_makes_plain_numbers_of_its_type():
+    assert statistics.mean([Value(1.0).grad, Value(2.0).grad]) == 0.0
+    assert type(type(NOT_COMPUTED)(2)) is float
+
+
+def test_a_step_from_which_nothing_flows_says_so():
+    x = Value(0.0, label="x")
+    printed = [str(step) for step in where(0.0, x.sqrt(), x).backward_steps()]
+    assert [line.endswith("(no dependence: nothing flows)") for line in printed] == [False, False, True]
