@@ -59,7 +59,8 @@ def ours(case: Case, factor: float) -> Verdict:
     at, under_test, node = case.position, case.under_test, case.nodes[case.position]
     return compare(
         "", case.derivative() * factor, under_test.along(at), case.x, partial(under_test.noise, at),
-        absolute_adjoints(topological_order(case.root))[node], under_test.derivative(at, [at]),
+        absolute_adjoints(topological_order(case.root))[node], under_test.along(at, [at]),
+        under_test.slope_noise(at, [at]),
     ).verdict  # fmt: skip
 
 

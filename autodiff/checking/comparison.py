@@ -7,10 +7,10 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Literal, NamedTuple
 
-from autodiff.backward import edges, topological_order
+from autodiff.backward import edges
 from autodiff.checking.extrapolation import ROUND_OFF, UNDERFLOW, Estimate, extrapolated, steps_at
 from autodiff.checking.function_under_test import in_domain
-from autodiff.checking.noise import jitter, recorded_noise
+from autodiff.checking.noise import jitter
 from autodiff.value import Value
 from autodiff.zeros import NOT_COMPUTED, ZERO
 
@@ -78,8 +78,12 @@ def compare(
     x: float,
     noise: Callable[[int], Callable[[float], float]],
     absolute_adjoint: float,
-    derivative: Callable[[float], Value] | None = None,
+    derivative: Callable[[float], float] | None = None,
+    derivative_noise: Callable[[], float] = lambda: 0.0,
     rules: Callable[[], Verdict] = lambda: "pass",
+    unit: float = ROUND_OFF,
+    size: float = 0.0,
+    typical: float = 1e-3,
 ) -> Comparison:
     """Compare a derivative with its estimate; a "fail" or "kink" must be that of a second, noisier estimate, too.
 
@@ -90,22 +94,26 @@ def compare(
         x: the point.
         noise: for a seed, the function that gives the noise of f at a point.
         absolute_adjoint: A, the derivative with all local derivatives taken absolute.
-        derivative: the engine's derivative, recorded, as a function of this input: it may excuse a difference.
+        derivative: the engine's derivative as a function of this input: it may excuse a difference.
+        derivative_noise: gives the noise of the engine's derivative at the point.
         rules: gives the gravest verdict on the rules that the derivative was computed with; asked where that decides.
+        unit: the greatest relative error of one rounding: 2⁻⁵³, or that of float32.
+        size: of a sum of derivatives, which may cancel: the root of the sum of their squares.
+        typical: the size of the derivatives by all inputs: one that is 0 is known well enough if its error is far less.
     """
     f = in_domain(f)
-    numerical = extrapolated(f, x, noise(0), enough=ENOUGH)
-    first = _judged(name, engine, numerical, x, absolute_adjoint)
+    numerical = extrapolated(f, x, noise(0), enough=ENOUGH, unit=unit)
+    first = _judged(name, engine, numerical, x, absolute_adjoint, unit, size, typical)
     if first.verdict not in ("fail", "kink"):
         return first
     if first.verdict == "fail" and derivative is not None and math.isfinite(engine):
-        step = max(next(steps_at(x)), ERRORS * noise(0)(x) / abs(engine - numerical.value))
+        step = max(next(steps_at(x, unit=unit)), ERRORS * noise(0)(x) / abs(engine - numerical.value))
         with suppress(TypeError):  # a rule written with math's functions runs on floats alone: nothing is recorded
-            if _excused(first, derivative, step, rules):
+            if _excused(first, derivative, derivative_noise(), step, rules):
                 return first._replace(verdict="inconclusive")
-    other, floor = noise(1), jitter(f, x)
-    again = extrapolated(f, x, lambda t: max(other(t), floor), shift=OTHER_STEPS)
-    second = _judged(name, engine, again, x, absolute_adjoint)
+    other, floor = noise(1), jitter(f, x, unit)
+    again = extrapolated(f, x, lambda t: max(other(t), floor), shift=OTHER_STEPS, unit=unit)
+    second = _judged(name, engine, again, x, absolute_adjoint, unit, size, typical)
     if first.verdict == "kink" and second.verdict == "pass":
         return second  # one rounding of an operation is not all the noise that it has
     contradict = abs(numerical.value - again.value) > ERRORS * (numerical.error + again.error)
@@ -126,7 +134,11 @@ def _is_between_sides(kink: Comparison) -> bool:
 
 
 def _excused(
-    failed: Comparison, derivative: Callable[[float], Value], step: float, rules: Callable[[], Verdict]
+    failed: Comparison,
+    derivative: Callable[[float], float],
+    noise: float,
+    step: float,
+    rules: Callable[[], Verdict],
 ) -> bool:
     """Whether the derivative may be as far from its numerical value with nothing wrong.
 
@@ -139,22 +151,32 @@ def _excused(
     numeric = failed.estimate.value
     off = abs(failed.engine - numeric)
     here = derivative(failed.x)
-    noise = recorded_noise(topological_order(here))
     # At a single distance, a fast oscillation may be where it is at x.
     distances = [step * 1.5**i for i in range(4)]
-    sides = [(derivative(failed.x - each).number, derivative(failed.x + each).number) for each in distances]
-    feature = max(abs((left + right) / 2 - here.number) for left, right in sides)
+    sides = [(derivative(failed.x - each), derivative(failed.x + each)) for each in distances]
+    feature = max(abs((left + right) / 2 - here) for left, right in sides)
     if off > failed.tolerance.total + GRADIENT_NOISE * (noise + feature):
         return False
     alone = all(abs(side - numeric) <= CONCLUSIVE * off for pair in sides for side in pair)
     return not (alone and off > failed.tolerance.total + GRADIENT_NOISE * noise and rules() in ("fail", "kink"))
 
 
-def _judged(name: str, engine: float, estimate: Estimate, x: float, absolute_adjoint: float) -> Comparison:
+def _judged(
+    name: str,
+    engine: float,
+    estimate: Estimate,
+    x: float,
+    absolute_adjoint: float,
+    unit: float,
+    among: float,
+    typical: float,
+) -> Comparison:
     """The verdict of one estimate."""
     numeric = estimate.value
     size = max(abs(engine) if math.isfinite(engine) else 0.0, abs(numeric))
-    tolerance = Tolerance(RELATIVE * size, ERRORS * estimate.error, ROUNDINGS * ROUND_OFF * absolute_adjoint)
+    tolerance = Tolerance(
+        max(RELATIVE, ROUNDINGS * unit) * (among or size), ERRORS * estimate.error, ROUNDINGS * unit * absolute_adjoint
+    )
     undecided = tolerance.numerical + tolerance.round_off
     verdict: Verdict = "inconclusive"
     note = ""
@@ -166,7 +188,7 @@ def _judged(name: str, engine: float, estimate: Estimate, x: float, absolute_adj
         pass
     elif not abs(engine - numeric) <= tolerance.total:  # nan among them
         verdict = "fail"
-    elif undecided <= CONCLUSIVE * size or undecided <= 1e-6 * max(absolute_adjoint, 1e-3):
+    elif undecided <= CONCLUSIVE * max(size, among) or undecided <= 1e-6 * max(absolute_adjoint, typical, 1e-3):
         verdict = "pass"
     return Comparison(name, x, engine, estimate, tolerance, verdict, note)
 

@@ -30,6 +30,8 @@ DROWNED = 1e-3
 """Noise that is a greater part than this of every value seen leaves nothing to differentiate, as in sin(1e100 x)."""
 FLAT = 1e-2
 """A derivative of exactly 0 counts as this much, when it is asked whether the error is small enough."""
+ROUNDINGS_OF_POINT = 64.0
+"""A step of fewer roundings of the point than these says nothing."""
 COARSE = 1e-3
 """From this step on, relative to the point's scale, the noise is measured at the ends of the step as well."""
 
@@ -63,7 +65,13 @@ class _Entry(NamedTuple):
 
 
 def extrapolated(
-    f: Callable[[float], float], x: float, noise: Callable[[float], float], *, shift: float = 1.0, enough: float = 0.0
+    f: Callable[[float], float],
+    x: float,
+    noise: Callable[[float], float],
+    *,
+    shift: float = 1.0,
+    enough: float = 0.0,
+    unit: float = ROUND_OFF,
 ) -> Estimate:
     """The derivative of f at x.
 
@@ -73,10 +81,11 @@ def extrapolated(
         noise: an estimate of the absolute error of ``f`` at a point.
         shift: a factor of all steps, for a second, independent walk.
         enough: the walk ends where the error is at most this part of the derivative, which saves the coarse steps.
+        unit: the greatest relative error of one rounding of the function's numbers.
     """
     middle = f(x)
     scale = max(1.0, abs(x))
-    base = max(noise(x), ROUND_OFF * abs(middle), UNDERFLOW)
+    base = max(noise(x), unit * abs(middle), UNDERFLOW)
     evaluations = 1
     greatest = abs(middle)
     central: list[_Entry] = []  # extrapolations that end at the newest level: 0, 1, 2 … columns
@@ -85,13 +94,15 @@ def extrapolated(
     best = jump = _Entry(math.nan, math.inf, math.inf)
     sides, sides_error = (math.nan, math.nan), math.inf
     low, high = -math.inf, math.inf
-    for step in steps_at(x, shift):
+    for step in steps_at(x, shift, unit):
         above, below = x + step, x - step
+        if not (math.isfinite(above) and math.isfinite(below)):
+            break
         right, left = f(above), f(below)
         evaluations += 2
         if not (math.isfinite(right) and math.isfinite(left)):
             break
-        step = (above - below) / 2
+        step = above / 2 - below / 2
         if step == 0.0:
             continue
         level = base
@@ -101,7 +112,7 @@ def extrapolated(
         elif largest > abs(middle) > 0:
             level = max(level, base * min(largest / abs(middle), 1e6))
         greatest = max(greatest, largest)
-        level = max(level, ROUND_OFF * largest)
+        level = max(level, unit * largest)
         radius = level / step
         quotient = (right - left) / (2 * step)
         if not math.isfinite(quotient + radius):
@@ -134,18 +145,20 @@ def extrapolated(
     return Estimate(best.value, error, *sides, kink, evaluations)
 
 
-def steps_at(x: float, shift: float = 1.0) -> Iterator[float]:
+def steps_at(x: float, shift: float = 1.0, unit: float = ROUND_OFF) -> Iterator[float]:
     """The steps from fine to coarse: down from a quarter of the scale, and for a tiny x another segment at its own."""
+    least = ROUNDINGS_OF_POINT * unit * abs(x)
     coarse = 0.25 * shift * max(1.0, abs(x))
     finest = coarse / 4.0 ** (LEVELS - 1)
     tiny = 0.25 * shift * abs(x)
     if 0 < tiny < 1e5 * finest:
         for level in reversed(range(LEVELS - 4)):
             step = tiny / 4.0**level
-            if 0 < step < finest / 2 and x + step != x:
+            if least <= step < finest / 2 and step > 0 and x + step != x:
                 yield step
     for level in reversed(range(LEVELS)):
-        yield coarse / 4.0**level
+        if least <= coarse / 4.0**level:
+            yield coarse / 4.0**level
 
 
 def _next_column(finer: list[_Entry], newest: _Entry, steps: list[float], even: bool) -> list[_Entry]:

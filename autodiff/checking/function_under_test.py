@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from itertools import repeat
 from typing import Any
@@ -16,12 +18,19 @@ from autodiff.ieee import as_float
 from autodiff.trees import leaves, named_leaves, parts, with_leaves
 from autodiff.value import Value
 
+FRAMEWORKS = {"torch", "jax", "autograd", "tensorflow"}
+"""Packages that have derivatives of their own."""
+FIRST = 16
+"""How many things of a list are looked at."""
+
 
 class UncheckableFunctionError(ValueError):
     """The function cannot be checked at this point.
 
     Attributes:
-        reason: "not deterministic", "returns no Value", "mutates its inputs", "not finite" or "ignores an input".
+        reason: "not deterministic", "returns no Value", "mutates its inputs", "not finite", "ignores an input",
+            "belongs to another framework"; of plain functions "returns no numbers", "needs no gradient" or
+            "not vectorized".
     """
 
     def __init__(self, reason: str, message: str) -> None:
@@ -34,7 +43,8 @@ def in_domain(f: Callable[[float], float]) -> Callable[[float], float]:
 
     def at(x: float) -> float:
         try:
-            return f(x)
+            y = f(x)
+            return math.nan if isinstance(y, complex) else y
         except UncheckableFunctionError:
             raise
         except (ArithmeticError, ValueError):
@@ -70,6 +80,54 @@ def parameters(inputs: Any) -> list[Value | None]:
     return leaves(with_leaves(inputs, repeat(None), keep_modules=True))
 
 
+@contextmanager
+def no_framework() -> Iterator[None]:
+    """Refuse that a function hands ``Value``s to another framework, whose own derivatives would then not be seen.
+
+    A ``torch.autograd.Function`` runs its ``forward`` on whatever it is given, and its ``backward`` would never be
+    called. Nothing is looked at where no framework is loaded.
+    """
+    if not FRAMEWORKS & sys.modules.keys():
+        yield
+        return
+    handed: list[str] = []
+
+    def look(frame: Any, event: str, argument: Any) -> None:
+        if event == "call" and not handed:
+            module = str(frame.f_globals.get("__name__", ""))
+            if module.partition(".")[0] in FRAMEWORKS and _holds_value(list(frame.f_locals.values())):
+                handed.append(module)
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        yield
+    except Exception as error:
+        if not handed:
+            raise
+        raise _handed_over(handed[0]) from error
+    finally:
+        sys.setprofile(before)
+    if handed:
+        raise _handed_over(handed[0])
+
+
+def _holds_value(things: Sequence[Any]) -> bool:
+    return any(
+        isinstance(each, Value) or (type(each) in (tuple, list) and _holds_value(each[:FIRST])) for each in things
+    )
+
+
+def _handed_over(module: str) -> UncheckableFunctionError:
+    package = module.partition(".")[0]
+    instead = {"torch": "torch.tensor(x, dtype=torch.float64)", "jax": "jax.numpy.array(x)"}.get(package)
+    advice = f"give it its own arrays, check_gradients(f, {instead})" if instead else "pass gradient= or vjp="
+    return UncheckableFunctionError(
+        "belongs to another framework",
+        f"the function hands a Value to {package}, whose derivatives are not those of this engine: {advice}",
+    )
+
+
 class FunctionUnderTest:
     """A function and a point, with the inputs' names. A tuple holds all arguments, anything else is the only one.
 
@@ -91,6 +149,7 @@ class FunctionUnderTest:
                 raise ValueError(f"the input {name} must be finite, not {x}")
         self._noise: dict[int, float] = {}
         self._parameters = parameters(inputs)
+        self._kept = [kept for kept in self._parameters if kept is not None]
         self._plain = type(inputs) is tuple and all(parts(part) is None for part in inputs)
 
     def call(self, point: Sequence[float]) -> tuple[Any, list[Value], Any]:
@@ -98,8 +157,10 @@ class FunctionUnderTest:
         if self._plain:  # most points are a tuple of numbers: a tenth less time for a check
             nodes = [*map(Value, point)]
             return self.f(*nodes), nodes, tuple(nodes)
-        nodes = [Value(x) if kept is None else kept for kept, x in zip(self._parameters, point)]
         self.give_parameters(point)
+        if len(self._kept) == len(self.names) and not isinstance(self.inputs, (tuple, list, dict)):
+            return self.f(self.inputs), [*self._kept], self.inputs  # a module: nothing is to be put in its place
+        nodes = [Value(x) if kept is None else kept for kept, x in zip(self._parameters, point)]
         arguments = with_leaves(self.inputs, iter(nodes), keep_modules=True)
         result = self.f(*arguments) if isinstance(arguments, tuple) else self.f(arguments)
         return result, nodes, arguments
@@ -137,6 +198,11 @@ class FunctionUnderTest:
 
         return recorded_at
 
+    def slope_noise(self, moved: int, wrt: Sequence[int]) -> Callable[[], float]:
+        """The noise of :meth:`along` at the point."""
+        recorded_at = self.derivative(moved, wrt)
+        return lambda: recorded_noise(topological_order(recorded_at(self.point[moved])))
+
     def along(self, moved: int, wrt: Sequence[int] = ()) -> Callable[[float], float]:
         """The same as a function of floats."""
         recorded_at = self.derivative(moved, wrt)
@@ -161,7 +227,8 @@ class FunctionUnderTest:
         Raises:
             UncheckableFunctionError: it says why, and what to do.
         """
-        result, nodes, arguments = self.call(self.point)
+        with no_framework():
+            result, nodes, arguments = self.call(self.point)
         after = leaves(arguments)
         mutated, advice = partial(UncheckableFunctionError, "mutates its inputs"), "after the call; work on a copy"
         for name, node, held, x in zip(self.names, nodes, after, self.point):
@@ -201,7 +268,7 @@ class FunctionUnderTest:
             "the graph was cut on the way (.data, float(), math): use the functions of autodiff"
             if isinstance(result, (int, float))
             else "return one Value, such as the sum of the outputs"
-        )
+        ) + "; or, if it is a function of plain numbers, give its gradient: check_gradients(f, x, gradient=g)"
         raise UncheckableFunctionError(
             "returns no Value",
             f"the function returned {type(result).__name__} {result!r:.60}, not a Value: {hint}",

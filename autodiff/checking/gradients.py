@@ -1,4 +1,4 @@
-"""``check_gradients``: the engine's derivatives of a function beside numerical ones."""
+"""``check_gradients``: the derivatives of a function beside numerical ones."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ from functools import cache, partial
 from itertools import product
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from autodiff.backward import topological_order
+from autodiff.checking.arrays import Floats, named_arrays, package_of
 from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints, compare, gravest
-from autodiff.checking.function_under_test import FunctionUnderTest, UncheckableFunctionError, needs_function
+from autodiff.checking.cuts import find_cut
+from autodiff.checking.directions import SINGLES, entries_compared, outputs_compared, progress
+from autodiff.checking.extrapolation import ROUND_OFF
+from autodiff.checking.function_under_test import FunctionUnderTest, UncheckableFunctionError, in_domain, needs_function
 from autodiff.checking.graphs import Graph
 from autodiff.checking.messages import GradientMismatchError
+from autodiff.checking.noise import recorded_noise
+from autodiff.checking.plain_function import PlainFunction, Pullback, Scalar, by_hand, by_jax, by_jvp, by_torch, by_vjp
 from autodiff.checking.wrong_rules import faults, verdict_on_rules
 from autodiff.derivatives import grad
+from autodiff.functions import dot
 from autodiff.value import Value
 
 Backward = Callable[[Value], object]
@@ -29,9 +38,11 @@ class InconclusiveGradientWarning(UserWarning):
 
 
 class Report(NamedTuple):
-    """The comparisons of one check."""
+    """The comparisons of one check, and what else was found."""
 
     comparisons: tuple[Comparison, ...]
+    notes: tuple[str, ...] = ()
+    """What a reader should know: that the function is not deterministic, or of few digits."""
 
     @property
     def verdict(self) -> Verdict:
@@ -39,7 +50,8 @@ class Report(NamedTuple):
         return gravest({comparison.verdict for comparison in self.comparisons})
 
     def __str__(self) -> str:
-        return f"{self.verdict}: " + ", ".join(f"{c.name} {c.verdict}" for c in self.comparisons)
+        found = f"{self.verdict}: " + ", ".join(f"{c.name} {c.verdict}" for c in self.comparisons)
+        return "; ".join((found, *self.notes))
 
 
 def check_gradients(
@@ -47,28 +59,49 @@ def check_gradients(
     inputs: Any,
     order: int = 1,
     *,
+    gradient: Callable[..., Any] | None = None,
+    vjp: Callable[..., Any] | None = None,
+    jvp: Callable[..., Any] | None = None,
+    vectorized: bool = False,
     backward: Backward = Value.backward,
     allow_unused: bool = False,
 ) -> Report:
-    """Compare the engine's derivatives of a function at a point with numerical ones.
+    """Compare the derivatives of a function at a point with numerical ones.
+
+    Three kinds of functions are known by what they are given:
+
+    - of ``Value``s: the engine's derivatives are checked;
+    - of tensors of PyTorch or arrays of JAX: their own autograd's are, custom functions among them;
+    - of plain numbers and NumPy arrays: those that ``gradient``, ``vjp`` or ``jvp`` give are.
 
     Args:
-        f: a function that returns one ``Value``; called with ``*inputs`` if they are a tuple, else with ``inputs``.
-        inputs: the point: numbers in a tuple, list, dict or array, or a module with ``named_parameters``.
-        order: 1 for the gradient; 2 for the second derivatives as well.
+        f: called with ``*inputs`` if they are a tuple, else with ``inputs``. Returns one ``Value``; or a number, an
+            array of any shape or a structure of them.
+        inputs: the point: numbers or arrays in a tuple, list or dict, or a module with ``named_parameters``. Of
+            tensors, those that require a gradient, or all if none does; other packages' numbers beside them are
+            constants.
+        order: 1 for the gradient; 2 for the second derivatives as well, of a function of ``Value``s.
+        gradient: ``gradient(*inputs)`` gives the gradient of a function to one number, like the inputs.
+        vjp: ``vjp(*inputs, cotangent)`` gives cotangent · Jacobian, like the inputs; the cotangent is like the output.
+        jvp: ``jvp(*inputs, tangent)`` gives Jacobian · tangent, like the output; the tangent is like the inputs.
+        vectorized: f takes many points at once: each input with a first axis more, and gives its outputs so. The
+            gradients given are still asked for one point.
         backward: the backward pass to be checked, ``Value.backward`` unless you wrote your own.
         allow_unused: accept inputs that the function does not depend on.
 
     Returns:
         The comparisons, and in ``verdict`` the gravest: "pass", "kink" where the function has a corner at the point,
         or "inconclusive" where rounding hides the derivative, or 0 · ∞ stands in the chain rule. The last also warns,
-        or under hypothesis is counted as an event.
+        or under hypothesis is counted as an event. More than 64 inputs are compared along random directions; where
+        those do not pass, the entries to blame are searched for by bisection.
 
     Raises:
         GradientMismatchError: a derivative is wrong; the message shows which, by how much, and what is to blame.
-        UncheckableFunctionError: the function is not deterministic, returns no ``Value``, mutates its inputs, is not
-            finite at the point, or ignores an input.
-        ValueError: ``order`` is neither 1 nor 2, or the inputs are empty or not finite.
+        UncheckableFunctionError: the function returns no number, mutates its inputs, is not finite at the point, or
+            ignores an input; a function of ``Value``s is not deterministic, or hands them to another framework.
+        TypeError: an input is no number or array of floats.
+        ValueError: ``order`` is neither 1 nor 2, the inputs are empty, not finite or on several devices, or a gradient
+            has not their structure and shapes.
 
     >>> check_gradients(lambda x, y: x * y.exp(), (3.0, -1.0)).verdict
     'pass'
@@ -76,26 +109,65 @@ def check_gradients(
     'pass'
     >>> check_gradients(abs, 0.0).verdict
     'kink'
+    >>> import numpy as np
+    >>> check_gradients(lambda w: np.exp(w).sum(), np.array([1.0, 2.0]), gradient=np.exp).verdict
+    'pass'
     """
-    report = checked(f, inputs, order, backward=backward, allow_unused=allow_unused)
+    __tracebackhide__ = True
+    try:
+        report = checked(
+            f, inputs, order, gradient=gradient, vjp=vjp, jvp=jvp, vectorized=vectorized, backward=backward,
+            allow_unused=allow_unused,
+        )  # fmt: skip
+    except (GradientMismatchError, UncheckableFunctionError) as error:
+        raise error.with_traceback(None) from error.__cause__
     _count(report)
     return report
 
 
 def checked(
-    f: Callable[..., Any], inputs: Any, order: int = 1, *, backward: Backward, allow_unused: bool = False
+    f: Callable[..., Any],
+    inputs: Any,
+    order: int = 1,
+    *,
+    gradient: Callable[..., Any] | None = None,
+    vjp: Callable[..., Any] | None = None,
+    jvp: Callable[..., Any] | None = None,
+    vectorized: bool = False,
+    backward: Backward = Value.backward,
+    allow_unused: bool = False,
 ) -> Report:
     """As :func:`check_gradients`, but silent about what is inconclusive."""
     if order not in (1, 2) or isinstance(order, bool):
         raise ValueError(f"order must be 1 or 2, not {order!r}")
+    given = {"gradient": gradient, "vjp": vjp, "jvp": jvp}
+    packages = {package_of(leaf.value) for leaf in named_arrays(inputs)}
+    if any(each is not None for each in given.values()) or packages & {"torch", "jax"}:
+        if order == 2:
+            raise ValueError("order=2 is for functions of Values: check the gradient itself, as f with a vjp or jvp")
+        return _plain_checked(PlainFunction(f, inputs, vectorized), given)
+    if vectorized:
+        raise ValueError("vectorized=True is for functions of arrays: give their gradient=, vjp= or jvp=")
     needs_function(backward, "backward")
     under_test = FunctionUnderTest(f, inputs)
     try:
-        under_test.examine()
+        try:
+            under_test.examine()
+        except TypeError as error:
+            error.add_note(
+                "A function of plain numbers or NumPy arrays is checked with its gradient: "
+                "check_gradients(f, x, gradient=g)"
+            )
+            raise
         unused = under_test.unused()
         report = Report(tuple(_first(under_test, backward)))
         if report.verdict == "fail":
-            raise GradientMismatchError(report.comparisons, under_test.graph(), partial(_first_fails, backward))
+            raise GradientMismatchError(
+                report.comparisons,
+                under_test.graph(),
+                partial(_first_fails, backward),
+                cut=find_cut(under_test.root, under_test.point, under_test.names),
+            )
         if order == 2:
             report = Report((*report.comparisons, *_second(under_test)))
         if report.verdict == "fail":
@@ -111,25 +183,114 @@ def checked(
     return report
 
 
+def _plain_checked(function: PlainFunction, given: dict[str, Callable[..., Any] | None]) -> Report:
+    """The check of a function of plain numbers and arrays."""
+    found, spread = function.examine()
+    pullbacks: list[Pullback] = []
+    if given["gradient"] is not None:
+        if len(found) != 1:
+            raise ValueError(
+                f"gradient= is for a function of one number, and this one gives {len(found)}: give vjp= or jvp="
+            )
+        pullbacks.append(by_hand(function, given["gradient"]))
+    if given["vjp"] is not None:
+        pullbacks.append(by_vjp(function, given["vjp"]))
+    if given["jvp"] is not None:
+        pullbacks.append(by_jvp(function, given["jvp"]))
+    if not pullbacks:
+        pullbacks.append(by_torch(function) if function.package == "torch" else by_jax(function))
+    comparisons: list[Comparison] = []
+    for pullback in pullbacks:
+        scalar_of = partial(function.scalar, pullback, spread=spread)
+        comparisons += outputs_compared(scalar_of, len(found), lambda: "fail")
+    notes = []
+    if spread:
+        notes.append(f"not deterministic: calls at the same point differ by {spread:.2g}, which is taken for noise")
+    if function.unit > ROUND_OFF:
+        notes.append(f"judged at the precision of its numbers: one rounding is {function.unit:.2g}")
+    report = Report(tuple(comparisons), tuple(notes))
+    if report.verdict == "fail":
+        raise GradientMismatchError(report.comparisons, notes=report.notes)
+    return report
+
+
 def _first(under_test: FunctionUnderTest, backward: Backward) -> Iterator[Comparison]:
     """For each input the derivative, and whether a second backward pass over the same graph adds the same again."""
     root, nodes = under_test.root(under_test.point)
     gradients, left = _two_passes(root, nodes, backward)
     adjoints = absolute_adjoints(topological_order(root))
     rules = cache(lambda: verdict_on_rules(under_test.graph()))
-    for i, (name, node) in enumerate(zip(under_test.names, nodes)):
+    if len(nodes) > SINGLES:
+        yield from entries_compared(_scalar(under_test, backward, [adjoints.get(node, 0.0) for node in nodes]), rules)
+        for i, node in enumerate(nodes):
+            if abs(left[i]) > TWICE * max(adjoints.get(node, 0.0), abs(gradients[i])):
+                yield _stale(_alone(under_test, i, gradients[i], adjoints.get(node, 0.0), rules), left[i])
+                return
+        return
+    for i, node in enumerate(progress(nodes)):
         adjoint = adjoints.get(node, 0.0)
-        found = compare(
-            name, gradients[i], under_test.along(i), under_test.point[i], partial(under_test.noise, i), adjoint,
-            under_test.derivative(i, [i]), rules,
-        )  # fmt: skip
+        found = _alone(under_test, i, gradients[i], adjoint, rules)
         if found.verdict == "pass" and abs(left[i]) > TWICE * max(adjoint, abs(gradients[i])):
-            found = found._replace(
-                engine=gradients[i] + left[i],
-                verdict="fail",
-                note="the second backward() on one graph: stale inner gradients",
-            )
+            found = _stale(found, left[i])
         yield found
+
+
+def _alone(
+    under_test: FunctionUnderTest, i: int, gradient: float, adjoint: float, rules: Callable[[], Verdict]
+) -> Comparison:
+    """The derivative by one input."""
+    return compare(
+        under_test.names[i], gradient, under_test.along(i), under_test.point[i], partial(under_test.noise, i), adjoint,
+        under_test.along(i, [i]), under_test.slope_noise(i, [i]), rules,
+    )  # fmt: skip
+
+
+def _stale(found: Comparison, left: float) -> Comparison:
+    """A comparison that failed by what a second pass left."""
+    note = "the second backward() on one graph: stale inner gradients"
+    return found._replace(engine=found.engine + left, verdict="fail", note=note)
+
+
+def _scalar(under_test: FunctionUnderTest, backward: Backward, adjoints: list[float]) -> Scalar:
+    """A function of many ``Value``s, for directions."""
+
+    def root(point: Floats) -> tuple[Value, list[Value]]:
+        return under_test.root(tuple(point.tolist()))
+
+    return Scalar(
+        _numbers(root),
+        lambda point: np.array(_two_passes(*root(point), backward)[0]),
+        np.array(under_test.point),
+        under_test.names.__getitem__,
+        own_noise=lambda seed, point: recorded_noise(topological_order(root(point)[0]), seed),
+        adjoint=np.array(adjoints),
+    )
+
+
+def _numbers(root: Callable[[Floats], tuple[Value, list[Value]]]) -> Callable[[Floats], Floats]:
+    """The recorded results at points (k, n); nan outside of the domain."""
+
+    def values(points: Floats) -> Floats:
+        number = in_domain(lambda at: root(points[int(at)])[0].number)
+        return np.array([number(at) for at in range(len(points))])
+
+    return values
+
+
+def _second_scalar(under_test: FunctionUnderTest) -> Scalar:
+    """The engine's gradient along a random direction, with Hessian · direction as its gradient."""
+    vector = np.random.default_rng(0).choice([-1.0, 1.0], len(under_test.point))
+
+    def along(point: Floats) -> tuple[Value, list[Value]]:
+        root, nodes = under_test.root(tuple(point.tolist()))
+        return dot(grad(root, nodes), vector.tolist()), nodes
+
+    return Scalar(
+        _numbers(along),
+        lambda point: np.array([each.number for each in grad(*along(point))]),
+        np.array(under_test.point),
+        lambda at: f"∇f · v, {under_test.names[at]}",
+    )
 
 
 def _two_passes(root: Value, nodes: list[Value], backward: Backward) -> tuple[list[float], list[float]]:
@@ -153,14 +314,18 @@ def _two_passes(root: Value, nodes: list[Value], backward: Backward) -> tuple[li
 
 
 def _second(under_test: FunctionUnderTest) -> Iterator[Comparison]:
-    """The derivatives of the engine's gradient, by the engine and by numbers."""
+    """The derivatives of the engine's gradient, by the engine and by numbers; of many inputs, along directions."""
+    if len(under_test.point) > SINGLES:
+        rules = cache(lambda: verdict_on_rules(under_test.graph(), second=True))
+        yield from entries_compared(_second_scalar(under_test), rules)
+        return
     root, nodes = under_test.root(under_test.point)
     firsts = grad(root, nodes)
     # All of them before the first comparison, which moves the parameters of a module.
     seconds = [grad(first, nodes) for first in firsts]
     adjoints = [absolute_adjoints(topological_order(first)) for first in firsts]
     rules = cache(lambda: verdict_on_rules(under_test.graph(), second=True))
-    for i, j in product(range(len(nodes)), repeat=2):
+    for i, j in progress([*product(range(len(nodes)), repeat=2)]):
         yield compare(
             f"{under_test.names[i]}, {under_test.names[j]}",
             seconds[i][j].number,
@@ -168,7 +333,8 @@ def _second(under_test: FunctionUnderTest) -> Iterator[Comparison]:
             under_test.point[j],
             partial(under_test.noise, j, wrt=[i]),
             adjoints[i].get(nodes[j], 0.0),
-            under_test.derivative(j, [i, j]),
+            under_test.along(j, [i, j]),
+            under_test.slope_noise(j, [i, j]),
             rules,
         )
 

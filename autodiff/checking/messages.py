@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 
 from autodiff.checking.comparison import Comparison
+from autodiff.checking.cuts import Cut
 from autodiff.checking.graphs import Graph
 from autodiff.checking.reduction import reduced
 from autodiff.checking.wrong_rules import FACTORS, faults, kinks, times
@@ -22,26 +23,40 @@ class GradientMismatchError(AssertionError):
 
     Attributes:
         comparisons: every derivative that was compared, the wrong ones with verdict "fail".
-        graph: the recorded function as a :class:`Graph`.
+        graph: the recorded function as a :class:`Graph`; None of a function of plain arrays, which has none.
     """
 
     def __init__(
-        self, comparisons: Sequence[Comparison], graph: Graph, fails: Callable[[Graph], object], order: int = 1
+        self,
+        comparisons: Sequence[Comparison],
+        graph: Graph | None = None,
+        fails: Callable[[Graph], object] = bool,
+        order: int = 1,
+        cut: Cut | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.comparisons = tuple(comparisons)
         self.graph = graph
         self._graph_fails = fails
         self._order = order
+        self._cut = cut
+        self._notes = notes
 
     @cached_property
-    def reduced(self) -> Graph:
+    def reduced(self) -> Graph | None:
         """The smallest graph found that fails too; the whole one where none does, as of foreign code."""
+        if self.graph is None:
+            return None
         return reduced(self.graph, self._fails) if self._fails(self.graph) else self.graph
 
     @cached_property
     def culprit(self) -> str:
-        """Which rule is wrong, or that it is a kink, or the propagation."""
+        """Which rule is wrong, or where the graph is cut, or that it is a kink, or the propagation."""
+        if self._cut is not None:
+            return self._cut.text
+        if self.reduced is None:
+            return ""
         wrong = faults(self.reduced, second=self._order == 2)
         if wrong:
             return "; ".join(wrong)
@@ -58,16 +73,23 @@ class GradientMismatchError(AssertionError):
 
     def __str__(self) -> str:
         failed = [c for c in self.comparisons if c.verdict == "fail"]
-        size, before = len(self.reduced.instructions), len(self.graph.instructions)
         lines = [
             f"fail: {len(failed)} of {len(self.comparisons)} derivatives "
-            f"{'is' if len(failed) == 1 else 'are'} wrong. Culprit: {self.culprit}"
+            f"{'is' if len(failed) == 1 else 'are'} wrong." + (f" Culprit: {self.culprit}" if self.culprit else "")
         ]
         shown = self.comparisons if len(self.comparisons) <= SHOWN else failed[:SHOWN]
         lines += map(formatted, shown)
         if len(shown) < len(self.comparisons):
             more = f"{len(failed) - len(shown)} more that are wrong, " * (len(failed) > len(shown))
             lines.append(f"  … and {more}{len(self.comparisons) - len(failed)} that are not wrong")
+        lines += [f"  {note}" for note in self._notes]
+        if self._cut is not None:
+            return "\n".join(
+                [*lines, "", "a program that fails:", "", self._cut.program] if self._cut.program else lines
+            )
+        if self.graph is None or self.reduced is None:
+            return "\n".join(lines)
+        size, before = len(self.reduced.instructions), len(self.graph.instructions)
         lines += ["", f"reduced from {before} to {size} operation{'s' * (size != 1)}:", ""]
         lines += [self.reduced.code("check_gradients"), f"check_gradients(f, point{', order=2' * (self._order == 2)})"]
         point = ", ".join(f"{x!r}" for x in self.reduced.inputs)

@@ -22,7 +22,9 @@ FACTORS = [1.0 + k * ULP for k in (-3, -2, -1, 1, 2, 3)]
 """What results are multiplied by. 1 is none of them: now and then, all three runs would change nothing."""
 NEIGHBOURS = 0.9137 * 2.0**-24
 """The first distance of neighbouring points, relative to the point: a smooth function's third difference is below
-1e-21. No power of 2, so that the points are not rounded alike."""
+1e-21. No power of 2, so that the points are not rounded alike. It grows with the square root of the rounding unit."""
+LEAST = 2.0**-1022
+"""The least distance: one that underflows would never grow."""
 WIDER = 16.0
 """The ratio of one distance to the next."""
 FINEST, COARSEST = 2.0**-66, 2.0**-16
@@ -85,34 +87,42 @@ def recorded_noise(order: Sequence[Value], seed: int = 0) -> float:
     return worst if math.isfinite(worst) else math.inf
 
 
-def jitter(f: Callable[[float], float], x: float) -> float:
+def jitter(f: Callable[[float], float], x: float, unit: float = ULP / 2) -> float:
     """The noise of a function of floats, from its values at points close to x: the less of both sides of x.
 
-    Outside of its domain the function gives nan; see :func:`~autodiff.checking.function_under_test.in_domain`.
+    Outside of its domain the function gives nan; see :func:`~autodiff.checking.function_under_test.in_domain`. The unit
+    is the greatest relative error of one rounding of its numbers: 2⁻⁵³, or 2⁻²⁴ of float32.
 
     >>> jitter(lambda x: (x + 1e8) - 1e8, 1.0) > 1e-9
     True
     >>> jitter(lambda x: math.log(1 + x), 1e-12) > 1e-17  # within one rounding of 1 + x, nothing jitters
     True
     """
-    return min(_one_sided(f, x, 1.0), _one_sided(f, x, -1.0))
+    return min(_one_sided(f, x, 1.0, unit), _one_sided(f, x, -1.0, unit))
 
 
-def _one_sided(f: Callable[[float], float], x: float, way: float) -> float:
+def neighbours(x: float, unit: float) -> list[float]:
+    """The distances at which third differences are taken, from fine to coarse."""
+    wider = math.sqrt(unit / (ULP / 2))
+    distances = [max(NEIGHBOURS * wider * (abs(x) or 1.0), LEAST)]
+    while distances[-1] < COARSEST * math.sqrt(wider) * max(1.0, abs(x)):
+        distance = WIDER * distances[-1]
+        distances.append(max(distance, FINEST) if distance > abs(x) else distance)
+    return distances
+
+
+def _one_sided(f: Callable[[float], float], x: float, way: float, unit: float) -> float:
     """The noise from one side: the third difference at the finest distance, or one that stays when the distance grows.
 
     From one distance to the next, noise stays about the same, and the third difference of a smooth function grows with
     the third power of the ratio. Where it grows by more, the finer distances lay within one rounding of an intermediate
     result, as of 1 + x, and showed nothing.
     """
-    distance = NEIGHBOURS * (abs(x) or 1.0)
-    noise, visible = _third_difference(f, x, way * distance)
+    finest, *coarser = neighbours(x, unit)
+    noise, visible = _third_difference(f, x, way * finest, unit)
     before, smooth = noise if visible else 0.0, False
-    while distance < COARSEST * max(1.0, abs(x)):
-        distance *= WIDER
-        if distance > abs(x):
-            distance = max(distance, FINEST)
-        found, visible = _third_difference(f, x, way * distance)
+    for distance in coarser:
+        found, visible = _third_difference(f, x, way * distance, unit)
         if found == math.inf:
             break
         growth = found / before if before else math.inf
@@ -124,7 +134,7 @@ def _one_sided(f: Callable[[float], float], x: float, way: float) -> float:
     return noise
 
 
-def _third_difference(f: Callable[[float], float], x: float, distance: float) -> tuple[float, bool]:
+def _third_difference(f: Callable[[float], float], x: float, distance: float, unit: float) -> tuple[float, bool]:
     """What third differences leave of the values on one side, and whether it is more than rounding those costs."""
     values = [f(x + distance * i) for i in range(7)]
     thirds = [abs(a - 3 * b + 3 * c - d) for a, b, c, d in zip(values, values[1:], values[2:], values[3:])]
@@ -132,4 +142,4 @@ def _third_difference(f: Callable[[float], float], x: float, distance: float) ->
         return math.inf, False
     left = max(thirds)
     # The standard deviation of a third difference is √20 times that of f.
-    return DEVIATIONS * left / math.sqrt(20), left > VISIBLE * ULP * max(map(abs, values))
+    return DEVIATIONS * left / math.sqrt(20), left > 2 * VISIBLE * unit * max(map(abs, values))

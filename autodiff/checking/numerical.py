@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from autodiff.checking.arrays import Leaf, with_arrays
+from autodiff.checking.directions import Line, progress
 from autodiff.checking.extrapolation import Estimate, extrapolated
 from autodiff.checking.function_under_test import in_domain, needs_function, number, parameters
 from autodiff.checking.noise import jitter
-from autodiff.trees import leaves, with_leaves
+from autodiff.checking.plain_function import PlainFunction, Scalar
+from autodiff.trees import leaves, mapped
+from autodiff.value import Value
 
 
 def numerical_derivative(f: Callable[[float], Any], x: float) -> Estimate:
@@ -39,7 +45,11 @@ def numerical_derivative(f: Callable[[float], Any], x: float) -> Estimate:
     if not math.isfinite(x):
         raise ValueError(f"x must be finite, not {x}")
 
-    of_float = in_domain(lambda t: number(f(t)))
+    def real(t: float) -> float:
+        y = f(t)
+        return math.nan if isinstance(y, complex) else number(y)  # outside of its domain, as of (-1.0) ** 0.5
+
+    of_float = in_domain(real)
     floor = jitter(of_float, x)
     return extrapolated(of_float, x, lambda t: floor)
 
@@ -48,14 +58,15 @@ def numerical_gradient(f: Callable[..., Any], inputs: Any) -> Any:
     """The numerical derivative of a function by each of its inputs.
 
     Args:
-        f: any function that returns a number; called with ``*inputs`` if they are a tuple, else with ``inputs``.
-        inputs: numbers in a tuple, list, dict or array; nested as you like.
+        f: any function that returns a number; called with ``*inputs`` if they are a tuple, else with ``inputs``. It is
+            given plain floats and arrays of the kind and dtype that the inputs have.
+        inputs: numbers in a tuple, list, dict or array (NumPy's, PyTorch's, JAX's); nested as you like.
 
     Returns:
         The structure of the inputs, with an :class:`Estimate` for each number.
 
     Raises:
-        TypeError: f is no function, an input or the result is no real number, or an input is a module.
+        TypeError: f is no function, an input is no number or array of floats, or the result is no number.
         ValueError: an input is not finite.
 
     >>> a, b = numerical_gradient(lambda x, y: x * y, (3.0, 4.0))
@@ -65,13 +76,26 @@ def numerical_gradient(f: Callable[..., Any], inputs: Any) -> Any:
     needs_function(f, "f")
     if any(kept is not None for kept in parameters(inputs)):
         raise TypeError("numerical_gradient takes numbers, not a module: check_gradients compares its parameters")
-    point = [*map(number, leaves(inputs))]
+    if any(isinstance(leaf, Value) for leaf in leaves(inputs)):
+        inputs = mapped(number, inputs)
+    function = PlainFunction(f, inputs)
+    function.examine_one_number()
+    scalar = Scalar(
+        function.dots(np.ones(1)), lambda point: np.zeros_like(point), function.point, function.name, function.rounded,
+        function.unit,
+    )  # fmt: skip
+    found: list[Estimate] = []
+    for at in progress(range(len(function.point))):
+        line = Line(scalar, np.array([at]), np.ones(1))
+        found.append(extrapolated(line, line.x, line.floor(0), unit=scalar.unit))
+    pieces = np.split(np.arange(len(found)), function.ends[:-1])
+    return with_arrays(inputs, iter([_like(leaf, found[piece[0] :]) for leaf, piece in zip(function.leaves, pieces)]))
 
-    def estimate(position: int) -> Estimate:
-        def along(x: float) -> Any:
-            arguments = with_leaves(inputs, iter([*point[:position], x, *point[position + 1 :]]))
-            return f(*arguments) if isinstance(arguments, tuple) else f(arguments)
 
-        return numerical_derivative(along, point[position])
-
-    return with_leaves(inputs, iter([estimate(i) for i in range(len(point))]))
+def _like(leaf: Leaf, found: Sequence[Estimate]) -> Any:
+    """The estimates of one leaf: an array of them, or one."""
+    if not leaf.shape:
+        return found[0]
+    whole = np.empty(leaf.size, object)
+    whole[:] = found[: leaf.size]
+    return whole.reshape(leaf.shape)

@@ -1,0 +1,156 @@
+"""Plain numbers and arrays as the caller has them: floats, NumPy's, PyTorch's and JAX's, told apart and made alike.
+
+A :class:`Leaf` is one number or array of the inputs. It gives its numbers as float64, and makes another array of its
+own kind, dtype and device of other numbers. Neither PyTorch nor JAX is imported: whoever has an array of theirs has
+loaded them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from autodiff import trees
+from autodiff.checking.extrapolation import ROUND_OFF
+from autodiff.ieee import as_float
+
+Floats = NDArray[np.float64]
+
+
+def package_of(thing: Any) -> str:
+    """The package whose array it is: "torch", "jax", "numpy", or "" of anything else.
+
+    >>> package_of(np.ones(3)), package_of(1.0)
+    ('numpy', '')
+    """
+    for package, kind in (("torch", "Tensor"), ("jax", "Array")):
+        module = sys.modules.get(package)
+        if module is not None and isinstance(thing, getattr(module, kind, ())):
+            return package
+    return "numpy" if isinstance(thing, (np.ndarray, np.generic)) else ""
+
+
+@dataclass
+class Leaf:
+    """One number or array of the inputs, or a parameter of a module, which is changed in its place.
+
+    Attributes:
+        name: the way to it.
+        value: as the caller gave it.
+        package: whose array it is.
+        varies: whether there is a derivative by it.
+        in_place: whether it belongs to a module.
+    """
+
+    name: str
+    value: Any
+    package: str
+    varies: bool = True
+    in_place: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(getattr(self.value, "shape", ()))
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def unit(self) -> float:
+        """The greatest relative error of one rounding in its dtype."""
+        if self.package == "torch":
+            return float(sys.modules["torch"].finfo(self.value.dtype).eps) / 2
+        if self.package == "jax":
+            return float(sys.modules["jax.numpy"].finfo(self.value.dtype).eps) / 2
+        if self.package == "numpy" and self.value.dtype.kind == "f":
+            return max(float(np.finfo(self.value.dtype).eps) / 2, ROUND_OFF)
+        return ROUND_OFF
+
+    def numbers(self) -> Floats:
+        """(size,): its numbers as float64."""
+        return numbers_of(self.value)
+
+    def like(self, numbers: Floats) -> Any:
+        """An array of its kind, dtype and device; of numbers (points, size), one with a first axis more."""
+        shape = numbers.shape[:-1] + self.shape
+        if self.package == "torch":
+            torch = sys.modules["torch"]
+            made = torch.from_numpy(np.array(numbers)).reshape(shape)
+            return made.to(dtype=self.value.dtype, device=self.value.device)
+        if self.package == "jax":
+            return sys.modules["jax.numpy"].asarray(numbers.reshape(shape), dtype=self.value.dtype)
+        if isinstance(self.value, np.ndarray) or (self.package and shape):
+            return np.array(numbers, dtype=self.value.dtype).reshape(shape)
+        if self.package:  # a NumPy scalar
+            return self.value.dtype.type(numbers[0])
+        return float(numbers[0]) if numbers.ndim == 1 else np.array(numbers).reshape(shape)
+
+    def rounded(self, numbers: Floats) -> Floats:
+        """What its dtype makes of these numbers."""
+        if self.unit == ROUND_OFF:
+            return numbers
+        if self.package == "numpy":
+            return numbers.astype(self.value.dtype).astype(np.float64)
+        return numbers_of(self.like(numbers)).reshape(numbers.shape)
+
+    def index(self, at: int) -> str:
+        """How one of its numbers is called."""
+        place = np.unravel_index(at, self.shape) if self.shape else ()
+        return self.name + "".join(f"[{int(i)}]" for i in place)
+
+
+def numbers_of(array: Any) -> Floats:
+    """(size,): the numbers of an array of any package, or of one number, as float64."""
+    package = package_of(array)
+    if package == "torch":
+        array = array.detach().to(device="cpu", dtype=sys.modules["torch"].float64).numpy()
+    elif not package:
+        array = as_float(array)
+    return np.asarray(array, dtype=np.float64).ravel()
+
+
+def array_leaves(tree: Any, name: str = "") -> Iterator[Leaf]:
+    """Every number, array and parameter of a structure, with the way to it."""
+    inside = None if package_of(tree) else trees.parts(tree)
+    if inside is None:
+        yield Leaf(name, tree, package_of(tree))
+    elif trees.is_module(tree):
+        for key, part in inside.items():
+            yield Leaf(f"{name}.{key}" if name else key, part, package_of(part), in_place=True)
+    else:
+        for key, part in inside.items():
+            yield from array_leaves(part, f"{name}[{key!r}]")
+
+
+def named_arrays(inputs: Any) -> list[Leaf]:
+    """Those of the inputs; a tuple holds all arguments of a function.
+
+    >>> [leaf.name for leaf in named_arrays((1.0, {"w": np.ones(2)}))]
+    ['0', "1['w']"]
+    """
+    if isinstance(inputs, tuple):
+        return [leaf for place, part in enumerate(inputs) for leaf in array_leaves(part, str(place))]
+    return [*array_leaves(inputs, "" if trees.is_module(inputs) else "0")]
+
+
+def with_arrays(tree: Any, new: Iterator[Any]) -> Any:
+    """The structure with these numbers and arrays in place of its own; a module stays, and takes one for each part."""
+    inside = None if package_of(tree) else trees.parts(tree)
+    if inside is None:
+        return next(new)
+    if trees.is_module(tree):
+        for _ in inside:
+            next(new)
+        return tree
+    return trees.rebuilt(tree, [with_arrays(part, new) for part in inside.values()])
+
+
+def joined(parts: Sequence[Floats]) -> Floats:
+    """All numbers in one array."""
+    return np.concatenate(parts) if parts else np.zeros(0)

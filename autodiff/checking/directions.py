@@ -1,0 +1,263 @@
+"""A gradient of many inputs: along random directions first, then bisected to the entries that are wrong.
+
+Along a random direction every wrong entry shows with probability one; the directions are several, since a gradient can
+be built orthogonal to one. Where one does not pass, each half of its entries is tried alone, down to single ones: some
+log₂ n directions for each wrong entry, in place of n.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from autodiff.checking.arrays import Floats
+from autodiff.checking.comparison import OTHER_STEPS, Comparison, Verdict, compare
+from autodiff.checking.extrapolation import steps_at
+from autodiff.checking.noise import jitter, neighbours
+from autodiff.checking.plain_function import Scalar
+
+SINGLES = 64
+"""Up to this many inputs, each is compared alone."""
+PROBES = 3
+"""How many directions are tried. The last one moves entries more where the gradient is small, so that errors show."""
+BALANCE = 2.0**10
+"""How much more, at most."""
+NAMED, KINKS = 8, 256
+"""After this many entries that did not pass, or are at kinks, the halves that are left are not taken apart."""
+MEASURED = 10_000
+"""Of more inputs than these, the noise at the point stands for that at the ends of the steps."""
+ROUNDED = 4.0
+"""The least noise of a function of which nothing is known but its values, in roundings of its result."""
+DELAY = 3.0
+"""After so many seconds, progress is shown."""
+WITHIN = "each half alone passes: the difference is within their tolerances"
+REST = "not taken apart"
+
+Indices = NDArray[np.int64]
+
+
+def progress(things: Sequence[Any]) -> Iterable[Any]:
+    """The things one after the other; where that takes some seconds, with a bar that shows how far it is."""
+    return tqdm(things, desc="checking gradients", delay=DELAY, leave=False)  # type: ignore[no-any-return]
+
+
+class Line:
+    """A scalar along a line through its point: x is an entry of the point, or 0 along a direction.
+
+    What rounding moves a point off the line by is taken out of the value to first order, with the gradient that is
+    checked; a wrong one leaves an error of the size of a rounding.
+    """
+
+    def __init__(self, scalar: Scalar, indices: Indices, moves: Floats) -> None:
+        self.scalar, self.indices, self.moves = scalar, indices, moves
+        self.single = len(indices) == 1
+        self.x = float(scalar.point[indices[0]]) if self.single else 0.0
+        self.slopes = scalar.gradient[indices]
+        self._known: dict[float, float] = {}
+
+    def places(self, xs: Floats) -> tuple[Floats, Floats]:
+        """The points, as their dtype holds them, and what that adds to the function."""
+        scalar = self.scalar
+        points = np.repeat(scalar.point[None], len(xs), axis=0)
+        here = points[:, self.indices]
+        with np.errstate(all="ignore"):
+            if self.single:
+                wanted, lost = xs[:, None], np.zeros((len(xs), 1))
+            else:
+                moved = xs[:, None] * self.moves
+                wanted = here + moved
+                other = wanted - here
+                lost = (here - (wanted - other)) + (moved - other)  # wanted + lost is exact (Knuth's two-sum)
+            points[:, self.indices] = wanted
+            rounded = scalar.rounded(points)
+            off = (rounded[:, self.indices] - wanted) - lost
+            added = off @ np.where(np.isfinite(self.slopes), self.slopes, 0.0)
+        return rounded, added
+
+    def prefetch(self, xs: Sequence[float]) -> None:
+        """Evaluate the function at many places at once."""
+        new = [x for x in dict.fromkeys(xs) if x not in self._known and math.isfinite(x)]
+        if not new:
+            return
+        points, added = self.places(np.array(new))
+        with np.errstate(all="ignore"):
+            self._known.update(zip(new, (self.scalar.values(points) - added).tolist()))
+
+    def __call__(self, x: float) -> float:
+        if not math.isfinite(x):
+            return math.nan
+        if x not in self._known:
+            self.prefetch([x])
+        return self._known[x]
+
+    def ladder(self, shift: float) -> None:
+        """Evaluate the function at all steps that can be asked for, if that costs little more than one."""
+        if self.scalar.batched:
+            unit, x = self.scalar.unit, self.x
+            steps = [*steps_at(x, shift, unit)]
+            self.prefetch([x, *(x + way * step for step in steps for way in (1, -1))])
+
+    def slope(self, x: float) -> float:
+        """The gradient that is checked, along the line."""
+        points, _ = self.places(np.array([x]))
+        return float(self.scalar.gradient_at(points[0])[self.indices] @ self.moves)
+
+    def slope_noise(self) -> float:
+        """How far that moves within a few roundings of the point."""
+        here = float(self.slopes @ self.moves)
+        return max(abs(float(near[self.indices] @ self.moves) - here) for near in self.scalar.nearby)
+
+    def floor(self, seed: int) -> Callable[[float], float]:
+        """The noise of the function, from its values alone unless it is known."""
+        scalar = self.scalar
+        if scalar.own_noise is not None:
+            own = scalar.own_noise
+            here = scalar.noise_here(seed)
+            if len(scalar.point) > MEASURED:
+                return lambda x: here
+            return lambda x: here if x == self.x else own(seed, self.places(np.array([x]))[0][0])
+        if scalar.batched:
+            distances = [way * each for each in neighbours(self.x, scalar.unit) for way in (1, -1)]
+            self.prefetch([self.x + each * i for each in distances for i in range(7)])
+        least = max(ROUNDED * scalar.unit * abs(self(self.x)), scalar.spread)
+        found = max(jitter(self, self.x, scalar.unit), least)
+        return lambda x: found
+
+
+def line_compared(
+    scalar: Scalar, indices: Indices, moves: Floats, name: str, rules: Callable[[], Verdict]
+) -> Comparison:
+    """The derivative along a line, as the gradient has it and as the values have it."""
+    line = Line(scalar, indices, moves)
+    with np.errstate(all="ignore"):
+        engine = float(line.slopes @ moves)
+        parts = np.abs((scalar.gradient if scalar.adjoint is None else scalar.adjoint)[indices] * moves)
+    adjoint = float(parts.sum()) if scalar.adjoint is not None else float(parts[np.isfinite(parts)].sum())
+    line.ladder(1.0)
+
+    def noise(seed: int) -> Callable[[float], float]:
+        if seed:
+            line.ladder(OTHER_STEPS)
+        return line.floor(seed)
+
+    return compare(
+        name, engine, line, line.x, noise, adjoint, line.slope, line.slope_noise, rules, unit=scalar.unit,
+        size=_finite(float(np.sqrt(np.square(parts).sum()))) if len(indices) > 1 else 0.0, typical=scalar.typical,
+    )  # fmt: skip
+
+
+def _finite(x: float) -> float:
+    return x if math.isfinite(x) else 0.0
+
+
+def entries_compared(
+    scalar: Scalar, rules: Callable[[], Verdict] = lambda: "fail", seed: int = 0, singles: int = SINGLES
+) -> Iterator[Comparison]:
+    """Few inputs each alone; many along directions, and where these do not pass, the entries to blame."""
+    count = len(scalar.point)
+    if count <= singles:
+        for at in progress(range(count)):
+            yield line_compared(scalar, np.array([at]), np.ones(1), scalar.name(at), rules)
+        return
+    random = np.random.default_rng(seed)
+    settled = np.zeros(count, bool)
+    for probe in progress(range(PROBES)):
+        balanced = probe == PROBES - 1
+        moves = _direction(scalar, random, balanced)
+        indices = np.flatnonzero(~settled)
+        if not len(indices):
+            return
+        if balanced and _group(scalar, indices, moves, rules, "").verdict == "inconclusive":
+            return  # where the noise is too much for the small gradients, the other directions stand
+        for found, entry in _bisected(scalar, indices, moves, rules, f"direction {probe + 1}"):
+            if entry is not None:
+                settled[entry] = True
+            yield found
+
+
+def _direction(scalar: Scalar, random: np.random.Generator, balanced: bool) -> Floats:
+    """Powers of two of random sign: no less than the point's scale, so that points are exact on the first ladder."""
+    scale = np.exp2(np.ceil(np.log2(np.maximum(1.0, np.abs(scalar.point)))))
+    if balanced:
+        with np.errstate(all="ignore"):
+            sizes = np.abs(scalar.gradient * scale)
+            largest = np.max(sizes[np.isfinite(sizes)], initial=0.0)
+            weights = np.clip(largest / sizes, 1.0, BALANCE)
+        scale *= np.exp2(np.round(np.log2(np.where(np.isfinite(weights), weights, BALANCE) / BALANCE)))
+    signed: Floats = scale * random.choice([-1.0, 1.0], len(scale))
+    return signed
+
+
+def _bisected(
+    scalar: Scalar, indices: Indices, moves: Floats, rules: Callable[[], Verdict], name: str
+) -> Iterator[tuple[Comparison, int | None]]:
+    """The comparison along a direction; if it does not pass, those of its halves, down to single entries."""
+    whole = _group(scalar, indices, moves, rules, name)
+    if whole.verdict == "pass":
+        yield whole, None
+        return
+    stack: list[tuple[Indices, Comparison]] = [(indices, whole)]
+    named = kinks = 0
+    while stack:
+        group, found = stack.pop()
+        if len(group) == 1:
+            single = line_compared(scalar, group, np.ones(1), scalar.name(int(group[0])), rules)
+            kinks += single.verdict == "kink"
+            named += single.verdict in ("fail", "inconclusive")
+            yield single, int(group[0])
+            continue
+        if named >= NAMED or kinks >= KINKS:
+            yield found._replace(note=found.note or REST), None
+            continue
+        middle = len(group) // 2
+        halves = [(half, _group(scalar, half, moves, rules, name)) for half in (group[:middle], group[middle:])]
+        worse = [(half, each) for half, each in halves if each.verdict != "pass"]
+        if not worse:
+            yield found._replace(verdict="inconclusive", note=WITHIN), None
+        stack += worse[::-1]
+
+
+def _group(scalar: Scalar, indices: Indices, moves: Floats, rules: Callable[[], Verdict], name: str) -> Comparison:
+    """A direction of several entries. At a kink nothing is said of a group: the sides of its entries may cancel."""
+    if len(indices) > 1:
+        first, last = scalar.name(int(indices[0])), scalar.name(int(indices[-1]))
+        name = f"{name} ({len(indices)} inputs, {first} … {last})"
+    found = line_compared(scalar, indices, moves[indices], name, rules)
+    return found._replace(verdict="inconclusive") if found.verdict == "kink" else found
+
+
+def outputs_compared(
+    scalar_of: Callable[[Floats], Scalar], outputs: int, rules: Callable[[], Verdict], seed: int = 0
+) -> Iterator[Comparison]:
+    """A function of several outputs: along a random cotangent first; where that does not pass, each output alone."""
+    random = np.random.default_rng(seed)
+    if outputs == 1:
+        yield from entries_compared(scalar_of(np.ones(1)), rules, seed)
+        return
+    worse: list[Any] = []
+    for _ in range(2):
+        cotangent = random.choice([-1.0, 1.0], outputs) * np.exp2(random.integers(-1, 2, outputs))
+        found = [*entries_compared(scalar_of(cotangent), rules, seed)]
+        worse = [each for each in found if each.verdict != "pass"]
+        yield from (each for each in found if each.verdict == "pass")
+        if worse:
+            break
+    if not worse:
+        return
+    shown = 0
+    for at in progress(range(outputs)):
+        unit = np.zeros(outputs)
+        unit[at] = 1.0
+        for each in entries_compared(scalar_of(unit), rules, seed):
+            if each.verdict != "pass":
+                shown += 1
+                yield each._replace(name=f"{each.name}, output {at}")
+        if shown >= NAMED:
+            return
+    if not shown:
+        yield from worse

@@ -1,0 +1,255 @@
+"""Laws of ``check_gradients`` for functions of plain numbers and NumPy arrays, with gradients by hand."""
+
+import math
+
+import numpy as np
+import pytest
+
+from autodiff.checking import (
+    GradientMismatchError,
+    InconclusiveGradientWarning,
+    UncheckableFunctionError,
+    check_gradients,
+    numerical_derivative,
+    numerical_gradient,
+)
+
+POINT = np.array([1.0, 2.0, -0.5])
+MATRIX = np.array([[0.3, -1.2], [0.7, 2.0], [-0.1, 0.4]])
+MANY = np.random.default_rng(0).normal(size=1000)
+ALIKE = [
+    pytest.param(lambda x: math.sin(x), lambda x: math.cos(x), 1.3, id="float"),
+    pytest.param(lambda x: x * x, lambda x: 2 * x, np.float32(1.5), id="a NumPy scalar"),
+    pytest.param(lambda x: np.sin(x), np.cos, np.array(0.3), id="no dimension"),
+    pytest.param(lambda w: np.exp(w).sum(), np.exp, POINT, id="vector"),
+    pytest.param(lambda w: np.exp(w).sum(), np.exp, MATRIX, id="matrix"),
+    pytest.param(lambda w: np.exp(w).sum(), np.exp, MATRIX.astype(np.float32), id="float32"),
+    pytest.param(lambda x, y: x * y**2, lambda x, y: (y**2, 2 * x * y), (2.0, 3.0), id="several arguments"),
+    pytest.param(lambda p: p["a"] @ p["b"], lambda p: {"a": p["b"], "b": p["a"]}, {"a": POINT, "b": POINT}, id="dict"),
+    pytest.param(lambda p: p[0] * p[1].sum(), lambda p: [p[1].sum(), np.full(3, p[0])], [2.0, POINT], id="list"),
+    pytest.param(lambda w: np.tanh(w).sum(), lambda w: 1 - np.tanh(w) ** 2, MANY, id="a thousand"),
+    pytest.param(lambda w: np.tanh(w).sum(), lambda w: 1 - np.tanh(w) ** 2, MANY.astype(np.float32), id="of float32"),
+]  # fmt: skip
+
+
+def times(structure, factor):
+    """The structure with every number times the factor."""
+    if isinstance(structure, dict):
+        return {key: times(part, factor) for key, part in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return type(structure)(times(part, factor) for part in structure)
+    return structure * type(structure)(factor) if np.ndim(structure) == 0 else structure * structure.dtype.type(factor)
+
+
+def precision(inputs):
+    return 1e-2 if "float32" in str(getattr(inputs, "dtype", "")) else 1e-5
+
+
+@pytest.mark.parametrize(("f", "gradient", "inputs"), ALIKE)
+def test_a_right_gradient_by_hand_passes(f, gradient, inputs):
+    assert check_gradients(f, inputs, gradient=gradient).verdict == "pass"
+
+
+@pytest.mark.parametrize(("f", "gradient", "inputs"), ALIKE)
+def test_a_small_error_of_a_gradient_by_hand_is_found(f, gradient, inputs):
+    with pytest.raises(GradientMismatchError):
+        check_gradients(f, inputs, gradient=lambda *at: times(gradient(*at), 1 + precision(inputs)))
+
+
+@pytest.mark.parametrize("wrong", [[17], [17, 800], [0, 1, 2, 999]])
+@pytest.mark.parametrize("factor", [-1.0, 0.0, 1.001])
+def test_of_many_entries_the_wrong_ones_are_named(wrong, factor):
+    def gradient(w):
+        found = 1 - np.tanh(w) ** 2
+        found[wrong] *= factor
+        return found
+
+    with pytest.raises(GradientMismatchError) as caught:
+        check_gradients(lambda w: np.tanh(w).sum(), MANY, gradient=gradient)
+    assert {c.name for c in caught.value.comparisons if c.verdict == "fail"} == {f"0[{at}]" for at in wrong}
+
+
+def test_few_evaluations_name_a_wrong_entry_of_very_many():
+    calls = 0
+    point = np.random.default_rng(1).normal(size=10_000)
+
+    def f(w):
+        nonlocal calls
+        calls += 1
+        return float(np.sin(w).sum())
+
+    def gradient(w):
+        found = np.cos(w)
+        found[1234] *= 1.01
+        return found
+
+    with pytest.raises(GradientMismatchError, match=r"fail +input 0\[1234\]"):
+        check_gradients(f, point, gradient=gradient)
+    assert calls < 10_000
+
+
+def test_a_gradient_orthogonal_to_one_direction_is_found():
+    right = np.cos(MANY)
+    wrong = right + 1e-3 * np.where(np.arange(1000) % 2, 1.0, -1.0)
+    with pytest.raises(GradientMismatchError):
+        check_gradients(lambda w: np.sin(w).sum(), MANY, gradient=lambda w: wrong)
+
+
+@pytest.mark.parametrize("method", ["vjp", "jvp"])
+@pytest.mark.parametrize("shape", [(3,), (2, 2)])
+def test_a_function_to_arrays_is_checked_by_its_products(method, shape):
+    point = np.linspace(-1.0, 1.5, math.prod(shape)).reshape(shape)
+    assert check_gradients(np.sin, point, **{method: lambda w, u: u * np.cos(w)}).verdict == "pass"
+    off = np.ones(shape)
+    off[-1] *= 1.001
+    with pytest.raises(GradientMismatchError, match="output"):
+        check_gradients(np.sin, point, **{method: lambda w, u: off * u * np.cos(w)})
+
+
+def test_a_cotangent_is_like_the_output():
+    def f(w):
+        return {"s": np.sin(w), "n": w @ w}
+
+    def vjp(w, u):
+        assert u["s"].shape == w.shape
+        return u["s"] * np.cos(w) + 2 * w * u["n"]
+
+    assert check_gradients(f, POINT, vjp=vjp).verdict == "pass"
+
+
+def test_a_vectorized_function_is_given_many_points_at_once():
+    calls = []
+
+    def f(w):
+        calls.append(len(w))
+        return np.tanh(w).sum(-1)
+
+    assert check_gradients(f, MANY, gradient=lambda w: 1 - np.tanh(w) ** 2, vectorized=True).verdict == "pass"
+    assert len(calls) < 20 < max(calls)
+
+
+def test_a_function_called_vectorized_that_is_not_is_refused():
+    with pytest.raises(UncheckableFunctionError, match="one output for each of"):
+        check_gradients(lambda w: w.sum(), POINT, gradient=np.ones_like, vectorized=True)
+
+
+def test_a_function_that_is_not_deterministic_is_judged_by_its_noise_and_told():
+    numbers = np.random.default_rng(0)
+
+    def f(w):
+        return np.tanh(w).sum() + 1e-9 * numbers.normal()
+
+    report = check_gradients(f, POINT, gradient=lambda w: 1 - np.tanh(w) ** 2)
+    assert report.verdict == "pass"
+    assert "not deterministic" in str(report)
+    with pytest.raises(GradientMismatchError, match="not deterministic"):
+        check_gradients(f, POINT, gradient=lambda w: 1.01 * (1 - np.tanh(w) ** 2))
+
+
+def test_the_precision_of_float32_is_told():
+    assert "one rounding is 6e-08" in str(check_gradients(lambda w: w.sum(), POINT.astype("f4"), gradient=np.ones_like))
+
+
+@pytest.mark.parametrize(("claimed", "verdict"), [(-1.0, "kink"), (0.0, "kink"), (1.0, "kink"), (5.0, "fail")])
+def test_at_a_kink_a_gradient_by_hand_lies_between_both_sides(claimed, verdict):
+    def check():
+        return check_gradients(lambda w: np.abs(w).sum(), np.array([0.0]), gradient=lambda w: np.array([claimed]))
+
+    if verdict == "kink":
+        assert check().verdict == "kink"
+    else:
+        with pytest.raises(GradientMismatchError, match="not between the one-sided derivatives"):
+            check()
+
+
+def test_kinks_among_many_entries_are_no_failure():
+    point = MANY.copy()
+    point[[3, 500, 501]] = 0.0
+    report = check_gradients(lambda w: np.maximum(w, 0).sum(), point, gradient=lambda w: (w > 0) * 1.0)
+    assert report.verdict == "kink"
+    assert {c.name for c in report.comparisons if c.verdict == "kink"} == {"0[3]", "0[500]", "0[501]"}
+
+
+def test_nan_never_passes():
+    with pytest.raises(GradientMismatchError):
+        check_gradients(lambda x: x * x, 2.0, gradient=lambda x: math.nan)
+
+
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+def test_noise_above_everything_decides_nothing():
+    numbers = np.random.default_rng(0)
+    report = check_gradients(lambda x: x + numbers.normal(), 2.0, gradient=lambda x: 7.0)
+    assert report.verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("f", "inputs", "options", "error", "message"),
+    [
+        (np.sum, np.array([1, 2]), {"gradient": np.ones_like}, TypeError, r"array of int64.*x\.astype\(float\)"),
+        (np.sum, POINT, {"gradient": lambda w: w[:2]}, ValueError, r"shape \(2,\) for the input 0 of shape \(3,\)"),
+        (np.sin, POINT, {"gradient": np.cos}, ValueError, "gives 3: give vjp= or jvp="),
+        (lambda a, b: a.sum() * b, (POINT, 1.0), {"gradient": lambda a, b: a}, ValueError, "one number or array"),
+        (np.sum, POINT, {"gradient": 3}, TypeError, "gradient must be a function, not int 3"),
+        (np.sum, POINT, {"gradient": np.ones_like, "order": 2}, ValueError, "order=2 is for functions of Values"),
+        (np.sum, POINT, {"vectorized": True}, ValueError, "give their gradient="),
+        (lambda x: x, [], {"gradient": lambda x: x}, ValueError, "nothing to differentiate by"),
+        (lambda x: x, math.nan, {"gradient": lambda x: x}, ValueError, "must be finite, not nan"),
+        (lambda x: "a", 1.0, {"gradient": lambda x: x}, UncheckableFunctionError, "returned str 'a'"),
+        (lambda x: math.inf, 1.0, {"gradient": lambda x: x}, UncheckableFunctionError, "is inf at this point"),
+    ],
+)  # fmt: skip
+def test_bad_input_says_what_to_write(f, inputs, options, error, message):
+    with pytest.raises(error, match=message):
+        check_gradients(f, inputs, **options)
+
+
+def test_a_function_that_changes_its_inputs_is_refused():
+    def f(w):
+        w *= 2
+        return w.sum()
+
+    with pytest.raises(UncheckableFunctionError, match="changed its inputs"):
+        check_gradients(f, POINT, gradient=np.ones_like)
+
+
+def test_a_function_of_math_without_a_gradient_says_what_to_write():
+    with pytest.raises(TypeError) as caught:
+        check_gradients(lambda x: math.sin(x), 1.0)
+    assert "check_gradients(f, x, gradient=g)" in caught.value.__notes__[0]
+    with pytest.raises(UncheckableFunctionError, match=r"check_gradients\(f, x, gradient=g\)"):
+        check_gradients(lambda x: x.data * 2, 1.0)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_numerical_gradient_hands_the_function_arrays_of_the_callers_kind(dtype):
+    kinds = set()
+
+    def f(w):
+        kinds.add((type(w), w.dtype, w.shape))
+        return float(np.exp(w).sum())
+
+    found = numerical_gradient(f, MATRIX.astype(dtype))
+    assert kinds == {(np.ndarray, np.dtype(dtype), (3, 2))}
+    assert found.shape == (3, 2)
+    for estimate, right in zip(found.ravel(), np.exp(MATRIX).ravel()):
+        assert abs(estimate.value - right) <= 10 * estimate.error + 1e-6 * right
+
+
+EVERYWHERE = [0.0, 5e-324, -5e-324, 1e-310, 1e-300, 1e300, 1.7e308, -1.7e308]
+
+
+@pytest.mark.parametrize("x", EVERYWHERE)
+@pytest.mark.parametrize(
+    "f", [lambda x: x * x, lambda x: x, math.atan, lambda x: 1 / x, lambda x: x**0.5, lambda x: 7.0]
+)
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+def test_every_loop_over_steps_ends(f, x):
+    found = numerical_derivative(f, x)
+    assert not found.error < 0
+    assert numerical_derivative(lambda x: x * x, 5e-324).value == 0.0
+
+
+def test_a_complex_result_is_outside_of_the_domain():
+    assert numerical_derivative(lambda x: x**0.5, 1e-3).value == pytest.approx(0.5 * 1e-3**-0.5)
+    with pytest.warns(InconclusiveGradientWarning):
+        check_gradients(lambda x: x**0.5, 0.0, gradient=lambda x: 1.0)
