@@ -49,17 +49,26 @@ class Helper(NamedTuple):
     """Whether it gives a local derivative, which is -0.0 only where nothing depends."""
 
 
+def check_compilable(row: Operation, arity: int) -> None:
+    """Refuse an operation that has no machine code.
+
+    Raises:
+        NotCompilableError: it is one of any number of operands, and they are too many.
+    """
+    if row.arity is None and arity > MOST_OPERANDS:
+        raise NotCompilableError(
+            f"the operation {row.name!r} has {arity} operands, and there is machine code for {MOST_OPERANDS} at most"
+        )
+
+
 def source(row: Operation, arity: int) -> tuple[str, dict[str, Helper]]:
     """The text of a module with the code of an operation, ``forward`` and ``backward``; and what it calls, by name.
 
     Raises:
         NotCompilableError: they are too many.
     """
+    check_compilable(row, arity)
     helpers: dict[str, Helper] = {}
-    if row.arity is None and arity > MOST_OPERANDS:
-        raise NotCompilableError(
-            f"the operation {row.name!r} has {arity} operands, and there is machine code for {MOST_OPERANDS} at most"
-        )
 
     def function_of(kind: str, count: int) -> str:
         """A function of ``math``; an operation of the user, noted as a helper."""

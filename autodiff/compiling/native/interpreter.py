@@ -28,6 +28,7 @@ from autodiff.compiling.native.layout import (
     SCALARS,
     SHARED,
     STORES,
+    TURNS,
 )
 from autodiff.compiling.native.machine import (
     WIDTH,
@@ -37,8 +38,10 @@ from autodiff.compiling.native.machine import (
     compiled,
     entry,
     load,
+    minus,
     plus,
     spread,
+    store,
     sum_of,
     take,
 )
@@ -46,11 +49,11 @@ from autodiff.compiling.native.machine import (
 
 @compiled
 def run(
-    code: Any, table: Any, records: int, how: int, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int
+    code: Any, table: Any, records: int, but: int, how: int, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int
 ) -> None:  # fmt: skip
-    """All instructions of a list, forward, backward or carefully backward."""
+    """All instructions of a list but the last ones, forward, backward or carefully backward."""
     at = take(code, records)
-    for place in range(at, at + take(code, records + 1)):
+    for place in range(at, at + take(code, records + 1) - but):
         record = beyond(code, take(code, place))
         call(table[take(record, 0), how], record, s, sg, v, g, stride, lanes)
 
@@ -86,7 +89,7 @@ def share(code: Any, table: Any, constants: Any, parameters: Any, s: Any, v: Any
     for at in range(take(code, PARAMETERS)):
         s[first + at] = parameters[at]
     spread_scalars(code, SHARED, s, v, 1, 1)
-    run(code, table, SHARED + FORWARD, 0, s, s, v, v, 1, 1)
+    run(code, table, SHARED + FORWARD, 0, 0, s, s, v, v, 1, 1)
     at = take(code, SHARED + STORES)
     for pair in range(at, at + 2 * take(code, SHARED + STORES + 1), 2):
         s[take(code, pair + 1)] = v[take(code, pair)]
@@ -113,7 +116,7 @@ def give_back(code: Any, table: Any, s: Any, sg: Any, v: Any, g: Any, gradient: 
         at = take(code, SHARED + STORES)
         for pair in range(at, at + 2 * take(code, SHARED + STORES + 1), 2):
             g[take(code, pair)] += sg[take(code, pair + 1)]
-        run(code, table, SHARED + BACKWARD, how, s, sg, v, g, 1, 1)
+        run(code, table, SHARED + BACKWARD, 0, how, s, sg, v, g, 1, 1)
         add_up_adjoints(code, SHARED, sg, g, 1, 1)
     first = 1 + take(code, CONSTANTS)
     for at in range(take(code, PARAMETERS)):
@@ -121,15 +124,35 @@ def give_back(code: Any, table: Any, s: Any, sg: Any, v: Any, g: Any, gradient: 
 
 
 @compiled
-def read(code: Any, inputs: Any, order: Any, first: int, last: int, v: Any, stride: int, lanes: int) -> None:
-    """The inputs of the observations from ``first`` to ``last``; lanes beyond repeat the last one."""
-    at = take(code, MAIN + INPUTS)
-    for i in range(lanes):
-        observation = min(first + i, last - 1)
-        if len(order):
-            observation = order[observation]
-        for pair in range(at, at + 2 * take(code, MAIN + INPUTS + 1), 2):
-            v[take(code, pair) * stride + i] = inputs[observation, take(code, pair + 1)]
+def move(numbers: Any, first: int, place: Any, at: int, count: int) -> None:
+    """Copy numbers that stand side by side to a place where they stand side by side."""
+    wide = count // WIDTH * WIDTH
+    for i in range(0, wide, WIDTH):
+        store(place, at + i, load(numbers, first + i))
+    for i in range(wide, count):
+        place[at + i] = numbers[first + i]
+
+
+@compiled
+def read(
+    code: Any, inputs: Any, by_columns: bool, shift: int, order: Any, first: int, last: int, v: Any, stride: int,
+    lanes: int,
+) -> None:  # fmt: skip
+    """The inputs of the observations from ``first`` to ``last``; lanes beyond repeat the last one.
+
+    Observation i stands at the place ``i + shift`` of the inputs, or at the i-th place that the order names.
+    """
+    at, count = take(code, MAIN + INPUTS), last - first
+    for pair in range(at, at + 2 * take(code, MAIN + INPUTS + 1), 2):
+        row, source = take(code, pair) * stride, take(code, pair + 1)
+        if by_columns and not len(order):
+            move(address(inputs), source * inputs.shape[1] + first + shift, v, row, count)
+        else:
+            for i in range(count):
+                observation = order[first + i] if len(order) else first + i + shift
+                v[row + i] = inputs[source, observation] if by_columns else inputs[observation, source]
+        for i in range(count, lanes):
+            v[row + i] = v[row + count - 1]
 
 
 @compiled
@@ -170,8 +193,9 @@ def sum_up(numbers: Any) -> float:
 
 @compiled
 def gradient_of(
-    code: Any, table: Any, constants: Any, parameters: Any, inputs: Any, order: Any, first: int, last: int,
-    weights: Any, lanes: int, how: int, work: Any, results: Any, gradient: Any, input_gradient: Any,
+    code: Any, table: Any, constants: Any, parameters: Any, inputs: Any, by_columns: bool, shift: int, order: Any,
+    first: int, last: int, weights: Any, lanes: int, how: int, work: Any, results: Any, gradient: Any,
+    input_gradient: Any,
 ) -> bool:  # fmt: skip
     """Values and gradients of the observations from ``first`` to ``last``; whether all gradients are finite."""
     stride, scalars, shared = stride_of(lanes), take(code, SCALARS), take(code, SHARED + ROWS)
@@ -189,26 +213,37 @@ def gradient_of(
     spread_scalars(code, MAIN, s, v, stride, lanes)
     result = take(code, take(code, MAIN + STORES)) * stride
     pairs = take(code, MAIN + INPUTS)
-    finite: bool = True
+    differences = spread(0.0)  # of adjoints and themselves: nan where one is not finite
     for start in range(first, last, lanes):
         end = min(start + lanes, last)
-        read(code, inputs, order, start, end, v, stride, lanes)
-        run(code, table, MAIN + FORWARD, 0, s, s, v, v, stride, lanes)
+        read(code, inputs, by_columns, shift, order, start, end, v, stride, lanes)
+        run(code, table, MAIN + FORWARD, take(code, TURNS), 0, s, s, v, v, stride, lanes)
         for at in range((1 + loaded) * stride, rows * stride):
             g[at] = nothing
-        for i in range(end - start):
-            results[start + i] = v[result + i]
-            g[result + i] += weights[start + i if len(weights) > 1 else 0] + 0.0
-        run(code, table, MAIN + BACKWARD, how, s, sg, v, g, stride, lanes)
+        if len(weights) > 1:
+            for i in range(end - start):
+                g[result + i] += weights[start + i] + 0.0
+        else:
+            for i in range(end - start):
+                g[result + i] += weights[0] + 0.0
+        run(code, table, MAIN + BACKWARD, 0, how, s, sg, v, g, stride, lanes)
+        move(v, result, address(results), start, end - start)
         if len(input_gradient):
             for pair in range(pairs, pairs + 2 * take(code, MAIN + INPUTS + 1), 2):
-                for i in range(end - start):
-                    adjoint = g[take(code, pair) * stride + i] + 0.0
-                    input_gradient[start + i, take(code, pair + 1)] = adjoint
-                    finite &= np.isfinite(adjoint)
+                row = take(code, pair) * stride
+                if lanes == 1:
+                    g[row] += 0.0
+                    differences = plus(differences, spread(g[row] - g[row]))
+                for i in range(0, lanes - 1, WIDTH):
+                    adjoints = plus(load(g, row + i), spread(0.0))
+                    store(g, row + i, adjoints)
+                    differences = plus(differences, minus(adjoints, adjoints))
+                to = take(code, pair + 1) * input_gradient.shape[1] + start
+                move(g, row, address(input_gradient), to, end - start)
     add_up_adjoints(code, MAIN, sg, g, stride, lanes)
     give_back(code, table, s, sg, v0, g0, gradient, how)
-    return finite and is_finite(gradient, 0, len(gradient))
+    difference: float = sum_of(differences)
+    return difference == 0.0 and is_finite(gradient, 0, len(gradient))
 
 
 @entry
@@ -220,10 +255,11 @@ def total(numbers: Any) -> float:
 
 @entry
 def values(
-    code_array: Any, table: Any, constants: Any, parameters: Any, inputs: Any, most: int, work: Any, results: Any
-) -> None:
-    """All outputs (observations, outputs)."""
-    code, lanes = address(code_array), lanes_of(len(inputs), most)
+    code_array: Any, table: Any, constants: Any, parameters: Any, inputs: Any, by_columns: bool, shift: int, first: int,
+    last: int, most: int, work: Any, results: Any,
+) -> None:  # fmt: skip
+    """All outputs (observations, outputs) of the observations from ``first`` to ``last``."""
+    code, lanes = address(code_array), lanes_of(last - first, most)
     stride, scalars = stride_of(lanes), take(code, SCALARS)
     v = address(work)
     s = beyond(v, take(code, MAIN + ROWS) * stride)
@@ -231,10 +267,10 @@ def values(
     spread_scalars(code, MAIN, s, v, stride, lanes)
     at, outputs = take(code, MAIN + STORES), take(code, MAIN + STORES + 1)
     in_order = np.empty(0, np.int64)
-    for start in range(0, len(inputs), lanes):
-        end = min(start + lanes, len(inputs))
-        read(code, inputs, in_order, start, end, v, stride, lanes)
-        run(code, table, MAIN + FORWARD, 0, s, s, v, v, stride, lanes)
+    for start in range(first, last, lanes):
+        end = min(start + lanes, last)
+        read(code, inputs, by_columns, shift, in_order, start, end, v, stride, lanes)
+        run(code, table, MAIN + FORWARD, 0, 0, s, s, v, v, stride, lanes)
         for output in range(outputs):
             row = take(code, at + output) * stride
             for i in range(end - start):
@@ -243,21 +279,20 @@ def values(
 
 @entry
 def gradient(
-    code: Any, table: Any, constants: Any, parameters: Any, inputs: Any, order: Any, weights: Any, most: int,
-    work: Any, results: Any, gradient: Any, input_gradient: Any,
+    code: Any, table: Any, constants: Any, parameters: Any, inputs: Any, by_columns: bool, shift: int, order: Any,
+    first: int, last: int, weights: Any, most: int, work: Any, how: int, results: Any, gradient: Any,
+    input_gradient: Any,
 ) -> float:  # fmt: skip
-    """Values (observations,), gradients of the parameters and, if there is room, of the inputs.
+    """Values (observations,), gradients of the parameters and, if there is room, of the inputs: quickly, or carefully.
 
-    Where a gradient is not finite, a symbolic zero may have met an infinity: then all is done again, carefully. Returns
-    the sum of the values, or nan if a gradient is still not finite.
+    Returns nan if a gradient is not finite; else the sum of the values, if these are all, or 0.
     """
-    for how in range(1, 3):
-        if gradient_of(
-            address(code), table, constants, parameters, inputs, order, 0, len(inputs), weights,
-            lanes_of(len(inputs), most), how, work, results, gradient, input_gradient,
-        ):  # fmt: skip
-            found: float = sum_up(results)
-            return found
+    if gradient_of(
+        address(code), table, constants, parameters, inputs, by_columns, shift, order, first, last, weights,
+        lanes_of(last - first, most), how, work, results, gradient, input_gradient,
+    ):  # fmt: skip
+        found: float = sum_up(results) if last - first == len(results) else 0.0
+        return found
     return np.nan
 
 
@@ -280,8 +315,8 @@ def descend(
         first, last = starts[step], starts[step + 1]
         for how in range(1, 3):
             if gradient_of(
-                code, table, constants, parameters, inputs, order, first, last, weights, lanes_of(last - first, most),
-                how, work, errors, gradient, nothing,
+                code, table, constants, parameters, inputs, False, 0, order, first, last, weights,
+                lanes_of(last - first, most), how, work, errors, gradient, nothing,
             ):  # fmt: skip
                 break
         if not (is_finite(errors, first, last) and is_finite(gradient, 0, len(gradient))):
@@ -303,7 +338,7 @@ def descend(
                         v[row + i] = gradient[start + i] / (last - first)
                 for i in range(end, lanes):
                     v[row + i] = v[row]
-            run(rule, rule_table, MAIN + FORWARD, 0, s, s, v, v, stride, lanes)
+            run(rule, rule_table, MAIN + FORWARD, 0, 0, s, s, v, v, stride, lanes)
             row = take(rule, outputs) * stride
             for i in range(end):
                 parameters[start + i] += v[row + i]

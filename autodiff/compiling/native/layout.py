@@ -13,17 +13,21 @@ rows for each operand, its own and that of its adjoint (0 if none is wanted). Th
 - ``DOT``: result, terms, the rows of all factors, and those of their adjoints;
 - ``TOTAL`` and ``NORM``: result, terms, the rows of the terms, and those of their adjoints;
 - ``SELECT``: result, choices, the row of the index, the rows of the choices, and those of their adjoints;
-- ``SELECT_SCALAR``: result, choices, the row of the index, the scalars to choose from.
+- ``SELECT_SCALAR``: result, choices, the row of the index, the scalars to choose from;
+- a segment of fused code: the rows of what it takes from outside and of what it hands on, each with the adjoint in the
+  same row, see :mod:`autodiff.compiling.native.fused`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from autodiff.compiling.native.fused import Placed, Segment, can_be_fused
 from autodiff.compiling.native.neurons import Neuron, Neurons, Slots
 from autodiff.operations import Operation
 from autodiff.program.program import Program
@@ -33,22 +37,34 @@ from autodiff.rules import dot, norm, total
 LAYER, DOT, TOTAL, NORM, SELECT, SELECT_SCALAR, FIRST_ROW = range(7)
 """The numbers of operations; from ``FIRST_ROW`` on, those of other rows, one for each number of operands."""
 
-SCALARS, CONSTANTS, PARAMETERS, COPIES, SHARED, MAIN, HEADER = 0, 1, 2, 3, 6, 18, 30
+SCALARS, CONSTANTS, PARAMETERS, COPIES, SHARED, MAIN, TURNS, HEADER = 0, 1, 2, 3, 6, 18, 30, 31
 """The array begins with how many scalars, constants and parameters there are. ``COPIES``: where the scalars that are
 copied are listed, how many they are, and the scalar of the first copy. Then come the words of the two stages: what all
-observations share, and what is run for each of them."""
+observations share, and what is run for each of them. ``TURNS``: how many of the last records of the main stage are run
+forward and backward in one, where a gradient is wanted."""
 ROWS, LOADS, INPUTS, FORWARD, BACKWARD, STORES = 0, 1, 4, 6, 8, 10
 """The words of a stage: how many rows it has, then where each of its lists begins and how long it is. The lists are the
 pairs (row, scalar) to load, with a third word for how many of these have adjoints; the pairs (row, input); the records;
 those that gradients flow through, from the last to the first; the pairs (row, scalar) to store, or in the main stage
 the rows of the outputs."""
-Opcodes = Mapping[tuple[Operation, int], int]
-"""The number of each operation of the table, by its number of operands."""
+Kind = tuple[Operation, int] | Segment
+"""What has machine code of its own: an operation of the table with a number of operands, or a segment."""
+WITH_CODE = (dot, total, norm, SELECT_OPERATION)
+"""Operations of any number of operands whose numbers are fixed."""
 
 
-def lay_out(program: Program, opcodes: Opcodes, wrt_inputs: bool) -> NDArray[np.uint32]:
-    """The array for a program; with adjoints of the inputs if they are wanted."""
-    return np.array(_Layout(program, opcodes, wrt_inputs).words(), np.uint32)
+class Code(NamedTuple):
+    """A program laid out."""
+
+    words: NDArray[np.uint32]
+    kinds: list[Kind]
+    """Those with the numbers from ``FIRST_ROW`` on."""
+
+
+def lay_out(program: Program, wrt_inputs: bool, fused: bool = False) -> Code:
+    """The array for a program; with adjoints of the inputs if they are wanted; of segments where it can be fused."""
+    layout = _Layout(program, wrt_inputs, fused)
+    return Code(np.array(layout.words(), np.uint32), [*layout.numbers])
 
 
 def operations_in(code: NDArray[np.uint32]) -> set[int]:
@@ -57,10 +73,17 @@ def operations_in(code: NDArray[np.uint32]) -> set[int]:
     return {opcode for first, count in lists for opcode in code[code[first : first + count]].tolist()}
 
 
+Unit = list[Neuron] | Segment | None
+"""What is run as one: a layer, a segment, or a single instruction."""
+Units = dict[int, Unit]
+"""By the place of their first instruction, in the order in which they are run."""
+
+
 class _Layout:
-    def __init__(self, program: Program, opcodes: Opcodes, wrt_inputs: bool) -> None:
+    def __init__(self, program: Program, wrt_inputs: bool, fused: bool) -> None:
         self.program = program
-        self.opcodes = opcodes
+        self.fused = fused
+        self.numbers: dict[Kind, int] = {}
         self.instructions = list(program)
         self.first = first = program.first_result
         wanted = range(program.first_parameter, first if wrt_inputs else program.first_input)
@@ -91,43 +114,83 @@ class _Layout:
         layers = Neurons(program, self.instructions, self.varies, self.active).layers()
         within = {neuron.place for layer in layers.values() for neuron in layer}
         within.update(neuron.result - self.first for layer in layers.values() for neuron in layer)
-        own = [place for place in range(shared, len(program)) if place not in within]
-        stages: tuple[tuple[int, list[int], Mapping[int, list[Neuron]], Slots], ...] = (
-            (SHARED, [*range(shared)], {}, self.handed_on),
-            (MAIN, own, layers, program.outputs.astype(np.int64)),
+        own: Units = {place: None for place in range(shared, len(program)) if place not in within}
+        own = dict(sorted({**own, **layers}.items()))
+        outputs = program.outputs.astype(np.int64)
+        stages: tuple[tuple[int, Units, Slots], ...] = (
+            (SHARED, dict.fromkeys(range(shared)), self.handed_on),
+            (MAIN, self._fused(own) if self.fused else own, outputs),
         )
-        for header, places, stage_layers, results in stages:
-            self._assign_rows(header, places, stage_layers, results, words, put)
+        for header, units, results in stages:
+            self._assign_rows(header, units, results, words, put)
             records, backward = list[int](), list[int]()
-            for place in sorted([*places, *stage_layers]):
-                result = stage_layers[place][0].result if place in stage_layers else self.first + place
+            for place, unit in units.items():
                 records.append(len(words))
-                if self.active[result]:
+                if any(self.active[slot] for slot in self._results(place, unit)):
                     backward.append(len(words))
-                words += self._layer(stage_layers[place]) if place in stage_layers else self._record(place)
+                words += self._record(place, unit)
             put(header + FORWARD, records, len(records))
             put(header + BACKWARD, reversed(backward), len(backward))
             rows = [self.row[slot] for slot in results]
             scalars = self.scalar[results].tolist()
             put(header + STORES, rows if header == MAIN else chain(*zip(rows, scalars)), len(results))
+            words[TURNS] = bool(records and records[-1:] == backward[-1:] and isinstance(unit, Segment) and unit.turns)
         put(COPIES, self.copies, len(self.copies))
         words[COPIES + 2] = self.first_copy
         words[SCALARS] = self.first_copy + len(self.copies)
         words[CONSTANTS], words[PARAMETERS] = program.first_parameter, len(program.parameters)
         return words
 
+    def _fused(self, units: Units) -> Units:
+        """With segments in place of the instructions that can be fused."""
+        runs: dict[int, list[Placed]] = {}
+        run: list[Placed] = []
+        for place, unit in units.items():
+            op, operands = self.instructions[place]
+            if unit is not None or not can_be_fused(op, len(operands)):
+                run = []
+                continue
+            if not run:
+                runs[place] = run
+            run.append(Placed(self.first + place, op, operands))
+        owner = {each.slot: first for first, run in runs.items() for each in run}
+        handed_on = {*self.program.outputs.tolist()}
+        for place in range(self.program.shared, len(self.program)):
+            reader = owner.get(self.first + place)
+            handed_on.update(slot for slot in self.instructions[place].operands if owner.get(slot) != reader)
+        constants = dict(enumerate(self.program.constants.tolist()))
+        active = self.active.tolist().__getitem__
+        found: Units = {}
+        for place, unit in units.items():
+            if place in runs:
+                run = runs[place]
+                turns = run[-1].slot - self.first == max(units)
+                found[place] = Segment(run, constants, active, handed_on.__contains__, turns)
+            elif self.first + place not in owner:
+                found[place] = unit
+        return found
+
+    def _results(self, place: int, unit: Unit) -> list[int]:
+        """The slots that it gives rows."""
+        if unit is None:
+            return [self.first + place]
+        return unit.writes if isinstance(unit, Segment) else [neuron.result for neuron in unit]
+
+    def _reads(self, place: int, unit: Unit) -> Sequence[int]:
+        """The slots that it reads from rows."""
+        if unit is None:
+            operands = self.instructions[place].operands
+            return operands[:1] if self._selects_scalars(place) else operands
+        return unit.reads if isinstance(unit, Segment) else unit[0].rows.tolist()
+
     def _assign_rows(
-        self, header: int, places: Sequence[int], layers: Mapping[int, list[Neuron]], outputs: Slots, words: list[int],
+        self, header: int, units: Units, outputs: Slots, words: list[int],
         put: Callable[[int, Iterable[int], int], None],
     ) -> None:  # fmt: skip
         """Give a row to each slot of a stage that needs one: scalars beside rows, inputs, results."""
         program = self.program
-        results = [self.first + place for place in places]
-        results = sorted([*results, *(neuron.result for layer in layers.values() for neuron in layer)])
-        needed = {*outputs.tolist(), *(row for layer in layers.values() for row in layer[0].rows.tolist())}
-        for place in places:
-            operands = self.instructions[place].operands
-            needed.update(operands[:1] if self._selects_scalars(place) else operands)
+        results = sorted(slot for each in units.items() for slot in self._results(*each))
+        needed = {*outputs.tolist(), *(slot for each in units.items() for slot in self._reads(*each))}
         needed.difference_update(results)
         inputs = [slot for slot in sorted(needed) if program.first_input <= slot < self.first]
         loaded = sorted(needed.difference(inputs), key=lambda slot: (not self.active[slot], slot))
@@ -145,14 +208,21 @@ class _Layout:
         op, operands = self.instructions[place]
         return place >= self.program.shared and op is SELECT_OPERATION and not self.varies[list(operands[1:])].any()
 
-    def _record(self, place: int) -> list[int]:
-        """One instruction."""
+    def _number(self, kind: Kind) -> int:
+        return self.numbers.setdefault(kind, FIRST_ROW + len(self.numbers))
+
+    def _record(self, place: int, unit: Unit) -> list[int]:
+        """One instruction, layer or segment."""
+        if isinstance(unit, Segment):
+            return [self._number(unit), *(self.row[slot] for slot in unit.slots)]
+        if unit is not None:
+            return self._layer(unit)
         op, operands = self.instructions[place]
         row, adjoint = self.row, self.adjoint
         out = row[self.first + place]
-        opcode = self.opcodes.get((op, len(operands)))
-        if opcode is not None:
-            return [opcode, out, *(word for slot in operands for word in (row[slot], adjoint[slot]))]
+        if op not in WITH_CODE:
+            number = self._number((op, len(operands)))
+            return [number, out, *(word for slot in operands for word in (row[slot], adjoint[slot]))]
         rows, adjoints = [row[slot] for slot in operands], [adjoint[slot] for slot in operands]
         if op is dot:
             return [DOT, out, len(operands) // 2, *rows, *adjoints]

@@ -56,13 +56,13 @@ class Vector(types.Type):  # type: ignore[misc]  # numba has no types
 
 vector = Vector("vector")
 TILE, EIGHT, EIGHT_PLACES = (types.UniTuple(kind, HEIGHT) for kind in (vector, types.float64, types.intp))
-_LANES, _INT, _LONG = ir.VectorType(ir.DoubleType(), WIDTH), ir.IntType(32), ir.IntType(64)
+LANES, _INT, _LONG = ir.VectorType(ir.DoubleType(), WIDTH), ir.IntType(32), ir.IntType(64)
 
 
 @register_model(Vector)
 class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, _LANES)
+        super().__init__(manager, kind, LANES)
 
 
 def word(result: Any, *operands: Any, of: Function | None = None) -> Callable[[Function], Function]:
@@ -140,25 +140,25 @@ def careful_product(local: float, upstream: float) -> float:
 @word(vector, FLOATS, types.intp)
 def load(builder: Any, pointer: Any, place: Any) -> Any:
     """Numbers side by side."""
-    return builder.load(_as_vector(builder, builder.gep(pointer, [place])), align=8)
+    return builder.load(as_vector(builder, builder.gep(pointer, [place])), align=8)
 
 
 @word(types.void, FLOATS, types.intp, vector)
 def store(builder: Any, pointer: Any, place: Any, numbers: Any) -> None:
     """Put numbers side by side."""
-    builder.store(numbers, _as_vector(builder, builder.gep(pointer, [place])), align=8)
+    builder.store(numbers, as_vector(builder, builder.gep(pointer, [place])), align=8)
 
 
 @word(vector, types.float64)
 def spread(builder: Any, number: Any) -> Any:
     """One number, several times."""
-    return _spread(builder, number)
+    return spread_number(builder, number)
 
 
 @word(vector, FLOATS, INTEGERS, types.intp)
 def gather(builder: Any, pointer: Any, code: Any, place: Any) -> Any:
     """Numbers from the places that the code names."""
-    numbers = ir.Constant(_LANES, ir.Undefined)
+    numbers = ir.Constant(LANES, ir.Undefined)
     for lane, named in enumerate(_named(builder, pointer, code, place)):
         numbers = builder.insert_element(numbers, builder.load(named), _INT(lane))
     return numbers
@@ -175,6 +175,12 @@ def scatter(builder: Any, pointer: Any, code: Any, place: Any, numbers: Any) -> 
 def plus(builder: Any, left: Any, right: Any) -> Any:
     """The sum of two vectors."""
     return builder.fadd(left, right)
+
+
+@word(vector, vector, vector)
+def minus(builder: Any, left: Any, right: Any) -> Any:
+    """The difference of two vectors."""
+    return builder.fsub(left, right)
 
 
 @word(vector, vector, vector, vector)
@@ -219,20 +225,20 @@ def put_numbers(builder: Any, pointer: Any, places: Any, further: Any, tile: Any
 def loads(builder: Any, pointer: Any, places: Any, further: Any) -> Any:
     """The eight vectors at the places, each moved on by ``further``."""
     found = _further(builder, pointer, places, further)
-    return [builder.load(_as_vector(builder, place), align=8) for place in found]
+    return [builder.load(as_vector(builder, place), align=8) for place in found]
 
 
 @word(types.void, FLOATS, EIGHT_PLACES, types.intp, TILE)
 def stores(builder: Any, pointer: Any, places: Any, further: Any, tile: Any) -> None:
     """Put eight vectors at the places, each moved on by ``further``."""
     for at, place in enumerate(_further(builder, pointer, places, further)):
-        builder.store(builder.extract_value(tile, at), _as_vector(builder, place), align=8)
+        builder.store(builder.extract_value(tile, at), as_vector(builder, place), align=8)
 
 
 @word(TILE, EIGHT)
 def spreads(builder: Any, numbers: Any) -> Any:
     """Eight numbers, each as a vector."""
-    return [_spread(builder, builder.extract_value(numbers, at)) for at in range(HEIGHT)]
+    return [spread_number(builder, builder.extract_value(numbers, at)) for at in range(HEIGHT)]
 
 
 @word(None, of=lambda tile, left, right: tile(tile, tile, tile.dtype))
@@ -258,17 +264,19 @@ def add_sums(builder: Any, pointer: Any, place: Any, tile: Any) -> None:
                 for at in range(0, len(rows), 2)
             ]
             half *= 2
-        sums = _as_vector(builder, builder.gep(pointer, [builder.add(place, place.type(first))]))
+        sums = as_vector(builder, builder.gep(pointer, [builder.add(place, place.type(first))]))
         builder.store(builder.fadd(builder.load(sums, align=8), rows[0]), sums, align=8)
 
 
-def _spread(builder: Any, number: Any) -> Any:
-    one = builder.insert_element(ir.Constant(_LANES, ir.Undefined), number, _INT(0))
+def spread_number(builder: Any, number: Any) -> Any:
+    """One LLVM number as a vector."""
+    one = builder.insert_element(ir.Constant(LANES, ir.Undefined), number, _INT(0))
     return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(_INT, WIDTH), [0] * WIDTH))
 
 
-def _as_vector(builder: Any, pointer: Any) -> Any:
-    return builder.bitcast(pointer, _LANES.as_pointer())
+def as_vector(builder: Any, pointer: Any) -> Any:
+    """The pointer to a number as one to a vector."""
+    return builder.bitcast(pointer, LANES.as_pointer())
 
 
 def _further(builder: Any, pointer: Any, places: Any, further: Any) -> Any:

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from autodiff.compiling.captures import Captures
 from autodiff.compiling.native.cache import in_memory, module_of
-from autodiff.compiling.native.codegen import source
+from autodiff.compiling.native.codegen import check_compilable, source
+from autodiff.compiling.native.fused import Segment
 from autodiff.compiling.native.layout import (
     DOT,
     FIRST_ROW,
@@ -28,6 +29,7 @@ from autodiff.compiling.native.layout import (
     SELECT_SCALAR,
     SHARED,
     TOTAL,
+    WITH_CODE,
     lay_out,
     operations_in,
 )
@@ -35,8 +37,6 @@ from autodiff.operations import Operation
 from autodiff.program.expressions import Expression, applied, rule_of_steps
 from autodiff.program.lowering import lower
 from autodiff.program.program import Program
-from autodiff.rules import SELECT as SELECT_OPERATION
-from autodiff.rules import dot, norm, total
 from autodiff.value import Value, constant
 
 Floats = NDArray[np.float64]
@@ -51,6 +51,14 @@ MOST_LANES, ROOM = 128, 2**22
 very many rows, a block has fewer observations."""
 MOST_RULES = 16
 """How many versions of optimizers' rules are kept as programs."""
+LARGE, HOT = 2**12, 2**16
+"""How many observations a call has, or all calls so far, when fused code is made of a program: a large batch is worth
+it at once, and the code of a segment takes less time to make than that of two or three single operations."""
+MOST_FUSED = 4096
+"""The most instructions of a program that is fused."""
+QUICK, CAREFUL = 1, 2
+"""The ways of a backward pass: where a gradient is not finite, a symbolic zero may have met an infinity, and it is done
+again, carefully."""
 VARIADIC = {
     LAYER: ("layer", "forward", "backward", "careful"),
     DOT: ("variadic", "dot_forward", "dot_backward", "dot_careful"),
@@ -60,6 +68,7 @@ VARIADIC = {
     SELECT_SCALAR: ("variadic", "scalar_forward", "scalar_backward", "scalar_backward"),
 }
 """The modules and functions of the operations of any number of operands."""
+Arrays = tuple[NDArray[np.uint32], NDArray[np.int64], Floats]
 Addresses = tuple[int, int, int]
 """Where the code of an operation is: forward, backward, and careful backward."""
 FLOAT64 = np.dtype(np.float64)
@@ -70,10 +79,17 @@ class NativeRunner:
     """A program made ready for machine code; see :class:`autodiff.compiling.backends.Runner`, and ``prepare`` there."""
 
     def __init__(self, program: Program, threads: int = 1) -> None:
+        kinds = {*zip(program.opcodes.tolist(), np.diff(program.starts).tolist())}
+        for operation, arity in ((program.operations[code], arity) for code, arity in kinds):
+            if operation not in WITH_CODE:
+                check_compilable(operation, arity)
         self.program = program
         self.threads = threads
         self.interpreter = module_of(text_of("interpreter"))
         self.parts = _Parts(program)
+        self.fused = _Parts(program, fused=True) if is_small(program) else None
+        self.seen = 0
+        """How many observations were run."""
         self._read: dict[Rule, Captures] = {}
         self._rules: dict[Hashable, _Parts] = {}
         self._rooms: list[Floats] = []
@@ -82,62 +98,68 @@ class NativeRunner:
     def values(self, parameters: Floats, inputs: Floats) -> Floats:
         results = np.empty((len(inputs), len(self.program.outputs)))
         theta = plain(parameters)
-        if len(inputs) < 2 * CHUNK:
-            self._values(theta, inputs, results)
-        else:
-            for _ in self._over_chunks(lambda chunk: self._values(theta, inputs[chunk], results[chunk]), len(inputs)):
-                pass
+        for _ in self._over_chunks(lambda first, last: self._values(theta, inputs, first, last, results), len(inputs)):
+            pass
         return results
 
-    def _values(self, parameters: Floats, inputs: Floats, results: Floats) -> None:
-        """The outputs of one chunk."""
-        room = self._room(self.parts.room(len(inputs)))
-        self.interpreter.values(*self.parts.arrays(False), parameters, plain(inputs), self.parts.most, room, results)
+    def _values(self, parameters: Floats, inputs: Floats, first: int, last: int, results: Floats) -> None:
+        """The outputs of the observations from first to last."""
+        parts = self._parts_for(last - first)
+        arrays = parts.arrays(False, backward=False)
+        room = self._room(parts.room(last - first))
+        self.interpreter.values(
+            *arrays, parameters, *readable(inputs, first, last), first, last, parts.most, room, results
+        )
         self._rooms.append(room)
 
     def gradient(
         self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
     ) -> tuple[Floats, Floats, Floats | None, float]:
-        theta = plain(parameters)
+        theta, values = plain(parameters), np.empty(len(inputs))
         weights = _one_weight(weight) if type(weight) is float else np.array(weight, np.float64, ndmin=1)
+        input_gradient = np.zeros(inputs.shape[::-1]) if wrt_inputs else NO_GRADIENT
+
+        def run(first: int, last: int) -> tuple[Floats, float]:
+            return self._gradient(theta, inputs, first, last, weights, values, input_gradient)
+
         if len(inputs) < 2 * CHUNK:
-            return self._gradient(theta, inputs, weights, wrt_inputs)
-        gradient = np.zeros(len(theta))
-        values = np.empty(len(inputs))
-        input_gradient = np.empty(inputs.shape) if wrt_inputs else None
-
-        def run(chunk: slice) -> tuple[Floats, bool]:
-            own = weights[chunk] if len(weights) > 1 else weights
-            values[chunk], part, input_part, subtotal = self._gradient(theta, inputs[chunk], own, wrt_inputs)
-            if input_gradient is not None:
-                input_gradient[chunk] = input_part
-            return part, math.isfinite(subtotal)
-
-        finite = True
-        for part, part_is_finite in self._over_chunks(run, len(inputs)):
-            with np.errstate(over="ignore", invalid="ignore"):  # as in machine code
-                gradient += part
-            finite &= part_is_finite
-        finite &= bool(np.isfinite(gradient).all())
-        return values, gradient, input_gradient, self.total(values) if finite else math.nan
+            gradient, total = run(0, len(inputs))
+        else:
+            gradient, total = np.zeros(len(theta)), 0.0
+            for part, subtotal in self._over_chunks(run, len(inputs)):
+                with np.errstate(over="ignore", invalid="ignore"):  # as in machine code
+                    gradient += part
+                total += subtotal
+            total += self.total(values) if np.isfinite(gradient).all() else math.nan
+        return values, gradient, input_gradient.T if wrt_inputs else None, total
 
     def total(self, values: Floats) -> float:
         return float(self.interpreter.total(plain(values)))
 
     def _gradient(
-        self, parameters: Floats, inputs: Floats, weights: Floats, wrt_inputs: bool
-    ) -> tuple[Floats, Floats, Floats | None, float]:
-        """The gradient of one chunk."""
-        values, gradient = np.empty(len(inputs)), np.empty(len(parameters))
-        input_gradient = np.zeros(inputs.shape) if wrt_inputs else NO_GRADIENT
-        code, table, constants = self.parts.arrays(wrt_inputs)
-        room = self._room(self.parts.room(len(inputs)))
-        total = self.interpreter.gradient(
-            code, table, constants, parameters, plain(inputs), NO_ORDER, weights, self.parts.most, room, values,
-            gradient, input_gradient,
-        )  # fmt: skip
-        self._rooms.append(room)
-        return values, gradient, input_gradient if wrt_inputs else None, total
+        self, parameters: Floats, inputs: Floats, first: int, last: int, weights: Floats, values: Floats,
+        input_gradient: Floats,
+    ) -> tuple[Floats, float]:  # fmt: skip
+        """The gradient of the observations from first to last; and the sum of the values, or nan, or 0 of a part."""
+        gradient, numbers, total = np.empty(len(parameters)), readable(inputs, first, last), math.nan
+        for how, parts in ((QUICK, self._parts_for(last - first)), (CAREFUL, self.parts)):
+            arrays = parts.arrays(input_gradient is not NO_GRADIENT)
+            room = self._room(parts.room(last - first))
+            total = self.interpreter.gradient(
+                *arrays, parameters, *numbers, NO_ORDER, first, last, weights, parts.most, room, how, values, gradient,
+                input_gradient,
+            )  # fmt: skip
+            self._rooms.append(room)
+            if not math.isnan(total):
+                break
+        return gradient, total
+
+    def _parts_for(self, observations: int) -> _Parts:
+        """What runs a chunk: fused code, which has the same bits, where it was made or is worth to be made."""
+        self.seen += observations
+        if self.fused is None or observations < 2 or (observations < LARGE and self.seen < HOT):
+            return self.parts
+        return self.fused
 
     def descend(
         self,
@@ -153,11 +175,12 @@ class NativeRunner:
         if plain(parameters) is not parameters or plain(state) is not state:
             raise ValueError("parameters and state are changed in place: they must be plain arrays of float64, by rows")
         update = self._update(rule, len(state))
+        codes = self.parts.arrays(False), update.arrays(False, backward=False)
         errors = np.full(len(order), np.nan)
         most = min(self.parts.most, update.most)
         room = self._room(max(self.parts.room(int(np.diff(starts).max(initial=1))), update.room(len(parameters))))
         steps = self.interpreter.descend(
-            *self.parts.arrays(False), *update.arrays(False), parameters, state,
+            *codes[0], *codes[1], parameters, state,
             np.ascontiguousarray(inputs, np.float64), np.ascontiguousarray(order, np.int64),
             np.ascontiguousarray(starts, np.int64), np.ascontiguousarray(rates, np.float64), first_step, most, room,
             errors, np.empty(len(parameters)),
@@ -176,12 +199,12 @@ class NativeRunner:
             self._rules[key] = _Parts(rule_program(rule_of_steps(rule, states)))
         return self._rules[key]
 
-    def _over_chunks(self, run: Callable[[slice], T], observations: int) -> Iterable[T]:
+    def _over_chunks(self, run: Callable[[int, int], T], observations: int) -> Iterable[T]:
         """Run on each chunk; how they are cut depends on the number of observations alone."""
         chunks = max(observations // CHUNK, 1)
         bounds = [observations * chunk // chunks for chunk in range(chunks + 1)]
-        slices = map(slice, bounds[:-1], bounds[1:])
-        return map(run, slices) if self.threads == 1 or chunks == 1 else self._pool.map(run, slices)
+        several = self.threads > 1 and chunks > 1
+        return (self._pool.map if several else map)(run, bounds[:-1], bounds[1:])
 
     @property
     def _pool(self) -> ThreadPoolExecutor:
@@ -204,37 +227,43 @@ class NativeRunner:
 
 
 class _Parts:
-    """What machine code reads of a program."""
+    """What machine code reads of a program: of single instructions, or of segments where it can be fused."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, fused: bool = False) -> None:
         self.program = program
-        pairs = np.unique(np.column_stack([program.opcodes, np.diff(program.starts)]), axis=0).tolist()
-        rows = [(program.operations[code], arity) for code, arity in pairs]
-        rows = [(op, arity) for op, arity in rows if op not in (dot, total, norm, SELECT_OPERATION)]
-        self.opcodes = {row: opcode for opcode, row in enumerate(rows, FIRST_ROW)}
-        self.table = np.zeros((FIRST_ROW + len(rows), 3), np.int64)
-        self.table[FIRST_ROW:] = np.reshape([addresses(*row) for row in rows], (-1, 3))
-        self.codes: dict[bool, NDArray[np.uint32]] = {}
+        self.fused = fused
+        self.found: dict[tuple[bool, bool], Arrays] = {}
         self.size = self.rows = self.most = 0
-        self.arrays(False)
 
-    def arrays(self, wrt_inputs: bool) -> tuple[NDArray[np.uint32], NDArray[np.int64], Floats]:
-        """The code, the addresses that it refers to, and the constants."""
-        if wrt_inputs not in self.codes:
-            code = lay_out(self.program, self.opcodes, wrt_inputs)
-            for opcode in operations_in(code) - set(self.opcodes.values()):
-                self.table[opcode] = variadic_addresses(opcode)
+    def arrays(self, wrt_inputs: bool, backward: bool = True) -> Arrays:
+        """The code, the addresses that it refers to, and the constants; for a pass backward, or forward alone."""
+        if (wrt_inputs, backward) not in self.found:
+            code, kinds = lay_out(self.program, wrt_inputs, self.fused)
+            table = np.zeros((FIRST_ROW + len(kinds), 3), np.int64)
+            for opcode in operations_in(code):
+                kind = kinds[opcode - FIRST_ROW] if opcode >= FIRST_ROW else None
+                if kind is None:
+                    table[opcode] = variadic_addresses(opcode)
+                elif isinstance(kind, Segment):
+                    table[opcode] = segment_addresses(kind, backward)
+                else:
+                    table[opcode] = addresses(*kind)
             rows = int(code[MAIN + ROWS])
             self.most = self.most or max(8, min(MOST_LANES, ROOM // rows // 8 * 8))
             self.size = max(self.size, 2 * (int(code[SCALARS]) + int(code[SHARED + ROWS])))
             self.rows = max(self.rows, 2 * rows)
-            self.codes[wrt_inputs] = code
-        return self.codes[wrt_inputs], self.table, self.program.constants
+            self.found[wrt_inputs, backward] = code, table, self.program.constants
+        return self.found[wrt_inputs, backward]
 
     def room(self, observations: int) -> int:
-        """How many numbers a run needs room for."""
+        """How many numbers a run needs room for, by the arrays that were asked for so far."""
         lanes = min(observations, self.most)
         return self.size + self.rows * (lanes + 16 if lanes > 1 else 1)
+
+
+def is_small(program: Program) -> bool:
+    """Whether a program can be fused without taking long to compile."""
+    return len(program) <= MOST_FUSED
 
 
 def rule_program(written: Sequence[Expression]) -> Program:
@@ -256,11 +285,31 @@ def rule_program(written: Sequence[Expression]) -> Program:
     return lower(Program.from_graph(*roots, inputs=[gradient, *state], parameters=[rate, step])[0])
 
 
+def is_plain(array: Floats) -> bool:
+    """Whether machine code was compiled for arrays of its kind."""
+    return type(array) is np.ndarray and array.dtype is FLOAT64 and array.flags.carray
+
+
 def plain(array: Floats) -> Floats:
     """The array as the machine code was compiled for: of any other kind a copy, since it would be compiled anew."""
-    if type(array) is np.ndarray and array.dtype is FLOAT64 and array.flags.carray:
-        return array
-    return np.array(array, np.float64, order="C")
+    return array if is_plain(array) else np.array(array, np.float64, order="C")
+
+
+def readable(inputs: Floats, first: int, last: int) -> tuple[Floats, bool, int]:
+    """The inputs as machine code reads them: without a copy, or a copy of the observations from first to last.
+
+    Returns:
+        The numbers, whether they are given column by column, and by how many places the observations have moved.
+
+    >>> readable(np.asfortranarray([[1.0, 2.0], [3.0, 4.0]]), 1, 2)
+    (array([[1., 3.],
+           [2., 4.]]), True, 0)
+    """
+    if is_plain(inputs):
+        return inputs, False, 0
+    if is_plain(inputs.T):
+        return inputs.T, True, 0
+    return plain(inputs[first:last]), False, -first
 
 
 @lru_cache(maxsize=16)
@@ -284,6 +333,12 @@ def addresses(op: Operation, arity: int) -> Addresses:
     text, helpers = source(op, arity)
     module = in_memory(f"autodiff_native_{op.name}_{arity}_{id(op)}", text, helpers) if helpers else module_of(text)
     return module.forward.address, module.backward.address, module.backward.address
+
+
+def segment_addresses(segment: Segment, backward: bool) -> Addresses:
+    """Where the code of a segment is; that of a pass which is not wanted is not made."""
+    forward = 0 if backward and segment.turns and segment.flows else module_of(segment.forward()).code.address
+    return forward, module_of(segment.backward()).code.address if backward and segment.flows else 0, 0
 
 
 @cache
