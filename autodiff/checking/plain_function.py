@@ -138,10 +138,10 @@ class PlainFunction:
             if self.package and leaf.package != self.package:
                 leaf.varies = False  # a constant of a function of tensors
                 continue
-            if leaf.package:
-                self._needs_floats(leaf)
             if wanted and not leaf.value.requires_grad:
                 leaf.varies = False
+            elif leaf.package:
+                self._needs_floats(leaf)
         devices = sorted({str(leaf.value.device) for leaf in self.leaves if leaf.package == "torch"})
         if len(devices) > 1:
             raise ValueError(

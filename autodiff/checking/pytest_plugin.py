@@ -1,10 +1,13 @@
-"""A pytest fixture, ``gradient_check``. It is there only where it is asked for.
+"""A pytest fixture, ``gradient_check``: pytest finds it where this package is installed.
 
-In a ``conftest.py`` write ``pytest_plugins = ["autodiff.checking.pytest_plugin"]``, or run
-``pytest -p autodiff.checking.pytest_plugin``; then::
+It is the same for a whole session, so that it can be used under hypothesis' ``@given``::
 
     def test_my_loss(gradient_check):
         gradient_check(my_loss, (0.5, -1.0), order=2)
+
+    @given(points(2))
+    def test_my_loss_everywhere(gradient_check, point):
+        gradient_check(my_loss, point)
 """
 
 from __future__ import annotations
@@ -17,20 +20,11 @@ try:
 except ImportError as error:
     raise ImportError("pytest is not installed: pip install pytest") from error
 
-from autodiff.checking.gradients import Report, check_gradients
-from autodiff.checking.messages import GradientMismatchError
 
+@pytest.fixture(scope="session")
+def gradient_check() -> Callable[..., Any]:
+    """:func:`autodiff.checking.check_gradients`, warm; a failure shows its message and nothing of this library."""
+    from autodiff.checking import gradients  # here: pytest loads this module whether the fixture is used or not
 
-@pytest.fixture
-def gradient_check() -> Callable[..., Report]:
-    """:func:`autodiff.checking.check_gradients`, with a failure that prints its message alone."""
-
-    def check(f: Callable[..., Any], inputs: Any, order: int = 1, **options: Any) -> Report:
-        __tracebackhide__ = True
-        try:
-            return check_gradients(f, inputs, order, **options)
-        except GradientMismatchError as mismatch:
-            message = str(mismatch)
-        pytest.fail(message, pytrace=False)
-
-    return check
+    gradients.warm_up()
+    return gradients.check_gradients

@@ -14,13 +14,16 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 try:
     import hypothesis
     from hypothesis import strategies as st
 except ImportError as error:
     raise ImportError("hypothesis is not installed: pip install hypothesis") from error
 
-from autodiff.checking.function_under_test import number
+from autodiff.checking.function_under_test import UncheckableFunctionError, number
+from autodiff.checking.gradients import check_gradients, warm_up
 from autodiff.checking.graphs import Graph, recorded
 from autodiff.operations import REALS, Operation
 from autodiff.registry import BUILT_IN, OPERATIONS, lookup
@@ -84,7 +87,7 @@ def _numbers(min_value: float, max_value: float, wild: bool) -> st.SearchStrateg
 
 def graphs(
     *,
-    operations: Iterable[str | Operation] = TRUNK,
+    operations: Iterable[str | Operation] | None = TRUNK,
     min_size: int = 1,
     max_size: int = 32,
     max_inputs: int = 3,
@@ -93,13 +96,15 @@ def graphs(
     """Graphs with a point to take them at, inner nodes shared; see :class:`autodiff.checking.Graph`.
 
     Args:
-        operations: names or rows of the operations to use.
+        operations: names or rows of the operations to use; None for all rows of the table with a number of operands.
         min_size: the least number of operations drawn; fewer can remain, since invalid and dead ones are dropped.
         max_size: the greatest number of operations.
         max_inputs: the greatest number of inputs.
         wild: numbers of any magnitude and operations anywhere in their domain; else numbers up to 10, and operations
             away from their kinks and the edges of their domains.
     """
+    if operations is None:
+        operations = [row for row in OPERATIONS.values() if row.name in BUILT_IN and row.arity]
     rows = tuple(lookup(row) if isinstance(row, str) else row for row in operations)
     if not rows or any(row.arity is None for row in rows):
         raise ValueError("graphs need at least one operation, and none of a variable number of operands")
@@ -122,9 +127,86 @@ def graphs(
     return graph()
 
 
-def expressions(**options: Any) -> st.SearchStrategy[Callable[..., Any]]:
-    """Functions of ``Value``s or floats, to be taken at any point. Options as of :func:`graphs`."""
-    return graphs(**options)
+class Expression:
+    """A drawn function of a given number of ``Value``s or floats, to be taken at any point; it prints as its graph."""
+
+    def __init__(self, graph: Graph, arity: int) -> None:
+        self.graph, self.arity = graph, arity
+
+    def __call__(self, *numbers: Any) -> Any:
+        if len(numbers) != self.arity:
+            raise TypeError(f"this expression takes {self.arity} numbers, but {len(numbers)} were given: see arity=")
+        return self.graph(*numbers[: len(self.graph.inputs)])
+
+    def __repr__(self) -> str:
+        return repr(self.graph)
+
+
+def expressions(*, arity: int | None = None, **options: Any) -> st.SearchStrategy[Expression]:
+    """Functions of that many ``Value``s or floats, to be taken at any point of :func:`points`.
+
+    Args:
+        arity: how many numbers they take, one by default; an expression may depend on fewer.
+        **options: as of :func:`graphs`; ``max_inputs`` is another word for the arity.
+    """
+    alike = options.pop("max_inputs", 1)
+    arity = alike if arity is None else arity
+    if arity < 1:
+        raise ValueError(f"arity must be at least 1, not {arity}")
+    return graphs(max_inputs=arity, **options).map(lambda graph: Expression(graph, arity))
+
+
+def arrays(
+    shape: int | tuple[int, ...] | st.SearchStrategy[tuple[int, ...]],
+    dtype: Any = np.float64,
+    *,
+    min_value: float = -10.0,
+    max_value: float = 10.0,
+    wild: bool = False,
+) -> st.SearchStrategy[Any]:
+    """NumPy arrays to take a function of tensors at, of numbers as :func:`points` draws them.
+
+    Args:
+        shape: of the arrays, or a strategy that draws it.
+        dtype: of the arrays.
+        min_value: the least number.
+        max_value: the greatest number.
+        wild: draw magnitudes from 1e-8 to 1e4 instead, of either sign.
+    """
+    if isinstance(shape, st.SearchStrategy):
+        return shape.flatmap(lambda each: arrays(each, dtype, min_value=min_value, max_value=max_value, wild=wild))
+    whole = (shape,) if isinstance(shape, int) else tuple(shape)
+    size = math.prod(whole)
+    numbers = st.lists(_numbers(min_value, max_value, wild), min_size=size, max_size=size)
+    return numbers.map(lambda drawn: np.array(drawn, dtype=dtype).reshape(whole))
+
+
+def gradients_match(f: Callable[..., Any], strategy: st.SearchStrategy[Any], **options: Any) -> Callable[[], None]:
+    """A property test in one line: the gradients of a function are right at every point that is drawn.
+
+    Points outside of the function's domain are passed over.
+
+    Args:
+        f: as of :func:`~autodiff.checking.check_gradients`.
+        strategy: draws its inputs; a tuple holds all arguments.
+        **options: of ``check_gradients``: ``order``, ``gradient``, ``vjp``, …
+
+    >>> test_tanh = gradients_match(lambda x, y: (x * y).tanh(), points(2))
+    >>> test_tanh()
+    """
+    warm_up()
+
+    @hypothesis.given(strategy)
+    def test(inputs: Any) -> None:
+        __tracebackhide__ = True
+        try:
+            check_gradients(f, inputs, **options)
+        except UncheckableFunctionError as error:
+            if error.reason != "not finite":
+                raise
+            hypothesis.event("gradients: outside of the domain")
+
+    return test
 
 
 def assemble(inputs: Sequence[float], tape: Iterable[tuple[Operation, int]], wild: bool) -> Graph:
