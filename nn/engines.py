@@ -23,6 +23,7 @@ from nn.epoch_metrics import EpochMetrics, Metric, NonFiniteLossError, check_sca
 from nn.losses import Loss
 from nn.mistakes import moved_by
 from nn.module import Module, assign, numbers
+from nn.observations import are_arrays
 from nn.optimizers import Optimizer, OptimizerLike, take_steps
 
 Floats = NDArray[np.float64]
@@ -381,11 +382,15 @@ def _raise_if_stale(error: Exception) -> None:
         raise error
 
 
-def _batch(data: Data) -> Data:
-    """The observations in a form that says that they are several: an array, or a list."""
-    if isinstance(data, np.ndarray):
-        return data
-    return np.stack(data) if len(data) and isinstance(data[0], np.ndarray) else list(data)
+def _batch(data: Any) -> Data:
+    """The observations in a form that says that they are several: an array, or a list.
+
+    Raises:
+        TypeError: they are structures, such as dicts or lists of arrays.
+    """
+    if not are_arrays(data):
+        raise TypeError("observations that are neither numbers, arrays nor nested lists of numbers are run eagerly")
+    return np.stack(data) if len(data) and isinstance(data[0], np.ndarray) else data
 
 
 def _check_compiles(error: Any, inputs: Data, targets: Data) -> None:

@@ -17,7 +17,7 @@ from autodiff import NOT_COMPUTED, Value
 from nn.dropping import without_dropout
 from nn.files import replace_file, saved_state
 from nn.interrupts import interrupts_held
-from nn.observations import observations
+from nn.observations import are_arrays, observations
 
 M = TypeVar("M")
 
@@ -84,7 +84,7 @@ class Module(metaclass=_NamesParameters):
         if not len(rows):
             raise ValueError("the inputs are empty: at least one observation is needed")
         with without_dropout():
-            if len(rows) >= _WORTH_COMPILING:
+            if len(rows) >= _WORTH_COMPILING and are_arrays(rows):
                 try:
                     return _stacked(autodiff.compile(lambda x: self(x), parameters=self)(rows))
                 except Exception:  # the model itself says below what it is, or runs where it cannot be compiled

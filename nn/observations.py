@@ -47,6 +47,23 @@ def observations(data: Any, name: str) -> NDArray[Any] | list[Any]:
     return [*map(row, data if isinstance(data, Iterable) else map(data.__getitem__, range(len(data))))]
 
 
+def are_arrays(rows: NDArray[Any] | list[Any]) -> bool:
+    """Whether each observation is a number, an array, or a nested list of numbers: what one array could hold.
+
+    A compiled function takes a batch of those along the first axis; in a list of other structures, such as dicts or
+    lists of arrays, each array would have an axis of its own.
+    """
+    return isinstance(rows, np.ndarray) or all(map(_is_array, rows))
+
+
+def _is_array(row: Any) -> bool:
+    if isinstance(row, (np.ndarray, np.generic)):
+        return True
+    while isinstance(row, (list, tuple)) and row and not hasattr(row, "_fields"):
+        row = row[0]
+    return isinstance(row, (int, float, np.generic))
+
+
 def _is_table(data: Any) -> bool:
     """Whether it has an axis to count along, whatever its ``[]`` and its ``iter`` do."""
     return hasattr(data, "__array__") or hasattr(data, "iloc")

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from autodiff import NOT_COMPUTED, Value, sqrt
 from nn.interrupts import interrupts_held
 from nn.mistakes import NO_DECAY, instead
-from nn.module import assign, numbers
+from nn.module import assign
 
 Batch = TypeVar("Batch")
 
@@ -119,13 +119,14 @@ class Optimizer:
             moves = self.moves(rate)
             if len(moves) != len(self.parameters):
                 raise ValueError(f"moves() gave {len(moves)} moves of {len(self.parameters)} parameters")
-            assign(self.parameters, [value.data + move for value, move in zip(self.parameters, moves)])
+            for value, move in zip(self.parameters, moves):
+                value.data += move
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
         """Let parameters and optimizer be as they were before the block, unless it comes to its end."""
         with interrupts_held():
-            attributes, data = dict(vars(self)), numbers(self.parameters)
+            attributes, data = dict(vars(self)), [value.number for value in self.parameters]
             try:
                 yield
             except BaseException:

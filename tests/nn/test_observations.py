@@ -6,8 +6,20 @@ import tempfile
 import numpy as np
 import pytest
 
-from autodiff import Value
-from nn import MLP, SGD, fit, loss_landscape, softmax_cross_entropy, squared_error
+from autodiff import Value, dot
+from nn import (
+    MLP,
+    SGD,
+    Module,
+    absolute_error,
+    accuracy,
+    binary_cross_entropy,
+    fit,
+    hinge,
+    loss_landscape,
+    softmax_cross_entropy,
+    squared_error,
+)
 from nn.observations import observations
 
 ENGINES = ("compiled", "eager")
@@ -198,6 +210,31 @@ def test_objects_that_are_no_numbers_stay_what_they_are():
     assert observations([[weight]], "inputs")[0][0] is weight
 
 
+class Product(Module):
+    """The product of two arrays, however the structure that holds them is made."""
+
+    def __init__(self):
+        self.scale = Value(1.0)
+
+    def __call__(self, pair):
+        left, right = pair.values() if isinstance(pair, dict) else pair
+        return self.scale * dot(left, right)
+
+
+@pytest.mark.parametrize("pair", [lambda *two: [*two], lambda *two: two, lambda *two: dict(enumerate(two)), np.array])
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_observations_that_hold_several_arrays_are_several_observations(pair, engine):
+    count = 17  # as many as each array has numbers: the axes cannot be told apart by their lengths
+    numbers = np.random.default_rng(0).normal(size=(count, 2, count))
+    products = (numbers[:, 0] * numbers[:, 1]).sum(axis=1)
+    inputs = [pair(*two) if pair is not np.array else two for two in numbers]
+    np.testing.assert_allclose(Product().predict(inputs), products, rtol=1e-12)
+    model = Product()
+    history = fit(model, inputs, np.zeros(count), squared_error, optimizer=SGD([model.scale], 1e-300), epochs=1,
+                  progress=False, engine=engine)  # fmt: skip
+    assert history.losses == [pytest.approx(np.mean(products**2))]
+
+
 def test_a_table_of_floats_and_bools_is_one_of_numbers():
     mixed = np.array([[0.5, True], [1.5, False]], object)
     assert observations(mixed, "inputs").tolist() == [[0.5, 1.0], [1.5, 0.0]]
@@ -215,3 +252,40 @@ def test_a_table_with_what_is_missing_or_text_is_refused_by_the_model():
             fit(model, table[columns], [1.0, 2.0], squared_error, optimizer=SGD(model.parameters()), epochs=1,
                 progress=False)  # fmt: skip
         assert model.state_dict() == before
+
+
+KINDS = [bool, np.bool_, int, float, np.int8, np.uint8, np.int64, np.float16, np.float32, object]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("loss", [binary_cross_entropy, squared_error, absolute_error])
+def test_numbers_to_be_predicted_may_be_of_any_type(loss, kind, engine):
+    targets = TARGETS == 1
+    expected = trained(INPUTS, targets.astype(np.float64), engine, loss, 1)
+    assert trained(INPUTS, targets.astype(kind), engine, loss, 1) == expected
+    each = [kind(target) if kind is not object else target for target in targets]
+    assert trained(INPUTS, each, engine, loss, 1) == expected
+    rows = [[kind(number) if kind is not object else number for number in row] for row in INPUTS > 0]
+    assert trained(rows, each, engine, loss, 1) == trained(
+        (INPUTS > 0).astype(float), targets.astype(float), engine, loss, 1
+    )
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("kind", [int, float, np.int8, np.int64, np.float32, object])
+def test_sides_of_the_hinge_may_be_of_any_type(kind, engine):
+    sides = np.where(TARGETS == 1, 1, -1)
+    expected = trained(INPUTS, sides.astype(np.float64), engine, hinge, 1, metric=accuracy)
+    assert trained(INPUTS, sides.astype(kind), engine, hinge, 1, metric=accuracy) == expected
+    each = [kind(side) if kind is not object else side for side in sides]
+    assert trained(INPUTS, each, engine, hinge, 1, metric=accuracy) == expected
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+@pytest.mark.parametrize("kind", [bool, np.bool_])
+def test_bools_of_the_hinge_are_refused_with_what_to_write(kind, engine):
+    with pytest.raises(ValueError, match=r"not False \(for 0 and 1, or False and True, pass 2 \* label - 1\)"):
+        trained(INPUTS, (TARGETS == 1).astype(kind), engine, hinge, 1, batch_size=None)
+    sides = 2 * (TARGETS == 1) - 1
+    assert trained(INPUTS, sides, engine, hinge, 1) == trained(INPUTS, sides.astype(float), engine, hinge, 1)
