@@ -16,7 +16,6 @@ from autodiff.operations import SingularPoint as Point
 from autodiff.registry import BUILT_IN, NOT_IN_TABLE, OPERATIONS, give_arithmetic, give_signs, operation
 from autodiff.zeros import ZERO, no_dependence
 
-TINY = 1e-300
 UNIT, POSITIVE, BASE = Interval(-0.99, 0.99), Interval(0.01, 10.0), Interval(0.1, 4.0)
 SPLIT_TIE = {(1.0, 1.0): Point(1.0, (0.5, 0.5)), (0.0, 0.0): Point(0.0, (0.5, 0.5))}
 
@@ -25,7 +24,7 @@ log: Operation
 cos: Operation
 cosh: Operation
 sigmoid: Operation
-hypot: Operation  # named by rules that stand before their own row
+silu: Operation  # named by rules that stand before their own row
 
 # fmt: off
 # Arithmetic. The quotient's rule -y/b stays right where -a/(b*b) underflows.
@@ -37,7 +36,7 @@ divide = operation("divide", with_limit(operator.truediv, quotient_by_zero),
 negative = operation("negative", operator.neg, lambda x, y: -1.0, symbol="neg")
 positive = operation("positive", operator.pos, lambda x, y: 1.0, symbol="pos")
 power = operation("power", primals.power,
-                  lambda x, n, y: 0.0 if n == 0 and -TINY < x < TINY else n * power(x, n - 1),  # 0, not 0·inf
+                  lambda x, n, y: _power_by_base(x, n),
                   lambda x, n, y: 0.0 if x == 0 and n >= 0 else y * log(x),
                   symbol="**", domain=(BASE, Interval(-3.0, 3.0)),
                   singular_points={
@@ -56,28 +55,30 @@ log1p = operation("log1p", with_limit(math.log1p, lambda x: -inf if x == -1 else
 sqrt = operation("sqrt", with_limit(math.sqrt, lambda x: nan), lambda x, y: 0.5 / y, domain=(POSITIVE,),
                  singular_points={(0.0,): Point(0.0, (inf,)), (-1.0,): Point(nan, (nan,))})
 
-# Trigonometric and hyperbolic functions. (1 - x) * (1 + x) keeps the digits that 1 - x*x loses.
+# Trigonometric and hyperbolic functions.
 sin = operation("sin", with_limit(math.sin, lambda x: nan), lambda x, y: cos(x))
 cos = operation("cos", with_limit(math.cos, lambda x: nan), lambda x, y: -sin(x))
 tan = operation("tan", with_limit(math.tan, lambda x: nan), lambda x, y: 1 + y * y, domain=(Interval(-1.5, 1.5),))
-asin = operation("asin", with_limit(math.asin, lambda x: nan), lambda x, y: 1 / sqrt((1 - x) * (1 + x)),
+asin = operation("asin", with_limit(math.asin, lambda x: nan), lambda x, y: 1 / sqrt(_one_minus_square(x)),
                  domain=(UNIT,), singular_points={(1.0,): Point(math.pi / 2, (inf,))}, ufunc="arcsin")
-acos = operation("acos", with_limit(math.acos, lambda x: nan), lambda x, y: -1 / sqrt((1 - x) * (1 + x)),
+acos = operation("acos", with_limit(math.acos, lambda x: nan), lambda x, y: -1 / sqrt(_one_minus_square(x)),
                  domain=(UNIT,), singular_points={(1.0,): Point(0.0, (-inf,))}, ufunc="arccos")
-atan = operation("atan", math.atan, lambda x, y: 1 / (1 + x * x), ufunc="arctan")
+atan = operation("atan", math.atan, lambda x, y: 1 / (1 + x * x) if x * x < 1e16 else 1 / x / x, ufunc="arctan")
 sinh = operation("sinh", with_limit(math.sinh, lambda x: math.copysign(inf, x)), lambda x, y: cosh(x))
 cosh = operation("cosh", with_limit(math.cosh, lambda x: inf), lambda x, y: sinh(x))
-tanh = operation("tanh", math.tanh, lambda x, y: (1 - y) * (1 + y))
+tanh = operation("tanh", math.tanh, lambda x, y: 1 - y * y if y * y < 0.9 else _square_of_sech(x))
 
-# Error function and activations. sigmoid(-x) is 1 - sigmoid(x) without its cancellation.
-erf = operation("erf", math.erf, lambda x, y: 2 / math.sqrt(math.pi) * exp(-x * x))
-erfc = operation("erfc", math.erfc, lambda x, y: -2 / math.sqrt(math.pi) * exp(-x * x))
+# Error function and activations. Far out, where 0 · inf would be nan, the limits.
+erf = operation("erf", math.erf, lambda x, y: 2 / math.sqrt(math.pi) * _gaussian(x))
+erfc = operation("erfc", math.erfc, lambda x, y: -2 / math.sqrt(math.pi) * _gaussian(x))
 sigmoid = operation("sigmoid", lambda x: exp(x) / (1 + exp(x)) if x < 0 else 1 / (1 + exp(-x)),
-                    lambda x, y: y * sigmoid(-x), symbol="σ")
+                    lambda x, y: 0.5 / (1 + cosh(x)) if x * x < 1e-4 else y * sigmoid(-x), symbol="σ")
 softplus = operation("softplus", lambda x: x + log1p(exp(-x)) if x > 0 else log1p(exp(x)), lambda x, y: sigmoid(x))
-silu = operation("silu", lambda x: x * sigmoid(x), lambda x, y: sigmoid(x) + y * sigmoid(-x))
-gelu = operation("gelu", lambda x: 0.5 * x * erfc(-x / math.sqrt(2)),
-                 lambda x, y: 0.5 * erfc(-x / math.sqrt(2)) + x * exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
+silu = operation("silu", lambda x: -0.0 if x < -800 else x * sigmoid(x),
+                 lambda x, y: sigmoid(x) * (1 - silu(-x)) if x > 0 else sigmoid(x) + y * sigmoid(-x))
+gelu = operation("gelu", lambda x: -0.0 if x < -40 else 0.5 * x * erfc(-x / math.sqrt(2)),
+                 lambda x, y: (0.0 if x < 0 else 1.0) if x * x > 1600 else
+                 0.5 * erfc(-x / math.sqrt(2)) + x * exp(-0.5 * x * x) / math.sqrt(2 * math.pi))
 relu = operation("relu", lambda x: 0.0 if x <= 0 else x, lambda x, y: 1.0 if x > 0 else ZERO if x <= 0 else nan,
                  kinks=True, singular_points={(0.0,): Point(0.0, (0.0,))})
 leaky_relu = operation("leaky_relu", lambda x, slope: slope * x if x <= 0 else x,
@@ -108,7 +109,7 @@ dot = operation("dot", primals.dot, primals.swapped_halves, symbol="·", variadi
 
 # Lengths. At the origin, where the norm has a kink, the subgradient 0.
 hypot = operation("hypot", lambda a, b: _hypot(abs(a), abs(b)),
-                  lambda a, b, y: _part(a, b, y), lambda a, b, y: _part(b, a, y),
+                  lambda a, b, y: _part(a, b), lambda a, b, y: _part(b, a),
                   kinks=True, singular_points={(0.0, 0.0): Point(0.0, (0.0, 0.0))})
 norm = operation("norm", primals.norm, primals.norm_rule, symbol="‖·‖", variadic=True, kinks=True)
 # fmt: on
@@ -122,11 +123,43 @@ def _hypot(a: float, b: float) -> float:
     return a + b if big == 0 else big * sqrt(1 + (small / big) * (small / big))
 
 
-def _part(a: float, b: float, y: float) -> float:
-    """The derivative a / y of the norm y by a; at the origin 0. Scaling keeps digits that a subnormal y has lost."""
-    if y == 0:
+def _part(a: float, b: float) -> float:
+    """The derivative a / y of the norm y by a, of the quotient of the two alone; at the origin 0."""
+    if a == 0 and b == 0:
         return 0.0
-    return a / y if y > TINY else a / TINY / hypot(a / TINY, b / TINY)
+    if abs(a) > abs(b):
+        ratio = b / a
+        cosine = 1 / sqrt(1 + ratio * ratio)
+        return cosine if a > 0 else -cosine
+    ratio = a / b
+    cosine = ratio / sqrt(1 + ratio * ratio)
+    return cosine if b > 0 else -cosine
+
+
+# Each of these keeps its digits and those of its own derivative, which second derivatives are made of.
+
+
+def _power_by_base(x: float, n: float) -> float:
+    """The derivative n · x ** (n - 1). It is n / x where x ** n is 1, and x ** (n - 1) may overflow."""
+    if x * x == 0 and n * n < 1e-32:
+        return 0.0 if x == 0 and n == 0 else n / x
+    return n * power(x, n - 1)
+
+
+def _one_minus_square(x: float) -> float:
+    """1 - x²: the second form has the digits near 1; the first one has a derivative, -2 · x, with digits near 0."""
+    return 1 - x * x if x * x < 0.25 else (1 - x) * (1 + x)
+
+
+def _square_of_sech(x: float) -> float:
+    """1 - tanh(x)² where tanh is nearly 1, also where it is 1."""
+    small = exp(-2 * abs(x))
+    return 4 * small / ((1 + small) * (1 + small))
+
+
+def _gaussian(x: float) -> float:
+    """exp(-x²); 0 where that is nothing, so that its derivative is never 0 · inf."""
+    return 0.0 if x * x > 800 else exp(-x * x)
 
 
 # ── Beside the table ─────────────────────────────────────────────────────────────────────────────

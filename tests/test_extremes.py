@@ -73,8 +73,6 @@ LARGE = [30.0, 700.0, 800.0, 1e5, 1e17, 1e200]
 PLACES = [sign * x for x in TINY + LARGE for sign in (1, -1)] + [0.9999999, -0.9999999]
 FARTHEST = {"erf": 1e5, "erfc": 1e5, "gelu": 1e5, "sin": 1e17, "cos": 1e17, "tan": 1e17}
 """Beyond this the references take minutes."""
-SATURATED = {("tanh", 30.0), ("tanh", -30.0)}
-"""(1 - y) * (1 + y) is 0 where y is rounded to 1, the derivative 1e-26; by the chain rule of outputs, as documented."""
 SMALLEST_POLE = 1 / 1.7e308
 """Of x ** n with n < 1: below this x ** (n - 1) may overflow, where n times it may be finite."""
 SPECIAL = [0.0, -0.0, math.inf, -math.inf, math.nan]
@@ -121,8 +119,7 @@ def test_value_and_derivative_keep_their_digits_at_tiny_and_huge_numbers(name):
             continue
         data, gradient = differentiated(OPERATIONS[name], [x])
         assert close(data, value), (x, data, value)
-        if (name, x) not in SATURATED:
-            assert close(gradient, derivative), (x, gradient, derivative)
+        assert close(gradient, derivative), (x, gradient, derivative)
 
 
 def test_every_row_of_several_operands_has_formulas():
@@ -157,8 +154,9 @@ def test_derivatives_at_zeros_infinities_and_nan_are_those_of_ieee_arithmetic(na
 
 def convention(name, operands, derivative):
     """Where the formula is 0·∞, 0/0 or compares nan, and the row says something else."""
-    if name == "hypot":  # the subgradient at the origin; and what overflows or underflows in the formula alone
-        return derivative == 0 and not any(operands)
+    if name == "hypot":  # the subgradient at the origin; and towards infinity, where the formula is inf / inf
+        infinite = [abs(x) == math.inf for x in operands]
+        return derivative == 0 and not any(operands) or (any(infinite) and not all(infinite) and abs(derivative) == 1)
     if name == "leaky_relu":
         return math.isnan(operands[0]) and math.isnan(derivative)
     if name == "power":

@@ -61,8 +61,8 @@ def primal(row: Operation, arity: int) -> Expression | None:
 def derivatives(row: Operation, arity: int, inline: bool = True) -> tuple[Expression | None, ...]:
     """The local derivative for each of that many operands; None where its rule cannot be written out.
 
-    >>> print(*derivatives(lookup("tanh"), 1))
-    (1.0 - y) * (1.0 + y)
+    >>> print(*derivatives(lookup("tan"), 1))
+    1.0 + y * y
     """
     if row.arity is not None:
         return tuple(traced(rule, arity, True, inline) for rule in row.derivatives)

@@ -26,7 +26,7 @@ from autodiff.rules import DETACHED
 from tests.compiling.programs import bits, network, program_of, tangle
 
 ROUNDING = 1e-12  # where gradients add up in another order
-CANCELLED = 1e-14  # of contributions of about 1 that cancel each other, this is left of their rounding
+CANCELLED = 1e-9  # of contributions of up to 1e6 that cancel each other, this is left of their rounding
 MANY = ["add", "multiply", "add", "multiply", "add", "exp", "tanh", "maximum"]  # sums of products, and repetitions
 EVERY = [pytest.param([one], id=one.__name__) for one in PASSES] + [pytest.param(PASSES, id="all")]
 GRAPHS = [
