@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import sys
@@ -12,8 +13,9 @@ from collections.abc import Sequence
 from keyword import iskeyword
 from math import isfinite
 
-from autodiff import Value, hessian
+from autodiff import Value, __version__, hessian
 from autodiff.non_finite import NonFiniteError
+from autodiff.text import printable
 from autodiff.tracing import Trace, check_finite, evaluate, explain, save, trace
 from autodiff.tracing.expressions import MAX_LENGTH, ExpressionError, used_names
 
@@ -41,24 +43,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0
     """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal without ∂ still shows the rest
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a letter of a name still shows the rest
             stream.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if arguments is None else arguments)
     # An expression may begin with a minus: a space keeps argparse from taking it for an option.
     given = [f" {word}" if word[:1] == "-" and word not in ("-", "-h") and word[:2] != "--" else word for word in given]
     parser = _parser()
-    options = parser.parse_intermixed_args(given)
     try:
-        return _run(options)
+        try:
+            return _run(parser.parse_intermixed_args(given))
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # what the system refuses is told here, not when Python ends
     except (ExpressionError, _UsageError) as error:
         print(f"{parser.prog}: error: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         return 1
     except (NonFiniteError, OSError, RuntimeError, AssertionError) as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
+        if isinstance(error, OSError):
+            _silence()
         return 1
+
+
+def _silence() -> None:
+    """Let what was not written go nowhere, so that Python does not complain of it when it ends."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # of a stream that is closed, or is no file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _UsageError(ValueError):
@@ -74,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
+    add("--version", action="version", version=f"autodiff {__version__}")
     add("expression", help='such as "tanh(w*x + b)"; - reads it from standard input')
     add("values", nargs="*", default=[], metavar="name=number", help="the numbers that the names stand for")
     add("--wrt", metavar="NAMES", help="the gradients to print, as w,x; by default those of all names")
@@ -90,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
 def _run(options: argparse.Namespace) -> int:
     text = options.expression.strip()
     if text == "-":
-        text = sys.stdin.read(MAX_LENGTH + 1).strip()
+        text = _read()
     variables = {name: Value(number, label=name) for name, number in _numbers(options.values).items()}
     loss = evaluate(text, variables)
     if unused := sorted(variables.keys() - used_names(text)):
@@ -112,7 +126,7 @@ def _run(options: argparse.Namespace) -> int:
     else:
         print(f"L = {text} = {loss.data!r}" + (f"\n\n{recorded}\n" if recorded is not None else ""))
         for name in wrt:
-            print(f"∂L/∂{name} = {variables[name].grad!r}")
+            print(printable(f"∂L/∂{name} = {variables[name].grad!r}"))
         for name in explained:
             print(f"\n{explain(loss, variables[name])}")
         if options.order == 2 and wrt:
@@ -126,6 +140,16 @@ def _run(options: argparse.Namespace) -> int:
     if options.check and variables:
         _check(text, variables, options.order)
     return 0
+
+
+def _read() -> str:
+    """The expression that standard input has."""
+    if sys.stdin is None:
+        raise _UsageError("there is no standard input to read the expression from")
+    try:
+        return sys.stdin.read(MAX_LENGTH + 1).strip()
+    except (UnicodeDecodeError, OSError) as error:
+        raise _UsageError(f"standard input cannot be read: {error}") from None
 
 
 def _numbers(words: Sequence[str]) -> dict[str, float]:
@@ -161,7 +185,7 @@ def _print_second(loss: Value, variables: dict[str, Value], wrt: list[str]) -> l
     print()
     for name, row in zip(wrt, hessian(loss, [variables[name] for name in wrt])):
         for other, second in zip(wrt, row):
-            print(f"∂²L/∂{name}∂{other} = {second.data!r}")
+            print(printable(f"∂²L/∂{name}∂{other} = {second.data!r}"))
             if not isfinite(second.data):
                 infinite.append(f"∂²L/∂{name}∂{other}")
     return infinite

@@ -6,15 +6,17 @@ nobody looks anywhere. Who looks is kept by thread, or asyncio task: one that ha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from autodiff.value import Value
 
-watchers: list[object] = []
+watchers: list[_Context] = []
 """The contexts that are open, in whatever thread."""
 
 
@@ -49,29 +51,66 @@ class Observer:
         """What a recorded derivative adds to each wanted operand of a node; None for what the rules give."""
 
 
-_observers: ContextVar[tuple[Observer, ...]] = ContextVar("observers", default=())
+class _Context:
+    """One that is open: who looks on, and in which thread."""
+
+    def __init__(self, observers: tuple[Observer, ...]) -> None:
+        self.observers = observers
+        self.thread = get_ident()
+
+
+class _Open(NamedTuple):
+    """The contexts that are open in this thread, or asyncio task, and the observers of them all."""
+
+    contexts: tuple[_Context, ...] = ()
+    observers: tuple[Observer, ...] = ()
+
+    @classmethod
+    def of(cls, contexts: Iterable[_Context]) -> _Open:
+        contexts = tuple(contexts)
+        return cls(contexts, tuple(observer for context in contexts for observer in context.observers))
+
+
+_CLOSED = _Open()
+_open: ContextVar[_Open] = ContextVar("contexts", default=_CLOSED)
+
+
+def _close(context: _Context) -> None:
+    """Close a context, be it open, half open or closed."""
+    _open.set(_Open.of(each for each in _open.get().contexts if each is not context))
+    if context in watchers:
+        watchers.remove(context)
+
+
+def _forked() -> None:
+    """In a forked child there is one thread: what others had opened in the parent is closed."""
+    watchers[:] = [each for each in watchers if each.thread == get_ident()]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 @contextmanager
 def observed_by(*observers: Observer) -> Iterator[None]:
-    """Tell the observers, in this order, until the context ends. Contexts may end in any order."""
-    context = object()
-    watchers.append(context)
-    _observers.set((*_observers.get(), *observers))
+    """Tell the observers, in this order, until the context ends. Contexts may end in any order, and be interrupted."""
+    context = _Context(observers)
     try:
+        watchers.append(context)
+        _open.set(_Open.of((*_open.get().contexts, context)))
         yield
     finally:
-        left = [*_observers.get()]
-        for observer in observers:
-            left.remove(observer)
-        _observers.set(tuple(left))
-        watchers.remove(context)
+        try:
+            _close(context)
+        except BaseException:  # an interrupt in the middle of it
+            _close(context)
+            raise
 
 
 def tell(event: str, *what: Any) -> Any:
     """Tell the observers of this thread of an event; the last answer that is not None."""
     answer = None
-    for observer in _observers.get():
+    for observer in _open.get().observers:
         found = getattr(observer, event)(*what)
         answer = answer if found is None else found
     return answer

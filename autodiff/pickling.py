@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copyreg
+import sys
 import threading
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from autodiff.backward import topological_order
@@ -60,6 +62,21 @@ def _own(value: Value) -> Any:
     state = object.__getstate__(value)
     attributes, slots = state if isinstance(state, tuple) else (state, {})
     return attributes, {name: held for name, held in slots.items() if name not in Value.__slots__}
+
+
+def is_pickled_by_value() -> bool:
+    """Whether what is defined in ``__main__`` is now being pickled as it is, as cloudpickle does it, for a process that
+    has another ``__main__``: joblib's, dask's or Spark's workers. ``pickle`` writes names.
+
+    An object cannot ask its pickler. But cloudpickle's is written in Python, so it is one of the callers.
+    """
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        kinds = type(frame.f_locals.get("self")).__mro__ if frame.f_code.co_name == "dump" else ()
+        if any("cloudpickle" in kind.__module__ for kind in kinds):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _itself(node: Value) -> Value:

@@ -5,7 +5,30 @@ A "-" can be copied into Python; the "−" of :func:`number` is for equations, w
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+
+_SPELT = str.maketrans({
+    "∂": "d", "²": "2", "·": "*", "×": "*", "÷": "/", "−": "-", "→": "->", "←": "<-", "…": "...", "≠": "!=", "∞": "inf",
+    "│": "|", "├": "|", "└": "`", "─": "-",
+})  # fmt: skip
+
+
+def printable(text: str) -> str:
+    """The text as standard output can show it: where its encoding lacks a sign, all signs are spelt in ASCII.
+
+    So what prints here also prints into a pipe or a file of a Windows code page, which knows no ``∂``.
+    """
+    encoding = getattr(sys.stdout, "encoding", None)
+    if text.isascii() or not isinstance(encoding, str):
+        return text
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_SPELT).encode(encoding, "backslashreplace").decode(encoding)
+    except LookupError:  # a stream of another kind, whose encoding is none of Python's
+        pass
+    return text
 
 
 def one_line(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from threading import Lock
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,9 @@ def change(leaf: Value, number: float) -> None:
     """Give a leaf another number, and a new stamp."""
     global now
     with _clock:
-        now += 1
+        leaf.stamp = stamp = now + 1
         leaf.number = number
-        leaf.stamp = now
+        now = stamp  # last: who has seen the new count sees the new number
 
 
 def not_before(stamp: int) -> None:
@@ -29,6 +30,17 @@ def not_before(stamp: int) -> None:
     global now
     with _clock:
         now = max(now, int(stamp))
+
+
+def _forked() -> None:
+    """In a child that was forked in the middle of a change by another thread: the leaf it was made to is no newer."""
+    global _clock, now
+    _clock = Lock()
+    now += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def check_unchanged(order: list[Value]) -> None:

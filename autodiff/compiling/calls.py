@@ -11,7 +11,7 @@ import numpy as np
 
 from autodiff.compiling.captures import Captures, exactly
 from autodiff.compiling.inputs import Batch, Structure, argument_names
-from autodiff.compiling.parameters import LOCK, Parameters, given_leaves
+from autodiff.compiling.parameters import Parameters, given_leaves, lock
 from autodiff.compiling.specializations import Owner, Rows, Specializations
 from autodiff.trees import is_module
 
@@ -90,7 +90,7 @@ class Calls:
         now = self._outside
         if now is not None and now[0].are_current(but_for):
             return now
-        with LOCK:
+        with lock():
             is_list = self.given is not None and not is_module(self.given)
             roots = [self.owner.function] if is_list or self.given is None else [self.owner.function, self.given]
             captures = Captures(*roots, by_identity=is_list)
@@ -176,7 +176,7 @@ class Calls:
                 "keyword arguments are static options of a compiled function and must be hashable, not "
                 f"{options!r:.60}: pass numbers that vary as positional arguments"
             ) from None
-        with LOCK:
+        with lock():
             found = self._structures.get(key)
             if found is None:
                 if len(self._structures) >= self.most:

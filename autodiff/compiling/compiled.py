@@ -20,6 +20,7 @@ from autodiff.compiling.inputs import ValueGivenError
 from autodiff.compiling.parameters import Floats, MoreParametersError
 from autodiff.compiling.recording import is_recording, refuse_inside
 from autodiff.compiling.specializations import Specialization, Specializations
+from autodiff.pickling import is_pickled_by_value
 from autodiff.program.program import Program
 from autodiff.value import Value
 
@@ -286,8 +287,9 @@ class Compiled:
         return self if function is self.function else Compiled(function, *copy.deepcopy(self._made_of[1:], memo))
 
     def __reduce__(self) -> tuple[Any, ...] | str:
-        if getattr(sys.modules.get(self.__module__), self.__name__, None) is self:
-            return str(self.__name__)  # as functions are pickled: by name
+        by_name = getattr(sys.modules.get(self.__module__), self.__name__, None) is self
+        if by_name and not (self.__module__ == "__main__" and is_pickled_by_value()):
+            return str(self.__name__)  # as functions are pickled
         return Compiled, self._made_of
 
     # ── Parameters and programs ──────────────────────────────────────────────────────────────────

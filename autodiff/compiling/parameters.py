@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,9 +19,14 @@ from autodiff.value import Value
 
 Floats = NDArray[np.float64]
 
-LOCK = threading.RLock()
-"""Held while a function is recorded, which gives its parameters other numbers for a while: one for all compiled
-functions, since they may share parameters."""
+_lock = threading.RLock()
+
+
+def lock() -> threading.RLock:
+    """Held while a function is recorded, which gives its parameters other numbers for a while: one for all compiled
+    functions, since they may share parameters. A forked child has a new one.
+    """
+    return _lock
 
 
 class MoreParametersError(Exception):
@@ -73,7 +79,7 @@ class Parameters:
         """(parameters,): their present numbers."""
         if versions.now != self._stamp:
             stamp = versions.now
-            with LOCK:  # a recording gives the leaves other numbers for a while
+            with lock():  # a recording gives the leaves other numbers for a while
                 self._vector = np.frombuffer(self._pack(*[leaf.number for leaf in self.leaves])).copy()
             self._stamp = stamp
         return self._vector
@@ -116,23 +122,60 @@ class Parameters:
     def at(self, theta: Floats) -> Iterator[None]:
         """Give the parameters other numbers for a while: for the engine no data has changed."""
         numbers = theta.tolist()
-        with LOCK:
-            leaves = self.leaves
-            before = [leaf.number for leaf in leaves]
+        with lock():
+            loan = _Loan(self.leaves, numbers)
             try:
-                for leaf, number in zip(leaves, numbers):
+                _loans.append(loan)
+                for leaf, number in zip(loan.leaves, numbers):
                     leaf.number = number
                 yield
             finally:
-                for leaf, number, earlier in zip(leaves, numbers, before):
-                    if leaf.number is number:  # else another thread has set it meanwhile
-                        leaf.number = earlier
+                try:
+                    loan.end()
+                except BaseException:  # an interrupt in the middle of it
+                    loan.end()
+                    raise
+                finally:
+                    _loans.remove(loan)
 
     def _hold(self, leaves: Sequence[Value]) -> None:
         self.leaves = [*leaves]
         self._members = set(leaves)
         self._pack = struct.Struct(f"{len(leaves)}d").pack
         self._stamp = -1
+
+
+class _Loan:
+    """Numbers that leaves have for a while."""
+
+    def __init__(self, leaves: Sequence[Value], numbers: Sequence[float]) -> None:
+        self.leaves, self.numbers = leaves, numbers
+        self.before = [leaf.number for leaf in leaves]
+        self.thread = threading.get_ident()
+
+    def end(self) -> None:
+        for leaf, number, earlier in zip(self.leaves, self.numbers, self.before):
+            if leaf.number is number:  # else another thread has set it meanwhile
+                leaf.number = earlier
+
+
+_loans: list[_Loan] = []
+"""Those that have not ended, the first one first."""
+
+
+def _forked() -> None:
+    """In a child that was forked while another thread was recording: that one will neither end its loans nor let go."""
+    global _lock
+    others = [loan for loan in _loans if loan.thread != threading.get_ident()]
+    for loan in reversed(others):
+        loan.end()
+    _loans[:] = [loan for loan in _loans if loan not in others]
+    if not _loans:
+        _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def given_leaves(given: Any) -> list[Value]:

@@ -71,12 +71,13 @@ def record(
         TypeError: it returns something else, or changes gradients.
     """
     recorder = Recorder(inputs)
-    token = current.set(recorder)
+    before = current.get()
     try:
+        current.set(recorder)
         with observed_by(recorder):
             result = function(*arguments, **options)
     finally:
-        current.reset(token)
+        current.set(before)  # this, other than reset(), is right wherever an interrupt has come
     if recorder.refusal is not None:
         raise recorder.refusal
     fresh = [leaf for leaf in recorder.fresh if leaf.op is VARIABLE]

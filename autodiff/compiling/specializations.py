@@ -17,7 +17,7 @@ from autodiff.compiling.audits import Audits, StaleProgramError, first_differenc
 from autodiff.compiling.backends import Runner
 from autodiff.compiling.captures import Captures
 from autodiff.compiling.inputs import Structure, argument_names, nodes
-from autodiff.compiling.parameters import LOCK, MoreParametersError, Parameters
+from autodiff.compiling.parameters import MoreParametersError, Parameters, lock
 from autodiff.compiling.recording import Recording, record
 from autodiff.program.lowering import lower, only
 from autodiff.program.program import Guard, Program
@@ -188,7 +188,7 @@ class Specializations:
             yield each if each.is_right_at(theta) else None, here
 
     def _new(self, theta: Floats, row: Floats, observation: int) -> Specialization:
-        with LOCK:
+        with lock():
             try:
                 recording = self.record(theta, row)
                 before = self.outside.numbers()  # the first time, it may well fill a cache

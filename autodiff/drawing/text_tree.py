@@ -5,7 +5,7 @@ from __future__ import annotations
 from autodiff.backward import names, topological_order
 from autodiff.drawing.text import sign
 from autodiff.operations import CONSTANT
-from autodiff.text import one_line, short
+from autodiff.text import one_line, printable, short
 from autodiff.value import Value
 from autodiff.zeros import NOT_COMPUTED
 
@@ -59,7 +59,7 @@ def tree(value: Value, *, constants: bool = True, max_nodes: int = 100) -> str:
         for place, parent in reversed(list(enumerate(operands, 1))):
             corner, bar = ("└─ ", "   ") if place == len(operands) else ("├─ ", "│  ")
             stack.append((parent, below + corner, below + bar))
-    return "\n".join(lines)
+    return printable("\n".join(lines))
 
 
 def _line(node: Value, name: str) -> str:

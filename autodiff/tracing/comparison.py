@@ -7,6 +7,7 @@ from collections.abc import Callable
 from itertools import zip_longest
 from typing import Any, NamedTuple
 
+from autodiff.text import printable
 from autodiff.tracing.recorded_pass import RecordedPass
 from autodiff.tracing.steps import TracedStep, same
 
@@ -23,7 +24,8 @@ class Difference(NamedTuple):
     def __str__(self) -> str:
         where = "the steps agree, but not the nodes" if self.place is None else f"step {self.place} differs"
         lines = [f"{where}: {'; '.join(self.how)}"]
-        return "\n".join(lines + ([f"the forward pass differs already at {self.forward}"] if self.forward else []))
+        lines += [f"the forward pass differs already at {self.forward}"] if self.forward else []
+        return printable("\n".join(lines))
 
 
 def compare(a: RecordedPass, b: RecordedPass, *, tolerance: float = 0.0) -> Difference | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import fsum, isfinite
 from typing import NamedTuple
 
-from autodiff.text import joined, number, one_line
+from autodiff.text import joined, number, one_line, printable
 
 _LATEX = {"\\": r"\backslash{}", "^": r"\wedge{}", "~": r"\sim{}"} | {c: f"\\{c}" for c in "&%$#_{}"}
 
@@ -38,7 +38,7 @@ class GradientPath(NamedTuple):
         for edge in self.edges:
             operand = f" (operand {edge.position + 1})" if edge.parallel else ""
             names.append(one_line(edge.parent) + operand)
-        return f"{number(self.product)} = {factors}   {joined(names, ' → ')}".rstrip()
+        return printable(f"{number(self.product)} = {factors}   {joined(names, ' → ')}".rstrip())
 
 
 class Explanation(NamedTuple):
@@ -64,14 +64,14 @@ class Explanation(NamedTuple):
     def __str__(self) -> str:
         name = one_line(self.parameter)
         if not self.path_count:
-            return f"∂L/∂{name} = {number(self.gradient)}: no path with a flow leads from L to {name}"
+            return printable(f"∂L/∂{name} = {number(self.gradient)}: no path with a flow leads from L to {name}")
         head = f"∂L/∂{name} = {number(self.gradient)}, the sum over {_counted(self.path_count)}"
         if self.path_count > len(self.paths):
             head += (
                 f"; the {len(self.paths)} largest sum to {number(self.shown)} "
                 f"and cover {100 * self.share:.3g} % of all |products|"
             )
-        return "\n".join([head, *(f"  {path}" for path in self.paths)])
+        return printable("\n".join([head, *(f"  {path}" for path in self.paths)]))
 
     def latex(self) -> str:
         r"""The sum as LaTeX, an ``aligned`` block for math mode: in symbols, in numbers, and the gradient.

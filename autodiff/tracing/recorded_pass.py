@@ -11,7 +11,7 @@ from autodiff.backward import names, topological_order
 from autodiff.ieee import as_float
 from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.registry import lookup
-from autodiff.text import joined, number, one_line
+from autodiff.text import joined, number, one_line, printable
 from autodiff.tracing.steps import Contributions, TracedNode, TracedStep, same
 from autodiff.value import Value, node
 from autodiff.zeros import NOT_COMPUTED, ZERO
@@ -215,7 +215,7 @@ class RecordedPass(Sequence[TracedStep]):
         if len(steps) > max_steps:
             note = f"… {len(steps) - 2 * half} more steps: index or slice the trace, or table(max_steps=…)"
             lines.insert(half, " " * (width + 2) + note)
-        return "\n".join([f"{head}, {count} back", *lines])
+        return printable("\n".join([f"{head}, {count} back", *lines]))
 
 
 def _agree(what: str, given: float, right: float) -> None:

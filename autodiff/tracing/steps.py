@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from autodiff.text import joined, number, one_line
+from autodiff.text import joined, number, one_line, printable
 
 
 class TracedNode(NamedTuple):
@@ -58,7 +58,7 @@ class TracedStep(NamedTuple):
 
     def __str__(self) -> str:
         out, parent = one_line(self.node.name), one_line(self.parent.name)
-        return (
+        return printable(
             f"∂L/∂{parent} += ∂{out}/∂{parent} · ∂L/∂{out} "
             f"= {number(self.local)} × {number(self.upstream)} = {number(self.contribution)}"
         )
@@ -90,7 +90,7 @@ class Contributions(NamedTuple):
         name = one_line(self.node.name)
         equals = f"= {number(self.total)}" if self.holds else f"= {number(self.total)} ≠ {self.node.gradient!r}"
         head = f"∂L/∂{name} = {joined(terms, ' + ')}" + (f" {equals}" if len(terms) > 1 or not self.holds else "")
-        return "\n".join([head, *(f"  {step}" for step in self.steps)])
+        return printable("\n".join([head, *(f"  {step}" for step in self.steps)]))
 
 
 def same(a: float, b: float) -> bool:
