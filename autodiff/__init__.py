@@ -16,14 +16,19 @@ from autodiff import documentation
 from autodiff import pickling as pickling  # copies and pickles of graphs are registered
 from autodiff.backward import Step, leaves, topological_order
 from autodiff.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad
-from autodiff.functions import dot, log_softmax, log_sum_exp, mean, norm, softmax, total
 from autodiff.operations import Interval, Operation, SingularPoint
 from autodiff.registry import OPERATIONS, lookup, operation
 
 # isort: off
+from autodiff.functions import (
+    cumsum, dot, largest, log_softmax, log_sum_exp, mean, norm, prod, smallest, softmax, std, total, var,
+)  # fmt: skip
 from autodiff.rules import (
-    absolute, acos, asin, atan, cos, cosh, erf, erfc, exp, expm1, gelu, hypot, leaky_relu, log, log1p, maximum,
-    minimum, power, relu, sigmoid, silu, sin, sinh, softplus, sqrt, tan, tanh, where,
+    absolute, acos, acosh, acot, acoth, acsc, acsch, asec, asech, asin, asinh, atan, atan2, atanh, cbrt, ceil, clip,
+    copysign, cos, cosh, cospi, cot, coth, csc, csch, deg2rad, digamma, erf, erfc, erfcx, erfinv, exp, exp2, expm1,
+    floor, floor_divide, fmod, gelu, hypot, leaky_relu, lgamma, log, log10, log1mexp, log1p, log2, logaddexp, logit,
+    maximum, minimum, mod, power, rad2deg, reciprocal, relu, rint, sec, sech, sigmoid, sign, silu, sin, sinc, sinh,
+    sinpi, softplus, sqrt, square, tan, tanh, trigamma, trunc, where, xlogy,
 )  # fmt: skip
 
 # isort: on
@@ -41,13 +46,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOT_COMPUTED", "OPERATIONS", "ZERO", "FrozenNumberError", "Interval", "NonFiniteError", "Operation",
-    "SingularPoint", "StaleProgramError", "Step", "Trace", "Value", "absolute", "acos", "asin", "atan", "check_finite",
-    "check_gradients", "check_operation", "check_training", "compile", "constant", "cos", "cosh", "detect_anomaly",
-    "dot", "draw", "erf", "erfc", "exp", "explain", "expm1", "gelu", "grad", "hessian", "hvp", "hypot", "jacobian",
-    "jvp", "leaky_relu", "leaves", "log", "log1p", "log_softmax", "log_sum_exp", "lookup", "maximum", "mean",
-    "minimum", "name_values", "norm", "numerical_derivative", "numerical_gradient", "operation", "power",
-    "record_sources", "relu", "render", "select", "sigmoid", "silu", "sin", "sinh", "softmax", "softplus", "sqrt",
-    "tan", "tanh", "topological_order", "total", "trace", "tree", "value_and_grad", "watch", "where",
+    "SingularPoint", "StaleProgramError", "Step", "Trace", "Value", "absolute", "acos", "acosh", "acot", "acoth",
+    "acsc", "acsch", "asec", "asech", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "check_finite",
+    "check_gradients", "check_operation", "check_training", "clip", "compile", "constant", "copysign", "cos", "cosh",
+    "cospi", "cot", "coth", "csc", "csch", "cumsum", "deg2rad", "detect_anomaly", "digamma", "dot", "draw", "erf",
+    "erfc", "erfcx", "erfinv", "exp", "exp2", "explain", "expm1", "floor", "floor_divide", "fmod", "gelu", "grad",
+    "hessian", "hvp", "hypot", "jacobian", "jvp", "largest", "leaky_relu", "leaves", "lgamma", "log", "log1mexp",
+    "log1p", "log2", "log10", "log_softmax", "log_sum_exp", "logaddexp", "logit", "lookup", "maximum", "mean",
+    "minimum", "mod", "name_values", "norm", "numerical_derivative", "numerical_gradient", "operation", "power",
+    "prod", "rad2deg", "reciprocal", "record_sources", "relu", "render", "rint", "sec", "sech", "select", "sigmoid",
+    "sign", "silu", "sin", "sinc", "sinh", "sinpi", "smallest", "softmax", "softplus", "sqrt", "square", "std", "tan",
+    "tanh", "topological_order", "total", "trace", "tree", "trigamma", "trunc", "value_and_grad", "var", "watch",
+    "where", "xlogy",
 ]  # fmt: skip
 __version__ = "0.1.0"
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import reduce
+from itertools import accumulate
 from typing import Any
 
 from autodiff import rules as table
@@ -59,6 +60,77 @@ def mean(values: Iterable[Any]) -> Any:
     return table.total(*values) / len(values)
 
 
+def prod(values: Iterable[Any]) -> Any:
+    """The product; 1.0 for none. Its derivatives are products too, so that they are right beside zeros.
+
+    >>> prod([2.0, 3.0, 4.0])
+    24.0
+    """
+    return reduce(table.multiply, values, 1.0)
+
+
+def var(values: Iterable[Any], ddof: int = 0) -> Any:
+    """The mean squared distance from the mean; with ``ddof=1``, the estimate from a sample.
+
+    Raises:
+        ValueError: there are no more than ``ddof`` values.
+
+    >>> var([1.0, 2.0, 6.0]), var([1.0, 2.0, 6.0], ddof=1)
+    (4.666666666666667, 7.0)
+    """
+    distances, count = _distances(values, "var", ddof)
+    return table.dot(*distances, *distances) / count
+
+
+def std(values: Iterable[Any], ddof: int = 0) -> Any:
+    """The root of :func:`var`. Where all values are equal, its subgradient is 0, as that of :func:`norm`.
+
+    Raises:
+        ValueError: there are no more than ``ddof`` values.
+
+    >>> std([1.0, 3.0])
+    1.0
+    """
+    distances, count = _distances(values, "std", ddof)
+    return table.norm(*distances) / count**0.5
+
+
+def cumsum(values: Iterable[Any]) -> list[Any]:
+    """The sums of the first value, of the first two, and so on.
+
+    >>> cumsum([1.0, 2.0, 4.0])
+    [1.0, 3.0, 7.0]
+    """
+    return [*accumulate(values, table.add)]
+
+
+def largest(values: Iterable[Any]) -> Any:
+    """The greatest value, or nan if there is one; the gradient goes to it, and is split among equal ones.
+
+    ``max()`` and ``np.max`` compare by themselves: they give one of the values, pass over nan, and give a tie to the
+    first. Inside of a compiled function their comparisons are guards; this has none.
+
+    Raises:
+        ValueError: there are no values.
+
+    >>> largest([1.0, 6.0, 2.0])
+    6.0
+    """
+    return reduce(table.maximum, _some(values, "largest"))
+
+
+def smallest(values: Iterable[Any]) -> Any:
+    """The least value; as :func:`largest`.
+
+    Raises:
+        ValueError: there are no values.
+
+    >>> smallest([1.0, -6.0, 2.0])
+    -6.0
+    """
+    return reduce(table.minimum, _some(values, "smallest"))
+
+
 def log_sum_exp(values: Iterable[Any]) -> Any:
     """log(Σ exp(value)), without overflow: the greatest value is taken out of the sum first.
 
@@ -94,6 +166,15 @@ def log_softmax(values: Iterable[Any]) -> list[Any]:
     values = _some(values, "log_softmax")
     normalizer = log_sum_exp(values)
     return [value - normalizer for value in values]
+
+
+def _distances(values: Iterable[Any], function: str, ddof: int) -> tuple[list[Any], int]:
+    """The distances from the mean, and what their squares are divided by."""
+    values = _some(values, function)
+    if not len(values) > ddof:
+        raise ValueError(f"{function} with ddof={ddof!r} needs more than {ddof} values, not {len(values)}")
+    center = mean(values)
+    return [table.subtract(value, center) for value in values], len(values) - ddof
 
 
 def _some(values: Iterable[Any], function: str) -> tuple[Any, ...]:

@@ -37,11 +37,11 @@ def _comparison(sign: str, compare: Callable[[float, float], bool]) -> Any:
 _equals = _comparison("==", operator.eq)
 
 
-def _refused(how: str) -> Callable[..., NoReturn]:
+def _refused(how: str, instead: str = "") -> Callable[..., NoReturn]:
     def refused(self: NumberLike, *arguments: object) -> NoReturn:
         if watchers:
             tell("read", self, how)
-        raise TypeError(f"{how} of a Value would cut the graph unseen: use .data for the number")
+        raise TypeError(f"{how} of a Value would cut the graph unseen: use .data for the number{instead}")
 
     return refused
 
@@ -79,8 +79,8 @@ class NumberLike:
             )
         return self.number
 
-    __int__, __index__, __round__ = _refused("int()"), _refused("an index"), _refused("round()")
-    __floor__, __ceil__, __trunc__ = map(_refused, ("math.floor()", "math.ceil()", "math.trunc()"))
+    __int__, __index__ = _refused("int()"), _refused("an index")
+    as_integer_ratio = _refused("a fraction", ", and mean, var and std of autodiff in place of statistics'")
 
     def __str__(self) -> str:
         return format(self)

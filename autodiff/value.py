@@ -12,6 +12,7 @@ from autodiff.hooks import tell, watchers
 from autodiff.ieee import as_float
 from autodiff.micrograd import FromMicrograd, refused_arguments
 from autodiff.number_like import NumberLike
+from autodiff.numpy_protocol import NumpyProtocol
 from autodiff.operations import CONSTANT, VARIABLE, Operation
 from autodiff.registry import methods_for
 from autodiff.zeros import NOT_COMPUTED
@@ -81,7 +82,7 @@ def _method(op: Operation) -> Callable[[Value], Value]:
     return method
 
 
-class Value(NumberLike, FromMicrograd):
+class Value(NumpyProtocol, NumberLike, FromMicrograd):
     """A float that remembers how it was computed.
 
     Args:
@@ -194,7 +195,21 @@ class Value(NumberLike, FromMicrograd):
     __mul__, __rmul__ = _operator(rules.multiply), _reflected(rules.multiply)
     __truediv__, __rtruediv__ = _operator(rules.divide), _reflected(rules.divide)
     __pow__, __rpow__ = _operator(rules.power), _reflected(rules.power)
+    __mod__, __rmod__ = _operator(rules.mod), _reflected(rules.mod)
+    __floordiv__, __rfloordiv__ = _operator(rules.floor_divide), _reflected(rules.floor_divide)
     __neg__, __pos__, __abs__ = _method(rules.negative), _method(rules.positive), _method(rules.absolute)
+    __floor__, __ceil__, __trunc__ = _method(rules.floor), _method(rules.ceil), _method(rules.trunc)
+
+    def __divmod__(self, other: Any) -> tuple[Value, Value]:
+        """``self // other`` and ``self % other``: of the first all derivatives are 0, of the second ∂/∂self is 1."""
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Value, Value]:
+        return other // self, other % self
+
+    def __round__(self, digits: int | None = None) -> Value:
+        """The nearest number of that many decimals: a ``Value``, constant in steps, so that its derivative is 0."""
+        return self.rint() if digits is None else (self * 10.0**digits).rint() / 10.0**digits
 
     if TYPE_CHECKING:  # methods_for() below adds a method for every row of the table
 

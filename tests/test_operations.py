@@ -61,7 +61,43 @@ REFERENCES = {
     "hypot": mp.hypot,
     "norm": lambda *xs: mp.sqrt(sum((x * x for x in xs), mp.mpf(0))),
     "dot": lambda *xs: sum((a * b for a, b in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :])), mp.mpf(0)),
+    "floor": mp.floor,
+    "ceil": mp.ceil,
+    "trunc": lambda x: mp.sign(x) * mp.floor(abs(x)),
+    "rint": mp.nint,
+    "sign": mp.sign,
+    "mod": lambda a, b: a - b * mp.floor(a / b),
+    "fmod": lambda a, b: mp.sign(a) * (abs(a) % abs(b)),
+    "floor_divide": lambda a, b: mp.floor(a / b),
+    "copysign": lambda a, b: abs(a) * mp.sign(b),
+    "clip": lambda x, low, high: min(max(x, low), high),
+    "square": lambda x: x * x,
+    "reciprocal": lambda x: 1 / x,
+    "cbrt": mp.cbrt,
+    "exp2": lambda x: mp.mpf(2) ** x,
+    "log2": lambda x: mp.log(x, 2),
+    "log10": mp.log10,
+    "logaddexp": lambda a, b: mp.log(mp.exp(a) + mp.exp(b)),
+    "log1mexp": lambda x: mp.log(1 - mp.exp(x)),
+    "logit": lambda x: mp.log(x / (1 - x)),
+    "xlogy": lambda x, y: x * mp.log(y),
+    "atan2": mp.atan2,
+    "sinpi": mp.sinpi,
+    "cospi": mp.cospi,
+    "sinc": mp.sincpi,
+    "deg2rad": mp.radians,
+    "rad2deg": mp.degrees,
+    "lgamma": mp.loggamma,
+    "digamma": mp.digamma,
+    "trigamma": lambda x: mp.psi(1, x),
+    "erfcx": lambda x: mp.exp(x * x) * mp.erfc(x),
+    "erfinv": mp.erfinv,
 }
+SAME_NAME = (
+    "sec", "csc", "cot", "sech", "csch", "coth", "asec", "acsc", "acot", "asinh", "acosh", "atanh", "asech", "acsch",
+    "acoth",
+)  # fmt: skip
+REFERENCES |= {name: getattr(mp, name) for name in SAME_NAME}
 BUILT_IN_ROWS = [row for row in OPERATIONS.values() if row.name in BUILT_IN]
 ROWS = pytest.mark.parametrize("row", BUILT_IN_ROWS, ids=str)
 
@@ -165,8 +201,14 @@ def test_method_function_and_ufunc_agree_bit_for_bit(row):
         ufunc = getattr(np, row.ufunc, None)
         if isinstance(ufunc, np.ufunc):
             assert ufunc(*operands).data == expected
+            if row.name in NO_LOOP:
+                continue
             arrays = [np.array([operand, operand], dtype=object) for operand in operands]
             assert [node.data for node in ufunc(*arrays)] == [expected, expected]
+
+
+NO_LOOP = {"sign", "copysign", "logaddexp"}
+"""What NumPy compares by itself, or does not compute at all, in arrays of objects."""
 
 
 def test_numpy_names_of_inverse_functions_stay_in_the_graph():

@@ -33,6 +33,13 @@ function power(x, n) {
   return x === 1 || (x === -1 && Math.abs(n) === Infinity) ? 1 : Math.pow(x, n);
 }
 
+// The remainder with the sign of the divisor, of a zero too; that of JavaScript has the sign of the dividend.
+function mod(a, b) {
+  const rest = a % b;
+  if (rest === 0) return b < 0 || Object.is(b, -0) ? -0 : 0;
+  return b < 0 !== rest < 0 ? rest + b : rest;
+}
+
 // The operations of any number of operands.
 const variadic = {
   total: {

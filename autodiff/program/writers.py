@@ -130,6 +130,7 @@ NUMPY = Target(
 MACHINE = Target(
     functions={
         "absolute": "math.fabs({})",
+        "mod": "(({}) % ({}))",
         "pow": "math.pow({}, ({}) * s[0])",  # s[0] is 1, unknown to the compiler, which squares otherwise than libm
         "unreached": "unreached({})",
     },
@@ -139,9 +140,10 @@ MACHINE = Target(
 """Functions of floats that numba compiles."""
 
 _OF_MATH = (
-    "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh",
+    "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh",
+    "cosh", "tanh", "asinh", "acosh", "atanh",
 )  # fmt: skip
-_JAVASCRIPT_FUNCTIONS = {"absolute": "Math.abs", "pow": "power", "erf": "erf", "erfc": "erfc"}
+_JAVASCRIPT_FUNCTIONS = {"absolute": "Math.abs", "pow": "power", "mod": "mod", "erf": "erf", "erfc": "erfc"}
 _JAVASCRIPT_FUNCTIONS |= {name: f"Math.{name}" for name in _OF_MATH}
 
 

@@ -26,7 +26,7 @@ from tests.compiling.programs import bits
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 1e-320, 1e300, -1e300, math.inf, -math.inf, math.nan]
 ELEMENTARY = {
     "exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh",
-    "tanh", "erf", "erfc",
+    "tanh", "erf", "erfc", "log2", "log10", "asinh", "acosh", "atanh", "atan2", "mod",
 }  # fmt: skip
 OWN = [
     Operation("own_polynomial", lambda x: x**3 - 2 * x + 1 / x, lambda x, y: 3 * x * x - 2 - 1 / (x * x)),
