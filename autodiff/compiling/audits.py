@@ -1,7 +1,8 @@
 """Audits: now and then, what a program was compiled of is recorded anew, and must be the same program.
 
 What a function reads outside is constant in its program. Parameters and plain numbers close by are compared in every
-call; audits find what else has changed: numbers far away or in large arrays, random draws, numbers made of text.
+call, and random draws and text are refused when it is recorded. Audits find what else has changed: numbers far away
+or in large arrays, files, the environment, generators out of sight, what a ``repr`` is read for.
 """
 
 from __future__ import annotations

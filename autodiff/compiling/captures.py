@@ -12,7 +12,7 @@ import random
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dis import get_instructions
 from enum import Enum
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from inspect import getattr_static
 from numbers import Number
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
@@ -52,9 +52,8 @@ class Captures:
     def __init__(self, *roots: Any, by_identity: bool = False) -> None:
         visits = _walk(roots)
         functions, near, attributes = _read_by(visits, roots)
-        known = {id(each.thing) for each in visits}
-        beside = [read for read in attributes if _is_leaf(read()) and id(read()) not in known]
-        if beside:  # parameters that are attributes of classes and modules
+        beside = [read for read in attributes if _is_leaf(read())]
+        if beside:  # parameters that are attributes of classes and modules; those of objects are known
             visits = _walk([*roots, *(read() for read in beside)])
         self.leaves = [each.thing for each in visits if _is_leaf(each.thing)]
         """The variables among it, each once."""
@@ -74,7 +73,7 @@ class Captures:
             partial(_argument, each.thing, place) for each in visits for place in range(len(_arguments(each.thing)))
         ]
         self._plain = [read for read in plain if _content(read()) is not None]
-        self._generators = [*_generators(visits, functions)]
+        self._find_generators = partial(_generators, visits, functions)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Captures) and self.fingerprint == other.fingerprint
@@ -111,9 +110,13 @@ class Captures:
         """
         return tuple([_content(read()) or () for read in self._plain]) if self._plain else ()
 
+    @cached_property
+    def _random(self) -> list[Any]:
+        return [*self._find_generators()]
+
     def randomness(self) -> list[Any]:
         """The states of the random generators that the function can reach: they move when it draws."""
-        return [_state(generator) for generator in self._generators]
+        return [_state(generator) for generator in self._random]
 
     def _note(self) -> None:
         self._held = [read() for read in self._variables]
@@ -337,12 +340,16 @@ def _names(code: CodeType) -> tuple[str, ...]:
 def _generators(visits: Sequence[_Visit], functions: Sequence[FunctionType]) -> Iterator[Any]:
     """The generators among all that is held, those of bound methods such as ``rng.normal``, and those of modules."""
     modules = {id(random): random.random.__self__, id(np.random): np.random.rand.__self__}  # type: ignore[attr-defined]
-    held = [part for each in visits for part in (each.thing, *each.children, *_values(each.contents or ()))]
+    held = {id(each.thing): each.thing for each in visits if not isinstance(each.thing, Value)}
+    for module in (each.thing for each in visits if is_module(each.thing)):  # the walk goes through its structures alone
+        held.update((id(part), part) for part in getattr(module, "__dict__", {}).values())
     names = {name for function in functions for name in _names(function.__code__)}
-    held += [value for function in functions for name, value in function.__globals__.items() if name in names]
-    if any(thing is np for thing in held) and "random" in names:
-        held.append(np.random)
-    for thing in {id(each): each for each in held}.values():
+    for function in functions:
+        outside = (function.__globals__.get(name) for name in names)
+        held.update((id(thing), thing) for thing in outside if thing is not None)
+    if id(np) in held and "random" in names:
+        held[id(np.random)] = np.random
+    for thing in held.values():
         thing = modules.get(id(thing), thing)
         owner = getattr(thing, "__self__", thing) if isinstance(thing, (*CODE, BuiltinFunctionType)) else thing
         if isinstance(owner, (random.Random, np.random.Generator, np.random.RandomState, np.random.BitGenerator)):
