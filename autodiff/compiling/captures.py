@@ -341,7 +341,7 @@ def _generators(visits: Sequence[_Visit], functions: Sequence[FunctionType]) -> 
     """The generators among all that is held, those of bound methods such as ``rng.normal``, and those of modules."""
     modules = {id(random): random.random.__self__, id(np.random): np.random.rand.__self__}  # type: ignore[attr-defined]
     held = {id(each.thing): each.thing for each in visits if not isinstance(each.thing, Value)}
-    for module in (each.thing for each in visits if is_module(each.thing)):  # the walk goes through its structures alone
+    for module in (each.thing for each in visits if is_module(each.thing)):  # of which the walk sees a part
         held.update((id(part), part) for part in getattr(module, "__dict__", {}).values())
     names = {name for function in functions for name in _names(function.__code__)}
     for function in functions:
