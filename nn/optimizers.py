@@ -103,24 +103,30 @@ class Optimizer:
             ValueError: no parameter has a gradient, or that of one is None; or the schedule gave a rate that is
                 negative or not finite.
         """
-        if all(value.grad is NOT_COMPUTED for value in self.parameters):
-            raise ValueError("no parameter has a gradient: run backward() first")
-        for index, value in enumerate(self.parameters):
-            name = value.label or index
-            if value.grad is None:  # as PyTorch's users leave it
-                raise ValueError(f"the parameter {name!r} has no gradient: run backward() first")
-            if not isfinite(value.grad):
-                raise FloatingPointError(
-                    f"the gradient of the parameter {name!r} is {value.grad}: no parameter was changed"
-                )
+        self._check_gradients()
         rate = self.rate(self.steps)
         with self.all_or_nothing():
             self.steps += 1
-            moves = self.moves(rate)
+            moves = [*self.moves(rate)]
             if len(moves) != len(self.parameters):
                 raise ValueError(f"moves() gave {len(moves)} moves of {len(self.parameters)} parameters")
             for value, move in zip(self.parameters, moves):
                 value.data += move
+
+    def _check_gradients(self) -> None:
+        gradients = [value.grad for value in self.parameters]
+        if all(each is NOT_COMPUTED for each in gradients):
+            raise ValueError("no parameter has a gradient: run backward() first")
+        if None not in gradients and all(map(isfinite, gradients)):
+            return
+        for index, (value, gradient) in enumerate(zip(self.parameters, gradients)):
+            name = value.label or index
+            if gradient is None:  # as PyTorch's users leave it
+                raise ValueError(f"the parameter {name!r} has no gradient: run backward() first")
+            if not isfinite(gradient):
+                raise FloatingPointError(
+                    f"the gradient of the parameter {name!r} is {gradient}: no parameter was changed"
+                )
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
