@@ -103,9 +103,10 @@ def fit(
             is taken in another order. ``"auto"`` is compiled where the loss can be, else eager, and says why.
 
             Compiled steps leave the ``grad`` of the parameters alone, and give the parameters their numbers only
-            between epochs. A schedule is asked for the rates of many steps in advance. What the loss reads outside of
-            the model must stay as it was at the start. Where the metric or the schedule refers to the parameters, as
-            far as ``compile`` finds that, the optimizer takes its steps itself.
+            between epochs. A schedule is asked for the rates of many steps in advance. A number near the loss,
+            outside of the model, is seen by the next batch when it changes; a change further away is an error. Where
+            the metric or the schedule refers to the parameters, as far as ``compile`` finds that, the optimizer takes
+            its steps itself.
 
     Returns:
         The losses and metrics of all epochs.

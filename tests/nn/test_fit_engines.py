@@ -379,6 +379,29 @@ def test_what_reads_the_model_unseen_finds_the_numbers_of_the_beginning_of_the_e
 
 
 @pytest.mark.parametrize("kind", [SGD, OwnStep])
+def test_a_number_near_the_loss_that_changes_between_batches_is_seen_by_the_next_one(kind):
+    outside = {"weight": 1.0}
+
+    def weight():
+        return outside["weight"]
+
+    seen = []
+    for engine in ("compiled", "eager"):
+        calls = itertools.count(1)
+        outside["weight"] = 1.0
+
+        def metric(prediction, target, calls=calls):
+            outside["weight"] = 1.0 + next(calls) // 10 * 0.5  # the last observation of a batch
+            return 1.0
+
+        model = Scale(0.0)
+        history = fit(model, [1.0, 2.0], [2.0, 1.0], lambda p, t: weight() * (p - t) ** 2, metric=metric, epochs=20,
+                      optimizer=kind(model.parameters(), 0.01), progress=False, engine=engine)  # fmt: skip
+        seen.append([*history.losses, model.w.data])
+    assert seen[0] == pytest.approx(seen[1], rel=CLOSE)
+
+
+@pytest.mark.parametrize("kind", [SGD, OwnStep])
 def test_a_loss_that_changes_unseen_is_an_error_and_never_a_difference_in_silence(kind, monkeypatch):
     calls = itertools.count()
     monkeypatch.setenv("WEIGHT", "1.0")  # a number made of text, which no capture holds
