@@ -1,6 +1,8 @@
 """Layers compute what their formulas say, from seeded initial weights."""
 
+import inspect
 import math
+import pydoc
 
 import numpy as np
 import pytest
@@ -126,3 +128,29 @@ def test_initial_weights_have_the_variance_of_their_scheme():
     tolerance = 0.05  # the standard error of a variance of 10,000 numbers is 1.4 %
     assert variance("relu") == pytest.approx(2 / 100, rel=tolerance)
     assert variance("tanh") == pytest.approx(2 / 200, rel=tolerance)
+
+
+def test_the_loops_of_micrograds_lectures_run():
+    xs, ys = [[2.0, 3.0, -1.0], [3.0, -1.0, 0.5], [0.5, 1.0, 1.0], [1.0, 1.0, -1.0]], [1.0, -1.0, -1.0, 1.0]
+    n = nn.MLP(3, [4, 4, 1])
+    losses = []
+    for _ in range(20):
+        ypred = [n(x) for x in xs]
+        loss = sum((yout - ygt) ** 2 for ygt, yout in zip(ys, ypred))
+        for p in n.parameters():
+            p.grad = 0.0
+        loss.backward()
+        for p in n.parameters():
+            p.data += -0.01 * p.grad
+        losses.append(loss.data)
+    assert losses[-1] < 0.5 * losses[0]
+    assert len(n.layers[0].neurons[0].weights) == 3
+
+
+@pytest.mark.parametrize("kind", [nn.Neuron, nn.Layer, nn.MLP])
+def test_names_of_other_engines_are_no_attributes_and_help_lists_them_quietly(kind):
+    thing = kind(2) if kind is nn.Neuron else kind(2, 3) if kind is nn.Layer else kind(2, [3])
+    for name in ("w", "b", "nonlin", "sz", "n"):
+        assert not hasattr(thing, name)
+    assert inspect.getmembers(kind)
+    assert pydoc.render_doc(kind)
