@@ -162,6 +162,43 @@ def test_a_wide_layer_adds_in_the_order_of_the_eager_engine(dots, width, observa
     np.testing.assert_allclose(found[1], wanted[1], rtol=ROUNDING, atol=ROUNDING)
 
 
+@pytest.mark.parametrize("options", OPTIONS)
+@pytest.mark.parametrize("parameters", [0, 2])
+def test_one_function_of_a_small_program_has_the_bits_of_its_kernels(options, parameters, monkeypatch):
+    found = 0
+    for graph in draw_graphs(11, 40, **options):
+        own = min(parameters, len(graph.inputs) - 1)
+        program = lower(program_of(graph, graph.inputs, own))
+        theta, inputs = np.array(graph.inputs[:own]), np.array([graph.inputs[own:]] * 9) * np.linspace(0, 2, 9)[:, None]
+        weights = np.linspace(-1.0, 2.0, 9)
+        for wrt_inputs in (False, True):
+            monkeypatch.setattr(numpy_backend, "FEWEST", 10)
+            kernels = NumpyRunner(program)
+            wanted, outputs = kernels.gradient(theta, inputs, weights, wrt_inputs), kernels.values(theta, inputs)
+            monkeypatch.setattr(numpy_backend, "FEWEST", 1)
+            runner = NumpyRunner(program)
+            values, gradient, slopes, total = runner.gradient(theta, inputs, weights, wrt_inputs)
+            found += bool(runner._straight)
+            assert bits(values) == bits(wanted[0])
+            assert wrt_inputs == (slopes is not None)
+            assert slopes is None or bits(slopes) == bits(wanted[2])
+            np.testing.assert_allclose(gradient, wanted[1], rtol=1e-9, atol=1e-9)
+            assert bits(total) == bits(wanted[3])
+            assert bits(runner.values(theta, inputs)) == bits(outputs)
+    assert found > 20
+
+
+@pytest.mark.parametrize("slot", range(3))
+def test_one_function_gives_any_slot(slot, monkeypatch):
+    monkeypatch.setattr(numpy_backend, "FEWEST", 1)
+    w, x = Value(3.0), Value(2.0)
+    program, _ = Program.from_graph((x, w, autodiff.constant(-math.inf))[slot], inputs=[x], parameters=[w])
+    values, gradient, slopes, _ = NumpyRunner(program).gradient(np.array([3.0]), np.array([[7.0], [8.0]]), 1.0, True)
+    assert values.tolist() == ([7.0, 8.0], [3.0, 3.0], [-math.inf, -math.inf])[slot]
+    assert gradient.tolist() == [2.0 * (slot == 1)]
+    assert slopes.tolist() == [[1.0 * (slot == 0)]] * 2
+
+
 def moons(observations):
     """The moons' network of micrograd: program, parameters and inputs."""
     program, theta, _ = network([2, 16, 16, 1])

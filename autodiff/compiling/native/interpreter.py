@@ -280,17 +280,26 @@ def values(
 @entry
 def gradient(
     code: Any, table: Any, constants: Any, parameters: Any, inputs: Any, by_columns: bool, shift: int, order: Any,
-    first: int, last: int, weights: Any, most: int, work: Any, how: int, results: Any, gradient: Any,
+    first: int, last: int, chunks: int, weights: Any, most: int, work: Any, how: int, results: Any, gradient: Any,
     input_gradient: Any,
 ) -> float:  # fmt: skip
     """Values (observations,), gradients of the parameters and, if there is room, of the inputs: quickly, or carefully.
 
-    Returns nan if a gradient is not finite; else the sum of the values, if these are all, or 0.
+    The gradients of the parameters in each chunk are added to those that are there. Returns nan if one is not finite;
+    else the sum of the values, if these are all, or 0.
     """
-    if gradient_of(
-        address(code), table, constants, parameters, inputs, by_columns, shift, order, first, last, weights,
-        lanes_of(last - first, most), how, work, results, gradient, input_gradient,
-    ):  # fmt: skip
+    finite: bool = True
+    part = np.empty(len(gradient))
+    for chunk in range(chunks):
+        start = first + (last - first) * chunk // chunks
+        end = first + (last - first) * (chunk + 1) // chunks
+        finite &= gradient_of(
+            address(code), table, constants, parameters, inputs, by_columns, shift, order, start, end, weights,
+            lanes_of(end - start, most), how, work, results, part, input_gradient,
+        )  # fmt: skip
+        for at in range(len(gradient)):
+            gradient[at] += part[at]
+    if finite and is_finite(gradient, 0, len(gradient)):
         found: float = sum_up(results) if last - first == len(results) else 0.0
         return found
     return np.nan

@@ -27,9 +27,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from autodiff.compiling.native.fused import Placed, Segment, can_be_fused
+from autodiff.compiling.native.fused import Segment, can_be_fused
 from autodiff.compiling.native.neurons import Neuron, Neurons, Slots
 from autodiff.operations import Operation
+from autodiff.program.lowering.straight import Placed
 from autodiff.program.program import Program
 from autodiff.rules import SELECT as SELECT_OPERATION
 from autodiff.rules import dot, norm, total

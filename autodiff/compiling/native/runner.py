@@ -118,36 +118,38 @@ class NativeRunner:
         theta, values = plain(parameters), np.empty(len(inputs))
         weights = _one_weight(weight) if type(weight) is float else np.array(weight, np.float64, ndmin=1)
         input_gradient = np.zeros(inputs.shape[::-1]) if wrt_inputs else NO_GRADIENT
+        chunks = max(len(inputs) // CHUNK, 1)
+        if chunks == 1 or (self.threads == 1 and (is_plain(inputs) or is_plain(inputs.T))):
+            gradient, total = self._gradient(theta, inputs, 0, len(inputs), chunks, weights, values, input_gradient)
+            return values, gradient, input_gradient.T if wrt_inputs else None, total
 
         def run(first: int, last: int) -> tuple[Floats, float]:
-            return self._gradient(theta, inputs, first, last, weights, values, input_gradient)
+            return self._gradient(theta, inputs, first, last, 1, weights, values, input_gradient)
 
-        if len(inputs) < 2 * CHUNK:
-            gradient, total = run(0, len(inputs))
-        else:
-            gradient, total = np.zeros(len(theta)), 0.0
-            for part, subtotal in self._over_chunks(run, len(inputs)):
-                with np.errstate(over="ignore", invalid="ignore"):  # as in machine code
-                    gradient += part
-                total += subtotal
-            total += self.total(values) if np.isfinite(gradient).all() else math.nan
+        gradient, total = np.zeros(len(theta)), 0.0
+        for part, subtotal in self._over_chunks(run, len(inputs)):
+            with np.errstate(over="ignore", invalid="ignore"):  # as in machine code
+                gradient += part
+            total += subtotal
+        total += self.total(values) if np.isfinite(gradient).all() else math.nan
         return values, gradient, input_gradient.T if wrt_inputs else None, total
 
     def total(self, values: Floats) -> float:
         return float(self.interpreter.total(plain(values)))
 
     def _gradient(
-        self, parameters: Floats, inputs: Floats, first: int, last: int, weights: Floats, values: Floats,
-        input_gradient: Floats,
+        self, parameters: Floats, inputs: Floats, first: int, last: int, chunks: int, weights: Floats,
+        values: Floats, input_gradient: Floats,
     ) -> tuple[Floats, float]:  # fmt: skip
         """The gradient of the observations from first to last; and the sum of the values, or nan, or 0 of a part."""
         gradient, numbers, total = np.empty(len(parameters)), readable(inputs, first, last), math.nan
         for how, parts in ((QUICK, self._parts_for(last - first)), (CAREFUL, self.parts)):
             arrays = parts.arrays(input_gradient is not NO_GRADIENT)
             room = self._room(parts.room(last - first))
+            gradient[:] = 0.0
             total = self.interpreter.gradient(
-                *arrays, parameters, *numbers, NO_ORDER, first, last, weights, parts.most, room, how, values, gradient,
-                input_gradient,
+                *arrays, parameters, *numbers, NO_ORDER, first, last, chunks, weights, parts.most, room, how, values,
+                gradient, input_gradient,
             )  # fmt: skip
             self._rooms.append(room)
             if not math.isnan(total):

@@ -39,7 +39,17 @@ def array_function(expressions: Sequence[Expression], arity: int) -> Callable[..
     >>> sigmoid(np.array([0.0, -4.0]))
     (array([0.5       , 0.01798621]),)
     """
-    namespace = {"where": np.where, "inf": np.inf, "nan": np.nan, "unreached": unreached}
+    namespace, function_of = names_for()
+    lines, results = statements(expressions, replace(NUMPY, function=function_of))
+    head = ", ".join([*(f"x{place}" for place in range(arity)), "y=None", "upstream=None"])
+    lines = [f"def function({head}):", *lines, f"return ({''.join(f'{each}, ' for each in results)})"]
+    exec("\n    ".join(lines), namespace)
+    return namespace["function"]  # type: ignore[no-any-return]
+
+
+def names_for() -> tuple[dict[str, Any], Callable[[str, int], str]]:
+    """What texts refer to, and the function that gives an operation its name in them and puts it there."""
+    namespace: dict[str, Any] = {"where": np.where, "inf": np.inf, "nan": np.nan, "unreached": unreached}
 
     def function_of(kind: str, arity: int) -> str:
         name = f"call_{kind}"  # an operation may be named as an operand is
@@ -47,11 +57,7 @@ def array_function(expressions: Sequence[Expression], arity: int) -> Callable[..
             namespace[name] = elementary(lookup(kind))
         return name
 
-    lines, results = statements(expressions, replace(NUMPY, function=function_of))
-    head = ", ".join([*(f"x{place}" for place in range(arity)), "y=None", "upstream=None"])
-    lines = [f"def function({head}):", *lines, f"return ({''.join(f'{each}, ' for each in results)})"]
-    exec("\n    ".join(lines), namespace)
-    return namespace["function"]  # type: ignore[return-value]
+    return namespace, function_of
 
 
 def unreached(adjoint: Floats) -> NDArray[np.bool_]:
