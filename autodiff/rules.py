@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
+from typing import Any
 
 from autodiff import primals, special
 from autodiff.ieee import Ieee, inf, nan, quotient_by_zero, with_limit
@@ -176,12 +177,13 @@ asec = operation("asec", special.asec, lambda x, y: 1 / (abs(x) * sqrt((x - 1) *
                  singular_points={(1.0,): Point(0.0, (inf,))})
 acsc = operation("acsc", special.acsc, lambda x, y: -1 / (abs(x) * sqrt((x - 1) * (x + 1))), domain=(BEYOND_ONE,),
                  singular_points={(1.0,): Point(math.pi / 2, (-inf,))})
-acot = operation("acot", special.in_ieee(lambda x: atan(1 / x)), lambda x, y: -1 / (1 + x * x), domain=(POSITIVE,))
+acot = operation("acot", special.in_ieee(lambda x: atan(1 / x)),
+                 lambda x, y: -1 / (1 + x * x) if x * x < 1e16 else -1 / x / x, domain=(POSITIVE,))
 asinh = operation("asinh", math.asinh, lambda x, y: 1 / hypot(1.0, x), ufunc="arcsinh")
 acosh = operation("acosh", with_limit(math.acosh, lambda x: nan), lambda x, y: 1 / (sqrt(x - 1) * sqrt(x + 1)),
                   domain=(BEYOND_ONE,), ufunc="arccosh", singular_points={(1.0,): Point(0.0, (inf,))})
 atanh = operation("atanh", with_limit(math.atanh, lambda x: math.copysign(inf, x) if abs(x) == 1 else nan),
-                  lambda x, y: 1 / ((1 - x) * (1 + x)), domain=(UNIT,), ufunc="arctanh",
+                  lambda x, y: 1 / _one_minus_square(x), domain=(UNIT,), ufunc="arctanh",
                   singular_points={(1.0,): Point(inf, (inf,)), (-1.0,): Point(-inf, (inf,))})
 sech = operation("sech", lambda x: 1 / cosh(x), lambda x, y: -y * tanh(x))
 coth = operation("coth", special.in_ieee(lambda x: 1 / tanh(x)), lambda x, y: -1 / (sinh(x) * sinh(x)),
@@ -214,7 +216,7 @@ def _hypot(a: float, b: float) -> float:
     return a + b if big == 0 else big * sqrt(1 + (small / big) * (small / big))
 
 
-def _part(a: float, b: float) -> float:
+def _part(a: Any, b: Any) -> Any:
     """The derivative a / y of the norm y by a, of the quotient of the two alone; at the origin 0."""
     if a == 0 and b == 0:
         return 0.0
@@ -230,25 +232,25 @@ def _part(a: float, b: float) -> float:
 # Each of these keeps its digits and those of its own derivative, which second derivatives are made of.
 
 
-def _power_by_base(x: float, n: float) -> float:
+def _power_by_base(x: Any, n: Any) -> Any:
     """The derivative n · x ** (n - 1). It is n / x where x ** n is 1, and x ** (n - 1) may overflow."""
     if x * x == 0 and n * n < 1e-32:
         return 0.0 if x == 0 and n == 0 else n / x
     return n * power(x, n - 1)
 
 
-def _one_minus_square(x: float) -> float:
+def _one_minus_square(x: Any) -> Any:
     """1 - x²: the second form has the digits near 1; the first one has a derivative, -2 · x, with digits near 0."""
     return 1 - x * x if x * x < 0.25 else (1 - x) * (1 + x)
 
 
-def _square_of_sech(x: float) -> float:
+def _square_of_sech(x: Any) -> Any:
     """1 - tanh(x)² where tanh is nearly 1, also where it is 1."""
     small = exp(-2 * abs(x))
     return 4 * small / ((1 + small) * (1 + small))
 
 
-def _gaussian(x: float) -> float:
+def _gaussian(x: Any) -> Any:
     """exp(-x²); 0 where that is nothing, so that its derivative is never 0 · inf."""
     return 0.0 if x * x > 800 else exp(-x * x)
 

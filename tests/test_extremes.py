@@ -259,7 +259,7 @@ def convention(name, operands, derivative):
     """Where the formula is 0·∞, 0/0 or compares nan, and the row says something else."""
     if name == "hypot":  # the subgradient at the origin; and towards infinity, where the formula is inf / inf
         infinite = [abs(x) == math.inf for x in operands]
-        return derivative == 0 and not any(operands) or (any(infinite) and not all(infinite) and abs(derivative) == 1)
+        return abs(derivative) == 1 if any(infinite) and not all(infinite) else derivative == 0 and not any(operands)
     if name == "leaky_relu":
         return math.isnan(operands[0]) and math.isnan(derivative)
     if name == "power":
