@@ -15,10 +15,12 @@ from autodiff.checking.graphs import Graph
 from autodiff.checking.messages import GradientMismatchError
 from autodiff.checking.numerical import numerical_derivative, numerical_gradient
 from autodiff.checking.operation_check import OperationError, check_operation
+from autodiff.checking.rules_check import RuleTable, check_rules
 
 __all__ = [
     "Estimate", "GradientMismatchError", "Graph", "InconclusiveGradientWarning", "OperationError", "Report",
-    "UncheckableFunctionError", "check_gradients", "check_operation", "numerical_derivative", "numerical_gradient",
+    "RuleTable", "UncheckableFunctionError", "check_gradients", "check_operation", "check_rules",
+    "numerical_derivative", "numerical_gradient",
 ]  # fmt: skip
 
 _RENAMED = {

@@ -8,7 +8,8 @@ log₂ n directions for each wrong entry, in place of n.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ MEASURED = 10_000
 """Of more inputs than these, the noise at the point stands for that at the ends of the steps."""
 ROUNDED = 4.0
 """The least noise of a function of which nothing is known but its values, in roundings of its result."""
+_shown: ContextVar[bool] = ContextVar("_shown", default=False)
 DELAY = 3.0
 """After so many seconds, progress is shown."""
 WITHIN = "each half alone passes: the difference is within their tolerances"
@@ -41,9 +43,19 @@ REST = "not taken apart"
 Indices = NDArray[np.int64]
 
 
-def progress(things: Sequence[Any]) -> Iterable[Any]:
-    """The things one after the other; where that takes some seconds, with a bar that shows how far it is."""
-    return tqdm(things, desc="checking gradients", delay=DELAY, leave=False)  # type: ignore[no-any-return]
+def progress(things: Sequence[Any]) -> Iterator[Any]:
+    """The things one after the other; where that takes some seconds, with a bar that shows how far it is.
+
+    Within another one's things no second bar is shown.
+    """
+    if _shown.get():
+        yield from things
+        return
+    token = _shown.set(True)
+    try:
+        yield from tqdm(things, desc="checking gradients", delay=DELAY, leave=False)
+    finally:
+        _shown.reset(token)
 
 
 class Line:
@@ -145,10 +157,22 @@ def line_compared(
             line.ladder(OTHER_STEPS)
         return line.floor(seed)
 
-    return compare(
-        name, engine, line, line.x, noise, adjoint, line.slope, line.slope_noise, rules, unit=scalar.unit,
-        size=_finite(float(np.sqrt(np.square(parts).sum()))) if len(indices) > 1 else 0.0, typical=scalar.typical,
-    )  # fmt: skip
+    size = _finite(float(np.sqrt(np.square(parts).sum()))) if len(indices) > 1 else 0.0
+
+    def judged(adjoint: float) -> Comparison:
+        return compare(
+            name, engine, line, line.x, noise, adjoint, line.slope, line.slope_noise, rules, scalar.unit, size,
+            scalar.typical,
+        )  # fmt: skip
+
+    found = judged(adjoint)
+    if found.verdict == "fail" and scalar.adjoint is None:
+        # Of a function of which only values are known, the gradients nearby show what may have cancelled at the point.
+        step = max(steps_at(line.x, unit=scalar.unit), default=0.0)
+        wide = max((abs(line.slope(line.x + way * step)) for way in (1, -1)), key=_finite)
+        if math.isfinite(wide) and wide > adjoint:
+            return judged(wide)
+    return found
 
 
 def _finite(x: float) -> float:

@@ -105,6 +105,10 @@ def extrapolated(
         step = above / 2 - below / 2
         if step == 0.0:
             continue
+        if (
+            not steps
+        ):  # a branch pinned at the point alone, as that of sin(x) / x at 0, knows nothing of the noise beside
+            base = max(base, noise(above), noise(below))
         level = base
         largest = max(abs(right), abs(left))
         if step > COARSE * scale:

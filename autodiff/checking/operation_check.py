@@ -93,8 +93,8 @@ def check_operation(
     if order not in (1, 2) or isinstance(order, bool):
         raise ValueError(f"order must be 1 or 2, not {order!r}")
     name = op.name if isinstance(op, Operation) else getattr(op, "__name__", repr(op))
-    intervals = _domain(op, domain, name)
-    drawn = _points(intervals, points, Random(seed))
+    intervals = intervals_of(op, domain, name)
+    drawn = drawn_points(intervals, points, Random(seed))
     verdicts: Counter[Verdict] = Counter(dict.fromkeys(get_args(Verdict), 0))
     faults: dict[str, str] = {}
     skipped = ""
@@ -141,7 +141,7 @@ def check_operation(
     return OperationReport(name, dict(verdicts), skipped)
 
 
-def _domain(op: Any, domain: Any, name: str) -> tuple[Interval, ...]:
+def intervals_of(op: Any, domain: Any, name: str) -> tuple[Interval, ...]:
     if domain is not None:
         intervals = tuple(Interval(*interval) for interval in domain)
         for low, high in intervals:
@@ -156,7 +156,7 @@ def _domain(op: Any, domain: Any, name: str) -> tuple[Interval, ...]:
     return op.domain if op.arity is not None else (REALS,) * 4
 
 
-def _points(intervals: Sequence[Interval], count: int, random: Random) -> list[tuple[float, ...]]:
+def drawn_points(intervals: Sequence[Interval], count: int, random: Random) -> list[tuple[float, ...]]:
     """Simple numbers first, a random one in place of each that is outside of the domain, then random ones alone."""
     inside = [
         tuple(number if low < number < high else random.uniform(low, high) for low, high in intervals)

@@ -483,3 +483,43 @@ def test_the_old_name_of_an_exception_warns_and_gives_the_new_one(old):
     new = {"OperationFault": "OperationError"}.get(old, f"{old}Error")
     with pytest.warns(DeprecationWarning, match=f"{old} is called {new} now"):
         assert getattr(checking, old) is getattr(checking, new)
+
+
+def test_a_second_derivative_that_a_branch_hides_is_wrong():
+    with pytest.raises(GradientMismatchError, match="0 times the derivative: missing"):
+        check_gradients(lambda x: sin(x) / x if x != 0 else 1 + 0 * x, 0.0, order=2)
+
+
+def test_a_cut_graph_is_named_with_a_program_that_fails():
+    for f in (lambda x, y: x * x.data * y, lambda x, y: x * (y.data**2 + x.data)):
+        with pytest.raises(
+            GradientMismatchError, match="Culprit: the graph is cut at operand 1 of 'multiply'"
+        ) as caught:
+            check_gradients(f, (3.0, 2.0))
+        code = str(caught.value).partition("a program that fails:")[2]
+        with pytest.raises(GradientMismatchError, match="the graph is cut at"):
+            exec(code, {})
+
+
+@pytest.mark.parametrize("wrong", [None, "layers.1.neurons.3.bias"])
+def test_a_module_of_many_parameters_is_checked_along_directions(wrong):
+    model = nn.MLP(2, [16, 16, 1], activation="tanh", rng=1)
+    before = model.state_dict()
+
+    def backward(root):
+        root.backward()
+        if wrong:
+            dict(model.named_parameters())[wrong].grad *= 1.001
+
+    def check():
+        return check_gradients(lambda m: (m([0.5, -1.0]) - 1) ** 2, model, backward=backward)
+
+    if wrong is None:
+        assert check().verdict == "pass"
+        assert len(check().comparisons) == 3
+        assert check_gradients(lambda m: (m([0.5, -1.0]) - 1) ** 2, model, order=2).verdict == "pass"
+    else:
+        with pytest.raises(GradientMismatchError) as caught:
+            check()
+        assert {c.name for c in caught.value.comparisons if c.verdict == "fail"} == {wrong}
+    assert model.state_dict() == before
