@@ -228,9 +228,9 @@ def work():
 work()  # what is imported late is imported
 for _ in range(int(sys.argv[2])):
     w.grad, w.data = 0.0, 2.0
-    signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 6e-3))
     try:
         try:
+            signal.setitimer(signal.ITIMER_REAL, chance.uniform(1e-5, 6e-3))
             work()
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)

@@ -92,9 +92,13 @@ class Kept(NullCache):  # type: ignore[misc]  # numba has no types
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
         """Write the code to its file, if that can be."""
-        if not compiled.library.has_dynamic_globals:  # addresses of this process
+        if compiled.library.has_dynamic_globals:  # addresses of this process
+            return
+        try:
             data = dumps(CompileResultCacheImpl.reduce(None, compiled))
-            write(self._name(signature, compiled.library.codegen), data)
+        except Exception:  # the code runs, yet LLVM did not hand it out: so it is if an interrupt came just then
+            return
+        write(self._name(signature, compiled.library.codegen), data)
 
     def _name(self, signature: Any, codegen: Any) -> str:
         parts = self.key, str(signature), repr(codegen.magic_tuple()), sys.version, sys.platform
