@@ -8,7 +8,7 @@ import math
 import pytest
 from mpmath import mp
 
-from autodiff import OPERATIONS, atan, erf, gelu, grad, hypot, power, relu, sigmoid, silu, tanh
+from autodiff import OPERATIONS, atan, erf, gelu, grad, hypot, log_sum_exp, power, relu, sigmoid, silu, tanh
 from benchmarks import accuracy
 
 POINTS = 60
@@ -111,3 +111,11 @@ def test_a_wrong_derivative_is_found():
     assert accuracy.ulps(tanh(20.0), value) < 2
     assert accuracy.ulps(0.0, first) > accuracy.BOUND  # what 1 - tanh(x) ** 2 gives
     assert accuracy.ulps(float(second_one) * 1.03, second_one) > accuracy.BOUND
+
+
+def test_the_gradient_of_log_sum_exp_at_an_infinity_is_right_or_nan():
+    of_inf, of_zero = grad(log_sum_exp)([inf, 0.0])
+    assert of_zero == 0
+    assert of_inf == 1 or math.isnan(of_inf)
+    assert grad(log_sum_exp)([-inf, 0.0]) == [0.0, 1.0]
+    assert all(map(math.isnan, grad(log_sum_exp)([-inf, -inf])))
