@@ -91,7 +91,9 @@ class Compiled:
     than before, the next call uses that one. Numbers and functions close by are compared in every call, too, and the
     function is compiled anew where they have changed. All else that it reads outside is constant in its programs, but
     not in silence: calls 1, 2, 4, 8 and so on, and one after each second, also record an observation anew, and raise
-    :class:`StaleProgramError` if that gives another program.
+    :class:`StaleProgramError` if that gives another program. What would freeze a number is refused in the first call:
+    reading ``data``, ``float()``, text (but for ``repr()``, to look at numbers), random draws, and nodes that were
+    computed outside from a parameter.
     """
 
     __name__: str

@@ -224,7 +224,7 @@ class Specializations:
                 if difference is not None:
                     raise StaleProgramError(
                         f"{self.owner.__name__} does something else than when it was compiled: {difference}. What it "
-                        "reads outside has changed, or is drawn at random, or it makes numbers of text: pass what "
+                        "reads outside has changed, or is drawn at random, or it reads a repr(): pass what "
                         "changes as an argument, or as a keyword option; or compile the function again. This call "
                         "changed nothing"
                     )
