@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from autodiff import Value, topological_order
-from autodiff.checking import Graph
+from autodiff.checking import GradientMismatchError, Graph, check_gradients
 from autodiff.checking.comparison import Verdict, absolute_adjoints, compare
 from autodiff.checking.function_under_test import FunctionUnderTest
 
@@ -160,3 +160,73 @@ def installed() -> tuple[dict[str, Checker], list[str]]:
     missing = [package for package in PEERS if importlib.util.find_spec(package) is None]
     peers = {name: make() for package, (name, make) in PEERS.items() if package not in missing}
     return {OURS: ours, **peers, **RECIPES}, missing
+
+
+Judge = Callable[[Callable[[Any], Any], Callable[[Any], Any], Any], bool]
+"""Whether a gradient of a function of an array to one number is called wrong, at a point."""
+
+
+def ours_by_hand(f: Callable[[Any], Any], gradient: Callable[[Any], Any], x: Any) -> bool:
+    """``check_gradients`` of this project."""
+    try:
+        return check_gradients(f, x, gradient=gradient).verdict == "fail"
+    except GradientMismatchError:
+        return True
+
+
+def scipy_check_grad() -> Judge:
+    """SciPy's ``check_grad``: it gives a distance, and those who use it compare with 1e-6 of the gradient's norm."""
+    import numpy as np
+    from scipy.optimize import check_grad
+
+    return lambda f, g, x: bool(check_grad(f, g, x) > 1e-6 * max(1.0, np.linalg.norm(g(x))))
+
+
+def numdifftools_gradient() -> Judge:
+    """The ``Gradient`` of numdifftools, compared as SciPy's."""
+    import numdifftools
+    import numpy as np
+
+    def judge(f: Callable[[Any], Any], g: Callable[[Any], Any], x: Any) -> bool:
+        right = g(x)
+        return bool(np.linalg.norm(numdifftools.Gradient(f)(x) - right) > 1e-6 * max(1.0, np.linalg.norm(right)))
+
+    return judge
+
+
+def torch_by_hand(fast: bool) -> Judge:
+    """PyTorch's ``gradcheck``, slow or fast, of a ``torch.autograd.Function`` that calls NumPy."""
+    import torch
+
+    class ByHand(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, x: Any, f: Any, g: Any) -> Any:
+            ctx.save_for_backward(x)
+            ctx.g = g
+            return x.new_tensor(float(f(x.detach().numpy())))
+
+        @staticmethod
+        def backward(ctx: Any, upstream: Any) -> Any:
+            return upstream * torch.from_numpy(ctx.g(ctx.saved_tensors[0].numpy()).copy()), None, None
+
+    def judge(f: Callable[[Any], Any], g: Callable[[Any], Any], x: Any) -> bool:
+        at = torch.tensor(x, requires_grad=True)
+        return not torch.autograd.gradcheck(
+            lambda t: ByHand.apply(t, f, g), (at,), raise_exception=False, fast_mode=fast, check_undefined_grad=False
+        )
+
+    return judge
+
+
+JUDGES: dict[str, tuple[str, Callable[[], Judge]]] = {
+    "check_gradients": ("autodiff", lambda: ours_by_hand),
+    "torch, slow mode": ("torch", lambda: torch_by_hand(fast=False)),
+    "torch, fast mode": ("torch", lambda: torch_by_hand(fast=True)),
+    "scipy check_grad": ("scipy", scipy_check_grad),
+    "numdifftools": ("numdifftools", numdifftools_gradient),
+}
+
+
+def judges() -> dict[str, Judge]:
+    """Those that are installed, by name."""
+    return {name: make() for name, (package, make) in JUDGES.items() if importlib.util.find_spec(package)}

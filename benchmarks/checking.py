@@ -2,7 +2,8 @@
 
 Every checker gets the same functions and the same derivatives: the engine's right ones, to count false alarms, on tame
 and on wild graphs; right ones times 1 + ε, to find the smallest ε caught in 95 % of the tame graphs; and those of the
-engine with each of the 23 planted faults. PyTorch, JAX and autograd take part where they are installed. Undecided is
+engine with each of the 23 planted faults; and gradients by hand, right ones and twenty wrong ones.
+PyTorch, JAX and autograd take part where they are installed. Undecided is
 what is called neither right nor wrong: a kink, or a derivative that rounding hides.
 """
 
@@ -16,12 +17,17 @@ import time
 import warnings
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from autodiff.checking import Graph
 from autodiff.checking.strategies import draw_graphs
-from benchmarks.checkers import OURS, RECIPES, Case, Checker, cases, installed
-from benchmarks.faults import FAULTS, NONE, Fault, flags
+from benchmarks.checkers import OURS, RECIPES, Case, Checker, Judge, cases, installed, judges
+from benchmarks.faults import BY_HAND, FAULTS, NONE, Fault, flags
 
 EPSILONS = [10.0**-power for power in range(1, 9)]
+SIZES = (337, 100_000)
+FAST = ("check_gradients", "torch, fast mode")
+"""The checkers that need not move every parameter by itself."""
 CAUGHT = 0.95
 STEEP = 1e-3
 """Where the smallest ε is sought, derivatives below this are left out: absolute tolerances hide any error of theirs."""
@@ -81,12 +87,47 @@ def print_faults(checkers: Mapping[str, Checker], drawn: Sequence[Sequence[Graph
     print(f"{'nothing planted, flagged':28}" + "".join(f"{number:10}" for number in flagged))
 
 
+def print_by_hand(runs: int) -> None:
+    """Gradients by hand: faults found, right ones flagged at points drawn anew in each run, milliseconds, seconds."""
+    print(
+        f"\ngradients by hand: {len(BY_HAND)} faults; right ones flagged, of {runs} at random points; the time of one"
+    )
+    print(f"check, and of one of {', '.join(f'{size:,}' for size in SIZES)} parameters\n")
+    columns = "".join(f"{f'{size:,}, s':>14}" for size in SIZES)
+    print(f"{'checker':20}{'found':>8}{'flagged':>9}{'ms':>9}{columns}")
+    for name, judge in judges().items():
+        start = time.process_time()
+        found = [judge(case.f, case.wrong, case.x) for case in BY_HAND]
+        milliseconds = 1e3 * (time.process_time() - start) / len(BY_HAND)
+        random = np.random.default_rng(0)
+        flagged = 0
+        for run in range(runs):
+            case = BY_HAND[run % len(BY_HAND)]
+            flagged += judge(case.f, case.right, case.x + random.uniform(-0.5, 0.5, 3))
+        seconds = "".join(f"{_seconds(judge, size, name):>14}" for size in SIZES)
+        print(f"{name:20}{sum(found):>8}{flagged:>9}{milliseconds:>9.2f}{seconds}")
+        missed = [case.name for case, each in zip(BY_HAND, found) if not each]
+        if missed:
+            print(f"    not found: {', '.join(missed)}")
+
+
+def _seconds(judge: Judge, size: int, name: str) -> str:
+    """The time of a check of that many parameters; a dash where n² numbers would be moved by a slow checker."""
+    if size > SIZES[0] and name not in FAST:
+        return "-"
+    point = np.random.default_rng(0).normal(size=size)
+    start = time.perf_counter()
+    judge(lambda w: np.tanh(w).sum(), lambda w: 1 - np.tanh(w) ** 2, point)
+    return f"{time.perf_counter() - start:.3f}"
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(prog="python -m benchmarks.checking", description=__doc__)
     options.add_argument("--seeds", type=int, default=10, help="how many seeds (10)")
     options.add_argument("--graphs", type=int, default=100, help="graphs for each seed (100)")
+    options.add_argument("--flakes", type=int, default=1000, help="runs with right gradients by hand (1000)")
     chosen = options.parse_args(arguments)
-    for name in ("seeds", "graphs"):
+    for name in ("seeds", "graphs", "flakes"):
         if getattr(chosen, name) < 1:
             options.error(f"--{name} must be at least 1")
     checkers, missing = installed()
@@ -97,6 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     wild = [draw_graphs(seed, chosen.graphs, wild=True) for seed in range(chosen.seeds)]
     print(f"CPython {platform.python_version()} on {platform.machine()}")
     print_checkers(checkers, *(cases(graph for graphs in drawn for graph in graphs) for drawn in (tame, wild)))
+    print_by_hand(chosen.flakes)
     print_faults({name: check for name, check in checkers.items() if name not in RECIPES}, tame)
 
 

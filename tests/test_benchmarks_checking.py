@@ -11,7 +11,7 @@ from autodiff import Value  # only where it is installed
 from autodiff.checking.graphs import recorded
 from benchmarks import checkers
 from benchmarks.checking import main, shares, smallest_caught
-from benchmarks.faults import FAULTS
+from benchmarks.faults import BY_HAND, FAULTS
 
 X, Y = Value(0.5), Value(-2.0)
 SMOOTH = recorded((X * Y).tanh().exp(), [X, Y])
@@ -28,7 +28,11 @@ def made(make):
 @pytest.fixture
 def nothing_installed(monkeypatch):
     find = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in checkers.PEERS else find(name))
+    monkeypatch.setattr(
+        importlib.util,
+        "find_spec",
+        lambda name: None if name in {*checkers.PEERS, "scipy", "numdifftools"} else find(name),
+    )
 
 
 def test_a_case_gives_the_derivative_of_each_input():
@@ -59,7 +63,7 @@ def test_shares_and_the_smallest_error_are_those_of_the_verdicts():
 
 
 def test_the_tables_are_printed_and_absent_packages_are_named(capsys, nothing_installed):
-    main(["--seeds", "1", "--graphs", "12"])
+    main(["--seeds", "1", "--graphs", "12", "--flakes", "20"])
     printed = capsys.readouterr()
     for package in checkers.PEERS:
         assert f"{package} is not installed (pip install {package}): going on without it" in printed.err
@@ -68,11 +72,28 @@ def test_the_tables_are_printed_and_absent_packages_are_named(capsys, nothing_in
         assert re.search(rf"^{re.escape(name)} +\d+\.\d\d ", printed.out, re.MULTILINE), printed.out
     for fault in FAULTS:
         assert re.search(rf"^{re.escape(fault.name)} +[01]$", printed.out, re.MULTILINE), printed.out
+    assert re.search(r"^check_gradients +20 +0 ", printed.out, re.MULTILINE), printed.out
     assert re.search(r"^nothing planted, flagged +0$", printed.out, re.MULTILINE)
     assert re.search(r"^found, of 23 +\d+$", printed.out, re.MULTILINE)
 
 
-@pytest.mark.parametrize("option", ["--seeds", "--graphs"])
+@pytest.mark.parametrize("fault", BY_HAND, ids=lambda fault: fault.name)
+def test_every_fault_by_hand_is_found_and_the_right_gradient_is_not_flagged(fault):
+    assert checkers.ours_by_hand(fault.f, fault.wrong, fault.x)
+    assert not checkers.ours_by_hand(fault.f, fault.right, fault.x)
+
+
+@pytest.mark.parametrize("name", [name for name in checkers.JUDGES if name != "check_gradients"])
+def test_the_judges_of_others_know_right_from_wrong(name):
+    package, make = checkers.JUDGES[name]
+    pytest.importorskip(package, reason=f"{package} is not installed (pip install {package})")
+    judge = make()
+    softmax = BY_HAND[0]
+    assert judge(softmax.f, softmax.wrong, softmax.x)
+    assert not judge(softmax.f, softmax.right, softmax.x)
+
+
+@pytest.mark.parametrize("option", ["--seeds", "--graphs", "--flakes"])
 def test_options_out_of_range_are_refused(option, capsys):
     with pytest.raises(SystemExit):
         main([option, "0"])
