@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import autodiff
-from autodiff import Value, constant, leaves, mean, trees
+from autodiff import Value, constant, mean, trees
 from nn.datasets import Data, taken
 from nn.dropping import without_dropout
 from nn.epoch_metrics import EpochMetrics, Metric, NonFiniteLossError, check_scalar
@@ -346,7 +346,7 @@ def _check_depends(task: Task) -> None:
     error = None
     for x, target in zip(task.inputs, task.targets):
         error = task.loss(task.model(x), target)
-        if isinstance(error, Value) and not parameters.isdisjoint(leaves(error)):
+        if isinstance(error, Value) and _depends(error, parameters):
             return
     check_scalar(error)
     raise ValueError(
@@ -354,6 +354,19 @@ def _check_depends(task: Task) -> None:
         "predictions cut off by .data, float(), detach() or numpy, or not from the prediction at all? Write it with "
         "arithmetic and functions of autodiff"
     )
+
+
+def _depends(error: Value, parameters: set[Value]) -> bool:
+    """Whether one of the parameters is among what the error was computed from: the first that is met will do."""
+    stack, seen = [error], {error}
+    while stack:
+        node = stack.pop()
+        if node in parameters:
+            return True
+        new = [parent for parent in node.parents if parent not in seen]
+        seen.update(new)
+        stack += new
+    return False
 
 
 def _goes_by_its_rule(optimizer: Optimizer, task: Task) -> bool:
