@@ -16,9 +16,10 @@ from typing import Any
 from autodiff.registry import lookup
 
 OPERATORS = {
-    "matmul", "vecdot", "divmod", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "conjugate",
+    "add", "subtract", "multiply", "divide", "power", "remainder", "floor_divide", "divmod", "negative", "positive",
+    "absolute", "matmul", "vecdot", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "conjugate",
 }  # fmt: skip
-"""Beside rows, what NumPy computes with Python's operators."""
+"""What NumPy computes with Python's operators in arrays of objects, as fast as nothing else."""
 SAME = {"fabs": "absolute", "float_power": "power", "degrees": "rad2deg", "radians": "deg2rad"}
 """The rows that NumPy has a second function for."""
 QUESTIONS: Mapping[str, Callable[[Any], bool]] = {
@@ -141,12 +142,12 @@ def _elementwise(row: Any, ufunc: Any) -> Any:
     """The ufunc for arrays of objects."""
     import numpy as np
 
-    if row is not None:
-        return np.frompyfunc(row, row.arity, 1)
     if ufunc.__name__ in QUESTIONS:
         return _Asked(np.frompyfunc(QUESTIONS[ufunc.__name__], 1, 1))
     if ufunc.__name__ in OPERATORS:
         return ufunc
+    if row is not None:
+        return np.frompyfunc(row, row.arity, 1)
     raise _refusal(ufunc.__name__)
 
 

@@ -89,6 +89,9 @@ class Value(NumpyProtocol, NumberLike, FromMicrograd):
         data: a real number: int, float, bool, Fraction, Decimal, a NumPy scalar or 0-d array.
         label: a name for drawings and traces.
 
+    ``//``, ``round()``, ``math.floor``, ``math.ceil`` and ``math.trunc`` give ``Value``s too. They are constant between
+    their jumps, so their derivative is the number 0; that of ``x % n`` by ``x`` is 1. At the jumps it is the same.
+
     Raises:
         TypeError: ``data`` is anything else, or a ``Value`` already.
 

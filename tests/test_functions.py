@@ -7,7 +7,7 @@ import pytest
 from mpmath import mp
 
 import autodiff as ad
-from autodiff import Value
+from autodiff import Value, compile, cumsum, grad, largest, prod, smallest, std, total, var
 
 REL = 1e-12
 
@@ -103,3 +103,54 @@ def test_the_gradients_of_softmax_sum_to_zero():
 def test_log_softmax_is_the_logarithm_of_softmax():
     numbers = [0.1, -2.0, 1.5]
     assert ad.log_softmax(numbers) == pytest.approx([math.log(p) for p in ad.softmax(numbers)], rel=REL)
+
+
+def test_the_product_of_a_zero_keeps_the_derivatives_of_the_others():
+    leaves = [Value(2.0), Value(0.0), Value(5.0)]
+    prod(leaves).backward()
+    assert [leaf.grad for leaf in leaves] == [0.0, 10.0, 0.0]
+    assert prod([]) == 1.0
+
+
+@pytest.mark.parametrize("ddof", [0, 1])
+@pytest.mark.parametrize("numbers", [[1.0, 2.0, 6.0], [1e8, 1e8 + 1, 1e8 + 2], [-3.0, 0.5]])
+def test_variance_and_deviation_are_those_of_numpy_with_their_gradients(numbers, ddof):
+    for ours, theirs in ((var, np.var), (std, np.std)):
+        assert ours(numbers, ddof) == pytest.approx(theirs(numbers, ddof=ddof), rel=1e-15)
+    center, count = np.mean(numbers), len(numbers) - ddof
+    assert grad(var)(numbers, ddof) == pytest.approx([2 * (x - center) / count for x in numbers], rel=1e-12)
+    deviation = np.std(numbers, ddof=ddof)
+    assert grad(std)(numbers, ddof) == pytest.approx([(x - center) / count / deviation for x in numbers], rel=1e-12)
+
+
+def test_the_deviation_of_equal_values_has_the_subgradient_0():
+    assert grad(std)([2.0, 2.0, 2.0]) == [0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("function", [var, std])
+def test_a_variance_needs_more_values_than_degrees_of_freedom_that_are_taken(function):
+    with pytest.raises(ValueError, match="of no values"):
+        function([])
+    with pytest.raises(ValueError, match="needs more than 1 values, not 1"):
+        function([3.0], ddof=1)
+
+
+def test_cumulative_sums_have_the_gradients_of_sums():
+    leaves = [Value(1.0), Value(2.0), Value(4.0)]
+    sums = cumsum(leaves)
+    total(sums).backward()
+    assert [each.data for each in sums] == [1.0, 3.0, 7.0]
+    assert [leaf.grad for leaf in leaves] == [3.0, 2.0, 1.0]
+    assert cumsum([]) == []
+
+
+@pytest.mark.parametrize(("function", "sign"), [(largest, 1.0), (smallest, -1.0)])
+def test_the_largest_and_the_smallest_share_ties_and_keep_nan(function, sign):
+    leaves = [Value(sign * x) for x in (1.0, 6.0, 6.0, 2.0)]
+    function(leaves).backward()
+    assert [leaf.grad for leaf in leaves] == [0.0, 0.5, 0.5, 0.0]
+    for numbers in ([math.nan, 1.0], [1.0, math.nan]):
+        assert math.isnan(function([*map(Value, numbers)]).data)
+    with pytest.raises(ValueError, match="of no values"):
+        function([])
+    assert compile(lambda *xs: function(xs))(1.0, 3.0, 2.0) == function([1.0, 3.0, 2.0])

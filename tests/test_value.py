@@ -250,3 +250,43 @@ def test_numpy_finds_variance_and_deviation_of_values_with_their_gradient():
     variance.backward()
     assert variance.data == pytest.approx(np.var([1.0, 2.0, 6.0]))
     assert [v.grad for v in values] == pytest.approx([2 / 3 * (v.data - 3.0) for v in values])
+
+
+STEPS = [
+    (lambda v: v % 2.0, 1.5, 1.0), (lambda v: v // 2.0, -2.0, 0.0), (lambda v: 7.0 % v, -0.5, 2.0 + 1.0),
+    (lambda v: 7.0 // v, -3.0, 0.0), (lambda v: divmod(v, 2.0)[0], -2.0, 0.0), (lambda v: divmod(v, 2.0)[1], 1.5, 1.0),
+    (lambda v: divmod(7.0, v)[1], -0.5, 3.0), (round, -2.0, 0.0), (lambda v: round(v, 1), -2.5, 0.0),
+    (lambda v: round(v, -1), -0.0, 0.0), (math.floor, -3.0, 0.0), (math.ceil, -2.0, 0.0), (math.trunc, -2.0, 0.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("step", "value", "slope"), STEPS)
+def test_remainders_and_roundings_are_recorded_as_the_steps_that_they_are(step, value, slope):
+    v = Value(-2.5)
+    y = step(v)
+    y.backward()
+    assert type(y) is Value
+    assert (y.data, v.grad) == (value, slope)
+    if step is not round:
+        assert y.data == float(step(-2.5))
+
+
+def test_remainders_of_numbers_are_those_of_python():
+    numbers = [0.0, -0.0, 1.0, -1.0, 2.5, -7.3, 1e300, -1e-300, 5e-324, math.inf, -math.inf, math.nan]
+    for a in numbers:
+        for b in numbers:
+            ours = [(Value(a) // b).data, (a % Value(b)).data, *(each.data for each in divmod(Value(a), Value(b)))]
+            if b:
+                theirs = [a // b, a % b, *divmod(a, b)]
+                if math.isinf(a):  # Python gives nan for the quotient of an infinity, as NumPy does
+                    theirs[0] = theirs[2] = math.nan
+            else:  # where Python raises
+                with np.errstate(all="ignore"):
+                    theirs = [np.floor_divide(a, b), math.nan] * 2
+            assert [*map(repr, ours)] == [*map(repr, map(float, theirs))], (a, b)
+
+
+def test_a_whole_number_is_not_made_of_a_value():
+    for cut in (int, lambda v: [1, 2][v], lambda v: range(v)):
+        with pytest.raises(TypeError, match=r"of a Value would cut the graph unseen: use \.data"):
+            cut(Value(1.0))
