@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import wraps
 from inspect import signature
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -103,14 +103,14 @@ def check_model(model: Any, call: str) -> None:
     if isinstance(model, type) or not trees.is_module(model):
         what = f"the class {model.__name__}" if isinstance(model, type) else f"{type(model).__name__} {model!r:.60}"
         raise TypeError(f"the model must be a Module of nn, and come first, not {what}: write {call}")
-    parameters = [*model.parameters()]
-    if not parameters:
+    first = next(_values(model), None)
+    if first is None:
         raise ValueError(
             f"the model {model!r:.60} has no parameters to train: assign Values, or modules, to its attributes"
         )
-    if not all(isinstance(each, Value) for each in parameters):
+    if not isinstance(first, Value):
         raise TypeError(
-            f"the parameters of the model must be Values of autodiff, not {type(parameters[0]).__name__}: "
+            f"the parameters of the model must be Values of autodiff, not {type(first).__name__}: "
             "the model is one of another library"
         )
 
@@ -131,7 +131,7 @@ def check_optimizer(optimizer: Any, model: Any) -> None:
         what = f"the class {name}" if isinstance(optimizer, type) else f"{type(optimizer).__name__} {optimizer!r:.60}"
         raise TypeError(f"the optimizer must be an object with zero_grad() and step(), not {what}: write {example}")
     moved = moved_by(optimizer)
-    if moved is not None and moved.isdisjoint(model.parameters()):
+    if moved is not None and not any(each in moved for each in _values(model)):
         raise ValueError(
             f"the optimizer moves no parameter of the model {model!r:.60}, but {len(moved)} others; was the model, or "
             f"a part of it, made anew after the optimizer? Write {example}"
@@ -144,6 +144,11 @@ def moved_by(optimizer: Any) -> set[Value] | None:
     if not isinstance(given, (list, tuple, set)):
         return None
     return {each for each in given if isinstance(each, Value)}
+
+
+def _values(model: Any) -> Iterator[Any]:
+    """The parameters, as they are met: the first is mostly enough, and a walk over thousands takes its time."""
+    return (value for _, value in model.named_parameters())
 
 
 def _plain(name: str) -> str:
