@@ -247,7 +247,7 @@ BY_HAND = (
     HandWritten("clipped too early", lambda x: (x**2).sum(), lambda x: 2 * x, lambda x: np.clip(2 * x, -4, 4)),
     HandWritten("epsilon 1e-6 in a denominator", lambda x: np.log(x * x).sum(), lambda x: 2 / x,
                 lambda x: 2 * x / (x * x + 1e-6)),
-    HandWritten("max to the first of all", lambda x: x.max(), lambda x: np.eye(3)[2], lambda x: np.eye(3)[0]),
+    HandWritten("max to the first of all", lambda x: x.max(), lambda x: np.eye(3)[x.argmax()], lambda x: np.eye(3)[0]),
     HandWritten("cumulative sum not reversed", lambda x: (np.cumsum(x) * _TARGET).sum(),
                 lambda x: np.cumsum(_TARGET[::-1])[::-1], lambda x: np.cumsum(_TARGET)),
     HandWritten("product by a division that is off", lambda x: np.prod(x), lambda x: np.prod(x) / x,
