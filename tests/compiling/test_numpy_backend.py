@@ -284,7 +284,7 @@ def test_what_parameters_alone_decide_is_computed_once(monkeypatch):
         ("with_math", lambda x: math.exp(x) * x, lambda x, y: math.exp(x) * (1 + x)),
         ("with_branches", lambda x: x * x if x > 0 else -3 * x, lambda x, y: 2 * x if x > 0 else -3.0),
         ("with_two", lambda x, z: math.hypot(x, z), lambda x, z, y: x / y, lambda x, z, y: z / y),
-        ("cbrt", lambda x: math.copysign(7.0, x), lambda x, y: 0.25),  # as one of NumPy's is called, by chance
+        ("spacing", lambda x: math.copysign(7.0, x), lambda x, y: 0.25),  # as one of NumPy's is called, by chance
     ],
     ids=lambda row: row[0],
 )
