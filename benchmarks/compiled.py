@@ -9,7 +9,7 @@ import numpy as np
 
 import autodiff
 import nn
-from benchmarks import peers
+from benchmarks import kernels, peers
 from benchmarks.eager import PENALTY, moons_micrograd, moons_ours
 from benchmarks.measuring import Contender, Missing
 
@@ -28,12 +28,12 @@ class Lineups:
         """Add a peer's job, made only if its package is installed."""
         note = peers.missing(engine, package)
         if note is None:
-            self.contenders.append(Contender(engine, make(), **options))
+            self.ours(engine, make, **options)
         else:
             self.missing.append(note)
 
     def ours(self, engine: str, make: Callable[[], Any], **options: Any) -> None:
-        """Add a job of ours; the first one added is the one that others are compared with."""
+        """Add a job whose packages may be missing; the first one added is the one that others are compared with."""
         try:
             self.contenders.append(Contender(engine, make(), **options))
         except ImportError as error:
@@ -43,7 +43,7 @@ class Lineups:
 # ── W1 and W2 ────────────────────────────────────────────────────────────────────────────────────
 
 
-def expression(function: peers.Scalar, a: float, b: float) -> Lineups:
+def expression(function: peers.Scalar, by_hand: Callable[..., Any], a: float, b: float) -> Lineups:
     """100,000 points in one call where an engine can, else one by one (a tenth of them, to be done today)."""
     many = np.full(POINTS, a), np.full(POINTS, b)
     few = tuple(array[: POINTS // 10] for array in many)
@@ -63,6 +63,12 @@ def expression(function: peers.Scalar, a: float, b: float) -> Lineups:
     lineup.ours("autodiff, native", lambda: ours("native"), evaluations=POINTS, flat=np.column_stack)
     lineup.ours("autodiff, numpy", lambda: ours("numpy"), evaluations=POINTS, flat=np.column_stack)
     lineup.ours("autodiff, eager", lambda: eager, evaluations=len(few[0]))
+    every = {"evaluations": POINTS, "flat": np.column_stack}
+    lineup.ours("loop by hand (the limit)", lambda: peers.loop_by_hand(by_hand, *many), **every)
+    lineup.ours("NumPy by hand", lambda: peers.arrays_by_hand(by_hand, *many), **every)
+    lineup.add("Dr.Jit", "drjit", lambda: peers.batched_drjit(function, *many), **every)
+    lineup.add("Warp", "warp", lambda: kernels.warp(by_hand is peers.tiny_by_hand, *many), **every)
+    lineup.add("Taichi", "taichi", lambda: kernels.taichi(by_hand is peers.tiny_by_hand, *many), **every)
     lineup.add("JAX jit", "jax", lambda: peers.batched_jax(function, *many), evaluations=POINTS, flat=np.column_stack)
     lineup.add("CasADi", "casadi", lambda: peers.batched_casadi(function, *many), evaluations=POINTS)
     for engine, package, make in (
@@ -76,12 +82,12 @@ def expression(function: peers.Scalar, a: float, b: float) -> Lineups:
 
 def w1() -> Lineups:
     """(a + b − (ab + b³))² / 2 at a = −41, b = 2: 612.5, with the gradient −35 and 1050."""
-    return expression(lambda a, b, relu: peers.tiny(a, b), -41.0, 2.0)
+    return expression(lambda a, b, relu: peers.tiny(a, b), peers.tiny_by_hand, -41.0, 2.0)
 
 
 def w2() -> Lineups:
     """The expression of 39 nodes in micrograd's README, at its point a = −4, b = 2."""
-    return expression(peers.small, -4.0, 2.0)
+    return expression(peers.small, peers.small_by_hand, -4.0, 2.0)
 
 
 # ── W3, W4 and W5 ────────────────────────────────────────────────────────────────────────────────

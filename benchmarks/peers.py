@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from benchmarks.measuring import Job, Missing
 
 Array = NDArray[np.float64]
-INSTALL = {"torch": "torch", "jax": "jax jaxlib", "casadi": "casadi", "autograd": "autograd", "micrograd": "micrograd"}
+INSTALL = {name: name for name in ("torch", "casadi", "autograd", "micrograd", "drjit", "taichi")}
+INSTALL |= {"jax": "jax jaxlib", "warp": "warp-lang"}
 
 
 def missing(engine: str, package: str) -> Missing | None:
@@ -100,6 +101,78 @@ def batched_jax(function: Scalar, a: Array, b: Array) -> Job:
 
     both = jax.jit(jax.vmap(jax.value_and_grad(lambda p, q: function(p, q, jax.nn.relu), argnums=(0, 1))))
     return lambda: jax.block_until_ready(both(a, b))
+
+
+def batched_drjit(function: Scalar, a: Array, b: Array) -> Job:
+    """All points in one kernel, which Dr.Jit keeps; it needs a shared library of LLVM.
+
+    Raises:
+        ImportError: there is none.
+    """
+    import drjit
+    from drjit.llvm.ad import Float64
+
+    try:
+        p, q = Float64(a), Float64(b)
+        drjit.eval(p + q)
+    except Exception as error:
+        raise ImportError(f"Dr.Jit does not run here: {error}") from error
+
+    def job() -> tuple[Any, Any]:
+        x, y = Float64(p), Float64(q)
+        drjit.enable_grad(x, y)
+        out = function(x, y, lambda z: drjit.select(z > 0.0, z, 0.0))
+        drjit.backward(out)
+        value, gradient = drjit.detach(out), [drjit.grad(x), drjit.grad(y)]
+        drjit.eval(value, *gradient)
+        drjit.sync_thread()
+        return value, gradient
+
+    return job
+
+
+def loop_by_hand(formulas: Callable[..., tuple[Any, Any, Any]], a: Array, b: Array) -> Job:
+    """The limit: value and both derivatives written by hand, as one loop of machine code (numba).
+
+    Raises:
+        ImportError: numba is not installed.
+    """
+    import numba
+
+    each = numba.njit(inline="always", error_model="numpy")(formulas)
+
+    @numba.njit(error_model="numpy")  # type: ignore[untyped-decorator]
+    def loop(a: Array, b: Array) -> tuple[Array, Array, Array]:
+        value, by_a, by_b = np.empty(len(a)), np.empty(len(a)), np.empty(len(a))
+        for i in range(len(a)):
+            value[i], by_a[i], by_b[i] = each(a[i], b[i])
+        return value, by_a, by_b
+
+    return lambda: (lambda value, *gradient: (value, gradient))(*loop(a, b))
+
+
+def arrays_by_hand(formulas: Callable[..., tuple[Any, Any, Any]], a: Array, b: Array) -> Job:
+    """The same formulas on whole arrays, with NumPy."""
+    return lambda: (lambda value, *gradient: (value, gradient))(*formulas(a, b))
+
+
+def tiny_by_hand(a: Any, b: Any) -> tuple[Any, Any, Any]:
+    """Value and derivatives of W1."""
+    e = a + b - (a * b + b * b * b)
+    return e * e / 2.0, e * (1.0 - b), e * (1.0 - (a + 3.0 * (b * b)))
+
+
+def small_by_hand(a: Any, b: Any) -> tuple[Any, Any, Any]:
+    """Value and derivatives of W2."""
+    plus, minus = b + a, b - a
+    c = 4.0 * plus + 3.0 - a
+    d = a * b + b * b * b
+    e = c - (4.0 * (3.0 * d + plus * (plus > 0.0)) + minus * (minus > 0.0))
+    f = e * e
+    by_e = (0.5 - 10.0 / (f * f)) * 2.0 * e
+    by_a = 3.0 - 4.0 * (3.0 * b + 1.0 * (plus > 0.0)) + 1.0 * (minus > 0.0)
+    by_b = 4.0 - 4.0 * (3.0 * (a + 3.0 * (b * b)) + 1.0 * (plus > 0.0)) - 1.0 * (minus > 0.0)
+    return f / 2.0 + 10.0 / f, by_e * by_a, by_e * by_b
 
 
 def batched_casadi(function: Scalar, a: Array, b: Array) -> Job:
