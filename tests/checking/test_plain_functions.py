@@ -253,3 +253,17 @@ def test_a_complex_result_is_outside_of_the_domain():
     assert numerical_derivative(lambda x: x**0.5, 1e-3).value == pytest.approx(0.5 * 1e-3**-0.5)
     with pytest.warns(InconclusiveGradientWarning):
         check_gradients(lambda x: x**0.5, 0.0, gradient=lambda x: 1.0)
+
+
+@pytest.mark.parametrize("x", [34.7, 139.97, 542.67])
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+def test_a_derivative_below_the_rounding_of_intermediate_results_is_not_called_wrong(x):
+    for at in (x, x + 3):
+        report = check_gradients(lambda x: -math.log(1 + math.exp(-x)), at, gradient=lambda x: 1 / (1 + math.exp(x)))
+        assert report.verdict in ("pass", "inconclusive")
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-20, 1e20])
+def test_a_wrong_gradient_of_a_function_of_any_scale_is_found(scale):
+    with pytest.raises(GradientMismatchError):
+        check_gradients(lambda x: scale * x * x, 1.3, gradient=lambda x: 2.001 * scale * x)
