@@ -23,12 +23,15 @@ from autodiff.registry import OPERATIONS, lookup, operation
 from autodiff.functions import (
     cumsum, dot, largest, log_softmax, log_sum_exp, mean, norm, prod, smallest, softmax, std, total, var,
 )  # fmt: skip
+from autodiff.more_rules import (
+    acosh, acot, acoth, acsc, acsch, asec, asech, asinh, atan2, atanh, cbrt, ceil, clip, copysign, cospi, cot,
+    coth, csc, csch, deg2rad, digamma, erfcx, erfinv, exp2, floor, floor_divide, fmod, lgamma, log10, log1mexp,
+    log2, logaddexp, logit, mod, rad2deg, reciprocal, rint, sec, sech, sign, sinc, sinpi, square, trigamma, trunc,
+    xlogy,
+)  # fmt: skip
 from autodiff.rules import (
-    absolute, acos, acosh, acot, acoth, acsc, acsch, asec, asech, asin, asinh, atan, atan2, atanh, cbrt, ceil, clip,
-    copysign, cos, cosh, cospi, cot, coth, csc, csch, deg2rad, digamma, erf, erfc, erfcx, erfinv, exp, exp2, expm1,
-    floor, floor_divide, fmod, gelu, hypot, leaky_relu, lgamma, log, log10, log1mexp, log1p, log2, logaddexp, logit,
-    maximum, minimum, mod, power, rad2deg, reciprocal, relu, rint, sec, sech, sigmoid, sign, silu, sin, sinc, sinh,
-    sinpi, softplus, sqrt, square, tan, tanh, trigamma, trunc, where, xlogy,
+    absolute, acos, asin, atan, cos, cosh, erf, erfc, exp, expm1, gelu, hypot, leaky_relu, log, log1p, maximum,
+    minimum, power, relu, sigmoid, silu, sin, sinh, softplus, sqrt, tan, tanh, where,
 )  # fmt: skip
 
 # isort: on

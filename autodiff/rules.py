@@ -1,4 +1,4 @@
-"""The table of operations: one row each, from which all that runs an operation derives.
+"""The table of operations: one row each, from which all that runs an operation derives. It goes on in ``more_rules``.
 
 A row is ``name, primal, local derivative for each operand``; ``y`` is the output. ``ZERO`` says that it does not depend
 on the operand. Numbers follow IEEE 754 as NumPy's do: nothing overflows into an exception.
@@ -10,7 +10,7 @@ import math
 import operator
 from typing import Any
 
-from autodiff import primals, special
+from autodiff import primals
 from autodiff.ieee import Ieee, inf, nan, quotient_by_zero, with_limit
 from autodiff.operations import REALS, Interval, Operation
 from autodiff.operations import SingularPoint as Point
@@ -18,7 +18,6 @@ from autodiff.registry import BUILT_IN, NOT_IN_TABLE, OPERATIONS, give_arithmeti
 from autodiff.zeros import ZERO, no_dependence
 
 UNIT, POSITIVE, BASE = Interval(-0.99, 0.99), Interval(0.01, 10.0), Interval(0.1, 4.0)
-BEYOND_ONE = Interval(1.01, 10.0)
 SPLIT_TIE = {(1.0, 1.0): Point(1.0, (0.5, 0.5)), (0.0, 0.0): Point(0.0, (0.5, 0.5))}
 
 power: Operation
@@ -26,8 +25,7 @@ log: Operation
 cos: Operation
 cosh: Operation
 sigmoid: Operation
-silu: Operation
-cospi: Operation  # named by rules that stand before their own row
+silu: Operation  # named by rules that stand before their own row
 
 # fmt: off
 # Arithmetic. The quotient's rule -y/b stays right where -a/(b*b) underflows.
@@ -62,9 +60,9 @@ sqrt = operation("sqrt", with_limit(math.sqrt, lambda x: nan), lambda x, y: 0.5 
 sin = operation("sin", with_limit(math.sin, lambda x: nan), lambda x, y: cos(x))
 cos = operation("cos", with_limit(math.cos, lambda x: nan), lambda x, y: -sin(x))
 tan = operation("tan", with_limit(math.tan, lambda x: nan), lambda x, y: 1 + y * y, domain=(Interval(-1.5, 1.5),))
-asin = operation("asin", with_limit(math.asin, lambda x: nan), lambda x, y: 1 / sqrt(_one_minus_square(x)),
+asin = operation("asin", with_limit(math.asin, lambda x: nan), lambda x, y: 1 / sqrt(one_minus_square(x)),
                  domain=(UNIT,), singular_points={(1.0,): Point(math.pi / 2, (inf,))}, ufunc="arcsin")
-acos = operation("acos", with_limit(math.acos, lambda x: nan), lambda x, y: -1 / sqrt(_one_minus_square(x)),
+acos = operation("acos", with_limit(math.acos, lambda x: nan), lambda x, y: -1 / sqrt(one_minus_square(x)),
                  domain=(UNIT,), singular_points={(1.0,): Point(0.0, (-inf,))}, ufunc="arccos")
 atan = operation("atan", math.atan, lambda x, y: 1 / (1 + x * x) if x * x < 1e16 else 1 / x / x, ufunc="arctan")
 sinh = operation("sinh", with_limit(math.sinh, lambda x: math.copysign(inf, x)), lambda x, y: cosh(x))
@@ -115,96 +113,6 @@ hypot = operation("hypot", lambda a, b: _hypot(abs(a), abs(b)),
                   lambda a, b, y: _part(a, b), lambda a, b, y: _part(b, a),
                   kinks=True, singular_points={(0.0, 0.0): Point(0.0, (0.0, 0.0))})
 norm = operation("norm", primals.norm, primals.norm_rule, symbol="‖·‖", variadic=True, kinks=True)
-
-# Whole numbers and signs. What is constant between its jumps has the derivative 0, a number, at them too.
-STEPS, STEPS_OF_TWO = (lambda x, y: 0.0 if y == y else nan), (lambda a, b, y: 0.0 if y == y else nan)
-floor = operation("floor", special.floor, STEPS, kinks=True)
-ceil = operation("ceil", special.ceil, STEPS, kinks=True)
-trunc = operation("trunc", special.trunc, STEPS, kinks=True)
-rint = operation("rint", special.rint, STEPS, kinks=True)
-floor_divide = operation("floor_divide", special.in_ieee(special.floor_divide), STEPS_OF_TWO, STEPS_OF_TWO,
-                         symbol="//", kinks=True, domain=(REALS, POSITIVE))
-mod = operation("mod", with_limit(operator.mod, lambda a, b: nan), lambda a, b, y: 1.0 if y == y else nan,
-                lambda a, b, y: -floor_divide(a, b),
-                symbol="%", kinks=True, domain=(REALS, POSITIVE), ufunc="remainder")
-fmod = operation("fmod", special.fmod, lambda a, b, y: 1.0 if y == y else nan, lambda a, b, y: -rint((a - y) / b),
-                 kinks=True, domain=(REALS, POSITIVE))
-sign = operation("sign", lambda x: 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else nan,
-                 STEPS, kinks=True, singular_points={(0.0,): Point(0.0, (0.0,))})
-copysign = operation("copysign", special.in_ieee(special.copysign), lambda a, b, y: sign(a) * sign(y), STEPS_OF_TWO,
-                     kinks=True, domain=(POSITIVE, REALS))
-clip = operation("clip", lambda x, low, high: minimum(maximum(x, low), high),
-                 lambda x, low, high, y: special.both(special.share_above(x, low), special.share_above(high, x)),
-                 lambda x, low, high, y: special.both(special.share_above(low, x), special.share_above(high, low)),
-                 lambda x, low, high, y: special.share_above(maximum(x, low), high),
-                 kinks=True, domain=(REALS, Interval(-6.0, -1.0), Interval(1.0, 6.0)))
-
-# Powers, exponentials and logarithms of other bases.
-square = operation("square", lambda x: x * x, lambda x, y: 2 * x)
-reciprocal = operation("reciprocal", special.in_ieee(lambda x: 1 / x), lambda x, y: -y * y, domain=(POSITIVE,),
-                       singular_points={(0.0,): Point(inf, (-inf,))})
-cbrt = operation("cbrt", special.cbrt, lambda x, y: 1 / (3 * y * y), domain=(POSITIVE,),
-                 singular_points={(0.0,): Point(0.0, (inf,))})
-exp2 = operation("exp2", with_limit(lambda x: 2.0**x, lambda x: inf), lambda x, y: y * math.log(2))
-log2 = operation("log2", with_limit(math.log2, lambda x: -inf if x == 0 else nan), lambda x, y: 1 / math.log(2) / x,
-                 domain=(POSITIVE,), singular_points={(0.0,): Point(-inf, (inf,))})
-log10 = operation("log10", with_limit(math.log10, lambda x: -inf if x == 0 else nan), lambda x, y: 1 / math.log(10) / x,
-                  domain=(POSITIVE,), singular_points={(0.0,): Point(-inf, (inf,))})
-logaddexp = operation("logaddexp", special.logaddexp, lambda a, b, y: sigmoid(a - b), lambda a, b, y: sigmoid(b - a))
-log1mexp = operation("log1mexp", special.log1mexp, lambda x, y: -1 / abs(expm1(-x)), domain=(Interval(-10.0, -0.01),),
-                     singular_points={(0.0,): Point(-inf, (-inf,))})
-logit = operation("logit", special.in_ieee(special.logit), lambda x, y: 1 / (x * (1 - x)),
-                  domain=(Interval(0.01, 0.99),),
-                  singular_points={(0.0,): Point(-inf, (inf,)), (1.0,): Point(inf, (inf,))})
-xlogy = operation("xlogy", special.xlogy, lambda x, z, y: log(z), lambda x, z, y: 0.0 if x == 0 and z == 0 else x / z,
-                  domain=(POSITIVE, POSITIVE), singular_points={(0.0, 0.0): Point(0.0, (-inf, 0.0))})
-
-# Angles: of two coordinates, in half turns, in degrees.
-atan2 = operation("atan2", math.atan2, lambda a, b, y: b / hypot(a, b) / hypot(a, b),
-                  lambda a, b, y: -a / hypot(a, b) / hypot(a, b), domain=(POSITIVE, POSITIVE), ufunc="arctan2",
-                  singular_points={(0.0, 0.0): Point(0.0, (nan, nan))})
-sinpi = operation("sinpi", special.sinpi, lambda x, y: math.pi * cospi(x))
-cospi = operation("cospi", special.cospi, lambda x, y: -math.pi * sinpi(x))
-sinc = operation("sinc", special.sinc, special.sinc_rule)
-deg2rad = operation("deg2rad", lambda x: x * (math.pi / 180), lambda x, y: math.pi / 180)
-rad2deg = operation("rad2deg", lambda x: x * (180 / math.pi), lambda x, y: 180 / math.pi)
-
-# Reciprocals of trigonometric and hyperbolic functions, and what is inverse to them.
-sec = operation("sec", lambda x: 1 / cos(x), lambda x, y: y * tan(x), domain=(Interval(-1.5, 1.5),))
-cot = operation("cot", special.in_ieee(lambda x: 1 / tan(x)), lambda x, y: -1 - y * y, domain=(Interval(0.05, 3.0),))
-csc = operation("csc", special.in_ieee(lambda x: 1 / sin(x)), lambda x, y: -y * cot(x), domain=(Interval(0.05, 3.0),))
-asec = operation("asec", special.asec, lambda x, y: 1 / (abs(x) * sqrt((x - 1) * (x + 1))), domain=(BEYOND_ONE,),
-                 singular_points={(1.0,): Point(0.0, (inf,))})
-acsc = operation("acsc", special.acsc, lambda x, y: -1 / (abs(x) * sqrt((x - 1) * (x + 1))), domain=(BEYOND_ONE,),
-                 singular_points={(1.0,): Point(math.pi / 2, (-inf,))})
-acot = operation("acot", special.in_ieee(lambda x: atan(1 / x)),
-                 lambda x, y: -1 / (1 + x * x) if x * x < 1e16 else -1 / x / x, domain=(POSITIVE,))
-asinh = operation("asinh", math.asinh, lambda x, y: 1 / hypot(1.0, x), ufunc="arcsinh")
-acosh = operation("acosh", with_limit(math.acosh, lambda x: nan), lambda x, y: 1 / (sqrt(x - 1) * sqrt(x + 1)),
-                  domain=(BEYOND_ONE,), ufunc="arccosh", singular_points={(1.0,): Point(0.0, (inf,))})
-atanh = operation("atanh", with_limit(math.atanh, lambda x: math.copysign(inf, x) if abs(x) == 1 else nan),
-                  lambda x, y: 1 / _one_minus_square(x), domain=(UNIT,), ufunc="arctanh",
-                  singular_points={(1.0,): Point(inf, (inf,)), (-1.0,): Point(-inf, (inf,))})
-sech = operation("sech", lambda x: 1 / cosh(x), lambda x, y: -y * tanh(x))
-coth = operation("coth", special.in_ieee(lambda x: 1 / tanh(x)), lambda x, y: -1 / (sinh(x) * sinh(x)),
-                 domain=(POSITIVE,))
-csch = operation("csch", special.in_ieee(lambda x: 1 / sinh(x)), lambda x, y: -y * coth(x), domain=(POSITIVE,))
-asech = operation("asech", special.asech, lambda x, y: -1 / (x * sqrt((1 - x) * (1 + x))),
-                  domain=(Interval(0.01, 0.99),),
-                  singular_points={(1.0,): Point(0.0, (-inf,)), (0.0,): Point(inf, (-inf,))})
-acsch = operation("acsch", special.in_ieee(special.acsch), lambda x, y: -1 / (abs(x) * hypot(1.0, x)),
-                  domain=(POSITIVE,))
-acoth = operation("acoth", special.in_ieee(special.acoth), lambda x, y: 1 / ((1 - x) * (1 + x)), domain=(BEYOND_ONE,),
-                  singular_points={(1.0,): Point(inf, (inf,))})
-
-# Special functions.
-trigamma = operation("trigamma", special.in_ieee(special.trigamma), lambda x, y: special.tetragamma(x),
-                     domain=(Interval(0.1, 10.0),))
-digamma = operation("digamma", special.in_ieee(special.digamma), lambda x, y: trigamma(x), domain=(POSITIVE,))
-lgamma = operation("lgamma", special.in_ieee(special.lgamma), lambda x, y: digamma(x), domain=(POSITIVE,))
-erfcx = operation("erfcx", special.erfcx, special.erfcx_rule, domain=(Interval(-4.0, 10.0),))
-erfinv = operation("erfinv", special.erfinv, special.erfinv_rule, domain=(UNIT,),
-                   singular_points={(1.0,): Point(inf, (inf,)), (-1.0,): Point(-inf, (inf,))})
 # fmt: on
 
 
@@ -239,7 +147,7 @@ def _power_by_base(x: Any, n: Any) -> Any:
     return n * power(x, n - 1)
 
 
-def _one_minus_square(x: Any) -> Any:
+def one_minus_square(x: Any) -> Any:
     """1 - x²: the second form has the digits near 1; the first one has a derivative, -2 · x, with digits near 0."""
     return 1 - x * x if x * x < 0.25 else (1 - x) * (1 + x)
 

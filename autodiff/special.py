@@ -225,7 +225,7 @@ ASYMPTOTIC = 10
 
 
 def lgamma(x: Any) -> Any:
-    """log |Γ(x)|; exact to the last digits also around its zeros at 1 and 2."""
+    """The logarithm of |Γ(x)|; exact to the last digits also around its zeros at 1 and 2."""
     if abs(x) < 0.5:
         return polynomial(x, AROUND_TWO) - _log1p(x) - _log(abs(x))
     if x < 0:  # A & S 6.1.17

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from autodiff import backward as _passes
-from autodiff import rules, versions
+from autodiff import more_rules, rules, versions
 from autodiff.backward import Step
 from autodiff.hooks import tell, watchers
 from autodiff.ieee import as_float
@@ -198,10 +198,10 @@ class Value(NumpyProtocol, NumberLike, FromMicrograd):
     __mul__, __rmul__ = _operator(rules.multiply), _reflected(rules.multiply)
     __truediv__, __rtruediv__ = _operator(rules.divide), _reflected(rules.divide)
     __pow__, __rpow__ = _operator(rules.power), _reflected(rules.power)
-    __mod__, __rmod__ = _operator(rules.mod), _reflected(rules.mod)
-    __floordiv__, __rfloordiv__ = _operator(rules.floor_divide), _reflected(rules.floor_divide)
+    __mod__, __rmod__ = _operator(more_rules.mod), _reflected(more_rules.mod)
+    __floordiv__, __rfloordiv__ = _operator(more_rules.floor_divide), _reflected(more_rules.floor_divide)
     __neg__, __pos__, __abs__ = _method(rules.negative), _method(rules.positive), _method(rules.absolute)
-    __floor__, __ceil__, __trunc__ = _method(rules.floor), _method(rules.ceil), _method(rules.trunc)
+    __floor__, __ceil__, __trunc__ = _method(more_rules.floor), _method(more_rules.ceil), _method(more_rules.trunc)
 
     def __divmod__(self, other: Any) -> tuple[Value, Value]:
         """``self // other`` and ``self % other``: of the first all derivatives are 0, of the second ∂/∂self is 1."""

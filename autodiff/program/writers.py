@@ -140,8 +140,8 @@ MACHINE = Target(
 """Functions of floats that numba compiles."""
 
 _OF_MATH = (
-    "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2", "sinh",
-    "cosh", "tanh", "asinh", "acosh", "atanh",
+    "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
+    "sinh", "cosh", "tanh", "asinh", "acosh", "atanh",
 )  # fmt: skip
 _JAVASCRIPT_FUNCTIONS = {"absolute": "Math.abs", "pow": "power", "mod": "mod", "erf": "erf", "erfc": "erfc"}
 _JAVASCRIPT_FUNCTIONS |= {name: f"Math.{name}" for name in _OF_MATH}
