@@ -7,13 +7,14 @@ The text is what ``program/writers`` writes for machine code, statement after st
 - ``v[5] = x4`` and ``g[2] = g3`` store.
 
 Every name is a vector of observations that stays in a register. Numbers have the bits of one observation at a time:
-nothing is fused, reassociated or approximated, and functions of ``math`` are called for each observation.
+nothing is fused, reassociated or approximated, and ``%`` and functions of ``math`` are called for each observation.
 """
 
 from __future__ import annotations
 
 import ast
 import math
+import operator
 from typing import Any
 
 from llvmlite import ir
@@ -97,6 +98,8 @@ class _Vectors:
                 return _constant(number)
             case ast.Attribute(attr=name):
                 return _constant(getattr(math, name))
+            case ast.BinOp(left=left, op=ast.Mod(), right=right):
+                return self.each(operator.mod, [self.of(left), self.of(right)])
             case ast.BinOp(left=left, op=op, right=right):
                 return getattr(self.builder, ARITHMETIC[type(op)])(self.of(left), self.of(right))
             case ast.UnaryOp(op=op, operand=operand):
@@ -119,7 +122,11 @@ class _Vectors:
         if name in OF_VECTORS:
             kind, name = ir.FunctionType(LANES, [LANES]), f"{OF_VECTORS[name]}.v{WIDTH}f64"
             return self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), operands)
-        function = self.target.get_function(getattr(math, name), NUMBER(*[NUMBER] * len(operands)))
+        return self.each(getattr(math, name), operands)
+
+    def each(self, function: Any, operands: list[Any]) -> Any:
+        """A function of numbers, of the numbers of vectors."""
+        function = self.target.get_function(function, NUMBER(*[NUMBER] * len(operands)))
         found = ir.Constant(LANES, ir.Undefined)
         for lane in map(ir.IntType(32), range(WIDTH)):
             numbers = [self.builder.extract_element(each, lane) for each in operands]

@@ -39,9 +39,10 @@ def code(record, s, sg, v, g, stride, lanes):
 
 @cache
 def can_be_fused(op: Operation, arity: int) -> bool:
-    """Whether its formulas call nothing but functions of ``math``."""
+    """Whether its formulas call nothing but ``%`` and functions of ``math``."""
     every = straight.formulas(op, arity)
-    return every is not None and all(hasattr(math, function) for each in every for function in straight.called(each))
+    called = {function for each in every or () for function in straight.called(each)} - {"mod"}
+    return every is not None and all(hasattr(math, function) for function in called)
 
 
 @cache
