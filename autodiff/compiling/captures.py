@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from autodiff.compiling.inputs import InputStamp
 from autodiff.number_like import equalities
 from autodiff.operations import VARIABLE, Operation
 from autodiff.trees import is_module
@@ -44,12 +45,16 @@ class Captures:
     >>> captures.leaves == [w], captures.numbers(), captures.are_current()
     (True, ('0x1.8000000000000p+1',), True)
 
+    Nodes that depend on a variable, and inputs, count for nothing: a program can use none that was there before, so
+    they are what the function itself has left outside when it was recorded. What it reads of them, audits tell.
+
     Args:
         *roots: the function, and a module if its parameters are given.
         by_identity: whether other leaves in the same places have another fingerprint.
     """
 
     def __init__(self, *roots: Any, by_identity: bool = False) -> None:
+        self._roots, self._by_identity = roots, by_identity
         visits = _walk(roots)
         functions, near, attributes = _read_by(visits, roots)
         beside = [read for read in attributes if _is_leaf(read())]
@@ -100,6 +105,10 @@ class Captures:
         if same and asked >= 0 and next(equalities) != asked + 1:  # one of equal number is yet another one
             same = False
         return same or self._only_plain_changed()
+
+    def again(self) -> Captures:
+        """What the function refers to now."""
+        return Captures(*self._roots, by_identity=self._by_identity)
 
     def numbers(self) -> tuple[Hashable, ...]:
         """The plain things that are constants of the program, as they are at present: with their types and bits.
@@ -191,13 +200,13 @@ def _visited(thing: Any, is_part: bool) -> _Visit:
 
 
 def _is_leaf(thing: Any) -> bool:
-    return isinstance(thing, Value) and thing.op is VARIABLE
+    return isinstance(thing, Value) and thing.op is VARIABLE and not isinstance(thing.stamp, InputStamp)
 
 
 def _is_inert(thing: Any) -> bool:
     """Whether no parameter is, or can come to be, in it."""
     if isinstance(thing, Value):
-        return thing.op is not VARIABLE
+        return not _is_leaf(thing)
     return isinstance(thing, PLAIN) or (isinstance(thing, np.ndarray) and thing.dtype != object)
 
 
@@ -369,7 +378,7 @@ def _state(generator: Any) -> Any:
 def _content(thing: Any) -> Hashable:
     """What is the same later only if the thing is, made of what is plain in it.
 
-    None if nothing is, or too much; () if nothing is, but an empty list may come to hold something.
+    None if nothing is, or too much; () if nothing is, but an empty list, or one of nodes, may come to hold something.
     """
     if not isinstance(thing, (list, tuple, dict)):
         return _scalar(thing)
@@ -380,13 +389,33 @@ def _content(thing: Any) -> Hashable:
         if isinstance(each, (list, tuple, dict)):
             if (each and not depth) or len(each) + len(left) + len(found) > FEW:
                 return None
-            found.append((type(each), len(each), *(each if isinstance(each, dict) else ())))
-            left += [(part, depth - 1) for part in _values(each)]
-            is_empty = is_empty or not each
+            parts = each.items() if isinstance(each, dict) else enumerate(each)
+            counted = {key: part for key, part in parts if not _is_left(part)}
+            found.append((type(each), len(counted), *(counted if isinstance(each, dict) else ())))
+            left += [(part, depth - 1) for part in counted.values()]
+            is_empty = is_empty or not counted
         else:
             found.append(_scalar(each))
             is_plain = is_plain or found[-1] is not None
     return tuple(found) if is_plain else () if is_empty else None
+
+
+def _is_left(thing: Any, depth: int = DEEP) -> bool:
+    """Whether it is a node that depends on a variable, or an input; or a collection that holds only such nodes."""
+    if isinstance(thing, (list, tuple, dict)):
+        few = depth > 0 and 0 < len(thing) <= FEW
+        return few and all(_is_left(part, depth - 1) for part in _values(thing))
+    if not isinstance(thing, Value) or _is_leaf(thing):
+        return False
+    stack, seen = [thing], {thing}
+    while stack:
+        each = stack.pop()
+        if each.op is VARIABLE:
+            return True
+        new = [parent for parent in each.parents if parent not in seen]
+        seen.update(new)
+        stack += new
+    return False
 
 
 def exactly(option: Any) -> Hashable:
@@ -408,6 +437,6 @@ def _scalar(thing: Any) -> Hashable:
         return None if thing.dtype == object or thing.size > FEW else (kind, thing.shape, thing.dtype, thing.tobytes())
     if isinstance(thing, COMPARED):
         return kind, thing
-    if isinstance(thing, Value) and thing.op is not VARIABLE:
-        return id(thing) if thing.parents else kind, thing.number.hex()
+    if isinstance(thing, Value) and not _is_leaf(thing):
+        return () if _is_left(thing) else (kind, thing.number.hex())
     return None

@@ -310,6 +310,20 @@ def _described(tree: Any) -> str:
     return f"({', '.join(parts)})"
 
 
+class InputStamp(int):
+    """The stamp of a node that stands for a number of an observation: what a function keeps is no parameter thereby.
+
+    As any stamp, it is lost when the node is given other data.
+    """
+
+    source: Any
+
+
 def nodes(names: Sequence[str], numbers: Sequence[float]) -> list[Value]:
     """A node for every number of an observation."""
-    return [Value(number, label=name) for name, number in zip(names, numbers)]
+    found = [Value(number, label=name) for name, number in zip(names, numbers)]
+    for each in found:
+        stamp = InputStamp(each.stamp)
+        stamp.source = each.source
+        each.stamp = stamp
+    return found

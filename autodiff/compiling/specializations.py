@@ -192,11 +192,17 @@ class Specializations:
             try:
                 recording = self.record(theta, row)
                 before = self.outside.numbers()  # the first time, it may well fill a cache
+                outside = self.outside if self.outside.are_current() else self.outside.again()
                 difference = first_difference(recording, self._record_again(theta, row))
                 if difference is not None:
                     raise StaleProgramError(f"{KEEPS_STATE}: two calls with the same numbers differ ({difference})")
                 if self.outside.numbers() != before:
                     raise StaleProgramError(f"{KEEPS_STATE}: it changes a number outside that it reads")
+                if not outside.are_current() and outside.again() != outside:
+                    raise StaleProgramError(
+                        f"{KEEPS_STATE}: it makes Values and leaves them outside, where they are parameters; leave "
+                        "what is computed from them, or detach() them"
+                    )
             except Exception as error:
                 error.add_note(self._note(observation, "compiled"))
                 raise

@@ -3,6 +3,7 @@
 import functools
 import math
 import time
+from collections import deque
 from enum import Enum
 from fractions import Fraction
 from functools import partial
@@ -10,7 +11,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from autodiff import Value, compile, exp, grad, tanh
+from autodiff import Value, compile, constant, exp, grad, tanh
+from autodiff.compiling import FrozenNumberError, StaleProgramError
 from autodiff.compiling.captures import Captures
 from nn import MLP
 
@@ -349,3 +351,149 @@ def test_data_outside_costs_nothing_in_a_call():
     for _ in range(100):
         f.backward([1.0])
     assert time.perf_counter() - start < 0.2  # a walk over the rows alone takes several ms
+
+
+# ── What the function itself leaves outside ──────────────────────────────────────────────────────
+
+
+class Kept:
+    """What a function leaves in these when it is recorded is a number of that recording."""
+
+    def __init__(self):
+        self.listed, self.named, self.attribute, self.w = [], {}, None, Value(2.0)
+
+
+LEFT = {
+    "a result in a list": lambda kept, x: kept.listed.append(x * 2.0),
+    "an input in a list": lambda kept, x: kept.listed.append(x),
+    "results and inputs in a list": lambda kept, x: kept.listed.append([x, x * 2.0, (x, {"x": x})]),
+    "a result in a dict": lambda kept, x: kept.named.update(h=x * 2.0),
+    "results in a dict by new keys": lambda kept, x: kept.named.update({len(kept.named): x * 2.0}),
+    "a result in an attribute": lambda kept, x: setattr(kept, "attribute", x * 2.0),
+    "an input in an attribute": lambda kept, x: setattr(kept, "attribute", x),
+    "results in an attribute": lambda kept, x: setattr(kept, "attribute", [x, x * 2.0]),
+    "a result in an attribute that is new": lambda kept, x: setattr(kept, "new", [x * kept.w]),
+    "a result of a parameter": lambda kept, x: kept.listed.append(kept.w * 2.0),
+    "a result, in turn with an input": lambda kept, x: setattr(
+        kept, "attribute", x if kept.attribute is None or kept.attribute.parents else x * 2.0
+    ),
+}
+
+
+@pytest.mark.parametrize("method", [False, True], ids=["a closure", "a method"])
+@pytest.mark.parametrize("leave", LEFT.values(), ids=LEFT)
+def test_nodes_that_the_function_leaves_outside_need_no_other_program(leave, method):
+    kept = Kept()
+
+    def function(x):
+        leave(kept, x)
+        return x * kept.w * 3.0
+
+    class Holding(Kept):
+        def method(self, x):
+            leave(self, x)
+            return x * self.w * 3.0
+
+    if method:
+        kept = Holding()
+    f = compile(kept.method if method else function, backend="numpy")
+    for call in range(40):
+        kept.w.data = 1.0 + call
+        assert f([1.0, 2.0]).tolist() == [3.0 * kept.w.data, 6.0 * kept.w.data]
+        assert f.parameters == [kept.w]
+    assert len(f.programs) <= 2  # at first, there may be none of them
+    kept.w = Value(7.0)
+    assert f.backward([1.0]) == 21.0
+    assert kept.w.grad == 3.0
+
+
+def test_inputs_that_a_function_leaves_outside_where_it_runs_eagerly_are_no_parameters():
+    kept, w = [], Value(2.0)
+
+    def function(x):
+        kept.append(x)
+        return w * x if x > 0 else x * 2.0
+
+    f = compile(function, backend="numpy", max_branches=1)
+    with pytest.warns(RuntimeWarning, match="in more than 1 ways"):
+        f([-1.0, 1.0])
+    for _ in range(10):
+        assert f([-1.0, 1.0]).tolist() == [-2.0, 2.0]
+        assert f.backward([-1.0, 1.0]) == 0.0
+    assert f.parameters == [w]
+    assert len(f.programs) == 1
+
+
+READ = {
+    "its length": lambda kept, x: x * len(kept),
+    "its length, compared": lambda kept, x: x * 2.0 if len(kept) > 3 else x * 3.0,
+    "its truth": lambda kept, x: x * 2.0 if len(kept) > 1 else x * 3.0,
+    "the first of it": lambda kept, x: kept[0] * 2.0,
+    "the first of it, compared": lambda kept, x: x * (2.0 if kept[0] > 1.5 else 3.0),
+    "one before": lambda kept, x: kept[-2] * 2.0 if len(kept) > 1 else x,
+    "the first of it, detached": lambda kept, x: kept[0].detach() * 2.0,
+    "the data of the first": lambda kept, x: x * kept[0].data,
+    "a derivative of it": lambda kept, x: grad(lambda z: z * kept[0])(x),
+    "the sum of it": lambda kept, x: sum(kept[:2]),
+}
+
+
+@pytest.mark.parametrize("leave", [lambda x: x, lambda x: x * 2.0, lambda x: [x * 2.0][0]])
+@pytest.mark.parametrize("read", READ.values(), ids=READ)
+def test_what_a_function_left_outside_and_reads_later_is_refused_or_told(read, leave):
+    kept = []
+
+    def function(x):
+        kept.append(leave(x))
+        return read(kept, x)
+
+    f = compile(function, backend="numpy")
+    with pytest.raises((StaleProgramError, FrozenNumberError)):
+        deque(map(f, [[1.0, 2.0, 3.0]] * 9))
+
+
+def test_the_last_that_a_function_left_outside_is_its_own():
+    kept, w = [], Value(3.0)
+
+    def function(x):
+        kept.append(w * x)
+        return kept[-1] * 2.0
+
+    f = compile(function, backend="numpy")
+    for _ in range(9):
+        assert f([1.0, 2.0]).tolist() == [6.0, 12.0]
+    assert len(f.programs) == 1
+
+
+def test_leaves_that_a_function_makes_and_leaves_outside_are_refused():
+    kept = []
+
+    def function(x):
+        kept.append(Value(1.0))
+        return x * 2.0
+
+    with pytest.raises(StaleProgramError, match=r"leaves .* outside"):
+        compile(function, backend="numpy")([1.0])
+
+
+def test_parameters_that_a_function_makes_in_its_first_call_are_there_in_the_next():
+    kept = {}
+
+    def function(x):
+        if "w" not in kept:
+            kept["w"] = Value(2.0)
+        return kept["w"] * x
+
+    f = compile(function, backend="numpy")
+    with pytest.raises(StaleProgramError, match="two calls with the same numbers differ"):
+        f([1.0])
+    assert f.backward([3.0]) == 6.0
+    assert kept["w"].grad == 3.0
+
+
+def test_nodes_of_constants_outside_are_constants_that_are_seen_at_once():
+    held = [constant(2.0) * 3.0]
+    f = compile(lambda x: held[0] * x, backend="numpy")
+    for number in (3.0, 4.0, 3.0):
+        held[0] = constant(2.0) * number
+        assert f([1.0]).tolist() == [2.0 * number]
