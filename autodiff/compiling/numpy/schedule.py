@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +11,7 @@ from autodiff.compiling.numpy.buffers import Buffers, Layout, Slots, all_differ
 from autodiff.compiling.numpy.functions import Floats
 from autodiff.compiling.numpy.kernels import Elementwise, Flow, Kernel, Layer, Norms, Products, Selection, Sums
 from autodiff.operations import Operation
+from autodiff.program.lowering.runs import runs
 from autodiff.program.program import Program
 from autodiff.rules import SELECT, dot, norm, total
 
@@ -28,7 +29,7 @@ class Schedule:
         begun[program.outputs] = True
         flow = Flow(self.layout, program.active(wrt), begun)
         kernels: list[Kernel] = []
-        for op, first, operands in reversed(list(_runs(program))):
+        for op, first, operands in reversed(list(runs(program))):
             layers = self._layers(operands) if op is dot else []
             for start, end in reversed(layers or [(0, len(operands))]):
                 own = operands[start:end]
@@ -74,26 +75,3 @@ class Schedule:
             return []
         layers = list(pairwise(bounds))
         return layers if all(all_differ(right[start]) for start, _ in layers) else []
-
-
-def _runs(program: Program) -> Iterator[tuple[Operation, int, Slots]]:
-    """Neighbouring instructions of one operation and arity, none of which takes the result of another.
-
-    Yields:
-        The operation, the slot of the first result, and (instructions, arity) the slots of the operands.
-    """
-    starts, codes, first = program.starts.tolist(), program.opcodes.tolist(), program.first_result
-    newest = [max(program.operands[a:b].tolist(), default=-1) for a, b in pairwise(starts)]
-    begin = 0
-    for place in range(1, len(codes) + 1):
-        if (
-            place == len(codes)
-            or place == program.shared
-            or codes[place] != codes[begin]
-            or starts[place + 1] - starts[place] != starts[begin + 1] - starts[begin]
-            or newest[place] >= first + begin
-        ):
-            operands = program.operands[starts[begin] : starts[place]].astype(np.int64)
-            arity = starts[begin + 1] - starts[begin]
-            yield program.operations[codes[begin]], first + begin, operands.reshape(place - begin, arity)
-            begin = place
