@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from math import isfinite, nan
 from typing import Any, NamedTuple
@@ -14,17 +15,23 @@ from autodiff import trees
 from autodiff.backward import topological_order
 from autodiff.compiling.specializations import Floats, Rows, Specialization, Specializations
 from autodiff.derivatives import gradients
-from autodiff.non_finite import NonFiniteError, non_finite_error
+from autodiff.non_finite import NonFiniteError, is_detecting, non_finite_error
 from autodiff.sources import record_sources
 from autodiff.value import Value
 
-CHUNK = 16384
-"""How many observations at a time are put into a matrix: memory is bounded by this, not by the data."""
+CHUNK, NUMBERS = 16384, 2**20
+"""How many observations at a time are put into a matrix, or more as long as it holds no more numbers than this: memory
+is bounded by this, not by the data."""
 
 
 def rows_of(inputs: Floats) -> Rows:
     """The rows of a matrix that is there already."""
     return lambda start, stop: inputs[start:stop]
+
+
+def chunk_of(programs: Specializations) -> int:
+    """How many observations are put into a matrix."""
+    return max(CHUNK, NUMBERS // max(1, programs.structure.size))
 
 
 class Gradient(NamedTuple):
@@ -46,8 +53,9 @@ def _parts(
     theta: Floats, programs: Specializations, rows: Rows, count: int
 ) -> Iterator[tuple[Specialization | None, Floats, Any]]:
     """What runs some observations, None for the eager engine; their inputs; and where they stand in the batch."""
-    for start in range(0, count, CHUNK):
-        inputs = rows(start, min(start + CHUNK, count))
+    chunk = chunk_of(programs)
+    for start in range(0, count, chunk):
+        inputs = rows(start, min(start + chunk, count))
         for by, places in programs.split(theta, inputs, start):
             part = inputs if places is None else inputs[places]
             if by is not None:
@@ -60,7 +68,7 @@ def _only_program(
     theta: Floats, programs: Specializations, rows: Rows, count: int
 ) -> tuple[Specialization, Floats] | None:
     """The specialization that is right for all observations of a single chunk, and their inputs."""
-    if count > CHUNK or len(programs.all) != 1:
+    if count > chunk_of(programs) or len(programs.all) != 1 or is_detecting():
         return None
     only, inputs = programs.all[0], rows(0, count)
     if only.size != len(theta) or not only.is_right_at(theta) or only.satisfied(theta, inputs) is not None:
@@ -80,7 +88,7 @@ def values_of(theta: Floats, programs: Specializations, rows: Rows, count: int) 
         if by is not None:
             found = by.runner.values(theta[: by.size], part)
         else:
-            found = np.array([_eager_values(theta, programs, row) for row in part])
+            found = np.array([_eager_values(theta, programs, *each) for each in zip(part, _places(at))])
         if values is None:
             values = np.empty((count, found.shape[1]))
         values[at] = found
@@ -103,10 +111,10 @@ def gradient_of(
         return Gradient(values, of_theta, slopes, only[0].used, total)
     values = np.empty(count)
     of_parameters, used = np.zeros(len(theta)), np.zeros(len(theta), bool)
-    of_inputs = np.empty((count, programs.structure.size)) if wrt_inputs else None
+    of_inputs = np.empty((programs.structure.size, count)).T if wrt_inputs else None
     for by, part, at in _parts(theta, programs, rows, count):
         if by is None:
-            found = _eager_gradient(theta, programs, part, weight)
+            found = _eager_gradient(theta, programs, part, weight, _places(at))
         else:
             check_scalar(by.result)
             of_part, of_theta, slopes, total = by.runner.gradient(theta[: by.size], part, weight, wrt_inputs)
@@ -216,18 +224,37 @@ def _from(rows: Rows, offset: int, start: int, stop: int) -> Floats:
 # ── By the engine itself, where there are too many specializations ───────────────────────────────
 
 
-def _eager_values(theta: Floats, programs: Specializations, row: Floats) -> list[float]:
+def _places(at: Any) -> list[int]:
+    """Where some observations stand in the batch."""
+    return [*range(at.start, at.stop)] if isinstance(at, slice) else at.tolist()  # type: ignore[no-any-return]
+
+
+@contextmanager
+def _eagerly(theta: Floats, programs: Specializations, observation: int) -> Iterator[None]:
+    """One observation runs with these numbers of the parameters; an anomaly that is detected in it says which it is."""
     with programs.parameters.at(theta):
+        try:
+            yield
+        except NonFiniteError as error:
+            error.observation = observation
+            error.add_note(f"  at observation {observation} of {programs.owner.__name__}")
+            raise
+
+
+def _eager_values(theta: Floats, programs: Specializations, row: Floats, observation: int) -> list[float]:
+    with _eagerly(theta, programs, observation):
         result, _ = programs.call(row)
         return [leaf.number if isinstance(leaf, Value) else leaf for leaf in programs.leaves(result)]
 
 
-def _eager_gradient(theta: Floats, programs: Specializations, rows: Floats, weight: float) -> Gradient:
+def _eager_gradient(
+    theta: Floats, programs: Specializations, rows: Floats, weight: float, places: list[int]
+) -> Gradient:
     leaves = programs.parameters.leaves
     values, of_inputs = np.empty(len(rows)), np.zeros(rows.shape)
     of_parameters, used = np.zeros(len(leaves)), np.zeros(len(leaves), bool)
     for place, row in enumerate(rows):
-        with programs.parameters.at(theta):
+        with _eagerly(theta, programs, places[place]):
             root, inputs = programs.call(row)
             if trees.parts(root) is not None:
                 raise TypeError(_not_scalar(root))

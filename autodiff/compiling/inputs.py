@@ -86,7 +86,7 @@ class Structure:
     def matrix(self, leaves: Sequence[Any], start: int, stop: int) -> Floats:
         """(stop - start, size): the numbers of the observations from ``start`` to before ``stop``."""
         count = stop - start
-        matrix = np.empty((count, self.size))
+        matrix = np.empty((self.size, count)).T  # column by column, as backends read it
         for array, (columns, is_flat) in zip(leaves, self._columns):
             part = array if len(array) == count else array[start:stop]
             matrix[columns] = part if is_flat else part.reshape(count, -1)

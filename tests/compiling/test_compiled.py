@@ -306,6 +306,7 @@ def test_threads_may_call_it_at_the_same_time():
 
 def test_a_million_observations_are_run_in_chunks(monkeypatch):
     monkeypatch.setattr("autodiff.compiling.batches.CHUNK", 8)
+    monkeypatch.setattr("autodiff.compiling.batches.NUMBERS", 8)
     w = Value(2.0)
     f = compile(lambda x, y: (w * x[0] - y) ** 2 if x[1] > 0 else w * x[1])
     rng = np.random.default_rng(0)

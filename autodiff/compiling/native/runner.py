@@ -90,6 +90,9 @@ class NativeRunner:
         self.fused = _Parts(program, fused=True) if is_small(program) else None
         self.seen = 0
         """How many observations were run."""
+        read = np.concatenate([program.operands, program.outputs]).astype(np.int64) - program.first_input
+        self.unread = np.setdiff1d(np.arange(len(program.inputs)), read)
+        """The inputs that nothing depends on: no gradient is written for them."""
         self._read: dict[Rule, Captures] = {}
         self._rules: dict[Hashable, _Parts] = {}
         self._rooms: list[Floats] = []
@@ -115,9 +118,14 @@ class NativeRunner:
     def gradient(
         self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
     ) -> tuple[Floats, Floats, Floats | None, float]:
-        theta, values = plain(parameters), np.empty(len(inputs))
+        theta, count = plain(parameters), len(inputs)
         weights = _one_weight(weight) if type(weight) is float else np.array(weight, np.float64, ndmin=1)
-        input_gradient = np.zeros(inputs.shape[::-1]) if wrt_inputs else NO_GRADIENT
+        if wrt_inputs:  # one array for all: several that are freed at once are given back, and cleared when asked for
+            of_all = np.empty((1 + inputs.shape[1], count))
+            values, input_gradient = of_all[0], of_all[1:]
+            input_gradient[self.unread] = 0.0
+        else:
+            values, input_gradient = np.empty(count), NO_GRADIENT
         chunks = max(len(inputs) // CHUNK, 1)
         if chunks == 1 or (self.threads == 1 and (is_plain(inputs) or is_plain(inputs.T))):
             gradient, total = self._gradient(theta, inputs, 0, len(inputs), chunks, weights, values, input_gradient)
