@@ -50,6 +50,9 @@ class Observer:
     def contributions(self, out: Value, upstream: Any, wanted: Sequence[bool]) -> Sequence[Any] | None:
         """What a recorded derivative adds to each wanted operand of a node; None for what the rules give."""
 
+    def visible(self, order: list[Value]) -> list[Value] | None:
+        """Those of the nodes that the eager engine would make, too; None for all of them."""
+
 
 class _Context:
     """One that is open: who looks on, and in which thread."""
@@ -105,6 +108,11 @@ def observed_by(*observers: Observer) -> Iterator[None]:
         except BaseException:  # an interrupt in the middle of it
             _close(context)
             raise
+
+
+def is_open(observer: Observer) -> bool:
+    """Whether it looks on in this thread."""
+    return any(each is observer for each in _open.get().observers)
 
 
 def tell(event: str, *what: Any) -> Any:

@@ -11,7 +11,7 @@ from math import inf, isfinite
 from typing import Any
 
 from autodiff.backward import edges, names, topological_order
-from autodiff.hooks import Observer, observed_by
+from autodiff.hooks import Observer, is_open, observed_by, tell, watchers
 from autodiff.ieee import as_float
 from autodiff.operations import VARIABLE
 from autodiff.sources import RECORDER, Source
@@ -101,7 +101,7 @@ def check_finite(loss: Value, seed: float = 1.0, *, backward: bool = True) -> No
 
 def check_forward(order: list[Value], role: str = LOSS) -> None:
     """Refuse a number in the order that is not finite; the role is that of its last node, to which the path leads."""
-    bad = next((node for node in order if not isfinite(node.number)), None)
+    bad = next((node for node in tell("visible", order) or order if not isfinite(node.number)), None)
     if bad is not None:
         name = _names(order)
         raise _error(f"{FORWARD} {equation(bad, name)}", bad, bad, order, name, role)
@@ -213,14 +213,19 @@ class _Detector(Observer):
 DETECTOR = _Detector()
 
 
+def is_detecting() -> bool:
+    """Whether anomalies are detected in this thread."""
+    return bool(watchers) and is_open(DETECTOR)
+
+
 @contextmanager
 def detect_anomaly() -> Iterator[None]:
     """Stop at the first number that is not finite: of the forward pass where it is made, or of a backward pass.
 
     A graph that was recorded outside is looked at when ``backward()`` begins, so a loss that is nan never passes. No
     gradient is touched by a pass that is refused. A branch of ``where`` that is not taken counts like any other.
-    Compiled functions record nothing, so they are not looked at. Inside, sources are recorded: errors quote the line of
-    the user's program that made the number.
+    Compiled functions run eagerly, observation by observation, but for descents, of which the loss alone is looked at.
+    Inside, sources are recorded: errors quote the line of the user's program that made the number.
 
     Raises:
         NonFiniteError: as :func:`check_finite`.

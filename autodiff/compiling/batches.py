@@ -226,7 +226,7 @@ def _from(rows: Rows, offset: int, start: int, stop: int) -> Floats:
 
 def _places(at: Any) -> list[int]:
     """Where some observations stand in the batch."""
-    return [*range(at.start, at.stop)] if isinstance(at, slice) else at.tolist()  # type: ignore[no-any-return]
+    return [*range(at.start, at.stop)] if isinstance(at, slice) else at.tolist()
 
 
 @contextmanager

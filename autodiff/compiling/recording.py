@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 from autodiff import trees
 from autodiff.backward import topological_order
 from autodiff.compiling.branchless import Branchless
-from autodiff.hooks import Observer, observed_by
+from autodiff.hooks import Observer, observed_by, tell
 from autodiff.number_like import TEXT
 from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.program.program import Guard, Program
@@ -110,6 +110,9 @@ class Recorder(Observer):
         self._fixed: set[Value] = set()
         self._varying: set[Value] = set()
         self.branchless = Branchless(self.is_fixed, self.is_parameter)
+        self.hidden: set[Value] = set()
+        """The nodes of derivatives on branches that are not taken, those of choosing among them, and sums of these."""
+        self._hides = False
 
     def is_fixed(self, node: Value) -> bool:
         """Whether the node depends on nothing that comes from outside."""
@@ -136,6 +139,8 @@ class Recorder(Observer):
 
     def recorded(self, node: Value) -> None:
         self.computed.add(node)
+        if self._hides or self._is_hidden(node):
+            self.hidden.add(node)
 
     def given(self, leaf: Value) -> None:
         self.fresh.add(leaf)
@@ -176,15 +181,35 @@ class Recorder(Observer):
         return None if node.op is CONSTANT else DETACHED(node)
 
     def contributions(self, out: Value, upstream: Any, wanted: Sequence[bool]) -> Sequence[Any]:
-        return Context().run(self._unseen, out, upstream, wanted)
-
-    def _unseen(self, out: Value, upstream: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         """The contributions, on all branches: to other observers, those that are not taken would look like faults."""
-        with observed_by(self):
-            return self.branchless.contributions(out, upstream, wanted)
+        found = Context().run(self._hidden, out, upstream, wanted)
+        for each in () if out in self.hidden else found:
+            if each in self.hidden:
+                self.hidden.discard(each)
+                tell("recorded", each)
+        return found
+
+    def _hidden(self, out: Value, upstream: Any, wanted: Sequence[bool]) -> Sequence[Any]:
+        self._hides = True
+        try:
+            with observed_by(self):
+                return self.branchless.contributions(out, upstream, wanted)
+        finally:
+            self._hides = False
+
+    def _is_hidden(self, node: Value) -> bool:
+        return not self.hidden.isdisjoint(node.parents)
+
+    def visible(self, order: list[Value]) -> list[Value]:
+        # Observers that were there before the recorder are told of a node before it is.
+        told = [node for node in order if node in self.computed or not self._is_hidden(node)]
+        found = [node for node in told if node not in self.hidden]
+        used = {parent for node in found for parent in node.parents}
+        return [node for node in found if node.op is not CONSTANT or node in used]
 
     def differentiated(self, root: Value, gradients: Sequence[Any]) -> None:
         self.branchless.done()
+        self.hidden.difference_update(gradients)
 
 
 current: ContextVar[Recorder | None] = ContextVar("recorder", default=None)

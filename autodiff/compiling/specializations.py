@@ -19,6 +19,7 @@ from autodiff.compiling.captures import Captures
 from autodiff.compiling.inputs import Structure, argument_names, nodes
 from autodiff.compiling.parameters import MoreParametersError, Parameters, lock
 from autodiff.compiling.recording import Recording, record
+from autodiff.non_finite import is_detecting
 from autodiff.program.lowering import lower, only
 from autodiff.program.program import Guard, Program
 from autodiff.rules import DETACHED, EQUAL, LESS, LESS_EQUAL, SELECT
@@ -160,10 +161,16 @@ class Specializations:
         return self.all[0].result
 
     def split(self, theta: Floats, inputs: Floats, first: int) -> Iterator[tuple[Specialization | None, Places]]:
-        """The observations by the specialization that runs them; None for those that run eagerly beyond the bound.
+        """The observations by the specialization that runs them; None for those that run eagerly: beyond the bound, or
+        all of them while anomalies are detected.
 
         Errors count observations from ``first``.
         """
+        if is_detecting():  # every number is to be looked at
+            if not self.all:
+                self._new(theta, inputs[0], first)
+            yield None, None
+            return
         left: Places = None
         for each in self.all:
             if each.size > len(theta):  # another thread has met them meanwhile

@@ -26,7 +26,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from autodiff import Value, compile, constant, detect_anomaly, grad, jvp, log, record_sources, total, where
+from autodiff import (
+    NonFiniteError,
+    Value,
+    compile,
+    constant,
+    detect_anomaly,
+    grad,
+    jvp,
+    log,
+    log_sum_exp,
+    norm,
+    record_sources,
+    total,
+    where,
+)  # fmt: skip
 from autodiff.compiling import FrozenNumberError, StaleProgramError, audits
 from autodiff.hooks import Observer, observed_by, watchers
 
@@ -579,6 +593,81 @@ def test_a_number_that_is_not_finite_is_found_in_a_recording_too():
 
     with pytest.raises(FloatingPointError, match="log"):
         compile(inside)([1.0, -2.0, -3.0][1:])
+
+
+DETECTED = {
+    "an untaken branch": lambda z: where(z, log(abs(z) + 1.0), z * z),
+    "a root of nothing": lambda z: where(z, z.sqrt(), z * 3.0),
+    "the greater one": lambda z: (z * z * z).maximum(abs(z).sqrt()),
+    "a norm": lambda z: norm([z, z * 2.0]) * z.relu(),
+    "an absolute": lambda z: abs(z) * z,
+    "a power": lambda z: z.relu() ** 1.5,
+    "a root": lambda z: z.relu().sqrt(),
+    "an entropy": lambda z: where(z, z * log(z), 0.0),
+    "an inverse": lambda z: where(z, 1.0 / z, z),
+    "0 times infinity": lambda z: 1.0 / (1.0 + 2.0 / z),
+    "a softplus": lambda z: (z * 1e3).softplus(),
+    "a sum of exponentials": lambda z: log_sum_exp([z, -1e3 * z]),
+}
+ORDERS = {
+    "values": lambda f: f,
+    "first": grad,
+    "second": lambda f: grad(grad(f)),
+    "forward": lambda f: lambda x: jvp(f, (x,), (1.0,))[1],
+    "forward over reverse": lambda f: lambda x: jvp(grad(f), (x,), (x * 2.0,))[1],
+}
+
+
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+@pytest.mark.parametrize("function", DETECTED.values(), ids=DETECTED)
+def test_anomalies_are_detected_in_a_recording_and_around_a_call_as_they_are_eagerly(function, order):
+    derivative = order(function)
+
+    def inside(x):
+        with detect_anomaly():
+            return derivative(x)
+
+    compiled = compile(derivative, backend="numpy")
+    compiled([0.5])
+    for point in (0.0, -1.0, 2.0, 1e-300, -0.0, 1e3):
+        expected = number_or_error(lambda: inside(Value(point)).number)  # noqa: B023
+        assert number_or_error(lambda: compile(inside, backend="numpy")(point)) == expected  # noqa: B023
+        with detect_anomaly():
+            assert number_or_error(lambda: compiled([0.5, point])[1]) == expected  # noqa: B023
+
+
+def number_or_error(run):
+    try:
+        return pytest.approx(run(), rel=1e-12, nan_ok=True)
+    except NonFiniteError:
+        return "not finite"
+
+
+@pytest.mark.parametrize("run", ["call", "value", "backward", "gradients of inputs"])
+def test_around_a_call_every_observation_is_looked_at_and_the_line_is_named(run):
+    w = Value(1.0, label="w")
+    f = compile(lambda x: 1.0 / (1.0 + 2.0 / (w * x)))  # here
+    x = [1.0, 2.0, 0.0, 3.0]
+    call = {
+        "call": lambda: f(x),
+        "value": lambda: f.value(x, reduction="mean"),
+        "backward": lambda: f.backward(x),
+        "gradients of inputs": lambda: f.value_and_grad(x, wrt=0),
+    }[run]
+    f(x[:2])
+    assert f(x)[2] == 0.0  # which is finite, but not how it comes about
+    with pytest.raises(NonFiniteError, match="= inf") as caught, detect_anomaly():
+        call()
+    assert caught.value.observation == 2
+    assert "# here" in str(caught.value)
+    assert any("observation 2" in note for note in caught.value.__notes__)
+    assert w.grad == 0.0
+    x[2] = 4.0
+    alone = call()
+    with detect_anomaly():
+        looked_at = call()
+    for found, expected in zip(looked_at, alone) if isinstance(alone, tuple) else [(looked_at, alone)]:
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 # ── Derivatives inside ───────────────────────────────────────────────────────────────────────────
