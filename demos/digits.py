@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{history} in {time.perf_counter() - start:.1f} s")
 
     scores = autodiff.compile(model, ndim=(1,))(held_out.inputs)
-    guesses = np.argmax(np.column_stack(scores), axis=1)
+    guesses = np.argmax(scores, axis=1)
     wrong = np.flatnonzero(guesses != held_out.targets)
     print(f"held-out digits read right: {1 - len(wrong) / len(held_out):.1%} of {len(held_out)}")
     try:

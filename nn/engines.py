@@ -126,6 +126,8 @@ class GradientEngine(EagerEngine):
         model, loss = task.model, task.loss
         self.error = autodiff.compile(lambda x, target: loss(model(x), target), parameters=model)
         self.predict = autodiff.compile(lambda x: model(x), parameters=model)
+        self.like = None if task.metric is None else model(task.inputs[0])
+        """A prediction, for its structure."""
         self.inputs, self.targets = map(_batch, (task.inputs, task.targets))
         self.held_out = tuple(map(_batch, task.held_out))
         for data in ((self.inputs, self.targets), self.held_out):
@@ -175,7 +177,7 @@ class GradientEngine(EagerEngine):
         metrics.errors.extend(errors)
         if metrics.metric is not None:
             for index in range(len(errors)):
-                metrics.score(_observation(predictions, index), targets[index])
+                metrics.score(_observation(predictions, index, self.like), targets[index])
 
 
 class RuleEngine(GradientEngine):
@@ -421,9 +423,11 @@ def _check_compiles(error: Any, inputs: Data, targets: Data) -> None:
         raise RuntimeError(f"the loss branches in more than {error.max_branches} ways")
 
 
-def _observation(predictions: Any, index: int) -> Any:
-    """What the model returned for one observation, with constants for its numbers."""
+def _observation(predictions: Any, index: int, like: Any) -> Any:
+    """What the model returned for one observation, with constants for its numbers: of the structure of another one."""
     if trees.is_array(predictions):
-        return trees.mapped(constant, predictions[index])
-    parts = (trees.parts(predictions) or {}).values()
-    return trees.rebuilt(predictions, [_observation(part, index) for part in parts])
+        numbers = predictions[index]
+        return trees.mapped(constant, numbers.tolist() if isinstance(like, list) else numbers)
+    likes = trees.parts(like) or {}
+    parts = (trees.parts(predictions) or {}).items()
+    return trees.rebuilt(predictions, [_observation(part, index, likes[key]) for key, part in parts])

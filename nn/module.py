@@ -226,7 +226,7 @@ _WORTH_COMPILING = 16
 
 
 def _stacked(columns: Any) -> NDArray[np.float64]:
-    """(observations, …): the results of a compiled function, whose lists have an array for each part."""
+    """(observations, …): the results of a compiled function, whose tuples have an array for each part."""
     if isinstance(columns, (list, tuple)):
         return np.stack([*map(_stacked, columns)], axis=1)
     if not isinstance(columns, np.ndarray):

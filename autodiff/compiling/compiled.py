@@ -79,8 +79,10 @@ def compile(
 class Compiled:
     """A compiled function; :func:`compile` makes one.
 
-    It is called like the function, and gives floats, or arrays with the observations in front. Where an argument is a
-    ``Value``, and inside another compiled function, it is the function itself. Threads may call it at the same time;
+    It is called like the function, and gives floats; of a batch, arrays with the observations in front: (observations,)
+    for a number, (observations, k) for a list of k numbers, as a network returns it, and tuples and dicts of arrays for
+    those, so that a function which returns two things returns a tuple. Where an argument is a ``Value``, and inside
+    another compiled function, it is the function itself. Threads may call it at the same time;
     while one of them compiles for numbers given with ``at=``, the parameters hold these, and others must not use them.
 
     Numbers are the eager ones, observation by observation, but for the sign of a zero and for the last place of a
@@ -371,6 +373,19 @@ def _shaped(call: Call, values: Floats) -> Any:
 def _columns(result: Any, values: Floats) -> Any:
     if isinstance(result, int):
         return values[:, 0] if values.shape[1] == 1 else values[:, result].copy()
+    shape = _shape(result)
+    if shape is not None:
+        return values[:, trees.leaves(result)].reshape(len(values), *shape)
     if isinstance(result, np.ndarray):
         return values[:, result.ravel()].reshape(len(values), *result.shape)
     return trees.rebuilt(result, [_columns(part, values) for part in trees.parts(result).values()])  # type: ignore[union-attr]
+
+
+def _shape(result: Any) -> tuple[int, ...] | None:
+    """The shape of a list of outputs, or of lists of one shape, or () of an output; None for another structure."""
+    if isinstance(result, int):
+        return ()
+    shapes = {_shape(part) for part in result} if type(result) is list else {None}
+    if None in shapes or len(shapes) > 1:
+        return None
+    return (len(result), *next(iter(shapes), ()))  # type: ignore[misc]

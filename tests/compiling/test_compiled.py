@@ -18,7 +18,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autodiff
-from autodiff import NOT_COMPUTED, Value, compile, grad, hessian, hvp, jvp, log, maximum, mean, select, softmax, total
+from autodiff import (
+    NOT_COMPUTED,
+    Value,
+    compile,
+    grad,
+    hessian,
+    hvp,
+    jacobian,
+    jvp,
+    log,
+    maximum,
+    mean,
+    select,
+    softmax,
+    total,
+)  # fmt: skip
 from autodiff.checking.strategies import graphs
 from nn import MLP, Layer, Module, loss_landscape, moons, squared_error
 
@@ -848,3 +863,40 @@ def test_a_function_of_its_own_is_copied_as_functions_are():
 def test_the_landscape_of_a_module_with_a_compiled_method():
     mountain = loss_landscape(Line(), [[1.0], [2.0]], [1.0, 2.0], squared_error, resolution=3)
     assert mountain.heights[1].tolist() == [mean([(s * x - x) ** 2 for x in (1.0, 2.0)]) for s in mountain.xs]
+
+
+# ── The structure of results ─────────────────────────────────────────────────────────────────────
+
+STRUCTURES = {
+    "a number": (lambda x: x, (3,)),
+    "a list": (lambda x: [x, 2.0, x * x], (3, 3)),
+    "a list of one": (lambda x: [x], (3, 1)),
+    "an empty list": (lambda x: [], (3, 0)),
+    "lists of one shape": (lambda x: [[x, 1.0, x], [x, x * x, 2.0]], (3, 2, 3)),
+    "an array": (lambda x: np.array([[x], [x * x]]), (3, 2, 1)),
+    "a model": (MLP(1, [3, 2], rng=0), (3, 2)),
+    "a model of one output": (MLP(1, [3, 1], rng=0), (3,)),
+    "a Jacobian": (jacobian(lambda x: [x, x * x]), (3, 2)),
+}
+
+
+@pytest.mark.parametrize(("function", "shape"), STRUCTURES.values(), ids=STRUCTURES)
+def test_lists_of_numbers_are_arrays_with_the_observations_in_front(function, shape):
+    x = np.array([0.5, -1.0, 2.0])
+    of = (lambda x: function([x])) if isinstance(function, MLP) else function
+    found = compile(of, backend="numpy")(x)
+    assert (type(found), found.shape) == (np.ndarray, shape)
+    for each, at in zip(found, x):
+        one = compile(of, backend="numpy")(float(at))
+        assert each.tolist() == (one.tolist() if isinstance(one, np.ndarray) else one)
+    if isinstance(function, MLP):
+        np.testing.assert_array_equal(found, function.predict(x.reshape(-1, 1)))
+
+
+def test_other_structures_hold_an_array_for_each_part():
+    x = np.array([0.5, -1.0])
+    a, b = compile(lambda x: (x, [x, 1.0]), backend="numpy")(x)
+    assert (a.tolist(), b.tolist()) == ([0.5, -1.0], [[0.5, 1.0], [-1.0, 1.0]])
+    ragged = compile(lambda x: [x, [x, 1.0], (x, 2.0)], backend="numpy")(x)
+    assert [type(part) for part in ragged] == [np.ndarray, np.ndarray, tuple]
+    assert compile(lambda x: {"a": [x, x]}, backend="numpy")(x)["a"].shape == (2, 2)
