@@ -366,7 +366,7 @@ def _difference(maker, compiled, batch, rows, eager, backend):
     if failed is not None or refused is not None:
         return None if type(failed) is type(refused) else f"error {failed!r} eagerly, {refused!r} compiled"
     values, gradients = expected
-    columns = np.array([np.broadcast_to(leaf, len(rows)) for leaf in leaves(found)]).T
+    columns = np.array([np.broadcast_to(column, len(rows)) for leaf in leaves(found) for column in _columns(leaf)]).T
     if backend == "native" and maker.is_exact:
         if not np.array_equal(columns + 0.0, np.array(values) + 0.0, equal_nan=True):
             return f"values {values} eagerly, {columns.tolist()} compiled"
@@ -398,10 +398,10 @@ def _difference(maker, compiled, batch, rows, eager, backend):
 
 
 def _columns(part):
-    """The columns of a gradient: a dict's in the order of its making."""
+    """The columns of a result or a gradient: a dict's in the order of its making."""
     if isinstance(part, dict):
         return [part["first"], *part["others"].T]
-    return [*part.T] if part.ndim == 2 else [part]
+    return [*part.T] if np.ndim(part) == 2 else [part]
 
 
 def check(seeds, backend):
