@@ -157,7 +157,12 @@ class Recorder(Observer):
     def read(self, node: Value, how: str) -> None:
         if self.is_fixed(node):
             return
-        look = "; to look at one while a function is recorded, print its repr()" if how == TEXT else ""
+        look = (
+            "; in a text that decides nothing, printed or in the message of an error that the function itself catches, "
+            "write the number's repr(), as in f'{x!r}'"
+            if how == TEXT
+            else ""
+        )
         refusal = self.refuse(
             FrozenNumberError(f"{how} inside a compiled function would freeze a number: {WAYS_OUT}{look}")
         )

@@ -509,6 +509,23 @@ def test_the_text_of_an_error_reaches_the_caller():
         compile(careful)([1.0, 3.0])
 
 
+def test_the_text_of_an_error_that_the_function_catches_is_refused_with_the_way_out():
+    def catching(text):
+        def function(x):
+            try:
+                if x > 2.0:
+                    raise ValueError(f"too large: {text(x)}")
+            except ValueError:
+                return x * 0.0
+            return x * 3.0
+
+        return compile(function, backend="numpy")
+
+    with pytest.raises(FrozenNumberError, match=r"message of an error that the function itself catches.*f'\{x!r\}'"):
+        catching(str)([1.0, 3.0])
+    assert catching(repr)([1.0, 3.0]).tolist() == [3.0, 0.0]
+
+
 def test_text_of_what_is_fixed_is_no_matter():
     assert compile(lambda x: x * float(str(Value(2.0) * 2.0)))([3.0]).tolist() == [12.0]
 
