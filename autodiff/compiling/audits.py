@@ -2,7 +2,7 @@
 
 What a function reads outside is constant in its program. Parameters and plain numbers close by are compared in every
 call, and random draws and text are refused when it is recorded. Audits find what else has changed: numbers far away
-or in large arrays, files, the environment, generators out of sight, what a ``repr`` is read for.
+or in large arrays, files, the environment, generators out of sight.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from autodiff.compiling.backends import Runner
 from autodiff.compiling.captures import Captures
 from autodiff.compiling.inputs import Structure, argument_names, nodes
 from autodiff.compiling.parameters import MoreParametersError, Parameters, lock
-from autodiff.compiling.recording import Recording, record
+from autodiff.compiling.recording import WAYS_OUT, FrozenNumberError, Recording, record
 from autodiff.non_finite import is_detecting
 from autodiff.program.lowering import lower, only
 from autodiff.program.program import Guard, Program
@@ -40,6 +40,8 @@ KEEPS_STATE = (
     "as an argument"
 )
 
+HAIR, TINY = 2.0**-45, 1e-290
+"""How far a number is moved, of itself and at least, to see what depends on it: so little that few branches do."""
 DRAWS = 3
 """How often a generator must have moved while the function ran, since another thread may draw, too."""
 
@@ -200,9 +202,7 @@ class Specializations:
                 recording = self.record(theta, row)
                 before = self.outside.numbers()  # the first time, it may well fill a cache
                 outside = self.outside if self.outside.are_current() else self.outside.again()
-                difference = first_difference(recording, self._record_again(theta, row))
-                if difference is not None:
-                    raise StaleProgramError(f"{KEEPS_STATE}: two calls with the same numbers differ ({difference})")
+                self._check_repeats(recording, theta, row)
                 if self.outside.numbers() != before:
                     raise StaleProgramError(f"{KEEPS_STATE}: it changes a number outside that it reads")
                 if not outside.are_current() and outside.again() != outside:
@@ -221,6 +221,30 @@ class Specializations:
             self.all = (*self.all, made)
             return made
 
+    def _check_repeats(self, recording: Recording, theta: Floats, row: Floats) -> None:
+        """Record once more, with numbers a hair beside the ones before: only they may differ, and no constant.
+
+        Raises:
+            FrozenNumberError: a constant differs, so it was made of a number.
+            StaleProgramError: the function does not do the same with the same numbers.
+        """
+        try:
+            nearby = self._record_again(*_nearby(recording.program, theta, row))
+            answers_are_same = not _ties(recording, nearby)
+            difference = first_difference(recording, nearby)
+        except Exception:  # of a number that must be exact, or in every case: the same numbers tell
+            answers_are_same, difference = False, None
+        if answers_are_same and difference is None:
+            return
+        same = first_difference(recording, self._record_again(theta, row))
+        if same is not None:
+            raise StaleProgramError(f"{KEEPS_STATE}: two calls with the same numbers differ ({same})")
+        if difference is not None:
+            raise FrozenNumberError(
+                f"{self.owner.__name__} makes a constant of a number that it is called with, from its repr(), a copy "
+                f"or a pickle of it ({difference}): {WAYS_OUT}"
+            )
+
     def audit(self, theta: Floats, rows: Rows, observations: int) -> None:
         """Record an observation anew: the function must do what its program does.
 
@@ -237,9 +261,8 @@ class Specializations:
                 if difference is not None:
                     raise StaleProgramError(
                         f"{self.owner.__name__} does something else than when it was compiled: {difference}. What it "
-                        "reads outside has changed, or is drawn at random, or it reads a repr(): pass what "
-                        "changes as an argument, or as a keyword option; or compile the function again. This call "
-                        "changed nothing"
+                        "reads outside has changed, or is drawn at random: pass what changes as an argument, or as a "
+                        "keyword option; or compile the function again. This call changed nothing"
                     )
             except Exception as error:
                 error.add_note(self._note(place, "audited"))
@@ -314,6 +337,25 @@ class Specializations:
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+
+def _nearby(program: Program, theta: Floats, row: Floats) -> tuple[Floats, Floats]:
+    """Parameters and inputs a hair beside those that the program was recorded with, but for indices and classes.
+
+    Those are what chooses in a ``select``, and what was found to equal something.
+    """
+    exact = [operands[0] for op, operands in program if op is SELECT] if SELECT in program.operations else []
+    for guard in program.guards:
+        if (guard.comparison, guard.holds) in (("==", True), ("!=", False)):
+            exact += [guard.left, guard.right]
+
+    def moved(numbers: Floats, first: int) -> Floats:
+        found = numbers * (1.0 - HAIR) + (np.abs(numbers) < TINY) * TINY
+        places = [slot - first for slot in exact if first <= slot < first + len(numbers)]
+        found[places] = numbers[places]
+        return found
+
+    return moved(theta, program.first_parameter), moved(row, program.first_input)
 
 
 def _ties(before: Recording, now: Recording) -> bool:

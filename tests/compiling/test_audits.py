@@ -1,13 +1,14 @@
 """What a compiled function reads outside and nothing compares is constant in its program, but not in silence."""
 
 import math
+import pickle
 from collections import deque
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from autodiff import Value, compile, log, maximum, total
+from autodiff import Value, compile, log, maximum, select, total
 from autodiff.compiling import FrozenNumberError, StaleProgramError
 from autodiff.compiling import audits as module
 from autodiff.compiling.audits import Audits, first_difference
@@ -170,10 +171,39 @@ def test_the_error_names_the_first_node_at_which_the_two_part():
     assert f([1.0, 2.0]).tolist() == [25.0, 81.0]
 
 
-def test_a_number_made_of_the_text_for_debugging_is_found_in_the_first_call():
-    f = compile(lambda x: x * float(repr(x).split("(")[1].split(",")[0]))
-    with pytest.raises(StaleProgramError, match=r"x \* 1\.0 in the program, .* x \* 3\.0 now"):
-        f([1, 2, 3])
+READ = {
+    "the text for debugging": lambda x: float(repr(x).split("(")[1].split(",")[0]),
+    "the text of a parameter": lambda x: float(repr(W).split("(")[1].split(",")[0]),
+    "a pickle": lambda x: pickle.loads(pickle.dumps(x)).number,
+    "a pickle of a result": lambda x: pickle.loads(pickle.dumps(W * x)).number,
+    "a private attribute": lambda x: x.number,
+    "one of a parameter": lambda x: W.number,
+    "one of a result": lambda x: (x * W).number,
+}
+
+
+@pytest.mark.parametrize("read", READ.values(), ids=READ)
+@pytest.mark.parametrize("number", [3.0, -1.0, 0.0, 1e300, 5e-324])
+@pytest.mark.parametrize("branch", [False, True], ids=["straight", "branched"])
+def test_a_constant_made_of_a_number_is_found_in_the_first_call(read, number, branch):
+    f = compile(lambda x: x * read(x) if not branch or x * x > 1e-30 or x <= 1e-30 else x, backend="numpy")
+    assert math.isfinite(number)
+    with pytest.raises(FrozenNumberError, match="makes a constant of a number that it is called with"):
+        f([number])
+
+
+def test_numbers_that_must_be_exact_are_compared_as_they_are():
+    calls = []
+
+    def function(label, x):
+        calls.append(label)
+        if label not in (0, 1):
+            raise ValueError("no such class")
+        return select([x, x * x], label) + (1.0 if label == 1 else x)
+
+    f = compile(function, backend="numpy")
+    assert f([0, 1, 1], [2.0, 3.0, 4.0]).tolist() == [4.0, 10.0, 17.0]
+    assert len(calls) == 2 * 2 + 1  # each of two programs is recorded twice, and once for the audit
 
 
 def test_a_gradient_that_is_read_is_found_when_it_changes():

@@ -3,15 +3,12 @@
 import array
 import collections
 import contextvars
-import copy
 import dataclasses
 import datetime
 import enum
 import functools
 import itertools
-import json
 import os
-import pickle
 import random
 import sys
 import tempfile
@@ -455,48 +452,7 @@ def test_draws_of_another_thread_do_no_harm():
         thread.join()
 
 
-# ── Text, copies, and what else takes a number out ───────────────────────────────────────────────
-
-TAKEN = {
-    "str": lambda x: x * float(str(x)),
-    "a format": lambda x: x * float(f"{x:.0f}"),
-    "%s": lambda x: x * float("%s" % x),  # noqa: UP031
-    "format()": lambda x: x * len("{:.3g}".format(x)),  # noqa: UP032
-    "Decimal": lambda x: x * float(Decimal(str(x))),
-    "an int of text": lambda x: x * int(str(x).split(".")[0]),
-    "a length": lambda x: x * len(str(x)),
-    "text compared": lambda x: x * 2.0 if str(x) == "7.5" else x * 3.0,
-    "text as a key": lambda x: x * {"7.5": 2.0}.get(str(x), 3.0),
-    "JSON by default=str": lambda x: x * float(json.loads(json.dumps(x, default=str))),
-    "JSON by default=float": lambda x: x * json.loads(json.dumps(x, default=float)),
-    "text in an except": lambda x: x * (2.0 if caught(lambda: float(str(x))) else 3.0),
-    "float": lambda x: x * float(x),
-    "complex": lambda x: x * complex(x).real,
-    "np.array": lambda x: x * np.array([x], float)[0],
-    "%d": lambda x: x * float("%d" % x),  # noqa: UP031
-    "a copy": lambda x: x * copy.copy(x),
-    "a deep copy": lambda x: x * copy.deepcopy(x),
-    "a deep copy of a result": lambda x: x * copy.deepcopy(x * 2.0),
-    "a pickle": lambda x: x * pickle.loads(pickle.dumps(x)),
-    "a copy of a parameter": lambda x: x * copy.copy(W),
-    "its hash": lambda x: x * (hash(x) % 1009),
-    "its id": lambda x: x * (id(x) % 1009),
-    "a node of another thread": lambda x: x * in_thread(lambda: x * 2.0),
-}
-
-
-def caught(function):
-    try:
-        return function()
-    except Exception:
-        return False
-
-
-@pytest.mark.parametrize("take", TAKEN.values(), ids=TAKEN)
-def test_what_takes_a_number_out_is_refused_in_the_first_call(take):
-    for x in ([1.0], [1.0, 2.0, 1.0]):
-        with pytest.raises((FrozenNumberError, StaleProgramError, TypeError)):
-            compile(lambda x: x * 1.0 if False else take(x), backend="numpy")(x)
+# ── Text of a number: what else takes one out is in test_python ──────────────────────────────────
 
 
 def test_the_text_of_an_error_reaches_the_caller():
