@@ -134,14 +134,13 @@ def smallest(values: Iterable[Any]) -> Any:
 def log_sum_exp(values: Iterable[Any]) -> Any:
     """log(Σ exp(value)), without overflow: the greatest value is taken out of the sum first.
 
-    The derivatives are those of :func:`softmax`.
+    The derivatives are those of :func:`softmax`; of equal infinities, each has an equal share.
 
     >>> log_sum_exp([1000.0, 1000.0])
     1000.6931471805599
     """
-    values = _some(values, "log_sum_exp")
-    shift = _shift(values)
-    return table.log(table.total(*(table.exp(value - shift) for value in values))) + shift
+    shift, distances = _from_greatest(values, "log_sum_exp")
+    return table.log(table.total(*map(table.exp, distances))) + shift
 
 
 def softmax(values: Iterable[Any]) -> list[Any]:
@@ -150,9 +149,7 @@ def softmax(values: Iterable[Any]) -> list[Any]:
     >>> softmax([1000.0, 1000.0])
     [0.5, 0.5]
     """
-    values = _some(values, "softmax")
-    shift = _shift(values)
-    exponentials = [table.exp(value - shift) for value in values]
+    exponentials = [*map(table.exp, _from_greatest(values, "softmax")[1])]
     sum_of_all = table.total(*exponentials)
     return [table.divide(exponential, sum_of_all) for exponential in exponentials]
 
@@ -163,9 +160,9 @@ def log_softmax(values: Iterable[Any]) -> list[Any]:
     >>> log_softmax([0.0, -2000.0])
     [0.0, -2000.0]
     """
-    values = _some(values, "log_softmax")
-    normalizer = log_sum_exp(values)
-    return [value - normalizer for value in values]
+    _, distances = _from_greatest(values, "log_softmax")
+    logarithm = table.log(table.total(*map(table.exp, distances)))
+    return [table.subtract(distance, logarithm) for distance in distances]
 
 
 def _distances(values: Iterable[Any], function: str, ddof: int) -> tuple[list[Any], int]:
@@ -184,10 +181,11 @@ def _some(values: Iterable[Any], function: str) -> tuple[Any, ...]:
     return values
 
 
-def _shift(values: tuple[Any, ...]) -> Any:
-    """The greatest value as a plain number: a shift by a constant changes no derivative."""
-    greatest = reduce(table.maximum, map(_detached, values))
-    return _detached(table.where(greatest - greatest, 0.0, greatest))  # the difference is 0, or nan if it is not finite
+def _from_greatest(values: Iterable[Any], function: str) -> tuple[Any, list[Any]]:
+    """The greatest value as a plain number, since a constant shift changes no derivative, and all distances from it."""
+    values = _some(values, function)
+    shift = _detached(reduce(table.maximum, map(_detached, values)))
+    return shift, [table.DISTANCE(value, shift) for value in values]
 
 
 def _detached(value: Any) -> Any:

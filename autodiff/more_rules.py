@@ -16,14 +16,15 @@ from autodiff.registry import BUILT_IN, OPERATIONS, operation
 
 # isort: off
 from autodiff.rules import (
-    POSITIVE, UNIT, one_minus_square, atan, cos, cosh, expm1, hypot, log, maximum, minimum, sigmoid, sin, sinh, sqrt,
-    tan, tanh,
+    DISTANCE, POSITIVE, UNIT, one_minus_square, atan, cos, cosh, exp, expm1, hypot, log, maximum, minimum, sigmoid, sin,
+    sinh, sqrt, tan, tanh,
 )  # fmt: skip
 # isort: on
 
 BEYOND_ONE = Interval(1.01, 10.0)
 
-cospi: Operation  # named by a rule that stands before its row
+cospi: Operation
+csch: Operation  # named by rules that stand before their rows
 
 # fmt: off
 # Whole numbers and signs. What is constant between its jumps has the derivative 0, a number, at them too.
@@ -53,25 +54,26 @@ clip = operation("clip", lambda x, low, high: minimum(maximum(x, low), high),
 square = operation("square", lambda x: x * x, lambda x, y: 2 * x)
 reciprocal = operation("reciprocal", special.in_ieee(lambda x: 1 / x), lambda x, y: -y * y, domain=(POSITIVE,),
                        singular_points={(0.0,): Point(inf, (-inf,))})
-cbrt = operation("cbrt", special.cbrt, lambda x, y: 1 / (3 * y * y), domain=(POSITIVE,),
+cbrt = operation("cbrt", special.cbrt, lambda x, y: 1 / y / y / 3, domain=(POSITIVE,),
                  singular_points={(0.0,): Point(0.0, (inf,))})
 exp2 = operation("exp2", with_limit(lambda x: 2.0**x, lambda x: inf), lambda x, y: y * math.log(2))
 log2 = operation("log2", with_limit(math.log2, lambda x: -inf if x == 0 else nan), lambda x, y: 1 / math.log(2) / x,
                  domain=(POSITIVE,), singular_points={(0.0,): Point(-inf, (inf,))})
 log10 = operation("log10", with_limit(math.log10, lambda x: -inf if x == 0 else nan), lambda x, y: 1 / math.log(10) / x,
                   domain=(POSITIVE,), singular_points={(0.0,): Point(-inf, (inf,))})
-logaddexp = operation("logaddexp", special.logaddexp, lambda a, b, y: sigmoid(a - b), lambda a, b, y: sigmoid(b - a))
-log1mexp = operation("log1mexp", special.log1mexp, lambda x, y: -1 / abs(expm1(-x)), domain=(Interval(-10.0, -0.01),),
-                     singular_points={(0.0,): Point(-inf, (-inf,))})
-logit = operation("logit", special.in_ieee(special.logit), lambda x, y: 1 / (x * (1 - x)),
+logaddexp = operation("logaddexp", special.logaddexp, lambda a, b, y: sigmoid(DISTANCE(a, b)),
+                      lambda a, b, y: sigmoid(DISTANCE(b, a)))
+log1mexp = operation("log1mexp", special.log1mexp, lambda x, y: -exp(x) / abs(expm1(x)),
+                     domain=(Interval(-10.0, -0.01),), singular_points={(0.0,): Point(-inf, (-inf,))})
+logit = operation("logit", special.in_ieee(special.logit), lambda x, y: 1 / (x * (1 - x)) if x * x > 1e-300 else 1 / x,
                   domain=(Interval(0.01, 0.99),),
                   singular_points={(0.0,): Point(-inf, (inf,)), (1.0,): Point(inf, (inf,))})
 xlogy = operation("xlogy", special.xlogy, lambda x, z, y: log(z), lambda x, z, y: 0.0 if x == 0 and z == 0 else x / z,
                   domain=(POSITIVE, POSITIVE), singular_points={(0.0, 0.0): Point(0.0, (-inf, 0.0))})
 
 # Angles: of two coordinates, in half turns, in degrees.
-atan2 = operation("atan2", math.atan2, lambda a, b, y: b / hypot(a, b) / hypot(a, b),
-                  lambda a, b, y: -a / hypot(a, b) / hypot(a, b), domain=(POSITIVE, POSITIVE), ufunc="arctan2",
+atan2 = operation("atan2", math.atan2, lambda a, b, y: special.over_square(b, a),
+                  lambda a, b, y: -special.over_square(a, b), domain=(POSITIVE, POSITIVE), ufunc="arctan2",
                   singular_points={(0.0, 0.0): Point(0.0, (nan, nan))})
 sinpi = operation("sinpi", special.sinpi, lambda x, y: math.pi * cospi(x))
 cospi = operation("cospi", special.cospi, lambda x, y: -math.pi * sinpi(x))
@@ -83,28 +85,28 @@ rad2deg = operation("rad2deg", lambda x: x * (180 / math.pi), lambda x, y: 180 /
 sec = operation("sec", lambda x: 1 / cos(x), lambda x, y: y * tan(x), domain=(Interval(-1.5, 1.5),))
 cot = operation("cot", special.in_ieee(lambda x: 1 / tan(x)), lambda x, y: -1 - y * y, domain=(Interval(0.05, 3.0),))
 csc = operation("csc", special.in_ieee(lambda x: 1 / sin(x)), lambda x, y: -y * cot(x), domain=(Interval(0.05, 3.0),))
-asec = operation("asec", special.asec, lambda x, y: 1 / (abs(x) * sqrt((x - 1) * (x + 1))), domain=(BEYOND_ONE,),
-                 singular_points={(1.0,): Point(0.0, (inf,))})
-acsc = operation("acsc", special.acsc, lambda x, y: -1 / (abs(x) * sqrt((x - 1) * (x + 1))), domain=(BEYOND_ONE,),
-                 singular_points={(1.0,): Point(math.pi / 2, (-inf,))})
+asec = operation("asec", special.asec, lambda x, y: 1 / abs(x) / sqrt(abs(x) - 1) / sqrt(abs(x) + 1),
+                 domain=(BEYOND_ONE,), singular_points={(1.0,): Point(0.0, (inf,))})
+acsc = operation("acsc", special.acsc, lambda x, y: -1 / abs(x) / sqrt(abs(x) - 1) / sqrt(abs(x) + 1),
+                 domain=(BEYOND_ONE,), singular_points={(1.0,): Point(math.pi / 2, (-inf,))})
 acot = operation("acot", special.in_ieee(lambda x: atan(1 / x)),
                  lambda x, y: -1 / (1 + x * x) if x * x < 1e16 else -1 / x / x, domain=(POSITIVE,))
 asinh = operation("asinh", math.asinh, lambda x, y: 1 / hypot(1.0, x), ufunc="arcsinh")
-acosh = operation("acosh", with_limit(math.acosh, lambda x: nan), lambda x, y: 1 / (sqrt(x - 1) * sqrt(x + 1)),
+acosh = operation("acosh", with_limit(math.acosh, lambda x: nan), lambda x, y: 1 / sqrt(x - 1) / sqrt(x + 1),
                   domain=(BEYOND_ONE,), ufunc="arccosh", singular_points={(1.0,): Point(0.0, (inf,))})
 atanh = operation("atanh", with_limit(math.atanh, lambda x: math.copysign(inf, x) if abs(x) == 1 else nan),
                   lambda x, y: 1 / one_minus_square(x), domain=(UNIT,), ufunc="arctanh",
                   singular_points={(1.0,): Point(inf, (inf,)), (-1.0,): Point(-inf, (inf,))})
 sech = operation("sech", lambda x: 1 / cosh(x), lambda x, y: -y * tanh(x))
-coth = operation("coth", special.in_ieee(lambda x: 1 / tanh(x)), lambda x, y: -1 / (sinh(x) * sinh(x)),
+coth = operation("coth", special.in_ieee(lambda x: 1 / tanh(x)), lambda x, y: -csch(x) * csch(x),
                  domain=(POSITIVE,))
 csch = operation("csch", special.in_ieee(lambda x: 1 / sinh(x)), lambda x, y: -y * coth(x), domain=(POSITIVE,))
-asech = operation("asech", special.asech, lambda x, y: -1 / (x * sqrt((1 - x) * (1 + x))),
+asech = operation("asech", special.asech, lambda x, y: -1 / x / sqrt(1 - x) / sqrt(1 + x) if x * x > 1e-300 else -1 / x,
                   domain=(Interval(0.01, 0.99),),
                   singular_points={(1.0,): Point(0.0, (-inf,)), (0.0,): Point(inf, (-inf,))})
-acsch = operation("acsch", special.in_ieee(special.acsch), lambda x, y: -1 / (abs(x) * hypot(1.0, x)),
+acsch = operation("acsch", special.in_ieee(special.acsch), lambda x, y: -1 / abs(x) / hypot(1.0, x),
                   domain=(POSITIVE,))
-acoth = operation("acoth", special.in_ieee(special.acoth), lambda x, y: 1 / ((1 - x) * (1 + x)), domain=(BEYOND_ONE,),
+acoth = operation("acoth", special.in_ieee(special.acoth), lambda x, y: 1 / (1 - x) / (1 + x), domain=(BEYOND_ONE,),
                   singular_points={(1.0,): Point(inf, (inf,))})
 
 # Special functions.

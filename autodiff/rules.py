@@ -83,7 +83,7 @@ gelu = operation("gelu", lambda x: -0.0 if x < -40 else 0.5 * x * erfc(-x / math
 relu = operation("relu", lambda x: 0.0 if x <= 0 else x, lambda x, y: 1.0 if x > 0 else ZERO if x <= 0 else nan,
                  kinks=True, singular_points={(0.0,): Point(0.0, (0.0,))})
 leaky_relu = operation("leaky_relu", lambda x, slope: slope * x if x <= 0 else x,
-                       lambda x, slope, y: 1.0 if x > 0 else slope if x <= 0 else nan,
+                       lambda x, slope, y: 1.0 if x > 0 else slope if x <= 0 else x * slope,
                        lambda x, slope, y: ZERO if x > 0 else x,
                        kinks=True, domain=(REALS, Interval(0.001, 0.5)), defaults=(0.01,),
                        singular_points={(0.0, 0.01): Point(0.0, (0.01, 0.0))})
@@ -171,13 +171,16 @@ POW = Operation("pow", primals.any_power, *power.derivatives, ufunc="power")
 # The number that an index chooses among the other operands; and a number whose history no gradient flows to.
 SELECT = Operation("select", primals.chosen, primals.choice_rule, variadic=True)
 DETACHED = Operation("detached", lambda x: x, no_dependence)
+# The difference, which is 0 also where both are the same infinity.
+DISTANCE = Operation("distance", lambda x, shift: 0.0 if x == shift else x - shift,
+                     lambda x, shift, y: 1.0, lambda x, shift, y: -1.0)
 # Comparisons as numbers: the conditions of rules that branch.
 LESS = Operation("less", lambda a, b: 1.0 if a < b else 0.0, no_dependence, no_dependence)
 LESS_EQUAL = Operation("less_equal", lambda a, b: 1.0 if a <= b else 0.0, no_dependence, no_dependence)
 EQUAL = Operation("equal", lambda a, b: 1.0 if a == b else 0.0, no_dependence, no_dependence)
 # fmt: on
 
-NOT_IN_TABLE.update({row.name: row for row in (POW, SELECT, DETACHED, LESS, LESS_EQUAL, EQUAL)})
+NOT_IN_TABLE.update({row.name: row for row in (POW, SELECT, DETACHED, DISTANCE, LESS, LESS_EQUAL, EQUAL)})
 BUILT_IN.update(OPERATIONS, NOT_IN_TABLE)
 give_arithmetic(Ieee, {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power})
 give_signs(Ieee, {"neg": negative, "pos": positive, "abs": absolute})

@@ -133,8 +133,8 @@ def logaddexp(a: Any, b: Any) -> Any:
 
 
 def xlogy(x: Any, y: Any) -> Any:
-    """X · log(y), which is 0 for x = 0 also where log(y) is infinite."""
-    return 0.0 if x == 0 and y >= 0 else x * _log(y)
+    """X · log(y), which is 0 for x = 0 whatever number y is."""
+    return 0.0 if x == 0 and y == y else x * _log(y)
 
 
 def logit(x: Any) -> Any:
@@ -168,13 +168,20 @@ SINC_SLOPE = tuple((-1) ** k * 2 * k * PI ** (2 * k) / math.factorial(2 * k + 1)
 
 
 def sinc(x: Any) -> Any:
-    """sin(πx) / (πx), and 1 at 0."""
-    return 1.0 if x == 0 else sinpi(x) / (PI * x)
+    """sin(πx) / (πx); 1 at 0, and 0 at infinity."""
+    return 1.0 if x == 0 else 0.0 if abs(x) == inf else sinpi(x) / (PI * x)
 
 
 def sinc_rule(x: Any, y: Any) -> Any:
     """Its derivative; near 0, where that would cancel, by its power series."""
-    return x * polynomial(x * x, SINC_SLOPE) if abs(x) < 0.3 else (_cospi(x) - y) / x
+    return 0.0 if abs(x) == inf else x * polynomial(x * x, SINC_SLOPE) if abs(x) < 0.3 else (_cospi(x) - y) / x
+
+
+def over_square(b: Any, a: Any) -> Any:
+    """The quotient b / (a² + b²), of the quotient of the two, so that no square over- or underflows."""
+    if abs(a) > abs(b):
+        return b / a / a / (1 + (b / a) * (b / a))
+    return 1 / b / (1 + (a / b) * (a / b))
 
 
 def asec(x: Any) -> Any:
@@ -228,6 +235,8 @@ def lgamma(x: Any) -> Any:
     """The logarithm of |Γ(x)|; exact to the last digits also around its zeros at 1 and 2."""
     if abs(x) < 0.5:
         return polynomial(x, AROUND_TWO) - _log1p(x) - _log(abs(x))
+    if x <= -WHOLE:
+        return inf
     if x < 0:  # A & S 6.1.17
         return _log(PI / abs(x * _sin(PI * (x - _rint(x))))) - _lgamma_above_half(-x)
     return _lgamma_above_half(x)
@@ -248,7 +257,7 @@ def _lgamma_above_half(x: Any) -> Any:
 
 def digamma(x: Any) -> Any:
     """Γ'(x) / Γ(x); nan at its poles below 0."""
-    if x < 0:  # A & S 6.3.7
+    if x < -0.5:  # A & S 6.3.7
         rest = x - _rint(x)
         return nan if rest == 0 else _raised(_digamma_far, _digamma_step, 1 - x) - PI / _tan(PI * rest)
     return _raised(_digamma_far, _digamma_step, x)
@@ -256,7 +265,7 @@ def digamma(x: Any) -> Any:
 
 def trigamma(x: Any) -> Any:
     """The derivative of digamma."""
-    if x < 0:  # A & S 6.4.7
+    if x < -0.5:  # A & S 6.4.7
         root = PI / _sin(PI * (x - _rint(x)))
         return root * root - _raised(_trigamma_far, _trigamma_step, 1 - x)
     return _raised(_trigamma_far, _trigamma_step, x)
@@ -264,7 +273,7 @@ def trigamma(x: Any) -> Any:
 
 def tetragamma(x: Any) -> Any:
     """The derivative of trigamma."""
-    if x < 0:
+    if x < -0.5:
         rest = PI * (x - _rint(x))
         root = PI / _sin(rest)
         return _raised(_tetragamma_far, _tetragamma_step, 1 - x) - 2 * PI * root * root / _tan(rest)
@@ -272,7 +281,7 @@ def tetragamma(x: Any) -> Any:
 
 
 def _raised(far: Callable[..., Any], step: Callable[..., Any], x: Any) -> Any:
-    """The function of a positive number: far(x), or that of x + 10 and ten steps down, the small ones first."""
+    """The function of a number above -1/2: far(x), or that of x + 10 and ten steps down, the small ones first."""
     if x >= ASYMPTOTIC:
         return far(x)
     return reduce(lambda sum_, k: sum_ + step(x + k), range(ASYMPTOTIC - 1, -1, -1), far(x + ASYMPTOTIC))
@@ -309,7 +318,7 @@ def _tetragamma_step(x: Any) -> Any:
 FAR = 20
 """From here on erfcx is its asymptotic series, A & S 7.1.23."""
 ERFCX_FAR = (1.0, -1.0, 3.0, -15.0, 105.0, -945.0, 10395.0, -135135.0, 2027025.0)
-DEPTH = 20
+DEPTH = 40
 """Of the continued fraction for the slope of erfcx."""
 CENTRAL = (
     1.50140941, 0.246640727, -0.00417768164, -0.00125372503, 0.00021858087, -4.39150654e-06, -3.5233877e-06,
@@ -331,7 +340,7 @@ def erfcx(x: Any) -> Any:
 
 def erfcx_rule(x: Any, y: Any) -> Any:
     """2xy - 2/√π; where that would cancel, by the continued fraction that A & S 7.2.5 makes of repeated integrals."""
-    if x < 5:
+    if x < 3:
         return 2 * x * y - 2 / math.sqrt(PI)
     ratio = reduce(lambda ratio, n: 1 / (2 * x + 2 * n * ratio), range(DEPTH, 2, -1), 0.0)
     return -2 * y / (2 * x + 4 * ratio)

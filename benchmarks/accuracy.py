@@ -30,9 +30,10 @@ from benchmarks.peers import missing
 
 BOUND = 4096
 """Units in the last place beyond which a number disagrees: twelve digits are right of sixteen."""
-DIGITS = {1: 1300}
-"""Of the references, by the number of operands: 1500 for more than one. A sum of 1e308 and 5e-324 takes 632, its second
-difference as many again, and twice the step's."""
+DIGITS = 1500
+"""Of the references. A sum of 1e308 and 5e-324 takes 632, its second difference as many again, and twice the step's."""
+FEW_DIGITS = dict.fromkeys(("lgamma", "gamma", "digamma", "trigamma", "logbeta", "beta"), 800)
+"""Of references that take long, and are not constant near 0."""
 STEP = 60
 """Digits of the steps of differences: relative for small operands, absolute for large ones."""
 BEYOND = 400
@@ -52,6 +53,53 @@ def _sigmoid(x: Any) -> Any:
 def _erfc(x: Any) -> Any:
     """Beyond 100, where it is 1e-4345, mpmath's own does not end."""
     return mp.erfc(x) if abs(x) < 100 else mp.mpf(0 if x > 0 else 2)
+
+
+def _atan2(y: Any, x: Any) -> Any:
+    """Nothing on the cut, where the sign of a zero decides, and numbers of mpmath have none."""
+    if y == 0 and x <= 0:
+        raise ValueError("on the cut")
+    return mp.atan2(y, x)
+
+
+def _floor_divide(a: Any, b: Any) -> Any:
+    """Of quotients whose steps are wider than those of differences."""
+    if abs(a / b) > mp.mpf(10) ** (STEP // 2):
+        raise ValueError("differences would step over whole numbers")
+    return mp.floor(a / b)
+
+
+def _of_gamma(x: Any) -> Any:
+    """The number, unless it stands for an infinity, which would take more digits than there is time for."""
+    if abs(x) > mp.mpf(10) ** (BEYOND - 1):
+        raise ValueError("no limit is taken")
+    return x
+
+
+def _digamma(x: Any) -> Any:
+    """By reflection below 0, where mpmath's own takes a step for every whole number."""
+    x = _of_gamma(x)
+    return mp.digamma(x) if x > 0 else mp.digamma(1 - x) - mp.pi * mp.cospi(x) / mp.sinpi(x)
+
+
+def _trigamma(x: Any) -> Any:
+    x = _of_gamma(x)
+    return mp.psi(1, x) if x > 0 else (mp.pi / mp.sinpi(x)) ** 2 - mp.psi(1, 1 - x)
+
+
+def _erfcx(x: Any) -> Any:
+    """By an asymptotic series where the factors leave the range of mpmath."""
+    if abs(x) < 100:
+        return mp.exp(x * x) * mp.erfc(x)
+    if x < -10000:
+        raise ValueError("the exponential would take all memory")
+    if x < 0:
+        return 2 * mp.exp(x * x)
+    terms, n = [mp.mpf(1)], 0
+    while abs(terms[-1]) > mp.eps and n < x * x:
+        n += 1
+        terms.append(-terms[-1] * (2 * n - 1) / (2 * x * x))
+    return mp.fsum(terms) / x / mp.sqrt(mp.pi)
 
 
 REFERENCES: dict[str, Callable[..., Any]] = {
@@ -92,6 +140,15 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "dot": lambda a, b, c, d: a * c + b * d,
     "hypot": lambda a, b: mp.sqrt(a * a + b * b),
     "norm": lambda *xs: mp.sqrt(mp.fsum(x * x for x in xs)),
+    "floor": mp.floor,
+    "ceil": mp.ceil,
+    "trunc": lambda x: mp.sign(x) * mp.floor(abs(x)),
+    "rint": mp.nint,
+    "floor_divide": _floor_divide,
+    "mod": lambda a, b: a - b * mp.floor(a / b),
+    "fmod": lambda a, b: mp.sign(a) * (abs(a) - abs(b) * mp.floor(abs(a / b))),
+    "copysign": lambda a, b: abs(a) * mp.sign(b) if b else b / b,
+    "clip": lambda x, low, high: min(max(x, low), high),
     "sign": mp.sign,
     "square": lambda x: x * x,
     "reciprocal": lambda x: 1 / x,
@@ -100,11 +157,13 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "log2": lambda x: mp.log(x) / mp.log(2),
     "log10": lambda x: mp.log(x) / mp.log(10),
     "logaddexp": lambda a, b: max(a, b) + mp.log1p(mp.exp(-abs(a - b))),
+    "log1mexp": lambda x: mp.log(-mp.expm1(x)),
     "logit": lambda x: mp.log(x) - mp.log1p(-x),
     "xlogy": lambda x, y: x * mp.log(y) if x else x,
-    "atan2": lambda y, x: mp.atan2(y, x),
+    "atan2": _atan2,
     "sinpi": mp.sinpi,
     "cospi": mp.cospi,
+    "sinc": mp.sincpi,
     "deg2rad": mp.radians,
     "rad2deg": mp.degrees,
     "sec": mp.sec,
@@ -112,7 +171,7 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "cot": mp.cot,
     "asec": mp.asec,
     "acsc": mp.acsc,
-    "acot": mp.acot,
+    "acot": lambda x: mp.atan(1 / x),
     "asinh": mp.asinh,
     "acosh": mp.acosh,
     "atanh": mp.atanh,
@@ -122,6 +181,11 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "asech": mp.asech,
     "acsch": mp.acsch,
     "acoth": mp.acoth,
+    "lgamma": lambda x: mp.re(mp.loggamma(_of_gamma(x))),
+    "digamma": _digamma,
+    "trigamma": _trigamma,
+    "erfcx": _erfcx,
+    "erfinv": mp.erfinv,
 }
 """The value of each row, of numbers of mpmath."""
 ARITIES = {"total": 3, "dot": 4, "norm": 3}
@@ -171,11 +235,16 @@ def exact(row: Operation, point: Point) -> list[list[Exact]]:
         each = [[*zip(*(found[order] for found in varied))] for order in range(3)]
         return [[math.nan if any(flags) else None for flags in order] for order in each]
     if not any(map(math.isinf, point)):
-        return _differences(row, tuple(map(mp.mpf, point)))
-    if arity > 1:
+        exact_point = tuple(map(mp.mpf, point))
+        if all(point):
+            return _differences(row, exact_point)
+        pair = [_differences(row, exact_point, power) for power in (BEYOND, BEYOND + STEP)]
+    elif arity > 1:
         return [[None] * len(order) for order in _places(arity)]  # there may be as many limits as directions
-    near, far = (_differences(row, (mp.sign(point[0]) * mp.e * mp.mpf(10) ** power,)) for power in (BEYOND, 2 * BEYOND))
-    return [[_limit(a, b) for a, b in zip(*orders)] for orders in zip(near, far)]
+    else:
+        sign = mp.sign(point[0]) * mp.e
+        pair = [_differences(row, (sign * mp.mpf(10) ** power,)) for power in (BEYOND, 2 * BEYOND)]
+    return [[_limit(a, b) for a, b in zip(*orders)] for orders in zip(*pair)]
 
 
 def _places(arity: int) -> list[list[tuple[int, ...]]]:
@@ -204,10 +273,11 @@ def _varied(name: str, point: Point, nan: int) -> list[list[bool]]:
     return [[len({float(x) for x in numbers if x is not None}) > 1 for numbers in order] for order in columns]
 
 
-def _differences(row: Operation, point: tuple[Any, ...]) -> list[list[Exact]]:
+def _differences(row: Operation, point: tuple[Any, ...], at_zero: int = BEYOND) -> list[list[Exact]]:
+    """Value and derivatives; the steps are relative to the operands, and to 10 to minus that power for an operand 0."""
     function = REFERENCES[row.name]
     arity = len(point)
-    steps = [min(abs(x) or mp.mpf(10) ** -BEYOND, 1) * mp.mpf(10) ** -STEP for x in point]
+    steps = [min(abs(x) or mp.mpf(10) ** -at_zero, 1) * mp.mpf(10) ** -STEP for x in point]
 
     @cache
     def moved(*by: int) -> Any:
@@ -229,7 +299,15 @@ def _differences(row: Operation, point: tuple[Any, ...]) -> list[list[Exact]]:
         corners = [value(**{f"x{i}": a, f"x{j}": b}) * a * b for a in (1, -1) for b in (1, -1)]
         return mp.fsum(corners) / (4 * steps[i] * steps[j])
 
-    kink = row.kinks and (0 in point or len({*point}) < arity)
+    def has_kink(i: int) -> bool:
+        """Whether the differences from here, one step back, one step on and from there, are not the same."""
+        numbers = [value(**{f"x{i}": by}) for by in (-1, 0, 1, 2)]
+        if None in numbers:
+            return False
+        ascents = [after - before for before, after in itertools.pairwise(numbers)]
+        return bool(max(ascents) - min(ascents) > mp.mpf(10) ** -(STEP // 2) * max(map(abs, ascents)))
+
+    kink = (row.kinks or 0 in point) and any(map(has_kink, range(arity)))
     found: list[list[Exact]] = [[value()]]
     for formula, places in zip((first, second), _places(arity)[1:]):
         found.append([])
@@ -357,7 +435,7 @@ def compare(row: Operation, count: int, engines: Sequence[str] = ()) -> Iterator
     where = points(row, count)
     columns = [np.array(column) for column in zip(*where)]
     peers = {name: PEERS[name][1](row, columns) for name in engines}
-    with mp.workdps(DIGITS.get(len(columns), 1500)):
+    with mp.workdps(FEW_DIGITS.get(row.name, DIGITS)):
         references = [exact(row, point) for point in where]
     given = [ours(row, point) for point in where]
     before = 0

@@ -260,6 +260,10 @@ def convention(name, operands, derivative):
     if name == "hypot":  # the subgradient at the origin; and towards infinity, where the formula is inf / inf
         infinite = [abs(x) == math.inf for x in operands]
         return abs(derivative) == 1 if any(infinite) and not all(infinite) else derivative == 0 and not any(operands)
+    if name == "atan2":  # far away, where the formula is inf / inf
+        return derivative == 0 and any(abs(x) == math.inf for x in operands)
+    if name == "logaddexp":  # equal infinities share
+        return derivative == 0.5 and operands[0] == operands[1]
     if name == "leaky_relu":
         return math.isnan(operands[0]) and math.isnan(derivative)
     if name == "power":

@@ -83,16 +83,12 @@ def test_log_sum_exp_of_extremes(numbers, expected):
     v = values(*numbers)
     y = ad.log_sum_exp(v)
     assert y.data == expected
-    if math.inf not in numbers:  # where softmax is 0/0, so is the gradient
-        finite = [*map(math.isfinite, ad.softmax(numbers))]
-        assert [*map(math.isfinite, gradients(y, v))] == finite
+    assert gradients(y, v) == ad.softmax(numbers)
 
 
 def test_softmax_and_its_logarithm_of_extremes():
     assert ad.softmax([1000.0, 1000.0]) == [0.5, 0.5]
     assert ad.log_softmax([0.0, -2000.0]) == [0.0, -2000.0]
-    for numbers in ([-math.inf, -math.inf], values(-math.inf, -math.inf)):
-        assert all(map(math.isnan, (+p.data if isinstance(p, Value) else p for p in ad.softmax(numbers))))
 
 
 def test_the_gradients_of_softmax_sum_to_zero():
