@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from math import isfinite, nan
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from autodiff import trees
 from autodiff.backward import topological_order
-from autodiff.compiling.specializations import Floats, Rows, Specialization, Specializations
+from autodiff.compiling.specializations import Floats, Places, Rows, Specialization, Specializations
 from autodiff.derivatives import gradients
 from autodiff.non_finite import NonFiniteError, is_detecting, non_finite_error
 from autodiff.sources import record_sources
@@ -49,19 +49,30 @@ class Gradient(NamedTuple):
     """Σ value; not finite if that, a value or a gradient is not."""
 
 
-def _parts(
-    theta: Floats, programs: Specializations, rows: Rows, count: int
-) -> Iterator[tuple[Specialization | None, Floats, Any]]:
-    """What runs some observations, None for the eager engine; their inputs; and where they stand in the batch."""
+Gradients = Callable[[Floats, Specializations, Rows, int, float, bool], Iterator[tuple[Any, Gradient]]]
+"""Takes what :func:`gradient_of` takes, and gives the gradients of the batch's parts, in a fixed order, and where the
+observations of each stand in the batch."""
+
+
+def _chunks(programs: Specializations, rows: Rows, count: int) -> Iterator[tuple[int, Floats]]:
+    """The observations, some at a time: the place of the first one, and their inputs."""
     chunk = chunk_of(programs)
     for start in range(0, count, chunk):
-        inputs = rows(start, min(start + chunk, count))
-        for by, places in programs.split(theta, inputs, start):
-            part = inputs if places is None else inputs[places]
-            if by is not None:
-                by.runs += len(part)
-                programs.owner.last = by
-            yield by, part, slice(start, start + len(inputs)) if places is None else places + start
+        yield start, rows(start, min(start + chunk, count))
+
+
+def _parts(
+    theta: Floats, programs: Specializations, start: int, inputs: Floats, left: Places = None
+) -> Iterator[tuple[Specialization | None, Floats, Any]]:
+    """What runs some observations of a chunk, None for the eager engine; their inputs; and where they stand in the
+    batch.
+    """
+    for by, places in programs.split(theta, inputs, start, left):
+        part = inputs if places is None else inputs[places]
+        if by is not None:
+            by.runs += len(part)
+            programs.owner.last = by
+        yield by, part, slice(start, start + len(inputs)) if places is None else places + start
 
 
 def _only_program(
@@ -84,41 +95,46 @@ def values_of(theta: Floats, programs: Specializations, rows: Rows, count: int) 
     if only is not None:
         return only[0].runner.values(theta, only[1])
     values: Floats | None = None
-    for by, part, at in _parts(theta, programs, rows, count):
-        if by is not None:
-            found = by.runner.values(theta[: by.size], part)
-        else:
-            found = np.array([_eager_values(theta, programs, *each) for each in zip(part, _places(at))])
-        if values is None:
-            values = np.empty((count, found.shape[1]))
-        values[at] = found
+    for chunk in _chunks(programs, rows, count):
+        for by, part, at in _parts(theta, programs, *chunk):
+            if by is not None:
+                found = by.runner.values(theta[: by.size], part)
+            else:
+                found = np.array([_eager_values(theta, programs, *each) for each in zip(part, _places(at))])
+            if values is None:
+                values = np.empty((count, found.shape[1]))
+            values[at] = found
     assert values is not None  # a batch is never empty
     return values
 
 
 def gradient_of(
-    theta: Floats, programs: Specializations, rows: Rows, count: int, weight: float, wrt_inputs: bool
+    theta: Floats,
+    programs: Specializations,
+    rows: Rows,
+    count: int,
+    weight: float,
+    wrt_inputs: bool,
+    by: Gradients | None = None,
 ) -> Gradient:
     """The values of a function of one result, and the gradient of Σ weight · value; of the inputs too if wanted.
+
+    Parts of the batch are added up in their order. What computes them is this process, or ``by``.
 
     Raises:
         TypeError: the function does not return one scalar. A plain number, to which no gradient flows, is one where the
             function branched: it may return a ``Value`` for another observation, as ``max(0, x)`` does.
     """
-    only = _only_program(theta, programs, rows, count)
-    if only is not None and only[0].is_scalar:  # nothing has to be added up
-        values, of_theta, slopes, total = only[0].runner.gradient(theta, only[1], weight, wrt_inputs)
-        return Gradient(values, of_theta, slopes, only[0].used, total)
+    if by is None or is_detecting():
+        only = _only_program(theta, programs, rows, count)
+        if only is not None and only[0].is_scalar:  # nothing has to be added up
+            values, of_theta, slopes, total = only[0].runner.gradient(theta, only[1], weight, wrt_inputs)
+            return Gradient(values, of_theta, slopes, only[0].used, total)
+        by = _gradients
     values = np.empty(count)
     of_parameters, used = np.zeros(len(theta)), np.zeros(len(theta), bool)
     of_inputs = np.empty((programs.structure.size, count)).T if wrt_inputs else None
-    for by, part, at in _parts(theta, programs, rows, count):
-        if by is None:
-            found = _eager_gradient(theta, programs, part, weight, _places(at))
-        else:
-            check_scalar(by.result)
-            of_part, of_theta, slopes, total = by.runner.gradient(theta[: by.size], part, weight, wrt_inputs)
-            found = Gradient(of_part, of_theta, slopes, by.used, total)
+    for at, found in by(theta, programs, rows, count, weight, wrt_inputs):
         values[at] = found.values
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error, with more to say
             of_parameters[: len(found.parameters)] += found.parameters
@@ -131,6 +147,39 @@ def gradient_of(
     return Gradient(values, of_parameters, of_inputs, used, total_of(programs, values) if finite else nan)
 
 
+def _gradients(
+    theta: Floats, programs: Specializations, rows: Rows, count: int, weight: float, wrt_inputs: bool
+) -> Iterator[tuple[Any, Gradient]]:
+    for start, inputs in _chunks(programs, rows, count):
+        yield from gradients_in(theta, programs, start, inputs, weight, wrt_inputs)
+
+
+def gradients_in(
+    theta: Floats,
+    programs: Specializations,
+    start: int,
+    inputs: Floats,
+    weight: float,
+    wrt_inputs: bool,
+    left: Places = None,
+) -> Iterator[tuple[Any, Gradient]]:
+    """Where the observations of a chunk stand in the batch, and their gradients: of a part by each specialization.
+
+    Args:
+        theta, weight, wrt_inputs: as of :func:`gradient_of`.
+        start: the place of the chunk's first observation in the batch.
+        inputs: (observations, inputs) those of the chunk.
+        left: which observations of the chunk are run; None for all.
+    """
+    for by, part, at in _parts(theta, programs, start, inputs, left):
+        if by is None:
+            yield at, _eager_gradient(theta, programs, part, weight, _places(at))
+        else:
+            check_scalar(by.result)
+            values, of_theta, slopes, total = by.runner.gradient(theta[: by.size], part, weight, wrt_inputs)
+            yield at, Gradient(values, of_theta, slopes, by.used, total)
+
+
 def finite_gradient(
     theta: Floats,
     programs: Specializations,
@@ -139,14 +188,17 @@ def finite_gradient(
     reduction: str | None,
     wrt_parameters: bool,
     wrt_inputs: bool,
+    by: Gradients | None = None,
 ) -> tuple[float, Gradient]:
     """The mean or sum of the values, and its gradient; without a reduction, each observation counts as in a sum.
+
+    ``by`` as of :func:`gradient_of`.
 
     Raises:
         TypeError: as of :func:`gradient_of`.
         NonFiniteError: a value, or a gradient that is asked for, is not finite.
     """
-    gradient = gradient_of(theta, programs, rows, count, 1.0 / count if reduction == "mean" else 1.0, wrt_inputs)
+    gradient = gradient_of(theta, programs, rows, count, 1.0 / count if reduction == "mean" else 1.0, wrt_inputs, by)
     total = gradient.total
     if not isfinite(total):
         total = total_of(programs, gradient.values)

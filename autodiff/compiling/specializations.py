@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from time import monotonic
@@ -162,27 +162,23 @@ class Specializations:
         """The structure of the results, which is that of every specialization."""
         return self.all[0].result
 
-    def split(self, theta: Floats, inputs: Floats, first: int) -> Iterator[tuple[Specialization | None, Places]]:
+    def split(
+        self, theta: Floats, inputs: Floats, first: int, left: Places = None
+    ) -> Iterator[tuple[Specialization | None, Places]]:
         """The observations by the specialization that runs them; None for those that run eagerly: beyond the bound, or
         all of them while anomalies are detected.
 
-        Errors count observations from ``first``.
+        Only those that are ``left`` are looked at; None for all. Errors count observations from ``first``.
         """
         if is_detecting():  # every number is to be looked at
             if not self.all:
                 self._new(theta, inputs[0], first)
-            yield None, None
+            yield None, left
             return
-        left: Places = None
-        for each in self.all:
-            if each.size > len(theta):  # another thread has met them meanwhile
-                raise MoreParametersError("parameters")
-            holds = each.satisfied(theta, inputs if left is None else inputs[left])
-            here, left = _parted(left, holds)
-            if here is None or len(here):
-                yield each if each.is_right_at(theta) else None, here
-            if left is not None and not len(left):
-                return
+        known = self.all
+        if any(each.size > len(theta) for each in known):  # another thread has met them meanwhile
+            raise MoreParametersError("parameters")
+        left = yield from parted(known, theta, inputs, left)
         while left is None or len(left):
             if len(self.all) >= self.owner.max_branches:
                 self._warn()
@@ -356,6 +352,24 @@ def _nearby(program: Program, theta: Floats, row: Floats) -> tuple[Floats, Float
         return found
 
     return moved(theta, program.first_parameter), moved(row, program.first_input)
+
+
+def parted(
+    programs: Sequence[Specialization], theta: Floats, inputs: Floats, left: Places
+) -> Generator[tuple[Specialization | None, Places], None, Places]:
+    """The observations by the first program that is right for them; None for those that run eagerly.
+
+    Returns:
+        Those that are left.
+    """
+    for each in programs:
+        if left is not None and not len(left):
+            break
+        holds = each.satisfied(theta, inputs if left is None else inputs[left])
+        here, left = _parted(left, holds)
+        if here is None or len(here):
+            yield each if each.is_right_at(theta) else None, here
+    return left
 
 
 def _ties(before: Recording, now: Recording) -> bool:
