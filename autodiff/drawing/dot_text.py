@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
+from math import hypot
 from typing import Any, NamedTuple
 
 import graphviz
 
 from autodiff.drawing.clusters import Path
-from autodiff.drawing.colours import ACTIVE, FILLS, INK, LINE, QUIET, STROKES, WIDTHS, Scale, scale, text_on
+from autodiff.drawing.colours import (
+    ACTIVE,
+    INK,
+    LINE,
+    QUIET,
+    WIDTHS,
+    Scale,
+    fill_of,
+    scale,
+    stroke_of,
+    strongest,
+    text_on,
+)  # fmt: skip
+from autodiff.drawing.columns import Columns, columns, is_dense, natural, straight
+from autodiff.drawing.folding import readable
+from autodiff.drawing.legend import CAPTION, GAP, HEIGHT, WIDTH, below, caption_row, colours_row, fold_row
 from autodiff.drawing.rendering import Drawing
 from autodiff.drawing.scene import Arrow, Box, Edge, Scene, scene
+from autodiff.drawing.sizes import LETTER, Point, box_size, shown_name
 from autodiff.drawing.text import html, sign, span
 from autodiff.program.program import Program
 from autodiff.text import one_line, short
@@ -21,10 +38,12 @@ from autodiff.zeros import NOT_COMPUTED
 
 DIRECTIONS = {"right": "LR", "down": "TB"}
 MERGES = ("constants", "siblings", "nothing")
-GAP = "\u00a0\u00a0"  # keeps words apart even if the font is wider than Graphviz assumes
 ROOM = 76
 """The width of numbers in pictures of a pass, in points: "not computed" and every number fit."""
 FONT = "Helvetica,Arial,sans-serif"
+UNIT = 0.8
+"""The size of text, of that which the sizes of boxes are for."""
+ARROWHEAD = 5.0
 CLUSTER_FILLS = ("#f6f7f9", "#eceff3", "#e2e6ec")
 OUTLINES = {"variable": {"penwidth": "1.6", "color": "#575c61"}, "constant": {"color": "#f1f3f4"}, "result": {},
             "folded": {"peripheries": "2"}}  # fmt: skip
@@ -50,7 +69,7 @@ class PassState(NamedTuple):
 def draw(
     value: Value | Program,
     *,
-    fold: str | Iterable[str] | None = None,
+    fold: str | Iterable[str] | None = "auto",
     constants: bool = True,
     merge: str = "constants",
     depth: int | None = None,
@@ -73,7 +92,9 @@ def draw(
     Args:
         value: the root, a scalar; or the program of a compiled function, of which names and operations are shown.
         fold: "neuron" or "layer" draws each of them as one node; also another kind of module, the path of one, such
-            as "layers.0", or several of these. Modules are known by the labels of their parameters.
+            as "layers.0", or several of these. Modules are known by the labels of their parameters. None folds nothing.
+            By default, the innermost modules are folded that leave a picture to be read, of at most 100 boxes, which
+            the legend says.
         constants: False hides them.
         merge: "constants" draws equal constants of one result, or folded module, once, with their number as "×3";
             "siblings" also folded modules that are alike, with the ranges of their numbers; "nothing" draws all.
@@ -109,11 +130,12 @@ def draw(
     _number("max_nodes", max_nodes, 1)
     if not (isinstance(prefix, str) and re.fullmatch(r"([A-Za-z_][\w-]*)?", prefix, re.ASCII)):
         raise ValueError(f"prefix must be letters, digits, - and _, beginning with a letter, not {prefix!r}")
-    picture = scene(
-        root, fold=fold, constants=constants, merge=merge, depth=depth, clusters=clusters, max_nodes=max_nodes,
-        numbers=numbers, taken=None if pass_state is None else pass_state.taken,
-    )  # fmt: skip
-    return _digraph(value, picture, direction, legend and numbers, prefix, pass_state)
+    options: dict[str, Any] = {
+        "max_nodes": max_nodes, "constants": constants, "merge": merge, "depth": depth, "clusters": clusters,
+        "numbers": numbers, "taken": None if pass_state is None else pass_state.taken,
+    }  # fmt: skip
+    title, picture = readable(root, **options) if fold == "auto" else ("", scene(root, fold=fold, **options))
+    return _digraph(value, picture, title if legend else "", direction, legend and numbers, prefix, pass_state)
 
 
 def _choice(option: str, given: object, allowed: tuple[object, ...]) -> None:
@@ -127,10 +149,16 @@ def _number(option: str, given: object, least: int) -> None:
 
 
 def _digraph(
-    root: Value | Program, picture: Scene, direction: str, legend: bool, prefix: str, state: PassState | None
+    root: Value | Program,
+    picture: Scene,
+    folded: str,
+    direction: str,
+    legend: bool,
+    prefix: str,
+    state: PassState | None,
 ) -> Drawing:
     gradients = [node.grad for box in picture.boxes for node in box.nodes if node.grad is not NOT_COMPUTED]
-    gradients += [arrow.contribution for arrow in picture.arrows if arrow.contribution is not None]
+    gradients += [arrow.strongest for arrow in picture.arrows if arrow.strongest is not None]
     colours = scale(gradients) if state is None else state.scale
     graph = Drawing("autodiff", format="svg", engine="dot", root=root)
     graph.attr("graph", id=f"{prefix}graph", rankdir=DIRECTIONS[direction], fontname=FONT, fontsize="10",
@@ -138,11 +166,48 @@ def _digraph(
     graph.attr("node", fontname=FONT, fontsize="10", fontcolor=INK, shape="box", style="rounded,filled",
                fillcolor="white", color=LINE, margin="0.09,0.04", height="0", width="0")  # fmt: skip
     graph.attr("edge", fontname=FONT, fontsize="8", fontcolor=QUIET, color=LINE, arrowsize="0.5")
-    if legend or state is not None:
-        explained = _legend_row(colours if gradients else None) if legend else ""
-        graph.attr("graph", label=_below(explained, state), labelloc="b", labeljust="l")
-    _Painter(picture, colours, prefix, state, isinstance(root, Value)).add_all(graph)
+    down = direction == "down"
+    layout = columns(picture, _size, down=down, unit=UNIT) if is_dense(picture) else None
+    if layout is not None:
+        graph.attr("graph", layout="nop2", outputorder="edgesfirst")
+        graph.attr("node", fixedsize="true")
+    rows = [caption_row(state.caption, state.longest_caption)] if state is not None else []
+    rows += [fold_row(sum(box.count for box in picture.boxes), folded)] if folded else []
+    rows += [colours_row(colours if gradients else None, layout is None)] if legend else []
+    if rows and layout is None:
+        graph.attr("graph", label=below(rows), labelloc="b", labeljust="l")
+    elif rows and layout is not None:
+        height = (HEIGHT + 4) * len(rows) + (CAPTION if state is not None else 0)
+        room = _room((WIDTH / 2, layout.size[1] + height / 2), (WIDTH, height))
+        graph.node("legend", label=below(rows), shape="plaintext", style="", tooltip=" ", **room)
+    _Painter(picture, colours, prefix, state, isinstance(root, Value), layout, down).add_all(graph)
     return graph
+
+
+def _size(box: Box) -> Point:
+    width, height = box_size(box)
+    return UNIT * width, UNIT * height
+
+
+def _at(point: Point) -> str:
+    """A point as Graphviz has it, with y upwards."""
+    return f"{point[0]:.1f},{-point[1]:.1f}"
+
+
+def _room(middle: Point, size: Point) -> dict[str, str]:
+    """The options of a node that is there."""
+    return {"pos": _at(middle), "width": f"{size[0] / 72:.4f}", "height": f"{size[1] / 72:.4f}"}
+
+
+def _way(points: Sequence[Point], back: bool) -> str:
+    """A curve as Graphviz has it; its arrowhead is at the end, or at the start."""
+    first, *middle, last = points
+    tip, other = (first, middle[0]) if back else (last, middle[-1])
+    length = hypot(other[0] - tip[0], other[1] - tip[1])
+    part = min(1.0, ARROWHEAD / length) if length else 0.0
+    base = (tip[0] + part * (other[0] - tip[0]), tip[1] + part * (other[1] - tip[1]))
+    curve = [base, *middle, last] if back else [first, *middle, base]
+    return f"{'s' if back else 'e'},{_at(tip)} {' '.join(map(_at, curve))}"
 
 
 @dataclass(frozen=True)
@@ -154,13 +219,16 @@ class _Painter:
     prefix: str
     state: PassState | None
     numbers: bool
+    layout: Columns | None
+    """Where everything goes; None if Graphviz decides."""
+    down: bool
 
     def add_all(self, graph: Any) -> None:
         """Boxes, each inside the frames of its path: one frame below another, innermost first. Then arrows."""
         members: dict[Path, list[Box]] = {}
         for box in self.picture.boxes:
             members.setdefault(box.path, []).append(box)
-        paths = sorted({path[:depth] for path in members for depth in range(1, len(path) + 1)}, key=_natural)
+        paths = sorted({path[:depth] for path in members for depth in range(1, len(path) + 1)}, key=natural)
         frames: dict[Path, Any] = {(): graph}
         for path in paths:
             name = ".".join(path)
@@ -168,6 +236,11 @@ class _Painter:
             frame.attr(label=f"<{html(path[-1])}>", id=f"{self.prefix}module-{name}", style="rounded,filled",
                        fillcolor=CLUSTER_FILLS[min(len(path), 3) - 1], color="#d5dae1", fontcolor=QUIET, fontsize="9",
                        labeljust="l", labelloc="t", margin="7", tooltip=name, **{"class": "module"})  # fmt: skip
+            if self.layout is not None:
+                (x, y), (width, height) = self.layout.frames[path]
+                room = (len(path[-1]) + 2) * LETTER * UNIT
+                frame.attr(bb=f"{_at((x, y + height))},{_at((x + width, y))}", lp=_at((x + room / 2 + 6, y + 9)),
+                           lwidth=f"{room / 72:.2f}", lheight="0.17")  # fmt: skip
         active = self.active_boxes()
         for path, boxes in members.items():
             for box in boxes:
@@ -189,8 +262,9 @@ class _Painter:
         gradients = [node.grad for node in box.nodes if node.grad is not NOT_COMPUTED]
         computed = bool(gradients) and box.kind != "constant"
         final = computed if self.state is None else self.state.complete >= set(box.nodes)
-        level = max(map(self.colours.level, gradients)) if computed else 0
-        fill = FILLS[level] if box.kind != "constant" else "#f1f3f4"
+        strong = strongest(gradients) if computed else 0.0
+        level = self.colours.level(strong)
+        fill = fill_of(strong, level) if box.kind != "constant" else "#f1f3f4"
         ink = text_on(fill)
         quiet = QUIET if ink == INK and level < 3 else ink
         node, data = box.nodes[0], span([node.number for node in box.nodes])
@@ -204,6 +278,7 @@ class _Painter:
             if self.numbers:
                 tooltip += [f"gradient {node.grad!r}" if computed else "gradient not computed"]
         classes = [box.kind, f"grad-{level}" if computed else "" if box.kind == "constant" else "not-computed"]
+        classes += ["negative"] if strong < 0 else []
         classes += [f"op-{node.op.name}"] if box.kind == "result" else []
         options = dict(OUTLINES[box.kind])
         if self.numbers and not final and box.kind not in ("constant", "folded"):
@@ -218,11 +293,13 @@ class _Painter:
         if node.source:  # Graphviz puts names for \N and the like into a tooltip twice: so \ is doubled twice
             tooltip += [html(one_line(f"{node.source}  {node.source.text}")).replace("\\", r"\\")]
         options |= {"class": " ".join(filter(None, classes)), "tooltip": r"\n".join(tooltip) or " "}
+        if self.layout is not None:
+            options |= _room(self.layout.places[box.id], _size(box)) | {"peripheries": "1"}
         graph.node(box.id, label=f"<{label}>", id=f"{self.prefix}{box.id}", fillcolor=fill, fontcolor=ink, **options)
 
     def table(self, box: Box, quiet: str, data: str, gradient: str) -> str:
         """What stands in a box that is no constant."""
-        node, name = box.nodes[0], html(box.short_name)
+        node, name = box.nodes[0], html(box.short_name if self.layout is None else shown_name(box))
         if box.kind == "folded":
             outputs = f", {len(box.nodes)} outputs" if len(box.nodes) > 1 else ""
             rows = [_row(f"<b>{name}{_times(box)}</b>", ""), _wide_row(_padded(f"{box.count} nodes{outputs}"), quiet)]
@@ -240,32 +317,33 @@ class _Painter:
 
     def add_arrow(self, graph: Any, arrow: Arrow) -> None:
         state, constant = self.state, arrow.tail.kind == "constant"
+        active = state is not None and state.active in arrow.edges
         lines = [f"×{short(arrow.local)}"] if arrow.local is not None else []
         options = {"id": f"{self.prefix}{arrow.id}", "class": "constant" if constant else "not-computed"}
         if arrow.contribution is not None:
             lines.append(f"+= {short(arrow.contribution)}")
-            level = self.colours.level(arrow.contribution)
-            options |= {"class": f"grad-{level}", "color": STROKES[level], "penwidth": str(WIDTHS[level])}
         elif state is not None and not constant:
             lines.append("\u00a0")
+        if arrow.strongest is not None:
+            level = self.colours.level(arrow.strongest)
+            options |= {"color": stroke_of(arrow.strongest, level), "penwidth": str(WIDTHS[level])}
+            options["class"] = f"grad-{level}{' negative' * (arrow.strongest < 0)}"
         if len(arrow.edges) > 1 and not constant:
             lines.append(f"{len(arrow.edges)} edges")
-        if lines:
+        if lines and self.layout is None:
             width = "" if state is None else f' width="{round(4.5 * state.longest_contribution) + 24}"'
             cells = "".join(f'<tr><td align="left"{width}>{GAP}{line}{GAP}</td></tr>' for line in lines)
             cells += '<tr><td height="4"></td></tr>'  # keeps the last line off the edge
             options["label"] = f'<<table border="0" cellborder="0" cellspacing="0" cellpadding="0">{cells}</table>>'
         if constant:
             options["style"] = "dotted"
-        if state is not None and state.active in arrow.edges:  # the error flows from the result back to the operand
+        if active:  # the error flows from the result back to the operand
             options |= {"color": ACTIVE, "fontcolor": ACTIVE, "penwidth": "3", "arrowsize": "0.8", "dir": "back"}
             options["class"] += " active"
+        if self.layout is not None:
+            ends = [(self.layout.places[box.id], _size(box)) for box in (arrow.tail, arrow.head)]
+            options["pos"] = _way(straight(*ends, down=self.down), active)
         graph.edge(arrow.tail.id, arrow.head.id, tooltip=" ", labeltooltip=" ", **options)
-
-
-def _natural(path: Path) -> list[list[object]]:
-    """So that neuron 10 comes after neuron 9."""
-    return [[int(part) if part.isdecimal() else part for part in re.split(r"\.", step)] for step in path]
 
 
 def _row(left: str, right: str, room: int = 0) -> str:
@@ -284,32 +362,3 @@ def _wide_row(text: str, colour: str) -> str:
 
 def _times(box: Box) -> str:
     return f" ×{box.repeats}" if box.repeats > 1 else ""
-
-
-def _legend_row(colours: Scale | None) -> str:
-    note = "edge: × local derivative"
-    cells = ""
-    if colours is None:
-        note += ";  gradients: not computed (call backward)"
-    else:
-        note += ",  += contribution to the operand's gradient"
-        texts = ["0", f"&lt; {short(colours.bounds[0])}", *(f"≥ {short(bound)}" for bound in colours.bounds)]
-        cells = f'<td align="left">size of gradient{GAP}</td>' + "".join(
-            f'<td bgcolor="{fill}" border="1" color="#d5dae1"><font color="{text_on(fill)}"> {text} </font></td>'
-            for fill, text in zip(FILLS, texts)
-        )
-        cells += "<td>    </td>"
-    return f'<tr><td colspan="9" height="8"></td></tr><tr>{cells}<td align="left">{html(note)}</td></tr>'
-
-
-def _below(legend: str, state: PassState | None) -> str:
-    """What stands below the graph: the caption of the state, and the legend."""
-    caption = ""
-    if state is not None:
-        width = round(state.longest_caption * 6.1)  # at 11 points, a letter is about 6 wide
-        text = f'<font point-size="11" color="{INK}">{html(state.caption)}</font>'
-        caption = f'<tr><td colspan="9" align="left" width="{width}" height="30">{text}</td></tr>'
-    return (
-        f'<<font point-size="8" color="{QUIET}"><table border="0" cellborder="0" cellspacing="0" cellpadding="2">'
-        f"{caption}{legend}</table></font>>"
-    )

@@ -10,14 +10,16 @@ from typing import Any
 import graphviz
 
 from autodiff.drawing.dot_text import draw
+from autodiff.drawing.folding import READABLE
 from autodiff.drawing.rendering import HINT, find_dot, run_dot, svg
+from autodiff.drawing.scene import TooManyNodesError
 from autodiff.drawing.text_tree import tree
 from autodiff.program.program import Program
 from autodiff.value import Value
 
 SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".gv")
-MAX_NODES = 100
-"""Limit of the picture that a notebook shows by itself: with more nodes it is too small to read in a cell."""
+DEPTHS = (12, 8, 6, 5, 4, 3, 2, 1, 0)
+"""How many steps from the root are drawn of a graph too large for a notebook: the most of these that can be read."""
 
 
 def render(
@@ -84,8 +86,20 @@ def notebook_picture(value: Value) -> dict[str, str]:
         dot = find_dot()
         if dot is None:
             return {"text/plain": tree(value, max_nodes=30)}
-        prefix = f"g{sha256(draw(value, max_nodes=MAX_NODES).source.encode()).hexdigest()[:10]}-"
-        picture = svg(dot, draw(value, max_nodes=MAX_NODES, prefix=prefix).source)
+        options = _readable_options(value)
+        prefix = f"g{sha256(draw(value, **options).source.encode()).hexdigest()[:10]}-"
+        picture = svg(dot, draw(value, prefix=prefix, **options).source)
     except Exception as error:  # a value that cannot be drawn must still be shown: the reason goes with it
         return {"text/plain": f"{value!r}\n(not drawn: {error})"}
     return {"text/plain": repr(value), "image/svg+xml": picture}
+
+
+def _readable_options(value: Value) -> dict[str, Any]:
+    """The options of :func:`draw` for a picture that can be read: folded, or of the last operations alone."""
+    for depth in (None, *DEPTHS):
+        try:
+            draw(value, max_nodes=READABLE, depth=depth)
+        except TooManyNodesError:
+            continue
+        return {"max_nodes": READABLE, "depth": depth}
+    return {"max_nodes": None, "depth": 0}

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from autodiff.backward import edges, local_derivatives, names, topological_order
 from autodiff.drawing.clusters import Path, folded_modules, modules
+from autodiff.drawing.colours import strongest
 from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.value import Value
 from autodiff.versions import check_unchanged
@@ -15,6 +16,10 @@ from autodiff.zeros import NOT_COMPUTED, ZERO
 
 Edge: TypeAlias = tuple[Value, int]
 """An edge by its result and the place of the operand among those of the result."""
+
+
+class TooManyNodesError(ValueError):
+    """There are more nodes to draw than is allowed."""
 
 
 @dataclass
@@ -53,6 +58,8 @@ class Arrow:
     contribution: float | None
     """The sum of the contributions to the operand; None before backward, and where there is no one operand."""
     edges: list[Edge]
+    strongest: float | None = None
+    """What tells the colour: the sum, or of several operands, the contribution of the greatest size."""
 
 
 @dataclass
@@ -125,10 +132,12 @@ def scene(
                 bundle.edges.append(edge)
                 together = len(tail.nodes) == 1 and bundle.contribution is not None and contribution is not None
                 bundle.contribution = bundle.contribution + contribution if together else None  # type: ignore[operator]
+                known = [each for each in (bundle.strongest, contribution) if each is not None]
+                bundle.strongest = bundle.contribution if together else strongest(known) if known else None
                 continue
             folded = "folded" in (tail.kind, head.kind)
             shown_local = None if folded or parent.op is CONSTANT else local
-            arrow = Arrow(f"e{place[out]}_{position}", tail, head, shown_local, contribution, [edge])
+            arrow = Arrow(f"e{place[out]}_{position}", tail, head, shown_local, contribution, [edge], contribution)
             arrows.append(arrow)
             if folded or tail.repeats > 1:
                 bundles[tail.id, head.id] = arrow
@@ -146,7 +155,7 @@ def _reached(order: list[Value]) -> set[Value]:
 
 def _limit(count: int, constants: int, max_nodes: int | None) -> None:
     if max_nodes is not None and count > max_nodes:
-        raise ValueError(
+        raise TooManyNodesError(
             f"{count} nodes are more than max_nodes={max_nodes}: draw less with fold='neuron', fold='layer'"
             f"{', constants=False' if count - constants <= max_nodes else ''} or depth=3, or raise max_nodes"
         )

@@ -135,10 +135,16 @@ def test_notebook_pictures_of_different_graphs_share_no_id_and_are_the_same_in_e
     assert first.startswith("<svg")
 
 
-def test_a_leaf_is_shown_as_text_and_too_large_a_graph_with_the_reason() -> None:
+def test_a_leaf_is_shown_as_text() -> None:
     assert set(notebook_picture(Value(2.0))) == {"text/plain"}
+
+
+@needs_dot
+def test_of_a_graph_too_large_for_a_notebook_the_last_operations_are_shown() -> None:
     many = sum((Value(1.0) for _ in range(400)), Value(0.0))
-    assert set(notebook_picture(many)) == {"text/plain"}
+    picture = notebook_picture(many)["image/svg+xml"]
+    assert 20 < picture.count('class="node') <= 100
+    assert re.search("operands?(&#160;| )not(&#160;| )drawn", picture)
 
 
 @needs_dot

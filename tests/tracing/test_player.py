@@ -12,7 +12,16 @@ import pytest
 
 from autodiff import Value
 from autodiff.drawing import find_dot
-from autodiff.drawing.colours import ACTIVE, FILLS, STROKES, contrast, luminance, scale
+from autodiff.drawing.colours import (
+    ACTIVE,
+    FILLS,
+    NEGATIVE_FILLS,
+    NEGATIVE_STROKES,
+    STROKES,
+    contrast,
+    luminance,
+    scale,
+)  # fmt: skip
 from autodiff.drawing.text import span
 from autodiff.text import number, short
 from autodiff.tracing import Trace, record_sources, trace
@@ -22,6 +31,7 @@ from tests.browser import DESKTOP, PHONE, Browser
 pytestmark = pytest.mark.slow  # in a browser
 
 needs_dot = pytest.mark.skipif(find_dot() is None, reason="no dot on this machine: pip install graphviz-pure")
+COLOUR = r"--([\w-]+): light-dark\(([^)]*)\)"
 READABLE = 4.5
 """The contrast of text that WCAG 2.1 asks for (level AA)."""
 PROJECTOR = (1920, 1080)
@@ -382,7 +392,8 @@ def test_numbers_are_written_as_python_writes_them(opened: Browser) -> None:
 
 
 def test_the_scale_of_colours_is_that_of_drawings(opened: Browser) -> None:
-    for sizes in ([0.05, -3.0, 0.0], [1e-9, 1.0], [], [5.0], [1e-300, 1e300], [999.999, 1000.0], [math.pi] * 3):
+    many = [math.sin(k) * 10.0 ** (k % 7) for k in range(333)]
+    for sizes in ([0.05, -3.0, 0.0], [1e-9, 1.0], [], [5.0], [1e-300, 1e300], [999.999, 1000.0], [math.pi] * 3, many):
         assert tuple(opened.run("return scale(arguments[0])", sizes)) == scale(sizes).bounds
 
 
@@ -491,7 +502,8 @@ def test_the_same_trace_gives_the_same_bytes() -> None:
 
 def test_the_colours_are_those_of_drawings_and_text_on_them_can_be_read() -> None:
     style = (files("autodiff.tracing.player") / "player.css").read_text(encoding="utf-8")
-    pairs = dict(re.findall(r"--([\w-]+): light-dark\(([^)]*)\)", style))
+    root, _, negative = style.partition(".negative {")
+    pairs = dict(re.findall(COLOUR, root))
     light, dark = ({name: pair.split(", ")[at] for name, pair in pairs.items()} for at in (0, 1))
     assert tuple(light[f"fill-{level}"] for level in range(6)) == FILLS
     assert tuple(light[f"stroke-{level}"] for level in range(6)) == STROKES
@@ -503,3 +515,11 @@ def test_the_colours_are_those_of_drawings_and_text_on_them_can_be_read() -> Non
             assert contrast(theme[text], theme[paper]) >= READABLE, (text, paper)
         brightness = [luminance(theme[f"fill-{level}"]) for level in range(6)]
         assert brightness in (sorted(brightness), sorted(brightness, reverse=True))
+    pairs = dict(re.findall(COLOUR, negative))
+    for at, whole in enumerate((light, dark)):
+        theme = whole | {name: pair.split(", ")[at] for name, pair in pairs.items()}
+        fills = [theme[f"fill-{level}"] for level in range(6)]
+        assert at or tuple(fills) == NEGATIVE_FILLS
+        assert at or tuple(theme[f"stroke-{level}"] for level in range(6)) == NEGATIVE_STROKES
+        assert [*map(luminance, fills)] == sorted(map(luminance, fills), reverse=not at)
+        assert min(contrast(theme[f"on-{level}"], fill) for level, fill in enumerate(fills)) >= READABLE

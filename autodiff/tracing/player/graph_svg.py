@@ -11,31 +11,18 @@ from html import escape
 from math import hypot
 
 from autodiff.drawing.scene import Box
+from autodiff.drawing.sizes import PAD, ROW, Point, box_size, constant_text, shortened, shown_name, shown_sign
 from autodiff.text import one_line
-from autodiff.tracing.player.layout import (
-    LABEL,
-    PAD,
-    ROW,
-    Frame,
-    Line,
-    Point,
-    View,
-    box_size,
-    constant_text,
-    label_lines,
-    shortened,
-    shown_name,
-    shown_sign,
-)
+from autodiff.tracing.player.layout import LABEL, Frame, Line, View, label_lines
 from autodiff.value import Value
 
 
-def graph_svg(view: View, number: int, place: Mapping[Value, int]) -> str:
-    """The ``<svg>`` element of a view, hidden unless it is the first."""
+def graph_svg(view: View, hidden: bool, place: Mapping[Value, int]) -> str:
+    """The ``<svg>`` element of a view; one of all is not hidden at first."""
     width, height = view.size
     count = len(view.places)
     head = (
-        f'<svg class="view" data-title="{escape(view.title)}"{" hidden" * (number > 0)} role="img" '
+        f'<svg class="view" data-title="{escape(view.title)}"{" hidden" * hidden} role="img" '
         f'aria-label="Computation graph, {count} boxes: the table of steps says the same in words" '
         f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">'
     )

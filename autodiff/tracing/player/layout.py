@@ -1,37 +1,23 @@
-"""Where the boxes, arrows and frames of a graph go: sizes from here, places from Graphviz.
-
-There is room for the longest number that can appear, so that one layout serves all steps.
-"""
+"""Where the boxes, arrows and frames of a graph go: places from Graphviz, those of networks from columns."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias
-from unicodedata import east_asian_width
+from math import hypot
+from typing import NamedTuple
 
-from autodiff.backward import topological_order
-from autodiff.drawing.clusters import Path, modules
+from autodiff.drawing.clusters import Path
+from autodiff.drawing.columns import columns, is_dense, straight
+from autodiff.drawing.folding import foldings
 from autodiff.drawing.rendering import run_dot
-from autodiff.drawing.scene import Arrow, Box, Scene, scene
-from autodiff.drawing.text import sign
-from autodiff.text import one_line, short
+from autodiff.drawing.scene import Arrow, Box, Scene, TooManyNodesError
+from autodiff.drawing.sizes import LETTER, Point, box_size, shortened, text_width
 from autodiff.value import Value
 
-Point: TypeAlias = tuple[float, float]
-
-MAX_NAME = 24
-LETTER = 8.0
-"""The width of a letter of a name, a bold sans serif of 14 px, on the wide side."""
-NUMBERS, RANGES = 132.0, 214.0
-"""The width of a box with "not computed" in it, and of one with the range of several numbers."""
-ROW, PAD = 18.0, 8.0
-"""The height of a line of a box, and the room around its text."""
 LABEL = (64.0, 16.0)
 """The room for one line beside an edge."""
-DENSE = 2
-"""With more arrows per box than this, those of folded modules have no text: the room for it would bend them."""
-MARGIN = 8.0
+MARGIN, ARROWHEAD = 8.0, 8.0
 
 
 class Frame(NamedTuple):
@@ -70,65 +56,18 @@ def views(root: Value, dot: str, max_nodes: int | None) -> list[View]:
     Raises:
         ValueError: there are too many in every view.
     """
-    paths = set(modules(topological_order(root)).values())
-    wanted: list[tuple[str, set[str] | None]] = [("all nodes", None)]
-    for depth in range(max(map(len, paths)), 0, -1):
-        deep = {path[:depth] for path in paths if len(path) >= depth}
-        kinds = sorted({path[-1].partition(".")[0] for path in deep})
-        wanted.append((" + ".join(kinds), {".".join(path) for path in deep}))
     found = []
-    for title, fold in wanted:
-        try:
-            picture = scene(root, fold=fold, max_nodes=max_nodes)
-        except ValueError as error:
-            too_many = error
-            continue
-        found.append(_laid_out(title, picture, dot))
-    if not found:
-        count = str(too_many).partition(" ")[0]
+    try:
+        for title, picture in foldings(root, max_nodes=max_nodes):
+            name = title or "all nodes"
+            found.append(_in_columns(name, picture) if is_dense(picture) else _laid_out(name, picture, dot))
+    except TooManyNodesError as error:
+        count = str(error).partition(" ")[0]
         raise ValueError(
             f"{count} nodes are more than max_nodes={max_nodes}, however the graph is folded: raise max_nodes, "
             "or pass max_nodes=0 for a page without a picture"
-        )
+        ) from None
     return found
-
-
-def box_size(box: Box) -> Point:
-    """Width and height of a box."""
-    if box.kind == "constant":
-        return 16 + LETTER * text_width(constant_text(box)), 24.0
-    width = max(NUMBERS, 2 * PAD + LETTER * (2 + text_width(shown_name(box)) + text_width(shown_sign(box))))
-    if box.kind == "folded":
-        return max(width, RANGES if len(box.nodes) > 1 else NUMBERS), 4 * ROW + PAD
-    return width, 3 * ROW + PAD
-
-
-def constant_text(box: Box) -> str:
-    """What a constant shows; it never changes."""
-    name = f"{shortened(one_line(box.name))} = " if box.nodes[0].label else ""
-    return f"{name}{short(box.nodes[0].data).replace('-', '−')}{f' ×{box.repeats}' * (box.repeats > 1)}"
-
-
-def shown_name(box: Box) -> str:
-    """The name of a box, inside the frames of its path."""
-    return shortened(one_line(box.short_name))
-
-
-def shown_sign(box: Box) -> str:
-    """The sign of the operation that computes the node of a box; empty for a leaf and a folded module."""
-    node = box.nodes[0]
-    return sign(node.op) if node.parents and box.kind != "folded" else ""
-
-
-def shortened(name: str) -> str:
-    """The name, the middle of a long one left out."""
-    half = MAX_NAME // 2 - 1
-    return name if len(name) <= MAX_NAME else f"{name[:half]}…{name[-half:]}"
-
-
-def text_width(text: str) -> float:
-    """The width of a text in letters: East Asian ones count for two."""
-    return sum(2.0 if east_asian_width(letter) in "WF" else 1.0 for letter in text)
 
 
 def label_lines(arrow: Arrow) -> int:
@@ -136,6 +75,24 @@ def label_lines(arrow: Arrow) -> int:
     if arrow.tail.kind == "constant":
         return 0
     return 1 + (arrow.local is not None) + (len(arrow.edges) > 1)
+
+
+def _in_columns(title: str, picture: Scene) -> View:
+    found = columns(picture, box_size)
+
+    def moved(point: Point) -> Point:
+        return point[0] + MARGIN, point[1] + MARGIN
+
+    boxes = {box.id: (moved(found.places[box.id]), box_size(box)) for box in picture.boxes}
+    lines = []
+    for arrow in picture.arrows:
+        first, second, third, tip = straight(boxes[arrow.tail.id], boxes[arrow.head.id])
+        back = hypot(third[0] - tip[0], third[1] - tip[1]) or 1.0
+        base = tuple(end + ARROWHEAD * (before - end) / back for end, before in zip(tip, third))
+        lines.append(Line(arrow, (first, second, third, (base[0], base[1])), tip, None))
+    frames = tuple(Frame(path, moved(corner), size) for path, (corner, size) in found.frames.items())
+    places = tuple((box, boxes[box.id][0]) for box in picture.boxes)
+    return View(title, moved(moved(found.size)), frames, tuple(lines), places, picture)
 
 
 def _laid_out(title: str, picture: Scene, dot: str) -> View:
@@ -171,9 +128,8 @@ def _floats(text: str) -> list[float]:
 
 def _source(picture: Scene) -> Iterable[str]:
     """The graph for Graphviz: nothing but sizes and ids."""
-    dense = len(picture.arrows) > DENSE * len(picture.boxes)
     yield "digraph {"
-    yield f"rankdir=LR; nodesep=0.2; ranksep={1.2 if dense else 0.02}"
+    yield "rankdir=LR; nodesep=0.2; ranksep=0.02"
     yield "node [shape=box, fixedsize=true]; edge [arrowsize=0.8]"
     paths = sorted({box.path[:depth] for box in picture.boxes for depth in range(1, len(box.path) + 1)})
     inside: dict[Path, list[str]] = {path: [] for path in [(), *paths]}
@@ -187,7 +143,7 @@ def _source(picture: Scene) -> Iterable[str]:
         inside[path[:-1]] += [*inside[path], "}"]
     yield from inside[()]
     for arrow in picture.arrows:
-        lines = 0 if dense and arrow.local is None else label_lines(arrow)
+        lines = label_lines(arrow)
         label = f", label={_room(LABEL[0], LABEL[1] * lines + 4)}" if lines else ""
         yield f"{arrow.tail.id} -> {arrow.head.id} [id={arrow.id}{label}]"
     yield "}"

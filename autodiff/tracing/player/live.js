@@ -189,7 +189,7 @@ class Leaf {
     this.input.setAttribute("aria-valuetext", number(this.number));
     const { gradient } = model.nodes[this.place];
     this.row.className = this.changed ? "changed" : "";
-    this.gradient.className = `swatch grad-${level(gradient, model.scale)}`;
+    this.gradient.className = `swatch ${shade([gradient], model.scale)}`;
     this.gradient.textContent = short(gradient);
     this.gradient.title = `∂L/∂${this.name} = ${exact(gradient)}`;
   }

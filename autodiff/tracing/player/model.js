@@ -54,23 +54,26 @@ function real(saved) {
   return { nan: NaN, inf: Infinity, "-inf": -Infinity }[saved] ?? saved;
 }
 
-/** The bounds of the levels 2 to 5 of size: round numbers, in steps of 1-2-5, 10 or 1000. */
+/**
+ * The bounds of the levels 2 to 5 of size. Those of few sizes are round numbers, in steps of 1-2-5, 10 or 1000; those
+ * of many are quantiles.
+ */
 function scale(gradients) {
-  const found = gradients.map(Math.abs).filter((size) => size > 0 && Number.isFinite(size));
-  const sizes = found.length ? found : [1];
-  const [least, greatest] = sizes.reduce(([a, b], size) => [Math.min(a, size), Math.max(b, size)], [Infinity, 0]);
+  const found = new Set(gradients.map(Math.abs).filter((size) => size > 0 && Number.isFinite(size)));
+  const sizes = found.size ? [...found].sort((a, b) => a - b) : [1];
+  if (sizes.length > 20) return [1, 2, 3, 4].map((level) => sizes[Math.floor((sizes.length * level) / 5)]);
   let bounds = [];
   for (const [steps, decades] of [[[5, 2, 1], 1], [[1], 1], [[1], 3]]) {
     bounds = [];
-    let exponent = Number(greatest.toExponential().split("e")[1]);
+    let exponent = Number(sizes.at(-1).toExponential().split("e")[1]);
     while (bounds.length < 4) {
       for (const step of steps) {
         const bound = Number(`${step}e${exponent}`);
-        if (bound <= greatest && bounds.length < 4) bounds.unshift(bound);
+        if (bound <= sizes.at(-1) && bounds.length < 4) bounds.unshift(bound);
       }
       exponent -= decades;
     }
-    if (bounds[0] <= 10 * least) break;
+    if (bounds[0] <= 10 * sizes[0]) break;
   }
   return bounds;
 }
@@ -80,6 +83,14 @@ function level(gradient, bounds) {
   const size = Math.abs(gradient);
   if (Number.isNaN(size)) return 5;
   return size === 0 ? 0 : 1 + bounds.filter((bound) => size >= bound).length;
+}
+
+/** The classes that colour what has one of these gradients: by the one of the greatest size; none for no gradients. */
+function shade(gradients, bounds) {
+  if (!gradients.length) return "";
+  const size = (gradient) => (Number.isNaN(gradient) ? Infinity : Math.abs(gradient));
+  const strongest = gradients.reduce((a, b) => (size(b) > size(a) ? b : a));
+  return `grad-${level(strongest, bounds)}${strongest < 0 ? " negative" : ""}`;
 }
 
 /** The step as a trace prints it. */

@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from autodiff.drawing import find_dot
+from autodiff.drawing.folding import READABLE
 from autodiff.drawing.rendering import HINT
 from autodiff.program.javascript import embedded, javascript
 from autodiff.text import one_line
@@ -90,7 +91,9 @@ def _graph(trace: RecordedPass, max_nodes: int | None) -> str:
         return ""
     nodes = trace.graph()
     place = {node: number for number, node in enumerate(nodes)}
-    return "\n".join(graph_svg(view, number, place) for number, view in enumerate(views(nodes[-1], dot, max_nodes)))
+    shown = views(nodes[-1], dot, max_nodes)
+    first = next((view for view in shown if len(view.places) <= READABLE), shown[-1])
+    return "\n".join(graph_svg(view, view is not first, place) for view in shown)
 
 
 def _live(trace: RecordedPass, required: bool) -> str:

@@ -13,7 +13,7 @@ class Player {
     this.sight = new Sight();
     this.zoom = null; // null fits the window
     this.views = [...page.querySelectorAll("svg.view")].map((svg) => new View(svg, this.sight));
-    this.view = this.views[0] ?? null;
+    this.view = this.views.find((view) => !view.svg.hasAttribute("hidden")) ?? null;
     this.listen();
     this.find("zoom").hidden = !this.view;
     this.setModel(model);
@@ -164,15 +164,17 @@ class Player {
   fillLegend() {
     const bounds = this.model.scale;
     const texts = ["0", `< ${short(bounds[0])}`, ...bounds.map((bound) => `≥ ${short(bound)}`)];
-    const title = this.page.createElement("span");
-    title.textContent = "size of gradient";
-    const swatches = texts.map((text, place) => {
-      const swatch = this.page.createElement("span");
-      swatch.className = `swatch grad-${place}`;
-      swatch.textContent = text;
-      return swatch;
-    });
-    this.find("legend").replaceChildren(title, ...swatches);
+    const span = (text, classes = "") => {
+      const made = this.page.createElement("span");
+      made.className = classes;
+      made.textContent = text;
+      return made;
+    };
+    const positive = texts.map((text, place) => span(text, `swatch grad-${place}`));
+    const negative = [1, 2, 3, 4, 5].map((place) => span("\u00a0", `swatch grad-${place} negative`));
+    this.find("legend").replaceChildren(
+      span("size of gradient", "title"), ...positive, span("if negative", "title"), ...negative,
+    );
   }
 
   // ── Views, size, theme, address ─────────────────────────────────────────────────────────────

@@ -82,10 +82,9 @@ class View {
     const state = of.every((one) => one.state === "final") ? "final" : known.length ? "partial" : "waiting";
     box.say("data", span(box.nodes.map((place) => model.nodes[place].data)));
     box.say("grad", known.length ? span(known) + (state === "final" ? "" : " + …") : "not computed");
-    const size = known.length ? `grad-${Math.max(...known.map((gradient) => level(gradient, model.scale)))}` : "";
     const active = box === ends[1] ? "active operand" : box === ends[0] ? "active result" : "";
     const lost = all && [...known, ...box.nodes.map((place) => model.nodes[place].data)].some(Number.isNaN);
-    box.mark([state, size, active, lost ? "lost" : ""]);
+    box.mark([state, shade(known, model.scale), active, lost ? "lost" : ""]);
     box.hint(() => box.nodes.map((place, at) => describe(model.nodes[place], of[at])).join("\n"));
   }
 
@@ -98,8 +97,8 @@ class View {
     const sum = one ? steps.reduce((total, other) => total + other.contribution, 0) : null;
     arrow.say("local", own[0] ? `×${short(own[0].local)}` : "");
     arrow.say("contribution", one ? `+= ${short(sum)}` : "");
-    const greatest = Math.max(...(one ? [sum] : steps.map((other) => other.contribution)).map((c) => level(c, model.scale)));
-    arrow.mark([steps.length ? `taken grad-${greatest}` : "", step && arrow.edges.includes(step.edge) ? "active" : ""]);
+    const colour = shade(one ? [sum] : steps.map((other) => other.contribution), model.scale);
+    arrow.mark([steps.length ? `taken ${colour}` : "", step && arrow.edges.includes(step.edge) ? "active" : ""]);
     arrow.hint(() => (steps.length === 1 ? line(steps[0]) : ""));
   }
 
