@@ -272,16 +272,17 @@ def _walk(root: Module) -> Iterator[tuple[str, Module | Value]]:
         name, thing = stack.pop()
         if id(thing) in seen:
             continue
-        inside: Iterator[tuple[Any, object]]
+        inside: Iterable[tuple[Any, object]]
         if isinstance(thing, Value):
-            inside = iter(())
+            seen[id(thing)] = thing
             if thing.op.name == "variable":
                 yield name, thing
-        elif isinstance(thing, Module):
-            inside = iter(vars(thing).items())
+            continue
+        if isinstance(thing, Module):
+            inside = vars(thing).items()
             yield name, thing
         elif isinstance(thing, dict):
-            inside = iter(thing.items())
+            inside = thing.items()
         elif isinstance(thing, (list, tuple)):
             inside = enumerate(thing)
         elif isinstance(thing, np.ndarray) and thing.dtype == object:
@@ -289,7 +290,8 @@ def _walk(root: Module) -> Iterator[tuple[str, Module | Value]]:
         else:
             continue
         seen[id(thing)] = thing
-        stack.extend(reversed([(f"{name}.{key}" if name else str(key), part) for key, part in inside]))
+        prefix = f"{name}." if name else ""
+        stack += [(f"{prefix}{key}", part) for key, part in inside][::-1]
 
 
 def _label_parameters(module: Module) -> None:

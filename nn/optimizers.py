@@ -104,21 +104,34 @@ class Optimizer:
                 negative or not finite.
         """
         self._check_gradients()
-        rate = self.rate(self.steps)
-        with self.all_or_nothing():
-            self.steps += 1
-            moves = [*self.moves(rate)]
-            if len(moves) != len(self.parameters):
-                raise ValueError(f"moves() gave {len(moves)} moves of {len(self.parameters)} parameters")
-            for value, move in zip(self.parameters, moves):
-                value.data += move
+        rate, before = self.rate(self.steps), self._now()
+        try:
+            try:
+                self._move(rate)
+            except BaseException:
+                self._go_back(before)
+                raise
+        except BaseException:  # another interrupt, while it went back
+            self._go_back(before)
+            raise
+
+    def _move(self, rate: float) -> None:
+        self.steps += 1
+        moves = [*self.moves(rate)]
+        if len(moves) != len(self.parameters):
+            raise ValueError(f"moves() gave {len(moves)} moves of {len(self.parameters)} parameters")
+        for value, move in zip(self.parameters, moves):
+            value.data = value.number + move
 
     def _check_gradients(self) -> None:
         gradients = [value.grad for value in self.parameters]
+        try:
+            if all(map(isfinite, gradients)) and any(each is not NOT_COMPUTED for each in gradients):
+                return
+        except TypeError:  # of None
+            pass
         if all(each is NOT_COMPUTED for each in gradients):
             raise ValueError("no parameter has a gradient: run backward() first")
-        if None not in gradients and all(map(isfinite, gradients)):
-            return
         for index, (value, gradient) in enumerate(zip(self.parameters, gradients)):
             name = value.label or index
             if gradient is None:  # as PyTorch's users leave it
@@ -132,14 +145,22 @@ class Optimizer:
     def all_or_nothing(self) -> Iterator[None]:
         """Let parameters and optimizer be as they were before the block, unless it comes to its end."""
         with interrupts_held():
-            attributes, data = dict(vars(self)), [value.number for value in self.parameters]
+            before = self._now()
             try:
                 yield
             except BaseException:
-                vars(self).clear()
-                vars(self).update(attributes)
-                assign(self.parameters, data)
+                self._go_back(before)
                 raise
+
+    def _now(self) -> tuple[dict[str, Any], list[float]]:
+        """The attributes of the optimizer, and the numbers of its parameters."""
+        return dict(vars(self)), [value.number for value in self.parameters]
+
+    def _go_back(self, before: tuple[dict[str, Any], list[float]]) -> None:
+        attributes, data = before
+        vars(self).clear()
+        vars(self).update(attributes)
+        assign(attributes["parameters"], data)
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0.
@@ -148,6 +169,8 @@ class Optimizer:
             ValueError: the schedule gave a rate that is negative or not finite.
         """
         rate = self.learning_rate(step) if callable(self.learning_rate) else self.learning_rate
+        if type(rate) is float and 0.0 <= rate < inf:
+            return rate
         _check("learning_rate", rate, lambda number: number >= 0, f"at least 0 (it was asked for at step {step})")
         return float(rate)
 

@@ -29,6 +29,8 @@ from autodiff.value import Value
 PLAIN = (int, float, str, type(None), np.number, np.bool_)
 COMPARED = (*PLAIN, FunctionType, BuiltinFunctionType, type, Operation, Enum, Number, range, bytes)
 """What is a constant of the program: plain numbers, and functions, such as the activation of a network."""
+SIMPLE = {int, bool, str, bytes, type(None), FunctionType, BuiltinFunctionType, Operation}
+"""The most frequent of these types, which tell themselves apart."""
 CODE = (FunctionType, MethodType, partial)
 FEW, DEEP = 256, 4
 """A collection that holds more numbers than this, or deeper ones, is data: it is not compared in every call."""
@@ -176,9 +178,11 @@ def _walk(roots: Sequence[Any]) -> list[_Visit]:
 
 
 def _visited(thing: Any, is_part: bool) -> _Visit:
+    if isinstance(thing, Value):
+        return _Visit(thing, (), None)
     if isinstance(thing, FunctionType):
         return _Visit(thing, [*(read() for read in _variables(thing)), *_arguments(thing)], None)
-    if isinstance(thing, (Value, ModuleType, *COMPARED)):
+    if isinstance(thing, (ModuleType, COMPARED)):
         return _Visit(thing, (), None)
     if isinstance(thing, MethodType):
         return _Visit(thing, (thing.__self__, thing.__func__), None)
@@ -200,7 +204,7 @@ def _visited(thing: Any, is_part: bool) -> _Visit:
 
 
 def _is_leaf(thing: Any) -> bool:
-    return isinstance(thing, Value) and thing.op is VARIABLE and not isinstance(thing.stamp, InputStamp)
+    return isinstance(thing, Value) and thing.op is VARIABLE and type(thing.stamp) is not InputStamp
 
 
 def _is_inert(thing: Any) -> bool:
@@ -438,6 +442,8 @@ def _scalar(thing: Any) -> Hashable:
     kind = type(thing)
     if kind is float:
         return thing.hex()  # type: ignore[no-any-return]
+    if kind in SIMPLE:
+        return kind, thing
     if isinstance(thing, Number) and not isinstance(thing, (int, np.generic)):  # Decimal("-0") equals Decimal("0")
         return kind, thing, repr(thing)
     if isinstance(thing, (np.generic, np.ndarray)):

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autodiff.compiling.audits import StaleProgramError
-from autodiff.compiling.backends import DescendingRunner
 from autodiff.compiling.batches import check_scalar, gradient_of, rows_of
 from autodiff.compiling.numpy.functions import rule_function
 from autodiff.compiling.parameters import Floats, MoreParametersError
@@ -108,7 +107,7 @@ class Descent:
         """Go on with the programs for what the function refers to at present."""
         self._programs = self._now(self._programs)
         leaves = self._programs.parameters.leaves
-        if len(leaves) != len(self._leaves) or any(a is not b for a, b in zip(leaves, self._leaves)):
+        if leaves is not self._leaves and [*map(id, leaves)] != [*map(id, self._leaves)]:
             raise StaleProgramError(
                 f"{self._programs.owner.__name__} refers to other parameters than when the descent was made: assign "
                 "descent.parameters to those, and make a descent anew"
@@ -120,8 +119,8 @@ class Descent:
         only = self._only_program()
         if only is not None:
             self._programs.owner.last = only
-            if isinstance(only.runner, DescendingRunner):
-                errors, done = only.runner.descend(
+            if only.descending is not None:
+                errors, done = only.descending.descend(
                     self.parameters, self.state, self._inputs, order, starts, rates, self.steps + 1, self._rule
                 )
                 only.runs += int(starts[done])

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from autodiff import trees
 from autodiff.compiling.audits import Audits, StaleProgramError, first_difference
-from autodiff.compiling.backends import Runner
+from autodiff.compiling.backends import DescendingRunner, Runner
 from autodiff.compiling.captures import Captures
 from autodiff.compiling.inputs import Structure, argument_names, nodes
 from autodiff.compiling.parameters import MoreParametersError, Parameters, lock
@@ -97,6 +97,11 @@ class Specialization:
             elif not holds.all():
                 return holds
         return fits
+
+    @cached_property
+    def descending(self) -> DescendingRunner | None:
+        """The runner, if it takes the steps of an optimizer itself."""
+        return self.runner if isinstance(self.runner, DescendingRunner) else None
 
     @cached_property
     def program(self) -> Program:
