@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from autodiff import Value, topological_order
 from autodiff.checking import GradientMismatchError, Graph, check_gradients
-from autodiff.checking.comparison import Verdict, absolute_adjoints, compare
+from autodiff.checking.comparison import Claim, Verdict, absolute_adjoints, compare
 from autodiff.checking.function_under_test import FunctionUnderTest
 
 
@@ -57,11 +57,17 @@ def cases(graphs: Iterable[Graph], backward: Callable[[Value], object] = Value.b
 def ours(case: Case, factor: float) -> Verdict:
     """The noise-aware extrapolation of ``autodiff.checking``."""
     at, under_test, node = case.position, case.under_test, case.nodes[case.position]
-    return compare(
-        "", case.derivative() * factor, under_test.along(at), case.x, partial(under_test.noise, at),
-        absolute_adjoints(topological_order(case.root))[node], under_test.along(at, [at]),
-        under_test.slope_noise(at, [at]),
-    ).verdict  # fmt: skip
+    claim = Claim(
+        name="",
+        engine=case.derivative() * factor,
+        f=under_test.along(at),
+        x=case.x,
+        noise=partial(under_test.noise, at),
+        absolute_adjoint=absolute_adjoints(topological_order(case.root))[node],
+        derivative=under_test.along(at, [at]),
+        derivative_noise=under_test.slope_noise(at, [at]),
+    )
+    return compare(claim).verdict
 
 
 def central(step: float, absolute: float, relative: float) -> Checker:

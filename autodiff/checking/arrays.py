@@ -66,11 +66,18 @@ class Leaf:
         """The greatest relative error of one rounding in its dtype."""
         if self.package == "torch":
             return float(sys.modules["torch"].finfo(self.value.dtype).eps) / 2
-        if self.package == "jax":
-            return float(sys.modules["jax.numpy"].finfo(self.value.dtype).eps) / 2
-        if self.package == "numpy" and self.value.dtype.kind == "f":
-            return max(float(np.finfo(self.value.dtype).eps) / 2, ROUND_OFF)
-        return ROUND_OFF
+        return max(_epsilon(self.value.dtype) / 2, ROUND_OFF) if self.is_float else ROUND_OFF
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it is an array of floats: those of NumPy, PyTorch and JAX, and others such as bfloat16."""
+        if not self.package:
+            return False
+        dtype = self.value.dtype
+        if self.package == "torch":
+            return bool(dtype.is_floating_point)
+        kind = getattr(dtype, "kind", "")  # the keys of JAX's random numbers have none
+        return kind == "f" or (kind == "V" and np.can_cast(dtype, np.float64))
 
     def numbers(self) -> Floats:
         """(size,): its numbers as float64."""
@@ -105,9 +112,27 @@ class Leaf:
         return self.name + "".join(f"[{int(i)}]" for i in place)
 
 
+def _epsilon(dtype: Any) -> float:
+    """The distance from 1 to the next number, also of a dtype that ``np.finfo`` does not know.
+
+    >>> _epsilon(np.dtype(np.float32)) == float(np.finfo(np.float32).eps)
+    True
+    """
+    epsilon = 1.0
+    while float(np.array(1.0 + epsilon / 2).astype(dtype)) != 1.0:
+        epsilon /= 2
+    return epsilon
+
+
 def numbers_of(array: Any) -> Floats:
-    """(size,): the numbers of an array of any package, or of one number, as float64."""
+    """(size,): the numbers of an array of any package, or of one number, as float64.
+
+    Raises:
+        TypeError: they are no real numbers.
+    """
     package = package_of(array)
+    if package and "complex" in str(array.dtype):
+        raise TypeError(f"real numbers are needed, not {array.dtype}")
     if package == "torch":
         array = array.detach().to(device="cpu", dtype=sys.modules["torch"].float64).numpy()
     elif not package:

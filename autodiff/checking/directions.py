@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from autodiff.checking.arrays import Floats
-from autodiff.checking.comparison import OTHER_STEPS, ROUNDINGS, Comparison, Verdict, compare
-from autodiff.checking.extrapolation import steps_at
-from autodiff.checking.noise import jitter, neighbours
+from autodiff.checking.comparison import FEW, OTHER_STEPS, ROUNDINGS, Claim, Comparison, Verdict, compare
+from autodiff.checking.extrapolation import ROUND_OFF, steps_at
+from autodiff.checking.jumps import FEW_DIGITS
+from autodiff.checking.noise import VISIBLE, jitter, neighbours
 from autodiff.checking.plain_function import Scalar
 
 SINGLES = 64
@@ -32,8 +34,9 @@ NAMED, KINKS = 8, 256
 """After this many entries that did not pass, or are at kinks, the halves that are left are not taken apart."""
 MEASURED = 10_000
 """Of more inputs than these, the noise at the point stands for that at the ends of the steps."""
-ROUNDED = 4.0
-"""The least noise of a function of which nothing is known but its values, in roundings of its result."""
+ROUNDED, FEW_ROUNDED = 4.0, 1.5
+"""The least noise of a function of which nothing is known but its values, in roundings of its result; the second where
+digits are few, and the jitter of neighbouring points shows little else."""
 _shown: ContextVar[bool] = ContextVar("_shown", default=False)
 DELAY = 3.0
 """After so many seconds, progress is shown."""
@@ -70,14 +73,19 @@ class Line:
         self.scalar, self.indices, self.moves = scalar, indices, moves
         self.single = len(indices) == 1
         self.x = float(scalar.point[indices[0]]) if self.single else 0.0
+        self.chosen = slice(None) if len(indices) == len(scalar.point) else indices
         self.slopes = scalar.gradient[indices]
+        self.flat_slopes = np.where(np.isfinite(self.slopes), self.slopes, 0.0)
         self._known: dict[float, float] = {}
 
     def places(self, xs: Floats) -> tuple[Floats, Floats]:
         """The points, as their dtype holds them, and what that adds to the function."""
         scalar = self.scalar
         points = np.repeat(scalar.point[None], len(xs), axis=0)
-        here = points[:, self.indices]
+        if self.single and scalar.unit == ROUND_OFF:
+            points[:, self.indices[0]] = xs
+            return points, np.zeros(len(xs))
+        here = points[:, self.chosen]
         with np.errstate(all="ignore"):
             if self.single:
                 wanted, lost = xs[:, None], np.zeros((len(xs), 1))
@@ -86,10 +94,10 @@ class Line:
                 wanted = here + moved
                 other = wanted - here
                 lost = (here - (wanted - other)) + (moved - other)  # wanted + lost is exact (Knuth's two-sum)
-            points[:, self.indices] = wanted
+            points[:, self.chosen] = wanted
             rounded = scalar.rounded(points)
-            off = (rounded[:, self.indices] - wanted) - lost
-            added = off @ np.where(np.isfinite(self.slopes), self.slopes, 0.0)
+            off = (rounded[:, self.chosen] - wanted) - lost
+            added = (off * self.flat_slopes).sum(axis=1)
         return rounded, added
 
     def prefetch(self, xs: Sequence[float]) -> None:
@@ -137,8 +145,11 @@ class Line:
         if scalar.batched:
             distances = [way * each for each in neighbours(self.x, scalar.unit) for way in (1, -1)]
             self.prefetch([self.x + each * i for each in distances for i in range(7)])
-        least = max(ROUNDED * scalar.unit * abs(self(self.x)), scalar.spread)
+        few = scalar.unit > FEW
+        least = max((FEW_ROUNDED if few else ROUNDED) * scalar.unit * abs(self(self.x)), scalar.spread)
         found = max(jitter(self, self.x, scalar.unit), least)
+        if few and found < VISIBLE * least:
+            found = least
         return lambda x: found
 
 
@@ -160,19 +171,28 @@ def line_compared(
 
     size = _finite(float(np.sqrt(np.square(parts).sum()))) if len(indices) > 1 else 0.0
 
-    def judged(adjoint: float) -> Comparison:
-        return compare(
-            name, engine, line, line.x, noise, adjoint, line.slope, line.slope_noise, rules, scalar.unit, size,
-            scalar.typical,
-        )  # fmt: skip
-
-    found = judged(adjoint)
+    claim = Claim(
+        name=name,
+        engine=engine,
+        f=line,
+        x=line.x,
+        noise=noise,
+        absolute_adjoint=adjoint,
+        derivative=line.slope,
+        derivative_noise=line.slope_noise,
+        rules=rules,
+        unit=scalar.unit,
+        size=size,
+        typical=scalar.typical,
+        digits=0.0 if scalar.own_noise is not None else FEW_DIGITS,
+    )
+    found = compare(claim)
     if found.verdict == "fail" and scalar.adjoint is None:
         # Of a function of which only values are known, the gradients nearby show what may have cancelled at the point.
         step = max(steps_at(line.x, unit=scalar.unit), default=0.0)
         wide = max((abs(line.slope(line.x + way * step)) for way in (1, -1)), key=_finite)
         if math.isfinite(wide) and wide > adjoint:
-            found = judged(wide)
+            found = compare(replace(claim, absolute_adjoint=wide))
         beside = step * math.sqrt(scalar.unit)
         same = line(line.x) in (line(line.x + beside), line(line.x - beside))
         if found.verdict == "fail" and same:
@@ -206,10 +226,14 @@ def entries_compared(
             return
         if balanced and _group(scalar, indices, moves, rules, "").verdict == "inconclusive":
             return  # where the noise is too much for the small gradients, the other directions stand
+        wrong = 0
         for found, entry in _bisected(scalar, indices, moves, rules, f"direction {probe + 1}"):
             if entry is not None:
                 settled[entry] = True
+                wrong += found.verdict == "fail"
             yield found
+        if wrong >= NAMED:
+            return  # enough is named
 
 
 def _direction(scalar: Scalar, random: np.random.Generator, balanced: bool) -> Floats:

@@ -28,10 +28,12 @@ SIGNIFICANT = 10.0
 """A jump between the one-sided differences of more error bars than these is a kink."""
 DROWNED = 1e-3
 """Noise that is a greater part than this of every value seen leaves nothing to differentiate, as in sin(1e100 x)."""
+ROUNDINGS_SEEN = 16.0
+"""Of numbers of few digits, such as bfloat16, noise of this many roundings still leaves something."""
 FLAT = 1e-2
 """A derivative of exactly 0 counts as this much, when it is asked whether the error is small enough."""
-ROUNDINGS_OF_POINT = 64.0
-"""A step of fewer roundings of the point than these says nothing."""
+ROUNDINGS_OF_POINT, PART_OF_POINT = 64.0, 2.0**-5
+"""A step of fewer roundings of the point than these says nothing; of few digits, one of a smaller part of the point."""
 COARSE = 1e-3
 """From this step on, relative to the point's scale, the noise is measured at the ends of the step as well."""
 
@@ -41,7 +43,8 @@ class Estimate(NamedTuple):
 
     Where no step gave a derivative, its ``value`` is nan and its estimated ``error`` inf. ``left`` and ``right`` are
     the one-sided differences D⁻ and D⁺ at the finest step that the noise allows; at a ``kink``, they differ
-    significantly as the step goes to 0. ``evaluations`` counts the calls of the function.
+    significantly as the step goes to 0. ``evaluations`` counts the calls of the function, and ``step`` is the greatest
+    step that the value is made of.
     """
 
     value: float
@@ -50,6 +53,7 @@ class Estimate(NamedTuple):
     right: float
     kink: bool
     evaluations: int
+    step: float = math.inf
 
 
 class _Entry(NamedTuple):
@@ -87,6 +91,7 @@ def extrapolated(
     scale = max(1.0, abs(x))
     base = max(noise(x), unit * abs(middle), UNDERFLOW)
     evaluations = 1
+    reach = math.inf
     greatest = abs(middle)
     central: list[_Entry] = []  # extrapolations that end at the newest level: 0, 1, 2 … columns
     jumps: list[_Entry] = []
@@ -137,21 +142,22 @@ def extrapolated(
             break
         if len(central) > 1:
             low, high = max(low, newest.value - 3 * error), min(high, newest.value + 3 * error)
-            best = min(best, newest, key=lambda entry: entry.error)
+            if newest.error < best.error:
+                best, reach = newest, step
             if best.error <= enough * (abs(best.value) or FLAT):
                 break
-    if base > max(DROWNED * greatest, 1e-9):
+    if base > max(max(DROWNED, ROUNDINGS_SEEN * unit) * greatest, 1e-9):
         return Estimate(math.nan, math.inf, *sides, False, evaluations)
     kink = abs(jump.value) > max(SIGNIFICANT * jump.error, 1e-6 * max(map(abs, sides)))
     error = best.error
     if abs(jump.value) > jump.error:  # too little for a kink, but there may be one: central differences halve the jump
         error += (abs(jump.value) - jump.error) / 2
-    return Estimate(best.value, error, *sides, kink, evaluations)
+    return Estimate(best.value, error, *sides, kink, evaluations, reach)
 
 
 def steps_at(x: float, shift: float = 1.0, unit: float = ROUND_OFF) -> Iterator[float]:
     """The steps from fine to coarse: down from a quarter of the scale, and for a tiny x another segment at its own."""
-    least = ROUNDINGS_OF_POINT * unit * abs(x)
+    least = min(ROUNDINGS_OF_POINT * unit, PART_OF_POINT) * abs(x)
     coarse = 0.25 * shift * max(1.0, abs(x))
     finest = coarse / 4.0 ** (LEVELS - 1)
     tiny = 0.25 * shift * abs(x)

@@ -14,7 +14,7 @@ import numpy as np
 
 from autodiff.backward import topological_order
 from autodiff.checking.arrays import Floats, named_arrays, package_of
-from autodiff.checking.comparison import Comparison, Verdict, absolute_adjoints, compare, gravest
+from autodiff.checking.comparison import Claim, Comparison, Verdict, absolute_adjoints, compare, gravest
 from autodiff.checking.cuts import find_cut
 from autodiff.checking.directions import SINGLES, entries_compared, outputs_compared, progress
 from autodiff.checking.extrapolation import ROUND_OFF
@@ -245,9 +245,18 @@ def _alone(
 ) -> Comparison:
     """The derivative by one input."""
     return compare(
-        under_test.names[i], gradient, under_test.along(i), under_test.point[i], partial(under_test.noise, i), adjoint,
-        under_test.along(i, [i]), under_test.slope_noise(i, [i]), rules,
-    )  # fmt: skip
+        Claim(
+            name=under_test.names[i],
+            engine=gradient,
+            f=under_test.along(i),
+            x=under_test.point[i],
+            noise=partial(under_test.noise, i),
+            absolute_adjoint=adjoint,
+            derivative=under_test.along(i, [i]),
+            derivative_noise=under_test.slope_noise(i, [i]),
+            rules=rules,
+        )
+    )
 
 
 def _stale(found: Comparison, left: float) -> Comparison:
@@ -332,15 +341,17 @@ def _second(under_test: FunctionUnderTest) -> Iterator[Comparison]:
     rules = cache(lambda: verdict_on_rules(under_test.graph(), second=True))
     for i, j in progress([*product(range(len(nodes)), repeat=2)]):
         yield compare(
-            f"{under_test.names[i]}, {under_test.names[j]}",
-            seconds[i][j].number,
-            under_test.along(j, [i]),
-            under_test.point[j],
-            partial(under_test.noise, j, wrt=[i]),
-            adjoints[i].get(nodes[j], 0.0),
-            under_test.along(j, [i, j]),
-            under_test.slope_noise(j, [i, j]),
-            rules,
+            Claim(
+                name=f"{under_test.names[i]}, {under_test.names[j]}",
+                engine=seconds[i][j].number,
+                f=under_test.along(j, [i]),
+                x=under_test.point[j],
+                noise=partial(under_test.noise, j, wrt=[i]),
+                absolute_adjoint=adjoints[i].get(nodes[j], 0.0),
+                derivative=under_test.along(j, [i, j]),
+                derivative_noise=under_test.slope_noise(j, [i, j]),
+                rules=rules,
+            )
         )
 
 

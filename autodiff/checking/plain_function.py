@@ -151,13 +151,11 @@ class PlainFunction:
     @staticmethod
     def _needs_floats(leaf: Leaf) -> None:
         """Refuse an array of anything but floats."""
-        dtype = leaf.value.dtype
         advice = "x.double()" if leaf.package == "torch" else "x.astype(float)"
-        is_float = dtype.is_floating_point if leaf.package == "torch" else dtype.kind in "fV"
-        if not is_float:
+        if not leaf.is_float:
             raise TypeError(
-                f"the input {leaf.name} is an array of {dtype}, by which there is no derivative: write {advice}; "
-                "or, if it is a constant, let f close over it (functools.partial)"
+                f"the input {leaf.name} is an array of {leaf.value.dtype}, by which there is no derivative: write "
+                f"{advice}; or, if it is a constant, let f close over it (functools.partial)"
             )
 
     @cached_property
@@ -294,8 +292,7 @@ class PlainFunction:
                 raise UncheckableFunctionError(
                     "mutates its inputs", "the function changed its inputs: work on a copy of them"
                 )
-            units = [leaf.unit for leaf in array_leaves(output) if leaf.package and _is_float(leaf)]
-            self.unit = max([self.unit, *units])
+            self.unit = max([self.unit, *(leaf.unit for leaf in array_leaves(output) if leaf.is_float)])
         if not np.isfinite(found).all():
             raise UncheckableFunctionError(
                 "not finite", f"the function is {found[~np.isfinite(found)][0]} at this point: choose one in its domain"
@@ -309,8 +306,7 @@ class PlainFunction:
         output = self.call(self.arrays(self.point))
         if not isinstance(output, complex) and len(self._numbers(output)) != 1:
             raise TypeError(f"the function must return one number, not {type(output).__name__} {output!r:.60}")
-        units = [leaf.unit for leaf in array_leaves(output) if leaf.package and _is_float(leaf)]
-        self.unit = max([self.unit, *units])
+        self.unit = max([self.unit, *(leaf.unit for leaf in array_leaves(output) if leaf.is_float)])
 
     def scalar(self, pullback: Pullback, cotangent: Floats, spread: float) -> Scalar:
         """Cotangent · f, with its gradient."""
@@ -348,11 +344,6 @@ class PlainFunction:
                 )
             pieces.append(numbers_of(other.value))
         return joined(pieces)
-
-
-def _is_float(leaf: Leaf) -> bool:
-    dtype = leaf.value.dtype
-    return bool(dtype.is_floating_point) if leaf.package == "torch" else dtype.kind in "fV"
 
 
 def by_hand(function: PlainFunction, gradient: Callable[..., Any]) -> Pullback:

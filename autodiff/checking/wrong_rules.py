@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 
-from autodiff.checking.comparison import Comparison, Verdict, compare, gravest
+from autodiff.checking.comparison import Claim, Comparison, Verdict, compare, gravest
 from autodiff.checking.function_under_test import in_domain
 from autodiff.checking.graphs import Graph
 from autodiff.checking.noise import ULP, jitter
@@ -84,7 +84,9 @@ def _compared(name: str, local: float, f: Callable[[float], float], x: float) ->
         return max(floor, NOISE * ULP * abs(f(x)))
 
     adjoint = abs(local) if math.isfinite(local) else 0.0
-    return compare(name, local, f, x, lambda seed: noise, adjoint, rules=lambda: "fail")  # no other rule excuses it
+    claim = Claim(name=name, engine=local, f=f, x=x, noise=lambda seed: noise, absolute_adjoint=adjoint,
+                  rules=lambda: "fail")  # no other rule excuses it  # fmt: skip
+    return compare(claim)
 
 
 def faults(graph: Graph, second: bool = False) -> list[str]:

@@ -37,7 +37,7 @@ from autodiff.checking import (
     check_gradients,
     check_operation,
 )
-from autodiff.checking.comparison import compare
+from autodiff.checking.comparison import Claim, compare
 
 
 def corner(slope):
@@ -226,7 +226,10 @@ def test_a_branch_that_is_not_taken_adds_nothing_however_infinite_it_is(f, order
 
 def test_an_infinite_tolerance_decides_nothing():
     for engine in (1.0, 5.0):
-        assert compare("x", engine, lambda x: x, 1.0, lambda seed: lambda x: 0.0, math.inf).verdict == "inconclusive"
+        found = compare(
+            Claim(name="x", engine=engine, f=float, x=1.0, noise=lambda s: lambda x: 0.0, absolute_adjoint=math.inf)
+        )
+        assert found.verdict == "inconclusive"
 
 
 @pytest.mark.parametrize("wrong", [math.nan, math.inf])

@@ -67,6 +67,23 @@ def test_float32_tensors_are_judged_at_their_precision(torch):
         check_gradients(lambda t: squares(torch, 1 + 1e-2).apply(t).sum(), x)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+def test_tensors_of_few_digits_are_judged_at_their_precision(torch, dtype):
+    x = torch.tensor([0.9, -1.3, 0.4], dtype=getattr(torch, dtype))
+    report = check_gradients(lambda t: squares(torch, 1.0).apply(t).sum(), x)
+    assert any(c.verdict == "pass" for c in report.comparisons)
+    with pytest.raises(GradientMismatchError):
+        check_gradients(lambda t: squares(torch, -1.0).apply(t).sum(), x)
+
+
+def test_complex_tensors_are_refused(torch):
+    with pytest.raises(TypeError, match=r"torch\.complex64, by which there is no derivative"):
+        check_gradients(lambda t: t.abs().sum(), torch.tensor([1j]))
+    with pytest.raises(UncheckableFunctionError, match="return a real number"):
+        check_gradients(lambda t: (t * 1j).sum(), torch.ones(2))
+
+
 def test_of_tensors_those_that_require_a_gradient_are_checked(torch):
     w, x = torch.ones(3, dtype=torch.float64, requires_grad=True), torch.arange(3)
     report = check_gradients(lambda w, x: (w.tanh() * x).sum(), (w, x))

@@ -267,3 +267,77 @@ def test_a_derivative_below_the_rounding_of_intermediate_results_is_not_called_w
 def test_a_wrong_gradient_of_a_function_of_any_scale_is_found(scale):
     with pytest.raises(GradientMismatchError):
         check_gradients(lambda x: scale * x * x, 1.3, gradient=lambda x: 2.001 * scale * x)
+
+
+@pytest.mark.parametrize("claimed", [0.0, 1.0, 5.0])
+@pytest.mark.parametrize("x", [0.5003123456, 1.7])
+@pytest.mark.parametrize("stairs", [1e5, 3e5, 1e6])
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+def test_stairs_that_steps_cross_decide_nothing(x, claimed, stairs):
+    """Flat between, and climbing with all of them: neither derivative is called wrong, and none but those is passed."""
+    try:
+        report = check_gradients(lambda x: math.floor(stairs * x) / stairs, x, gradient=lambda x: claimed)
+    except GradientMismatchError:
+        assert claimed == 5.0
+    else:
+        assert claimed != 5.0 or report.verdict == "inconclusive"
+
+
+def test_wide_stairs_are_flat():
+    def check(claimed):
+        return check_gradients(lambda x: math.floor(100 * x), 0.5031, gradient=lambda x: claimed)
+
+    assert check(0.0).verdict == "pass"
+    with pytest.raises(GradientMismatchError):
+        check(100.0)
+
+
+@pytest.mark.parametrize("x", [0.7, 1.3, 1e-3])
+def test_float32_inside_of_a_function_is_noise(x):
+    def check(factor):
+        return check_gradients(lambda x: float(np.sin(np.float32(x))), x, gradient=lambda x: factor * math.cos(x))
+
+    assert check(1.0).verdict == "pass"
+    with pytest.raises(GradientMismatchError):
+        check(1.01)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+def test_numbers_of_few_digits_are_judged_at_their_precision(dtype):
+    number = np.float16 if dtype == "float16" else pytest.importorskip("ml_dtypes", reason="no bfloat16").bfloat16
+    point = np.array([0.9, -1.3, 0.4]).astype(number)
+
+    def check(factor):
+        return check_gradients(
+            lambda w: (w * w).sum(), point, gradient=lambda w: (number(factor) * number(2) * w).astype(number)
+        )
+
+    report = check(1.0)
+    assert report.verdict in ("pass", "inconclusive")
+    assert any(c.verdict == "pass" for c in report.comparisons)
+    assert "judged at the precision of its numbers" in str(report)
+    with pytest.raises(GradientMismatchError):
+        check(-1.0)
+
+
+@pytest.mark.parametrize("output", [1 + 1j, np.array([1 + 1j]), np.complex128(1j)])
+def test_complex_numbers_are_refused(output):
+    with pytest.raises(UncheckableFunctionError, match="return a real number"):
+        check_gradients(lambda w: output, POINT, vjp=lambda w, u: w)
+    with pytest.raises(TypeError, match="complex128, by which there is no derivative"):
+        check_gradients(lambda w: 1.0, POINT * (1 + 0j), gradient=lambda w: w)
+
+
+def test_when_enough_wrong_entries_are_named_the_check_ends():
+    calls = 0
+
+    def f(w):
+        nonlocal calls
+        calls += 1
+        return float(np.sin(w).sum())
+
+    with pytest.raises(GradientMismatchError) as caught:
+        check_gradients(f, MANY, gradient=lambda w: -np.cos(w))
+    assert sum(c.verdict == "fail" for c in caught.value.comparisons) >= 8
+    assert calls < 10_000 < 35 * len(MANY)
