@@ -41,22 +41,22 @@ from autodiff.zeros import NOT_COMPUTED, ZERO
 
 if TYPE_CHECKING:
     from autodiff.checking import check_gradients, check_operation, numerical_derivative, numerical_gradient
-    from autodiff.compiling import FrozenNumberError, StaleProgramError, compile
+    from autodiff.compiling import ExecutorError, FrozenNumberError, StaleProgramError, compile
     from autodiff.drawing import draw, render, tree
     from autodiff.non_finite import NonFiniteError, check_finite
     from autodiff.sources import record_sources
     from autodiff.tracing import Trace, check_training, detect_anomaly, explain, name_values, trace, watch
 
 __all__ = [
-    "NOT_COMPUTED", "OPERATIONS", "ZERO", "FrozenNumberError", "Interval", "NonFiniteError", "Operation",
-    "SingularPoint", "StaleProgramError", "Step", "Trace", "Value", "absolute", "acos", "acosh", "acot", "acoth",
-    "acsc", "acsch", "asec", "asech", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil", "check_finite",
-    "check_gradients", "check_operation", "check_training", "clip", "compile", "constant", "copysign", "cos", "cosh",
-    "cospi", "cot", "coth", "csc", "csch", "cumsum", "deg2rad", "detect_anomaly", "digamma", "dot", "draw", "erf",
-    "erfc", "erfcx", "erfinv", "exp", "exp2", "explain", "expm1", "floor", "floor_divide", "fmod", "gelu", "grad",
-    "hessian", "hvp", "hypot", "jacobian", "jvp", "largest", "leaky_relu", "leaves", "lgamma", "log", "log1mexp",
-    "log1p", "log2", "log10", "log_softmax", "log_sum_exp", "logaddexp", "logit", "lookup", "maximum", "mean",
-    "minimum", "mod", "name_values", "norm", "numerical_derivative", "numerical_gradient", "operation", "power",
+    "NOT_COMPUTED", "OPERATIONS", "ZERO", "ExecutorError", "FrozenNumberError", "Interval", "NonFiniteError",
+    "Operation", "SingularPoint", "StaleProgramError", "Step", "Trace", "Value", "absolute", "acos", "acosh", "acot",
+    "acoth", "acsc", "acsch", "asec", "asech", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil",
+    "check_finite", "check_gradients", "check_operation", "check_training", "clip", "compile", "constant", "copysign",
+    "cos", "cosh", "cospi", "cot", "coth", "csc", "csch", "cumsum", "deg2rad", "detect_anomaly", "digamma", "dot",
+    "draw", "erf", "erfc", "erfcx", "erfinv", "exp", "exp2", "explain", "expm1", "floor", "floor_divide", "fmod",
+    "gelu", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp", "largest", "leaky_relu", "leaves", "lgamma", "log",
+    "log1mexp", "log1p", "log2", "log10", "log_softmax", "log_sum_exp", "logaddexp", "logit", "lookup", "maximum",
+    "mean", "minimum", "mod", "name_values", "norm", "numerical_derivative", "numerical_gradient", "operation", "power",
     "prod", "rad2deg", "reciprocal", "record_sources", "relu", "render", "rint", "sec", "sech", "select", "sigmoid",
     "sign", "silu", "sin", "sinc", "sinh", "sinpi", "smallest", "softmax", "softplus", "sqrt", "square", "std", "tan",
     "tanh", "topological_order", "total", "trace", "tree", "trigamma", "trunc", "value_and_grad", "var", "watch",
@@ -66,7 +66,7 @@ __version__ = "0.1.0"
 
 _FOLDERS = {
     "autodiff.checking": ("check_gradients", "check_operation", "numerical_derivative", "numerical_gradient"),
-    "autodiff.compiling": ("FrozenNumberError", "StaleProgramError", "compile"),
+    "autodiff.compiling": ("ExecutorError", "FrozenNumberError", "StaleProgramError", "compile"),
     "autodiff.drawing": ("draw", "render", "tree"),
     "autodiff.non_finite": ("NonFiniteError", "check_finite"),
     "autodiff.sources": ("record_sources",),

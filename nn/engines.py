@@ -49,6 +49,8 @@ class Task:
     """Empty if there is no validation."""
     training: EpochMetrics
     validation: EpochMetrics
+    executor: Any = None
+    """Whose workers compute the gradients; None for this process."""
 
 
 class EagerEngine:
@@ -130,15 +132,21 @@ class GradientEngine(EagerEngine):
         """A prediction, for its structure."""
         self.inputs, self.targets = map(_batch, (task.inputs, task.targets))
         self.held_out = tuple(map(_batch, task.held_out))
-        for data in ((self.inputs, self.targets), self.held_out):
+        seen = slice(None if task.executor is None else 1)  # what workers are for is too much for this process
+        for data in ((self.inputs[seen], self.targets[seen]), self.held_out):
             if len(data[0]):
                 _check_compiles(self.error, *data)
 
     def backward(self, batch: Batch, epoch: int) -> None:
-        inputs, targets = taken(self.inputs, batch), taken(self.targets, batch)
+        if len(batch) == len(self.inputs) and (batch[:-1] < batch[1:]).all():  # all, perhaps larger than memory
+            inputs, targets = self.inputs, self.targets
+        else:
+            inputs, targets = taken(self.inputs, batch), taken(self.targets, batch)
         try:
             predictions = self._predictions(inputs)
-            loss = self.error.backward(inputs, targets, reduction="mean")
+            loss = self.error.backward(inputs, targets, reduction="mean", executor=self.task.executor)
+        except autodiff.ExecutorError:
+            raise
         except Exception as error:  # nothing was added to a gradient so far: the eager engine says what it is
             _raise_if_stale(error)
             super().backward(batch, epoch)
@@ -318,18 +326,22 @@ def engine_for(task: Task, wanted: str) -> tuple[EagerEngine, str]:
 
     Args:
         task: what is to be trained.
-        wanted: ``"auto"``, ``"compiled"`` or ``"eager"``.
+        wanted: ``"auto"``, ``"compiled"`` or ``"eager"``; with an executor, ``"auto"`` is compiled.
 
     Raises:
-        ValueError: it is none of these, or the loss depends on no parameter that is moved.
+        ValueError: it is none of these, or eager with an executor; or the loss depends on no parameter that is moved.
         TypeError: the loss returns no ``Value``.
         Exception: ``"compiled"`` is wanted, and the loss cannot be compiled; it says why.
     """
     if wanted not in ("auto", "compiled", "eager"):
         raise ValueError(f"engine must be 'auto', 'compiled' or 'eager', not {wanted!r}")
+    if wanted == "eager" and task.executor is not None:
+        raise ValueError("an executor runs compiled losses alone: engine must be 'auto' or 'compiled', not 'eager'")
     _check_depends(task)
     if wanted == "eager":
         return EagerEngine(task), ""
+    if task.executor is not None:
+        return GradientEngine(task), ""
     try:
         optimizer = task.optimizer
         if isinstance(optimizer, Optimizer) and _goes_by_its_rule(optimizer, task):

@@ -76,6 +76,7 @@ def fit(
     rng: Seed = None,
     progress: bool = True,
     engine: str = "auto",
+    executor: Any = None,
 ) -> History:
     """Train the model: for each batch, the mean loss, its gradient, one step of the optimizer.
 
@@ -107,6 +108,9 @@ def fit(
             outside of the model, is seen by the next batch when it changes; a change further away is an error. Where
             the metric or the schedule refers to the parameters, as far as ``compile`` finds that, the optimizer takes
             its steps itself.
+        executor: a ``concurrent.futures.Executor`` whose workers compute the gradients of large batches, as for
+            ``value_and_grad`` of a compiled function; the model has the same bits for any number of workers. The
+            optimizer takes its steps here. Metric and validation are computed here, too.
 
     Returns:
         The losses and metrics of all epochs.
@@ -119,6 +123,7 @@ def fit(
         NonFiniteLossError: a loss is nan or infinite. The parameters are then those of the last finite loss.
         FloatingPointError: a gradient is not finite; the parameters are left as they were.
         StaleProgramError: an audit of a compiled loss found that it is another one than at the start.
+        ExecutorError: the executor or its workers cannot go on. The steps before it are kept.
         Exception: model, loss, metric, optimizer or schedule raised it. The steps before it are kept.
 
     >>> from nn import MLP, SGD, squared_error
@@ -145,7 +150,8 @@ def fit(
             raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
     random = generator(rng)
     seen, checked = EpochMetrics(loss, metric), EpochMetrics(loss, metric, "validation ")
-    run, reason = engine_for(Task(model, loss, metric, optimizer, inputs, targets, held_out, seen, checked), engine)
+    task = Task(model, loss, metric, optimizer, inputs, targets, held_out, seen, checked, executor)
+    run, reason = engine_for(task, engine)
     best, best_epoch, stopped = (inf, run.numbers()), 0, False
     try:
         with tqdm(total=epochs, desc=f"training, {run.name}", unit="epoch", disable=not progress) as bar:

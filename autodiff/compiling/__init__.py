@@ -2,6 +2,7 @@
 
 from autodiff.compiling.audits import StaleProgramError
 from autodiff.compiling.compiled import Compiled, compile
+from autodiff.compiling.executors import ExecutorError
 from autodiff.compiling.recording import FrozenNumberError
 from autodiff.non_finite import NonFiniteError
 from autodiff.program.program import Program
@@ -9,6 +10,6 @@ from autodiff.program.program import Program
 NonFiniteResultError = NonFiniteError  # its name until 0.1
 
 __all__ = [
-    "Compiled", "FrozenNumberError", "NonFiniteError", "NonFiniteResultError", "Program", "StaleProgramError",
-    "compile",
+    "Compiled", "ExecutorError", "FrozenNumberError", "NonFiniteError", "NonFiniteResultError", "Program",
+    "StaleProgramError", "compile",
 ]  # fmt: skip

@@ -128,7 +128,8 @@ class Calls:
             self._names[len(arguments)] = argument_names(self.owner.function, len(arguments))
         batch = Batch(arguments, self.ndim, self._names[len(arguments)])
         programs = self._programs(batch.structure, options, captures, parameters, shapes[1])
-        if batch.is_batch and not options and [*map(id, batch.leaves)] == [*map(id, arguments)]:
+        are_arrays = len(shapes) == 2 + 2 * len(arguments) and [*map(id, batch.leaves)] == [*map(id, arguments)]
+        if batch.is_batch and not options and are_arrays:
             if len(self._by_shapes) >= MOST_SHAPES:
                 self._by_shapes.clear()
             self._by_shapes[tuple(shapes)] = programs

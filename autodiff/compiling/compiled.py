@@ -13,11 +13,13 @@ from numpy.typing import ArrayLike
 
 from autodiff import trees
 from autodiff.compiling.backends import Runner, prepare
-from autodiff.compiling.batches import check_scalar, finite_gradient, total_of, values_of
+from autodiff.compiling.batches import Gradient, check_scalar, finite_gradient, total_of, values_of
+from autodiff.compiling.blocks import are_blocks, over_blocks
 from autodiff.compiling.calls import Call, Calls, Programs
 from autodiff.compiling.descent import Descent, Rule
+from autodiff.compiling.executors import Workers
 from autodiff.compiling.inputs import ValueGivenError
-from autodiff.compiling.parameters import Floats, MoreParametersError
+from autodiff.compiling.parameters import Floats, MoreParametersError, Parameters
 from autodiff.compiling.recording import is_recording, refuse_inside
 from autodiff.compiling.specializations import Specialization, Specializations
 from autodiff.pickling import is_pickled_by_value
@@ -170,18 +172,22 @@ class Compiled:
         total = total_of(programs, values[:, 0])
         return total / observations if reduction == "mean" else total
 
-    def backward(self, *arguments: Any, reduction: str = "mean", **options: Any) -> float:
+    def backward(self, *arguments: Any, reduction: str = "mean", executor: Any = None, **options: Any) -> float:
         """The mean or sum of the values; its gradient is added to the ``grad`` of the parameters.
+
+        Args:
+            *arguments, executor: as of :meth:`value_and_grad`.
+            reduction: ``"mean"`` or ``"sum"``.
+            **options: static options of the function.
 
         Raises:
             TypeError, ValueError: as a call; also if the function does not return one scalar.
             NonFiniteError: a value or gradient is not finite. No gradient is changed.
+            ExecutorError: as of :meth:`value_and_grad`. No gradient is changed.
         """
         _check_reduction(reduction, ("mean", "sum"))
-        refuse_inside(self.__name__)
-        call = self._calls.read(arguments, options)
-        value, gradient = self._run(None, finite_gradient, call, reduction, True, False)
-        call[0].parameters.add_gradient(gradient.parameters, gradient.used)
+        value, gradient, parameters = self._of_parameters(arguments, options, reduction, None, executor, "")
+        parameters.add_gradient(gradient.parameters, gradient.used)
         return value
 
     def value_and_grad(
@@ -190,15 +196,27 @@ class Compiled:
         reduction: str | None = "mean",
         wrt: str | int | tuple[str | int, ...] = PARAMETERS,
         at: ArrayLike | None = None,
+        executor: Any = None,
         **options: Any,
     ) -> tuple[Any, Any]:
         """The mean or sum of the values, and its gradient. Nothing is changed.
 
+        A ``numpy.memmap``, and an array with chunks, as Dask, h5py and zarr have them, is read some observations at a
+        time, so it may be larger than memory. So may a batch in blocks: an iterable, such as a generator, of tuples of
+        the arguments.
+
+        Over an executor, a batch is cut into chunks, by its observations alone, which are added up in their order. So
+        the bits are the same for any number of workers. Without an executor the sum over the observations is taken in
+        another order: the gradient of the parameters may differ in its last places, all else has the same bits. What
+        a worker loses by dying is computed again.
+
         Args:
-            *arguments: one observation or a batch.
+            *arguments: one observation or a batch; or an iterable of blocks, for the gradient of parameters.
             reduction: ``"mean"`` or ``"sum"``; or None for every observation's own, of arguments only.
             wrt: ``"parameters"``, the position of an argument, or a tuple of those.
             at: (parameters,) numbers to use for the parameters, in place of theirs.
+            executor: a ``concurrent.futures.Executor``, whose workers compute: processes, loky's, MPI's, or that of a
+                Dask client, ``client.get_executor()``. They get programs and numbers, and none of the user's code.
             **options: static options of the function.
 
         Returns:
@@ -208,17 +226,23 @@ class Compiled:
         Raises:
             TypeError, ValueError: as a call; also if the function does not return one scalar.
             NonFiniteError: a value or gradient is not finite.
+            ExecutorError: the executor was shut down or is broken, its workers have another version of autodiff or
+                fail, or chunks kill them again and again; it says what to do.
+            UnwritableError: an operation of the user's own cannot travel to workers.
 
         >>> w = Value(2.0)
-        >>> compile(lambda x: w * x * x).value_and_grad([1.0, 3.0], wrt=("parameters", 0))
+        >>> square = compile(lambda x: w * x * x)
+        >>> square.value_and_grad([1.0, 3.0], wrt=("parameters", 0))
         (10.0, (array([5.]), array([2., 6.])))
+        >>> square.value_and_grad(([x, x + 1.0],) for x in (1.0, 3.0))  # two blocks
+        (15.0, array([7.5]))
         """
-        refuse_inside(self.__name__)
         if wrt == PARAMETERS:
             _check_reduction(reduction, ("mean", "sum"))
-            call = self._calls.read(arguments, options, "equals" if at is None else "attributes")
-            value, gradient = self._run(at, finite_gradient, call, reduction, True, False)
+            but_for = "equals" if at is None else "attributes"
+            value, gradient, _ = self._of_parameters(arguments, options, reduction, at, executor, but_for)
             return value, gradient.parameters
+        refuse_inside(self.__name__)
         _check_reduction(reduction, ("mean", "sum", None))
         wanted = wrt if isinstance(wrt, tuple) else (wrt,)
         for each in wanted:
@@ -230,7 +254,8 @@ class Compiled:
         if reduction is None and PARAMETERS in wanted:
             raise ValueError("the gradient of parameters is reduced: reduction must be 'mean' or 'sum', not None")
         call = self._calls.read(arguments, options, "equals" if at is None else "attributes")
-        value, gradient = self._run(at, finite_gradient, call, reduction, PARAMETERS in wanted, True)
+        by = self._workers(executor)
+        value, gradient = self._run(at, finite_gradient, call, reduction, PARAMETERS in wanted, True, by)
         assert gradient.inputs is not None  # they were asked for
         programs, _, _, is_batch = call
         parts = tuple(
@@ -336,6 +361,31 @@ class Compiled:
         return f"<compiled {self.__name__}: {len(self.programs)} programs>"
 
     # ── Runs ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _workers(self, executor: Any) -> Workers | None:
+        return None if executor is None else Workers(executor, self._made_of[3])
+
+    def _of_parameters(
+        self,
+        arguments: Sequence[Any],
+        options: dict[str, Any],
+        reduction: str | None,
+        at: ArrayLike | None,
+        executor: Any,
+        but_for: str,
+    ) -> tuple[float, Gradient, Parameters]:
+        """The mean or sum over a batch, or over blocks; its gradient, and the parameters that it is of."""
+        refuse_inside(self.__name__)
+        by = self._workers(executor)
+
+        def run(arguments: Sequence[Any], reduction: str | None = "sum") -> tuple[Call, float, Gradient]:
+            call = self._calls.read(arguments, options, but_for)
+            return call, *self._run(at, finite_gradient, call, reduction, True, False, by)
+
+        if are_blocks(arguments):
+            return over_blocks(arguments[0], reduction == "mean", run)
+        call, value, gradient = run(arguments, reduction)
+        return value, gradient, call[0].parameters
 
     def _run(self, at: ArrayLike | None, run: Callable[..., T], call: Call, *arguments: Any) -> T:
         """Run with the parameters' numbers first; once more, if a recording found more parameters. Audit now and then.

@@ -89,7 +89,7 @@ class Structure:
         matrix = np.empty((self.size, count)).T  # column by column, as backends read it
         for array, (columns, is_flat) in zip(leaves, self._columns):
             part = array if len(array) == count else array[start:stop]
-            matrix[columns] = part if is_flat else part.reshape(count, -1)
+            matrix[columns] = part if is_flat else np.asarray(part).reshape(count, -1)
         return matrix
 
     def observation(self, numbers: Iterator[Any]) -> tuple[Any, ...]:
@@ -235,13 +235,26 @@ def _array(thing: Any, name: str) -> NDArray[Any]:
     if type(thing) is not np.ndarray and isinstance(thing, np.ma.MaskedArray) and np.ma.is_masked(thing):
         raise ValueError(f"{name} is masked in places, where it has no numbers: fill them, or leave these out")
     if isinstance(thing, np.ndarray) or hasattr(thing, "__array__"):
-        array = thing if isinstance(thing, np.ndarray) else np.asarray(thing)
+        array = thing if isinstance(thing, np.ndarray) or _is_chunked(thing) else np.asarray(thing)
         if array.dtype.kind in NUMERIC:
             return array
         if array.dtype.kind == "O":
             return np.array([_number(each, name) for each in array.ravel().tolist()]).reshape(array.shape)
         raise TypeError(f"{name} must be an array of real numbers, not of {array.dtype}")
     return np.asarray(_number(thing, name))
+
+
+def _is_chunked(thing: Any) -> bool:
+    """Whether it is an array of Dask, h5py or zarr, which need not fit into memory: it is read some rows at a time.
+
+    Raises:
+        ValueError: nobody knows how many rows it has, as of a filtered array of Dask.
+    """
+    if getattr(thing, "chunks", None) is None or not getattr(thing, "shape", ()) or not hasattr(thing, "dtype"):
+        return False
+    if not all(isinstance(length, (int, np.integer)) for length in thing.shape):
+        raise ValueError(f"an array of the shape {thing.shape} has no known length: call its compute_chunk_sizes()")
+    return True
 
 
 def _is_batch(read: Sequence[Any], ndim: Sequence[int], names: Sequence[str]) -> bool:

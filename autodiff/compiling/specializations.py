@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from time import monotonic
@@ -183,7 +183,8 @@ class Specializations:
         known = self.all
         if any(each.size > len(theta) for each in known):  # another thread has met them meanwhile
             raise MoreParametersError("parameters")
-        left = yield from parted(known, theta, inputs, left)
+        found, left = parted(known, theta, inputs, left)
+        yield from found
         while left is None or len(left):
             if len(self.all) >= self.owner.max_branches:
                 self._warn()
@@ -361,20 +362,19 @@ def _nearby(program: Program, theta: Floats, row: Floats) -> tuple[Floats, Float
 
 def parted(
     programs: Sequence[Specialization], theta: Floats, inputs: Floats, left: Places
-) -> Generator[tuple[Specialization | None, Places], None, Places]:
-    """The observations by the first program that is right for them; None for those that run eagerly.
-
-    Returns:
-        Those that are left.
+) -> tuple[list[tuple[Specialization | None, Places]], Places]:
+    """The observations by the first program that is right for them, None for those that run eagerly; and those that are
+    left. Only those that are ``left`` before are looked at; None for all.
     """
+    found: list[tuple[Specialization | None, Places]] = []
     for each in programs:
         if left is not None and not len(left):
             break
         holds = each.satisfied(theta, inputs if left is None else inputs[left])
         here, left = _parted(left, holds)
         if here is None or len(here):
-            yield each if each.is_right_at(theta) else None, here
-    return left
+            found.append((each if each.is_right_at(theta) else None, here))
+    return found, left
 
 
 def _ties(before: Recording, now: Recording) -> bool:

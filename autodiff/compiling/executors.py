@@ -1,0 +1,306 @@
+"""Batches over many processes and machines, by any ``concurrent.futures.Executor``.
+
+What travels to a worker is the programs as bytes, the parameters and some of the observations; never the user's code.
+What comes back is values, gradients, and which observations take a branch that no program takes: these are run here.
+
+How a batch is cut into chunks depends on its observations and on the function alone, and chunks are added up in their
+order. So the bits do not depend on how many workers there are, which of them did what, and which of them died.
+"""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Future
+from dataclasses import replace
+from functools import partial
+from hashlib import blake2b
+from itertools import pairwise
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
+
+from autodiff.compiling.backends import prepare
+from autodiff.compiling.batches import Gradient, check_scalar, gradients_in
+from autodiff.compiling.parameters import MoreParametersError
+from autodiff.compiling.recording import Recording
+from autodiff.compiling.specializations import Floats, Places, Rows, Specialization, Specializations, parted
+from autodiff.program.program import Program
+from autodiff.program.storage import VERSION, check_version, dumps, loads
+
+WORK, PER_PARAMETER = 2**25, 2**11
+"""How much work a chunk is at least, in operands of instructions, for all its observations: some milliseconds. Per
+parameter there is more, since a chunk carries the parameters there and the gradient back."""
+NUMBERS = 2**18
+"""How many numbers a chunk's inputs hold at most, unless one observation has more: 2 MB."""
+IN_FLIGHT = 2**27
+"""How many numbers of inputs are on their way at a time: memory is bounded by this, 1 GB, not by the data."""
+ATTEMPTS = 3
+"""How often a chunk is sent whose worker dies."""
+KEPT = 64
+"""How many programs a worker keeps ready, unless one function has more."""
+LOST = (BrokenExecutor, CancelledError, ConnectionError, EOFError)
+LOST_BY_NAME = {"KilledWorker", "FutureCancelledError", "FutureLostError", "CommClosedError"}
+"""The errors that say that a worker died, not that it failed: of Python, and of Dask, which is not imported here."""
+FAILED, UNCHANGED = "a worker could not do its part", "nothing was changed"
+FIT = "Workers need autodiff in the same version, with the same extras"
+
+
+class ExecutorError(RuntimeError):
+    """An executor cannot run what it was given: it was shut down, it is broken, or its workers are not fit."""
+
+
+class Parcel(NamedTuple):
+    """A program on its way to a worker."""
+
+    digest: bytes
+    program: bytes
+    needs_finite_parameters: bool
+    runner: str
+    """The kind of runner that has it here: a worker must have the same, else the bits would depend on the worker."""
+
+
+class Outcome(NamedTuple):
+    """What a worker gives back."""
+
+    failure: str
+    """Why it could not do its part; "" if it could."""
+    parts: Sequence[tuple[int, Places, Floats, Floats, Floats | None, float]]
+    """Which program ran which observations of the chunk (None for all), and what its runner gave."""
+    left: Places
+    """The observations that none of the programs is right for; None for all."""
+
+
+class Workers:
+    """The workers of an executor, as what computes the gradients of a batch: see ``Gradients`` in ``batches``.
+
+    Args:
+        executor: any ``concurrent.futures.Executor``.
+        backend: that of the compiled function.
+
+    Raises:
+        TypeError: it has no ``submit``.
+    """
+
+    def __init__(self, executor: Any, backend: str | None) -> None:
+        if not callable(getattr(executor, "submit", None)) or not callable(getattr(executor, "shutdown", None)):
+            name = type(executor).__name__
+            raise TypeError(
+                f"executor must be a concurrent.futures.Executor, such as a ProcessPoolExecutor, not {name} "
+                f"{executor!r:.60}; a Dask client gives one with get_executor()"
+            )
+        self._executor = executor
+        self._backend = backend
+
+    def __call__(
+        self, theta: Floats, programs: Specializations, rows: Rows, count: int, weight: float, wrt_inputs: bool
+    ) -> Iterator[tuple[Any, Gradient]]:
+        """The gradients of the batch's chunks, in their order. A batch that is one chunk is run here.
+
+        Raises:
+            ExecutorError: the executor was shut down, or broke before; a worker failed, or chunks kill their workers.
+            UnwritableError: an operation of the user's own cannot travel.
+        """
+        if not programs.all:
+            for _ in programs.split(theta, rows(0, 1), 0):
+                pass
+        bounds = _bounds(programs.all[0].recording.program, count)
+        if len(bounds) == 1:
+            yield from gradients_in(theta, programs, 0, rows(0, count), weight, wrt_inputs)
+            return
+        most = max(1, IN_FLIGHT // max(1, bounds[0][1] * programs.structure.size))
+        sent = _Sent(self._executor)
+        waiting: deque[_Chunk] = deque()
+
+        def found() -> Iterator[tuple[Any, Gradient]]:
+            chunk = waiting.popleft()
+            outcome = sent.outcome(chunk)
+            left: Places = None
+            if outcome is not None:
+                left = outcome.left
+                for which, places, values, of_theta, slopes, total in outcome.parts:
+                    by = chunk.known[which]
+                    check_scalar(by.result)
+                    by.runs += len(values)
+                    programs.owner.last = by
+                    at = slice(chunk.start, chunk.start + len(values)) if places is None else places + chunk.start
+                    yield at, Gradient(values, of_theta, slopes, by.used, total)
+            if left is None or len(left):
+                yield from gradients_in(theta, programs, chunk.start, chunk.inputs, weight, wrt_inputs, left)
+
+        try:
+            for start, stop in bounds:
+                if len(waiting) >= most:
+                    yield from found()
+                inputs, known = rows(start, stop), programs.all
+                if any(each.size > len(theta) for each in known):  # another thread has met them meanwhile
+                    raise MoreParametersError("parameters")
+                task = VERSION, [*map(_parcel, known)], self._backend, theta, inputs, weight, wrt_inputs
+                waiting.append(_Chunk(start, inputs, known, task, sent.submit(task, 0)))
+            while waiting:
+                yield from found()
+        finally:
+            for chunk in waiting:
+                if chunk.future is not None:
+                    chunk.future.cancel()
+
+
+class _Chunk(NamedTuple):
+    """Some observations on their way."""
+
+    start: int
+    inputs: Floats
+    known: Sequence[Specialization]
+    task: tuple[Any, ...]
+    future: Future[Any] | None
+    """None if the executor took no more."""
+
+
+class _Sent:
+    """What an executor was given of one batch."""
+
+    def __init__(self, executor: Any) -> None:
+        self.executor = executor
+        self.tasks = 0
+        self.is_broken = False
+
+    def submit(self, task: tuple[Any, ...], attempt: int) -> Future[Any] | None:
+        """Send a task; None if the executor broke meanwhile, so that it is done here.
+
+        Raises:
+            ExecutorError: it was shut down, or was broken before.
+        """
+        if self.is_broken:
+            return None
+        try:
+            # Dask takes equal tasks for the same one, so another attempt must be another task.
+            future: Future[Any] = self.executor.submit(gradients_in_worker, (*task, attempt))
+        except BrokenExecutor as error:
+            if not self.tasks:
+                raise ExecutorError(
+                    f"the executor is broken, since one of its workers died before: {error}. Make a new executor and "
+                    f"call again; {UNCHANGED}"
+                ) from error
+            self.is_broken = True
+            warnings.warn(
+                "a worker died, and the executor takes no more tasks: the rest of this batch is computed here. Nothing "
+                "is lost, and nothing counted twice; make a new executor for the next call",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            return None
+        except Exception as error:
+            raise ExecutorError(
+                f"the executor takes no tasks: {type(error).__name__}: {error}. If it was shut down, make a new one, "
+                f"or call inside of its with statement; {UNCHANGED}"
+            ) from error
+        self.tasks += 1
+        return future
+
+    def outcome(self, chunk: _Chunk) -> Outcome | None:
+        """What a worker made of a chunk, in the end; None if it is to be done here.
+
+        Raises:
+            ExecutorError: the worker failed, or the chunk kills its workers.
+        """
+        future = chunk.future
+        for attempt in range(1, ATTEMPTS + 1):
+            if future is None:
+                return None
+            try:
+                outcome = Outcome(*future.result())
+            except Exception as error:
+                if not isinstance(error, LOST) and type(error).__name__ not in LOST_BY_NAME:
+                    raise ExecutorError(f"{FAILED}: {type(error).__name__}: {error}. {FIT}; {UNCHANGED}") from error
+                reason = error
+                future = self.submit(chunk.task, attempt) if attempt < ATTEMPTS else future
+            else:
+                if outcome.failure:
+                    raise ExecutorError(f"{FAILED}: {outcome.failure}; {UNCHANGED}")
+                return outcome
+        raise ExecutorError(
+            f"{ATTEMPTS} workers died of observations {chunk.start} to {chunk.start + len(chunk.inputs) - 1} "
+            f"({type(reason).__name__}: {reason}): have they enough memory? {UNCHANGED.capitalize()}"
+        ) from reason
+
+
+def _bounds(program: Program, count: int) -> list[tuple[int, int]]:
+    """Where the chunks of so many observations begin and end."""
+    work = max(WORK, PER_PARAMETER * len(program.parameters))
+    each = max(1, min(work // max(1, len(program.operands)), NUMBERS // max(1, len(program.inputs))))
+    chunks = -(-count // each)
+    bounds = [count * chunk // chunks for chunk in range(chunks + 1)]
+    return [*pairwise(bounds)]
+
+
+_parcels: WeakKeyDictionary[Specialization, Parcel] = WeakKeyDictionary()
+
+
+def _parcel(each: Specialization) -> Parcel:
+    """The specialization's program, without the names, which nobody reads there."""
+    if each not in _parcels:
+        program = each.recording.program
+        sizes = len(program.parameters), len(program.inputs)
+        nameless = replace(program, parameters=("",) * sizes[0], inputs=("",) * sizes[1], labels={})
+        data, runner = dumps(nameless), type(each.runner).__name__
+        digest = blake2b(data + runner.encode(), digest_size=16).digest()
+        _parcels[each] = Parcel(digest, data, each.needs_finite, runner)
+    return _parcels[each]
+
+
+# ── In a worker ──────────────────────────────────────────────────────────────────────────────────
+
+
+_ready: dict[tuple[bytes, str | None], Specialization] = {}
+_turn = threading.Lock()
+
+
+def gradients_in_worker(task: tuple[Any, ...]) -> Outcome:
+    """Run a chunk: gives an :class:`Outcome`. Errors are told, since not every one can be pickled."""
+    try:
+        check_version(task[0])
+        _, parcels, backend, theta, inputs, weight, wrt_inputs, _ = task
+        with _turn:
+            known = [_unpacked(Parcel(*parcel), backend) for parcel in parcels]
+            for forgotten in [*_ready][: -max(KEPT, len(known))]:
+                del _ready[forgotten]
+        return _gradients(known, theta, inputs, weight, wrt_inputs)
+    except Exception as error:
+        return Outcome(f"{type(error).__name__}: {error}", (), None)
+
+
+def _gradients(
+    known: Sequence[Specialization], theta: Floats, inputs: Floats, weight: float, wrt_inputs: bool
+) -> Outcome:
+    if not all(each.is_right_at(theta) for each in known):
+        return Outcome("", (), None)
+    found, left = parted(known, theta, inputs, None)
+    parts = []
+    for by, places in found:
+        assert by is not None  # they are right
+        of_part = by.runner.gradient(theta[: by.size], inputs if places is None else inputs[places], weight, wrt_inputs)
+        parts.append((known.index(by), places, *of_part))
+    return Outcome("", parts, left)
+
+
+def _unpacked(parcel: Parcel, backend: str | None) -> Specialization:
+    """The program made ready, or as it was made ready before.
+
+    Raises:
+        ValueError: it was written by another version.
+        RuntimeError: it would be run by another backend than in the process that sent it.
+    """
+    key = parcel.digest, backend
+    made = _ready.pop(key, None)
+    if made is None:
+        recording = Recording(loads(parcel.program), 0, True, [], parcel.needs_finite_parameters)
+        made = Specialization(recording, partial(prepare, backend=backend))
+        runner = type(made.runner).__name__
+        if runner != parcel.runner:
+            raise RuntimeError(
+                f"this worker runs the program with a {runner}, and the process that sent it with a {parcel.runner}: "
+                "install the same extras on both sides, or choose one with compile(backend=...)"
+            )
+    _ready[key] = made  # the latest stands last
+    return made
