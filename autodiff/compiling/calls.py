@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from functools import partial
 from inspect import signature
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from autodiff.compiling.captures import Captures, exactly
-from autodiff.compiling.inputs import Batch, Structure, argument_names
+from autodiff.compiling.inputs import Batch, Observations, Structure, argument_names
 from autodiff.compiling.parameters import Parameters, given_leaves, lock
 from autodiff.compiling.specializations import Owner, Rows, Specializations
 from autodiff.trees import is_module
@@ -123,7 +122,7 @@ class Calls:
             known = self._by_shapes.get(tuple(shapes))
             if known is not None:
                 known.called = self._count = self._count + 1
-                return known, partial(known.structure.matrix, arguments), len(arguments[0]), True
+                return known, Observations(known.structure, arguments), len(arguments[0]), True
         if len(arguments) not in self._names:
             self._names[len(arguments)] = argument_names(self.owner.function, len(arguments))
         batch = Batch(arguments, self.ndim, self._names[len(arguments)])
@@ -133,7 +132,7 @@ class Calls:
             if len(self._by_shapes) >= MOST_SHAPES:
                 self._by_shapes.clear()
             self._by_shapes[tuple(shapes)] = programs
-        return programs, partial(batch.structure.matrix, batch.leaves), batch.observations, batch.is_batch
+        return programs, Observations(batch.structure, batch.leaves), batch.observations, batch.is_batch
 
     def now(self, earlier: Specializations) -> Specializations:
         """The programs for calls like earlier ones, with what is outside as it is at present."""

@@ -1,7 +1,9 @@
 """Batches over many processes and machines, by any ``concurrent.futures.Executor``.
 
 What travels to a worker is the programs as bytes, the parameters and some of the observations; never the user's code.
+Of a file that is mapped into memory, its name travels, and the numbers only where a worker does not have that file.
 What comes back is values, gradients, and which observations take a branch that no program takes: these are run here.
+All of it is plain tuples of arrays, numbers and bytes.
 
 How a batch is cut into chunks depends on its observations and on the function alone, and chunks are added up in their
 order. So the bits do not depend on how many workers there are, which of them did what, and which of them died.
@@ -14,15 +16,19 @@ import warnings
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
 from itertools import pairwise
 from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
+
+import numpy as np
 
 from autodiff.compiling.backends import prepare
 from autodiff.compiling.batches import Gradient, check_scalar, gradients_in
+from autodiff.compiling.inputs import Leaf, Observations, Structure
+from autodiff.compiling.mapped import Mapped, OtherFileError, by_name, opened
 from autodiff.compiling.parameters import MoreParametersError
 from autodiff.compiling.recording import Recording
 from autodiff.compiling.specializations import Floats, Places, Rows, Specialization, Specializations, parted
@@ -70,6 +76,8 @@ class Outcome(NamedTuple):
     """Which program ran which observations of the chunk (None for all), and what its runner gave."""
     left: Places
     """The observations that none of the programs is right for; None for all."""
+    lacks_file: bool = False
+    """Whether it has not the file that the observations are in."""
 
 
 class Workers:
@@ -124,20 +132,23 @@ class Workers:
                     check_scalar(by.result)
                     by.runs += len(values)
                     programs.owner.last = by
-                    at = slice(chunk.start, chunk.start + len(values)) if places is None else places + chunk.start
+                    at = slice(chunk.start, chunk.stop) if places is None else places + chunk.start
                     yield at, Gradient(values, of_theta, slopes, by.used, total)
             if left is None or len(left):
-                yield from gradients_in(theta, programs, chunk.start, chunk.inputs, weight, wrt_inputs, left)
+                inputs = rows(chunk.start, chunk.stop)
+                yield from gradients_in(theta, programs, chunk.start, inputs, weight, wrt_inputs, left)
 
         try:
             for start, stop in bounds:
                 if len(waiting) >= most:
                     yield from found()
-                inputs, known = rows(start, stop), programs.all
+                known = programs.all
                 if any(each.size > len(theta) for each in known):  # another thread has met them meanwhile
                     raise MoreParametersError("parameters")
-                task = VERSION, [*map(_parcel, known)], self._backend, theta, inputs, weight, wrt_inputs
-                waiting.append(_Chunk(start, inputs, known, task, sent.submit(task, 0)))
+                head = VERSION, [tuple(_parcel(each)) for each in known], self._backend, theta, weight, wrt_inputs
+                chunk = _Chunk(start, stop, known, head, rows)
+                chunk.future = sent.submit(chunk, 0)
+                waiting.append(chunk)
             while waiting:
                 yield from found()
         finally:
@@ -146,15 +157,33 @@ class Workers:
                     chunk.future.cancel()
 
 
-class _Chunk(NamedTuple):
+@dataclass
+class _Chunk:
     """Some observations on their way."""
 
     start: int
-    inputs: Floats
+    stop: int
     known: Sequence[Specialization]
-    task: tuple[Any, ...]
-    future: Future[Any] | None
+    head: tuple[Any, ...]
+    """What travels beside the observations."""
+    rows: Rows
+    future: Future[Any] | None = None
     """None if the executor took no more."""
+
+    def task(self, with_files: bool) -> tuple[Any, ...]:
+        """What travels: the observations leaf by leaf, each in its own type, with the shapes of one observation's."""
+        if isinstance(self.rows, Observations):
+            shapes = [leaf.dimensions for leaf in self.rows.structure.leaves]
+            leaves = [leaf[self.start : self.stop] for leaf in self.rows.leaves]
+        else:
+            leaves = [self.rows(self.start, self.stop)]
+            shapes = [leaves[0].shape[1:]]
+        named = [by_name(leaf) if with_files else None for leaf in leaves]
+        return *self.head, shapes, [tuple(name) if name else np.asarray(leaf) for name, leaf in zip(named, leaves)]
+
+
+_without_files: WeakSet[Any] = WeakSet()
+"""The executors whose workers have not the files that this process maps."""
 
 
 class _Sent:
@@ -165,14 +194,15 @@ class _Sent:
         self.tasks = 0
         self.is_broken = False
 
-    def submit(self, task: tuple[Any, ...], attempt: int) -> Future[Any] | None:
-        """Send a task; None if the executor broke meanwhile, so that it is done here.
+    def submit(self, chunk: _Chunk, attempt: int) -> Future[Any] | None:
+        """Send a chunk; None if the executor broke meanwhile, so that it is done here.
 
         Raises:
             ExecutorError: it was shut down, or was broken before.
         """
         if self.is_broken:
             return None
+        task = chunk.task(with_files=self.executor not in _without_files)
         try:
             # Dask takes equal tasks for the same one, so another attempt must be another task.
             future: Future[Any] = self.executor.submit(gradients_in_worker, (*task, attempt))
@@ -204,25 +234,28 @@ class _Sent:
         Raises:
             ExecutorError: the worker failed, or the chunk kills its workers.
         """
-        future = chunk.future
-        for attempt in range(1, ATTEMPTS + 1):
-            if future is None:
-                return None
+        future, deaths, attempt = chunk.future, 0, 0
+        while future is not None:
             try:
                 outcome = Outcome(*future.result())
             except Exception as error:
                 if not isinstance(error, LOST) and type(error).__name__ not in LOST_BY_NAME:
                     raise ExecutorError(f"{FAILED}: {type(error).__name__}: {error}. {FIT}; {UNCHANGED}") from error
-                reason = error
-                future = self.submit(chunk.task, attempt) if attempt < ATTEMPTS else future
+                deaths += 1
+                if deaths == ATTEMPTS:
+                    raise ExecutorError(
+                        f"{ATTEMPTS} workers died of observations {chunk.start} to {chunk.stop - 1} "
+                        f"({type(error).__name__}: {error}): have they enough memory? {UNCHANGED.capitalize()}"
+                    ) from error
             else:
                 if outcome.failure:
                     raise ExecutorError(f"{FAILED}: {outcome.failure}; {UNCHANGED}")
-                return outcome
-        raise ExecutorError(
-            f"{ATTEMPTS} workers died of observations {chunk.start} to {chunk.start + len(chunk.inputs) - 1} "
-            f"({type(reason).__name__}: {reason}): have they enough memory? {UNCHANGED.capitalize()}"
-        ) from reason
+                if not outcome.lacks_file:
+                    return outcome
+                _without_files.add(self.executor)
+            attempt += 1
+            future = self.submit(chunk, attempt)
+        return None
 
 
 def _bounds(program: Program, count: int) -> list[tuple[int, int]]:
@@ -256,18 +289,23 @@ _ready: dict[tuple[bytes, str | None], Specialization] = {}
 _turn = threading.Lock()
 
 
-def gradients_in_worker(task: tuple[Any, ...]) -> Outcome:
-    """Run a chunk: gives an :class:`Outcome`. Errors are told, since not every one can be pickled."""
+def gradients_in_worker(task: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Run a chunk, and give the parts of an :class:`Outcome`. Errors are told, since not every one can be pickled."""
     try:
         check_version(task[0])
-        _, parcels, backend, theta, inputs, weight, wrt_inputs, _ = task
+        _, parcels, backend, theta, weight, wrt_inputs, shapes, leaves, _ = task
         with _turn:
             known = [_unpacked(Parcel(*parcel), backend) for parcel in parcels]
             for forgotten in [*_ready][: -max(KEPT, len(known))]:
                 del _ready[forgotten]
-        return _gradients(known, theta, inputs, weight, wrt_inputs)
+        arrays = [opened(Mapped(*leaf)) if isinstance(leaf, tuple) else leaf for leaf in leaves]
+        structure = Structure(tuple(Leaf(shape, ()) for shape in shapes))
+        inputs = structure.matrix(arrays, 0, len(arrays[0]))
+        return tuple(_gradients(known, theta, inputs, weight, wrt_inputs))
+    except OtherFileError:
+        return tuple(Outcome("", (), None, lacks_file=True))
     except Exception as error:
-        return Outcome(f"{type(error).__name__}: {error}", (), None)
+        return tuple(Outcome(f"{type(error).__name__}: {error}", (), None))
 
 
 def _gradients(

@@ -114,6 +114,18 @@ class Structure:
         return [*map(_described, self.arguments)]
 
 
+class Observations:
+    """The inputs of a batch, some rows at a time: ``observations(start, stop)`` is (stop - start, inputs)."""
+
+    __slots__ = ("leaves", "structure")
+
+    def __init__(self, structure: Structure, leaves: Sequence[Any]) -> None:
+        self.structure, self.leaves = structure, leaves
+
+    def __call__(self, start: int, stop: int) -> Floats:
+        return self.structure.matrix(self.leaves, start, stop)
+
+
 class Batch:
     """The arguments of a call: its structure, its leaves as arrays, and how many observations there are."""
 

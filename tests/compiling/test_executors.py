@@ -16,7 +16,7 @@ import pytest
 import autodiff
 import nn
 from autodiff import ExecutorError, NonFiniteError, Value, detect_anomaly, operation, tanh
-from autodiff.compiling import executors
+from autodiff.compiling import executors, mapped
 from autodiff.compiling.backends import BACKENDS
 from autodiff.program import storage
 from autodiff.program.writers import UnwritableError
@@ -203,7 +203,7 @@ SCRIPT = """
 import autodiff
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from autodiff.compiling import executors
+from autodiff.compiling import executors, mapped
 
 executors.NUMBERS = 1000
 cube = autodiff.operation("cube", lambda x: x**3, lambda x, y: 3 * x**2)
@@ -290,9 +290,8 @@ def test_a_worker_with_another_backend_says_so():
     class Poorer(InThisProcess):
         def submit(self, function, task):
             version, parcels, *rest = task
-            return super().submit(
-                function, (version, [each._replace(digest=b"", runner="Other") for each in parcels], *rest)
-            )
+            parcels = [(b"", program, is_finite, "Other") for _, program, is_finite, _ in parcels]
+            return super().submit(function, (version, parcels, *rest))
 
     error, _ = smooth("numpy")
     with pytest.raises(ExecutorError, match=r"NumpyRunner, and .* a Other: install the same extras"):
@@ -510,6 +509,77 @@ def test_an_array_in_a_file_is_read_chunk_by_chunk(executor, tmp_path, monkeypat
     chunked.shape = (np.nan, 3)
     with pytest.raises(ValueError, match="no known length: call its compute_chunk_sizes"):
         error.value_and_grad(chunked, TARGETS)
+
+
+def in_a_file(path, array):
+    array.tofile(path)
+    return np.memmap(path, array.dtype, "r", shape=array.shape)
+
+
+class Looks(InThisProcess):
+    """Notes how observations travel."""
+
+    def submit(self, function, task):
+        self.results.append([type(leaf) for leaf in task[7]])
+        assert type(task) is tuple
+        return super().submit(function, task)
+
+
+def test_a_file_travels_by_its_name_and_its_numbers_where_a_worker_has_another(tmp_path, monkeypatch):
+    error, _ = branching()
+    whole = error.value_and_grad(INPUTS, TARGETS, executor=InThisProcess())
+    inputs = in_a_file(tmp_path / "inputs", np.column_stack([TARGETS, INPUTS]))[:, 1:]
+    targets = in_a_file(tmp_path / "targets", TARGETS.astype(np.int8))
+    looks = Looks()
+    same(whole, error.value_and_grad(inputs, targets, executor=looks))
+    assert looks.results == [[tuple, tuple]] * looks.tasks
+    chunks = looks.tasks
+
+    looks = Looks()
+    same(whole, error.value_and_grad(INPUTS, targets, executor=looks))
+    assert looks.results == [[np.ndarray, tuple]] * chunks
+
+    def opened(named):
+        raise mapped.OtherFileError("no such file here")
+
+    monkeypatch.setattr(executors, "opened", opened)
+    looks = Looks()
+    for _ in range(2):
+        same(whole, error.value_and_grad(inputs, targets, executor=looks))
+    assert looks.results == [[tuple, tuple]] * chunks + [[np.ndarray, np.ndarray]] * 2 * chunks
+
+
+@pytest.mark.parametrize("how", ["removed", "longer", "later", "other numbers"])
+def test_another_file_of_that_name_is_not_read(how, tmp_path):
+    array = in_a_file(tmp_path / "numbers", INPUTS)[5:]
+    named = mapped.by_name(array)
+    assert np.array_equal(mapped.opened(named), INPUTS[5:])
+    path, state = tmp_path / "numbers", os.stat(tmp_path / "numbers")
+    if how == "removed":
+        path.unlink()
+    elif how == "longer":
+        path.write_bytes(path.read_bytes() + b"0")
+    elif how == "later":
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+    else:
+        changed = INPUTS.copy()
+        changed[5] = 0.0
+        changed.tofile(tmp_path / "new")
+        os.replace(tmp_path / "new", path)
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+    with pytest.raises(mapped.OtherFileError):
+        mapped.opened(named)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_any_part_of_a_file_can_be_named(order, tmp_path):
+    in_a_file(tmp_path / "numbers", np.r_[np.zeros(3), INPUTS.ravel(order)])
+    array = np.memmap(tmp_path / "numbers", np.float64, "r", offset=24, shape=INPUTS.shape, order=order)
+    for part in (array, array[7:], array[::-1], array[3:900:7, 1:], array.T, array[5], array[1:][2:]):
+        assert np.array_equal(mapped.opened(mapped.by_name(part)), part)
+    writable = np.memmap(tmp_path / "numbers", np.float64, "c")
+    for other in (array + 1, np.array(array), array[:0], writable, INPUTS):
+        assert mapped.by_name(other) is None
 
 
 def blocks(size=1700, inputs=INPUTS):
