@@ -273,8 +273,10 @@ def _bisected(
         middle = len(group) // 2
         halves = [(half, _group(scalar, half, moves, rules, name)) for half in (group[:middle], group[middle:])]
         worse = [(half, each) for half, each in halves if each.verdict != "pass"]
-        if not worse:
+        if not worse and found.verdict == "fail":
             yield found._replace(verdict="inconclusive", note=WITHIN), None
+        elif not worse:  # what hid the derivative of both together, such as a corner close by, hides that of neither
+            yield from ((each, None) for _, each in halves)
         stack += worse[::-1]
 
 
@@ -312,7 +314,7 @@ def outputs_compared(
         for each in entries_compared(scalar_of(unit), rules, seed):
             if each.verdict != "pass":
                 shown += 1
-                yield each._replace(name=f"{each.name}, output {at}")
+                yield each._replace(name=f"{each.name} (of output {at})")
         if shown >= NAMED:
             return
     if not shown:

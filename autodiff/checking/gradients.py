@@ -158,7 +158,7 @@ def checked(
     try:
         try:
             under_test.examine()
-        except TypeError as error:
+        except (TypeError, AttributeError) as error:
             error.add_note(
                 "A function of plain numbers or NumPy arrays is checked with its gradient: "
                 "check_gradients(f, x, gradient=g)"
@@ -215,7 +215,7 @@ def _plain_checked(function: PlainFunction, given: dict[str, Callable[..., Any] 
         notes.append(f"judged at the precision of its numbers: one rounding is {function.unit:.2g}")
     report = Report(tuple(comparisons), tuple(notes))
     if report.verdict == "fail":
-        raise GradientMismatchError(report.comparisons, notes=report.notes)
+        raise GradientMismatchError(report.comparisons, notes=report.notes, whose="gradient")
     return report
 
 
@@ -376,4 +376,4 @@ def _count(report: Report) -> None:
 def _undecided(c: Comparison) -> str:
     numerical = f"{c.estimate.value:.6g}"
     error = f"± {c.estimate.error:.1g}" if math.isfinite(c.estimate.error) else "(no step gives a derivative)"
-    return f"input {c.name}: engine {c.engine:.6g}, numerical {numerical} {error}" + (f" ({c.note})" if c.note else "")
+    return f"input {c.name}: claimed {c.engine:.6g}, numerical {numerical} {error}" + (f" ({c.note})" if c.note else "")

@@ -34,6 +34,7 @@ class GradientMismatchError(AssertionError):
         order: int = 1,
         cut: Cut | None = None,
         notes: Sequence[str] = (),
+        whose: str = "engine",
     ) -> None:
         super().__init__()
         self.comparisons = tuple(comparisons)
@@ -42,6 +43,7 @@ class GradientMismatchError(AssertionError):
         self._order = order
         self._cut = cut
         self._notes = notes
+        self._whose = whose
 
     @cached_property
     def reduced(self) -> Graph | None:
@@ -78,7 +80,7 @@ class GradientMismatchError(AssertionError):
             f"{'is' if len(failed) == 1 else 'are'} wrong." + (f" Culprit: {self.culprit}" if self.culprit else "")
         ]
         shown = self.comparisons if len(self.comparisons) <= SHOWN else failed[:SHOWN]
-        lines += map(formatted, shown)
+        lines += [formatted(each, self._whose) for each in shown]
         if len(shown) < len(self.comparisons):
             more = f"{len(failed) - len(shown)} more that are wrong, " * (len(failed) > len(shown))
             lines.append(f"  … and {more}{len(self.comparisons) - len(failed)} that are not wrong")
@@ -97,11 +99,11 @@ class GradientMismatchError(AssertionError):
         return "\n".join(lines)
 
 
-def formatted(c: Comparison) -> str:
-    """One comparison in a line, or in three if it did not pass."""
+def formatted(c: Comparison, whose: str = "engine") -> str:
+    """One comparison in a line, or in three if it did not pass; whose derivative it is: the engine's, or a gradient's."""
     e, t = c.estimate, c.tolerance
     lines = [
-        f"  {c.verdict:12} input {c.name} = {c.x!r}: engine {c.engine:.12g}, numerical {e.value:.12g} ± {e.error:.1e}"
+        f"  {c.verdict:12} input {c.name} = {c.x!r}: {whose} {c.engine:.12g}, numerical {e.value:.12g} ± {e.error:.1e}"
     ]
     sides = f"D⁻ = {e.left:.6g}, D⁺ = {e.right:.6g}"
     if c.verdict == "kink" or e.kink:
@@ -109,11 +111,11 @@ def formatted(c: Comparison) -> str:
     elif c.verdict != "pass":
         allowed = f"{t.relative:.1e} relative + {t.numerical:.1e} numerical + {t.round_off:.1e} round-off"
         lines.append(f"off by {abs(c.engine - e.value):.3e}, allowed {t.total:.1e} = {allowed}; {sides}")
-        lines.append(c.note or hint(c.engine, e.value))
+        lines.append(c.note or hint(c.engine, e.value, whose))
     return f"\n{'':15}".join(filter(None, lines))
 
 
-def hint(engine: float, numeric: float) -> str:
+def hint(engine: float, numeric: float, whose: str = "engine") -> str:
     """What the ratio of the wrong derivative to the right one says.
 
     >>> hint(-3.0, 3.0)
@@ -122,10 +124,10 @@ def hint(engine: float, numeric: float) -> str:
     'the engine has 1 + 1e-06 times the derivative'
     """
     if not (math.isfinite(engine) and math.isfinite(numeric)):
-        return f"the engine's derivative is {engine}" if not math.isfinite(engine) else ""
+        return f"the {whose}'s derivative is {engine}" if not math.isfinite(engine) else ""
     if abs(numeric) <= 1e-12 * max(1.0, abs(engine)):
         return "the derivative is 0" if engine else ""
     for meaning, simple in FACTORS.items():
         if abs(engine / numeric - simple) < 1e-6:
-            return f"the engine has {simple:g} times the derivative: {meaning}"
-    return f"the engine has {times(engine, numeric, 'the derivative')}"
+            return f"the {whose} has {simple:g} times the derivative: {meaning}"
+    return f"the {whose} has {times(engine, numeric, 'the derivative')}"
