@@ -523,3 +523,148 @@ def test_the_colours_are_those_of_drawings_and_text_on_them_can_be_read() -> Non
         assert at or tuple(theme[f"stroke-{level}"] for level in range(6)) == NEGATIVE_STROKES
         assert [*map(luminance, fills)] == sorted(map(luminance, fills), reverse=not at)
         assert min(contrast(theme[f"on-{level}"], fill) for level, fill in enumerate(fills)) >= READABLE
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Trace]:
+    """A chain of 1500 operations: a table too long to make all of it, a graph too wide to see all of it."""
+    signal = Value(0.5, label="x")
+    for i in range(1500):
+        signal = signal * Value(1.0 + 0.001 * (i % 3 - 1), label=f"w{i}")
+    recorded = trace(signal)
+    return recorded.to_html(tmp_path_factory.mktemp("player") / "large.html", max_nodes=0), recorded
+
+
+def test_of_a_long_table_the_rows_around_the_step_are_there(browser: Browser, large: tuple[Path, Trace]) -> None:
+    page, recorded = large
+    assert len(recorded) == 3000
+    browser.open(page)
+    for count in (1, 700, 2999, 3000, 5, 1500):
+        browser.run("player.go(arguments[0])", count)
+        current = browser.text("tr[aria-current] a")
+        assert current == str(count - 1)
+        cells = browser.texts("tr[aria-current] td")
+        assert cells[4:] == [number(recorded[count - 1].contribution), number(recorded[count - 1].after)]
+        seen, rows = browser.run("""
+            const [area, row] = [document.querySelector("#steps"), document.querySelector("tr[aria-current]")];
+            const [a, b] = [area, row].map((part) => part.getBoundingClientRect());
+            return [b.top >= a.top - 1 && b.bottom <= a.bottom + 1, document.querySelectorAll("#rows tr").length];
+        """)
+        assert seen
+        assert rows <= 600
+    browser.run("document.querySelector('#steps').scrollTop = 1e9")
+    browser.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
+    assert browser.texts("#rows tr a")[-1] == "2999"
+    height = "return document.querySelector('#steps').scrollHeight"
+    high = browser.run(height)
+    browser.run("document.querySelector('#steps').scrollTop = 0")
+    browser.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
+    assert browser.texts("#rows tr a")[0] == "0"
+    assert browser.run(height) == pytest.approx(high, rel=0.02)
+    assert browser.errors() == []
+
+
+def test_numbers_that_are_still_to_be_computed_are_hidden(opened: Browser, recorded: Trace) -> None:
+    visible = """
+        return [...document.querySelectorAll("#rows tr")].filter((row) => {
+          return getComputedStyle(row.cells[5]).visibility === "visible";
+        }).length;
+    """
+    leaves = "return [...document.querySelectorAll('#leaves .swatch')].map((swatch) => swatch.textContent)"
+    for count in (0, 1, 7, len(recorded), 3):
+        opened.run("player.go(arguments[0])", count)
+        assert opened.run(visible) == count
+        known = {step.parent.name for step in recorded[:count]}
+        variables = [node.name for node in recorded.nodes if node.op == "variable"]
+        assert sum(text != "–" for text in opened.run(leaves)) == len(known & {*variables})
+
+
+SCALE = "return document.querySelector('svg.view').getBoundingClientRect().width / player.view.width"
+
+
+def wheel(browser: Browser, delta: int, **more: int) -> None:
+    browser.run("""
+        const stage = document.querySelector("#stage"), box = stage.getBoundingClientRect();
+        stage.dispatchEvent(new WheelEvent("wheel", {
+          deltaY: arguments[0], clientX: box.left + 200, clientY: box.top + 100, bubbles: true, cancelable: true,
+          ...arguments[1],
+        }));
+    """, delta, more)  # fmt: skip
+
+
+POINT = """
+    const stage = document.querySelector("#stage").getBoundingClientRect();
+    const svg = document.querySelector("svg.view").getBoundingClientRect();
+    return [(stage.left + 200 - svg.left) / svg.width, (stage.top + 100 - svg.top) / svg.height];
+"""
+
+
+@needs_dot
+def test_the_wheel_makes_the_graph_larger_and_what_is_under_the_pointer_stays(opened: Browser) -> None:
+    for _ in range(3):
+        wheel(opened, -120)
+    before, point = opened.run(SCALE), opened.run(POINT)
+    wheel(opened, -240)
+    assert opened.run(SCALE) == pytest.approx(before * math.exp(0.48), rel=0.01)
+    assert opened.run(POINT) == pytest.approx(point, abs=0.005)
+    wheel(opened, 240)
+    assert opened.run(SCALE) == pytest.approx(before, rel=0.01)
+
+
+@needs_dot
+def test_a_drag_moves_the_graph_and_is_no_click(opened: Browser) -> None:
+    for _ in range(6):
+        wheel(opened, -200)
+    opened.run("document.querySelector('#stage').scrollTo({left: 300, top: 200, behavior: 'instant'})")
+    at = "const {scrollLeft, scrollTop} = document.querySelector('#stage'); return [scrollLeft, scrollTop]"
+    left, top = opened.run(at)
+    actions = pytest.importorskip("selenium.webdriver.common.action_chains").ActionChains(opened.driver)
+    stage = opened.driver.find_element("id", "stage")
+    taken_before = opened.run("return player.taken")
+    actions.move_to_element(stage).click_and_hold().move_by_offset(-60, -40).move_by_offset(-20, 0).release().perform()
+    assert opened.run(at) == pytest.approx([left + 80, top + 40], abs=6)
+    assert opened.run("return player.taken") == taken_before
+
+
+@needs_dot
+def test_fit_shows_all_of_the_graph_and_then_what_can_be_read(browser: Browser, page: Path) -> None:
+    browser.open(page, size=(900, 500))
+    overview = "return !document.querySelector('#overview').hasAttribute('hidden')"
+    readable = browser.run(SCALE)
+    assert browser.run(overview)
+    browser.press("0")
+    assert browser.run(INSIDE, ".node")
+    assert browser.run(SCALE) < readable
+    assert not browser.run(overview)
+    browser.press("0")
+    assert browser.run(SCALE) == pytest.approx(readable)
+
+
+@needs_dot
+def test_the_overview_leads_to_a_part_of_the_graph(browser: Browser, page: Path) -> None:
+    browser.open(page, size=(900, 500))
+    for corner, inside in (("left", True), ("right", False)):
+        browser.run("""
+            const map = document.querySelector("#overview"), box = map.getBoundingClientRect();
+            const clientX = arguments[0] === "left" ? box.left + 3 : box.right - 3;
+            const at = {buttons: 1, clientX, clientY: box.top + box.height / 2};
+            map.dispatchEvent(new PointerEvent("pointermove", at));
+        """, corner)  # fmt: skip
+        assert (browser.run("return document.querySelector('#stage').scrollLeft") < 5) == inside
+    assert browser.errors() == []
+
+
+@needs_dot
+def test_two_fingers_make_the_graph_larger(browser: Browser, page: Path) -> None:
+    browser.open(page, size=PHONE)
+    before = browser.run(SCALE)
+    browser.run("""
+        const stage = document.querySelector("#stage"), box = stage.getBoundingClientRect();
+        const clientY = box.top + 50;
+        const touch = (identifier, x) => new Touch({identifier, target: stage, clientX: box.left + x, clientY});
+        for (const spread of [40, 60, 80]) {
+          const touches = [touch(1, 100 - spread / 2), touch(2, 100 + spread / 2)];
+          stage.dispatchEvent(new TouchEvent("touchmove", {touches, bubbles: true, cancelable: true}));
+        }
+    """)
+    assert browser.run(SCALE) == pytest.approx(2 * before, rel=0.02)

@@ -18,11 +18,11 @@ from autodiff.value import Value
 
 
 def graph_svg(view: View, hidden: bool, place: Mapping[Value, int]) -> str:
-    """The ``<svg>`` element of a view; one of all is not hidden at first."""
+    """The ``<svg>`` element of a view; where it is hidden at first, in a template, which the browser does not draw."""
     width, height = view.size
     count = len(view.places)
     head = (
-        f'<svg class="view" data-title="{escape(view.title)}"{" hidden" * hidden} role="img" '
+        f'<svg class="view" data-title="{escape(view.title)}" role="img" '
         f'aria-label="Computation graph, {count} boxes: the table of steps says the same in words" '
         f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">'
     )
@@ -36,7 +36,8 @@ def graph_svg(view: View, hidden: bool, place: Mapping[Value, int]) -> str:
         *(_box(box, middle, members[box.id], place) for box, middle in view.places),
         "</svg>",
     ]
-    return "\n".join(parts)
+    svg = "\n".join(parts)
+    return f'<template class="view" data-title="{escape(view.title)}">\n{svg}\n</template>' if hidden else svg
 
 
 def _frame(frame: Frame) -> str:

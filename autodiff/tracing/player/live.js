@@ -21,6 +21,7 @@ class Live {
     this.fold(narrow.matches);
     this.listen();
     this.tell(this.recorded);
+    player.follow((model, states) => this.leaves.forEach((leaf) => leaf.showGradient(states[leaf.place], model.scale)));
   }
 
   /** The list: the leaves of no module first, then those of each module below its name. */
@@ -61,7 +62,8 @@ class Live {
   show(model, leaf) {
     this.player.setModel(model);
     this.tell(model);
-    const gradient = leaf ? `, the gradient of ${leaf.name} is ${number(model.nodes[leaf.place].gradient)}` : "";
+    const known = leaf && model.at(this.player.taken)[leaf.place].gradient;
+    const gradient = typeof known === "number" ? `, the gradient of ${leaf.name} is ${number(known)}` : "";
     this.page.getElementById("spoken").textContent = `L is ${number(model.root.data)}${gradient}.`;
   }
 
@@ -86,7 +88,7 @@ class Live {
 
   /** What stands beside the leaves, and the first number that is not finite. */
   tell(model) {
-    for (const leaf of this.leaves) leaf.show(this.recorded.nodes[leaf.place], model);
+    for (const leaf of this.leaves) leaf.show(this.recorded.nodes[leaf.place]);
     this.page.getElementById("reset").disabled = !this.leaves.some((leaf) => leaf.changed);
     const [note, text] = [this.page.getElementById("note"), notFinite(model)];
     note.hidden = !text;
@@ -182,16 +184,21 @@ class Leaf {
     this.input.removeAttribute("aria-invalid");
   }
 
-  show(recorded, model) {
+  show(recorded) {
     this.changed = !Object.is(this.number, recorded.data);
     if (!Object.is(parsed(this.input.value), this.number)) this.write();
     this.input.setAttribute("aria-valuenow", this.number);
     this.input.setAttribute("aria-valuetext", number(this.number));
-    const { gradient } = model.nodes[this.place];
     this.row.className = this.changed ? "changed" : "";
-    this.gradient.className = `swatch ${shade([gradient], model.scale)}`;
-    this.gradient.textContent = short(gradient);
-    this.gradient.title = `∂L/∂${this.name} = ${exact(gradient)}`;
+  }
+
+  /** The gradient as of the step, which may still be to come. */
+  showGradient({ gradient, state }, bounds) {
+    const known = gradient !== null;
+    const text = known ? short(gradient) + (state === "final" ? "" : " + …") : "–";
+    if (this.gradient.textContent !== text) this.gradient.textContent = text;
+    this.gradient.className = `swatch ${known ? shade([gradient], bounds) : ""}`;
+    this.gradient.title = `∂L/∂${this.name}${known ? ` = ${exact(gradient)}` : ": not computed yet"}`;
   }
 }
 

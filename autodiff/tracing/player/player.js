@@ -1,6 +1,3 @@
-const PADDING = 4; // of the stage, as in the style
-const [SMALLEST, READABLE, LARGEST] = [0.8, 1, 1.5]; // times the page's text; a graph that must be smaller is scrolled
-
 /** Shows a model in the page: text and classes change, the drawing stays. */
 class Player {
   constructor(page, model) {
@@ -8,12 +5,13 @@ class Player {
     this.find = (id) => page.getElementById(id);
     this.taken = this.asked() ?? 0;
     this.timer = null;
-    this.row = null; // the current one
-    this.rows = [];
+    this.followers = [];
     this.sight = new Sight();
-    this.zoom = null; // null fits the window
-    this.views = [...page.querySelectorAll("svg.view")].map((svg) => new View(svg, this.sight));
-    this.view = this.views.find((view) => !view.svg.hasAttribute("hidden")) ?? null;
+    this.table = new Table(page, this.sight);
+    this.stage = new Stage(page);
+    this.views = [...page.querySelectorAll("svg.view, template.view")].map((drawing) => new View(drawing, this.sight));
+    this.view = this.views.find((view) => view.svg) ?? null;
+    if (this.view) this.stage.show(this.view);
     this.listen();
     this.find("zoom").hidden = !this.view;
     this.setModel(model);
@@ -28,8 +26,7 @@ class Player {
     this.find("root").textContent = `L = ${root.name === "L" ? "" : `${root.name} = `}${number(root.data)}`;
     this.find("size").textContent = `${counted(nodes.length, "node")}, ${counted(steps.length, "step")}`;
     this.find("slider").max = steps.length;
-    if (this.rows.length !== steps.length) this.makeRows();
-    this.sight.change(this.rows);
+    this.table.setSteps(steps);
     this.fillLegend();
     this.show();
   }
@@ -38,11 +35,16 @@ class Player {
   go(taken) {
     this.taken = taken;
     this.show();
-    this.sight.settle();
-    this.markRow(this.step); // which scrolls, when the rows have their size
-    this.view?.reveal(this.find("stage"), this.step, this.page);
+    this.table.mark(this.step, this.taken);
+    this.stage.reveal(this.step);
     this.remember(this.step);
     if (this.taken === this.model.steps.length) this.pause();
+  }
+
+  /** Call a function with the model, and the states of its nodes, now and whenever they change. */
+  follow(follower) {
+    this.followers.push(follower);
+    follower(this.model, this.model.at(this.taken));
   }
 
   /** The last of the steps that are taken; null at the start. */
@@ -57,6 +59,7 @@ class Player {
     const { step } = this;
     const states = model.at(this.taken);
     this.view?.show(model, states, this.taken, step);
+    for (const follower of this.followers) follower(model, states);
     this.tell(step, states);
     const [slider, atEnd] = [this.find("slider"), this.taken === model.steps.length];
     slider.value = this.taken;
@@ -127,40 +130,6 @@ class Player {
     say("spoken", `Step ${step.place}: ${line(step)}. The gradient of ${step.parent.name} is now ${number(step.after)}, ${whole}.${why}`);
   }
 
-  makeRows() {
-    this.rows = this.model.steps.map(({ place, parent }) => {
-      const element = this.page.createElement("tr");
-      const link = Object.assign(this.page.createElement("a"), { href: `#step=${place}`, textContent: place });
-      for (const content of [link, shortened(parent.name)]) element.insertCell().append(content);
-      const cells = [0, 1, 2, 3].map(() => element.insertCell());
-      element.dataset.step = place;
-      const write = () => {
-        const step = this.model.steps[place];
-        [step.local, step.upstream, step.contribution, step.after].forEach((value, at) => {
-          const text = number(value);
-          if (cells[at].textContent !== text) cells[at].textContent = text;
-        });
-        element.title = line(step);
-      };
-      return this.sight.watch({ element, write });
-    });
-    this.find("rows").replaceChildren(...this.rows.map((row) => row.element));
-  }
-
-  markRow(step) {
-    const row = step ? this.rows[step.place].element : null;
-    if (row === this.row) return;
-    this.row?.removeAttribute("aria-current");
-    this.row = row;
-    this.row?.setAttribute("aria-current", "step");
-    const table = this.find("steps");
-    if (!this.row) table.scrollTop = 0;
-    else {
-      const middle = this.row.offsetTop + this.row.offsetHeight / 2 - table.clientHeight / 2;
-      if (Math.abs(middle - table.scrollTop) > table.clientHeight / 3) table.scrollTop = middle;
-    }
-  }
-
   fillLegend() {
     const bounds = this.model.scale;
     const texts = ["0", `< ${short(bounds[0])}`, ...bounds.map((bound) => `≥ ${short(bound)}`)];
@@ -193,36 +162,25 @@ class Player {
   }
 
   choose(chosen) {
-    for (const view of this.views) view.svg.toggleAttribute("hidden", view !== chosen);
+    chosen.make(this.find("stage"));
+    for (const view of this.views) view.svg?.toggleAttribute("hidden", view !== chosen);
     this.view = chosen;
-    this.zoom = null;
+    this.stage.show(chosen);
     this.fit();
     this.go(this.taken);
   }
 
-  /** Make the graph as large as was asked for, or as fits the window and can still be read; the step stays in sight. */
+  /** Fit the graph to the window; the step stays in sight. */
   fit() {
-    if (!this.view) return;
-    const stage = this.find("stage");
-    const room = [stage.clientWidth - 2 * PADDING, stage.clientHeight - 2 * PADDING];
-    const unit = this.unit();
-    const fitting = Math.min(room[0] / this.view.width / unit, room[1] / this.view.height / unit, LARGEST);
-    const zoom = unit * (this.zoom ?? (fitting < SMALLEST ? READABLE : fitting));
-    this.view.svg.setAttribute("width", Math.floor(this.view.width * zoom));
-    this.view.svg.setAttribute("height", Math.floor(this.view.height * zoom));
-    this.view.reveal(stage, this.step, this.page);
-  }
-
-  /** How much larger the page's text is than usual: it grows with the window. */
-  unit() {
-    return parseFloat(getComputedStyle(this.page.documentElement).fontSize) / 16;
+    this.stage.fit();
+    this.stage.reveal(this.step);
   }
 
   resize(how) {
-    const now = this.view.svg.getBoundingClientRect().width / this.view.width / this.unit();
-    const factor = { in: 1.25, out: 0.8 }[how];
-    this.zoom = factor ? Math.max(0.1, Math.min(now * factor, 8)) : null;
-    this.fit();
+    const { left, top, width, height } = this.find("stage").getBoundingClientRect();
+    if (how === "fit") this.stage.whole();
+    else this.stage.enlarge({ in: 1.25, out: 0.8 }[how], left + width / 2, top + height / 2);
+    if (how === "fit") this.stage.reveal(this.step);
   }
 
   toggleTheme() {
@@ -294,6 +252,8 @@ class Player {
     });
     addEventListener("hashchange", stepping(() => this.go(this.asked() ?? 0)));
     addEventListener("resize", () => this.fit());
+    addEventListener("beforeprint", () => this.table.complete());
+    addEventListener("afterprint", () => this.table.make(this.table.first));
     const stage = this.find("stage");
     let width = stage.offsetWidth;
     new ResizeObserver(() => {

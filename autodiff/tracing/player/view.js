@@ -2,6 +2,8 @@ const LETTER = 7.2; // the width of a letter of a number
 const BETWEEN = 76; // the room for a number between two boxes
 const BESIDE = 50; // the width of a box that is no room for a number: its name and the padding
 
+const AT_ONCE = 400; // so many parts are written at once, seen or not
+
 /** Writes parts of the drawing anew when the model changes: visible ones at once, the others when seen or a little later. */
 class Sight {
   constructor() {
@@ -25,11 +27,19 @@ class Sight {
     return thing;
   }
 
+  forget(thing) {
+    this.observer.unobserve(thing.element);
+    this.all.delete(thing.element);
+    this.seen.delete(thing);
+    this.stale.delete(thing);
+  }
+
   change(things) {
     for (const thing of things) this.stale.add(thing);
     for (const thing of this.seen) this.write(thing);
     clearTimeout(this.later);
-    this.later = setTimeout(() => this.settle(), 250);
+    if (this.stale.size <= AT_ONCE) this.settle();
+    else this.later = setTimeout(() => this.settle(), 250);
   }
 
   write(thing) {
@@ -44,34 +54,67 @@ class Sight {
   }
 }
 
-/** One drawing of the graph: its boxes and arrows, with the nodes and edges they stand for. */
+/** One drawing of the graph: its boxes and arrows, with the nodes and edges they stand for. It is made when it is shown. */
 class View {
-  constructor(svg, sight) {
-    this.svg = svg;
+  constructor(drawing, sight) {
     this.sight = sight;
-    this.title = svg.dataset.title;
+    this.title = drawing.dataset.title;
+    if (drawing.content) this.template = drawing;
+    else this.read(drawing);
+  }
+
+  /** Take the drawing out of its template, if that is still to do. */
+  make(stage) {
+    if (this.svg) return;
+    stage.append(this.template.content);
+    this.read(stage.lastElementChild);
+  }
+
+  read(svg) {
+    this.svg = svg;
     this.width = svg.viewBox.baseVal.width;
     this.height = svg.viewBox.baseVal.height;
     this.boxOf = new Map();
+    this.arrowOf = new Map();
     this.boxes = [...svg.querySelectorAll(".node[data-nodes]")].map((group) => {
       const room = group.querySelector("rect").width.baseVal.value - BESIDE;
       const box = new Part(group, ["data", "grad"], room, () => this.writeBox(box));
       box.nodes = group.dataset.nodes.split(" ").map(Number);
       for (const member of group.dataset.members.split(" ")) this.boxOf.set(Number(member), box);
-      return sight.watch(box);
+      return this.sight.watch(box);
     });
     this.arrows = [...svg.querySelectorAll(".edge[data-edges]")].map((group) => {
       const arrow = new Part(group, ["local", "contribution"], BETWEEN, () => this.writeArrow(arrow));
       arrow.edges = group.dataset.edges.split(" ");
-      return sight.watch(arrow);
+      for (const edge of arrow.edges) this.arrowOf.set(edge, arrow);
+      return this.sight.watch(arrow);
     });
+  }
+
+  /** The boxes as one path, for the overview. */
+  outlines() {
+    return [...this.svg.querySelectorAll(".node")].map((group) => {
+      const { e, f } = group.transform.baseVal.consolidate().matrix;
+      const { width, height } = group.querySelector("rect");
+      return `M${e} ${f}h${width.baseVal.value}v${height.baseVal.value}h${-width.baseVal.value}z`;
+    }).join("");
   }
 
   /** Show the graph after that many steps, of which the last one is active. */
   show(model, states, taken, step) {
+    const before = this.now;
     const ends = step ? [this.boxOf.get(step.node.place), this.boxOf.get(step.parent.place)] : [];
     this.now = { model, states, taken, step, ends };
-    this.sight.change([...this.boxes, ...this.arrows]);
+    const next = before?.model === model && Math.abs(before.taken - taken) <= 1;
+    this.sight.change(next ? this.touched([before.step, step]) : [...this.boxes, ...this.arrows]);
+  }
+
+  /** What changes with a step: its edge, and the boxes at its ends. */
+  touched(steps) {
+    const parts = steps.filter(Boolean).flatMap(({ edge, node, parent }) => [
+      this.arrowOf.get(edge), this.boxOf.get(node.place), this.boxOf.get(parent.place),
+    ]);
+    return parts.filter(Boolean);
   }
 
   writeBox(box) {
