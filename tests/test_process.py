@@ -254,23 +254,20 @@ def test_an_interrupt_at_any_moment_leaves_everything_usable(seed):
 
 @pytest.mark.skipif(not HAS_NUMBA, reason="the native backend needs numba")
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
-def test_a_module_whose_making_was_interrupted_is_made_anew(error, monkeypatch, tmp_path):
-    from autodiff.compiling.native import cache
+def test_machine_code_whose_making_was_interrupted_is_made_anew(error, monkeypatch, tmp_path):
+    from autodiff.compiling.native import engine, language
 
-    monkeypatch.setenv("AUTODIFF_CACHE", str(tmp_path))
-    text = f"made = True\nasked = interrupt()\n# {error}"
-    before = set(sys.modules)
-
-    def interrupt():
+    def interrupt(*_):
         raise error
 
-    monkeypatch.setattr("builtins.interrupt", interrupt, raising=False)
-    with pytest.raises(error):
-        cache.module_of(text)
-    assert set(sys.modules) == before
-    monkeypatch.setattr("builtins.interrupt", lambda: 3)
-    assert cache.module_of(text).asked == 3
-    del sys.modules[cache.module_of(text).__name__]
+    monkeypatch.setenv("AUTODIFF_CACHE", str(tmp_path))
+    text = language.Text(f"def five(given: Longs) -> float:\n    return 5.0  # {error}", {})
+    for owner, name in ((engine, "machine_code"), (engine.store, "write"), (engine.binding.ObjectFileRef, "from_data")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, interrupt)
+            with pytest.raises(error):
+                engine.address(text, "five")
+    assert engine.ENTRY(engine.address(text, "five"))(b"") == 5.0
 
 
 def test_a_context_that_is_interrupted_while_it_opens_is_closed(monkeypatch):

@@ -103,13 +103,13 @@ def prepare(program: Program, backend: str | None = None, threads: int = 1) -> R
 
     Args:
         program: what to run.
-        backend: a name of ``BACKENDS``; None for the native one if numba is installed and can compile every operation,
+        backend: a name of ``BACKENDS``; None for the native one if LLVM is installed and can compile every operation,
             else NumPy.
         threads: over how many threads the native backend spreads large batches; the bits do not depend on it.
 
     Raises:
         ValueError: there is no backend of that name, or it runs on one thread only.
-        ImportError: the native backend was asked for, and numba is not installed.
+        ImportError: the native backend was asked for, and llvmlite is not installed.
         NotCompilableError: the native backend was asked for, and an operation cannot be written as machine code.
 
     >>> import numpy as np
@@ -126,7 +126,7 @@ def prepare(program: Program, backend: str | None = None, threads: int = 1) -> R
         if backend not in BACKENDS:
             raise ValueError(f"unknown backend {backend!r} (must be one of {', '.join(map(repr, BACKENDS))}, or None)")
         return BACKENDS[backend](program, threads)
-    if find_spec("numba") is None:
+    if find_spec("llvmlite") is None:
         return NumpyRunner(program)
     from autodiff.compiling.native import NotCompilableError
 

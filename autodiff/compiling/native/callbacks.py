@@ -1,7 +1,8 @@
 """Functions of numbers that machine code calls: primals and rules that cannot be written out, since they call ``math``.
 
-They are compiled where that gives the very numbers that Python gives. Elsewhere machine code calls Python, which takes
-about a microsecond a number: with integers, which have no bounds there, with errors, and with what numba does not know.
+They are compiled by numba, if it is there, where that gives the very numbers that Python gives. Elsewhere machine code
+calls Python, which takes about a microsecond a number: with integers, which have no bounds there, with errors, and with
+what numba does not know.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-from numba import njit, types
-from numba.core.errors import NumbaError
+try:
+    from numba import cfunc, njit, types
+    from numba.core.errors import NumbaError
+except ImportError:
+    types = None
 
-from autodiff.compiling.native.machine import OPTIONS
+from autodiff.compiling.native.language import Address
 from autodiff.zeros import ZERO
 
+OPTIONS = {"nogil": True, "error_model": "numpy"}
 EXACT = {
     *(getattr(math, name) for name in (
         "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "copysign", "cos", "cosh", "degrees", "erf", "erfc",
@@ -30,21 +35,31 @@ EXACT = {
 """What has the same bits in machine code as in Python; ``math.gamma`` and ``math.hypot`` do not."""
 
 
-def callback(
-    function: Callable[..., float], arity: int, evaluate: Callable[..., float], is_rule: bool = False
-) -> Callable[..., float]:
-    """What machine code can call for a function of floats; arguments as of ``codegen.Helper``."""
+class Callback:
+    """Machine code for a function of floats, for as long as this object lives; arguments as of ``codegen.Helper``."""
+
+    def __init__(
+        self, function: Callable[..., float], arity: int, evaluate: Callable[..., float], is_rule: bool = False
+    ) -> None:
+        compiled = None if types is None else _compiled(function, arity, is_rule)
+        self.code = compiled or ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * arity)(evaluate)
+        place = compiled.address if compiled else ctypes.cast(self.code, ctypes.c_void_p).value
+        self.address = Address(int(place or 0), is_number=is_rule and compiled is not None)
+
+
+def _compiled(function: Callable[..., float], arity: int, is_rule: bool) -> Any:
+    """The function as numba compiles it; None if it cannot, or if that would not have Python's bits."""
     numbers = (types.float64,) * arity
     try:
         if is_rule and _reads_zero(function):
-            raise TypeError("machine code knows no symbolic zero")
-        compiled = njit(**OPTIONS)(function)
-        compiled.compile(numbers)
+            return None  # machine code knows no symbolic zero
+        tried = njit(**OPTIONS)(function)
+        tried.compile(numbers)
+        if _is_exact(tried.overloads[numbers]):
+            return cfunc(types.float64(*numbers), error_model="numpy")(function)
     except (NumbaError, AttributeError, NotImplementedError, TypeError, ValueError):  # numba raises what it trips over
-        compiled = None
-    if compiled is not None and _is_exact(compiled.overloads[numbers]):
-        return _never_negative_zero(compiled) if is_rule else compiled  # type: ignore[no-any-return]
-    return ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_double] * arity)(evaluate)
+        pass
+    return None
 
 
 def _reads_zero(function: Any) -> bool:
@@ -53,13 +68,6 @@ def _reads_zero(function: Any) -> bool:
     outside = [function.__globals__.get(name) for name in code.co_names]
     outside += [cell.cell_contents for cell in function.__closure__ or ()]
     return any(each is ZERO for each in (*outside, *code.co_consts, *(function.__defaults__ or ())))
-
-
-def _never_negative_zero(compiled: Any) -> Any:
-    def function(*numbers: float) -> float:
-        return compiled(*numbers) + 0.0  # type: ignore[no-any-return]
-
-    return njit(**OPTIONS)(function)
 
 
 def _is_exact(compiled: Any) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
+from autodiff.compiling.native.machine import CODE
 from autodiff.operations import Operation
 from autodiff.program.expressions import (
     NO_DEPENDENCE,
@@ -21,14 +22,6 @@ from autodiff.program.expressions import (
 from autodiff.program.writers import MACHINE, statements
 from autodiff.registry import BUILT_IN, lookup
 from autodiff.zeros import ZERO
-
-HEAD = '''"""The code of the operation {name}."""
-
-import math
-
-from autodiff.compiling.native.machine import operation, unreached
-'''
-
 
 MOST_OPERANDS = 16
 """An operation of any number of operands that has more has no machine code: its text grows with their square."""
@@ -86,7 +79,7 @@ def source(row: Operation, arity: int) -> tuple[str, dict[str, Helper]]:
         return [*lines, action.replace("{value}", value)]
 
     places = range(arity)
-    head = ["out = record[1] * stride", *(f"a{at} = record[{2 + 2 * at}] * stride" for at in places)]
+    head = ["out = take(record, 1) * stride", *(f"a{at} = take(record, {2 + 2 * at}) * stride" for at in places)]
     operands = [f"x{at} = v[a{at}{{i}}]" for at in places]
     value = primal(row, arity) or Expression(row.name, tuple(map(operand, places)))
     forward = _loop(operands, with_value_of(value, "v[out{i}] = {value}"))
@@ -104,9 +97,8 @@ def source(row: Operation, arity: int) -> tuple[str, dict[str, Helper]]:
         else:
             action = with_value_of(guarded(contribution), "g[d{i}] += {value}")
         loop = _loop([*operands, "y, upstream = v[out{i}], g[out{i}]"], action)
-        backward += [f"d = record[{3 + 2 * at}] * stride", "if d:", *(f"    {line}" for line in loop)]
-    functions = _function("forward", head + forward) + _function("backward", head + backward)
-    return HEAD.format(name=row.name) + functions, helpers
+        backward += [f"d = take(record, {3 + 2 * at}) * stride", "if d:", *(f"    {line}" for line in loop)]
+    return code_of("forward", head + forward) + code_of("backward", head + backward), helpers
 
 
 def _loop(numbers: Sequence[str], action: Sequence[str]) -> list[str]:
@@ -121,9 +113,10 @@ def _loop(numbers: Sequence[str], action: Sequence[str]) -> list[str]:
     ]
 
 
-def _function(name: str, lines: Sequence[str]) -> str:
+def code_of(name: str, lines: Sequence[str]) -> str:
+    """The text of a function that is the code of an operation."""
     body = "\n".join(f"    {line}" for line in lines)
-    return f"\n\n@operation\ndef {name}(record, s, sg, v, g, stride, lanes):\n{body}\n"
+    return f"def {name}({CODE}):\n{body}\n\n\n"
 
 
 def _primal(row: Operation, *operands: float) -> float:

@@ -16,25 +16,11 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 
+from autodiff.compiling.native.codegen import code_of
 from autodiff.operations import Operation
 from autodiff.program.lowering import straight
 from autodiff.program.lowering.straight import Placed, StraightLine
 from autodiff.program.writers import MACHINE
-
-MODULE = '''"""Fused code."""
-
-from autodiff.compiling.native.formulas import formulas
-from autodiff.compiling.native.machine import operation
-
-run = formulas("""
-{text}
-""")
-
-
-@operation
-def code(record, s, sg, v, g, stride, lanes):
-    run(record, s, v, g, stride, lanes)
-'''
 
 
 @cache
@@ -86,30 +72,36 @@ class Segment:
         """Whether a gradient comes in through something that is handed on."""
 
     def forward(self) -> str:
-        """The text of the module that computes what is handed on."""
-        return _module([*self._loads(self.reads), *self.text.forward(), *self._stores()])
+        """The text of the code that computes what is handed on."""
+        return self._code([*self._loads(self.reads), *self.text.forward(), *self._stores()])
 
     def backward(self) -> str:
-        """The text of the module that passes adjoints on, after it has computed what it needs."""
+        """The text of the code that passes adjoints on, after it has computed what it needs."""
         if self.turns:
             values = [*self._loads(self.reads), *self.text.forward(), *self._stores()]
         else:
             values = [*self._loads(self.slots), *self.text.forward(self.writes)]
-        return _module([*values, *self._passed_on()])
+        return self._code([*values, *self._passed_on()])
 
     def _loads(self, slots: Sequence[int]) -> Iterator[str]:
-        return (f"x{self.local[slot]} = v[{self.word[slot]}]" for slot in slots)
+        return (f"x{self.local[slot]} = load(at_v{self.word[slot]}, lane)" for slot in slots)
 
     def _stores(self) -> Iterator[str]:
-        return (f"v[{self.word[slot]}] = x{self.local[slot]}" for slot in self.writes)
+        return (f"store(at_v{self.word[slot]}, lane, x{self.local[slot]})" for slot in self.writes)
 
     def _passed_on(self) -> Iterator[str]:
         """The backward pass: an adjoint that is begun here begins as 0.0."""
         outside = [slot for slot in self.slots if self.active(slot)]
-        yield from (f"g{self.local[slot]} = g[{self.word[slot]}]" for slot in outside)
+        yield from (f"g{self.local[slot]} = load(at_g{self.word[slot]}, lane)" for slot in outside)
         yield from self.text.backward(outside, "0.0 + ")
-        yield from (f"g[{self.word[slot]}] = g{self.local[slot]}" for slot in outside if slot in {*self.reads})
+        yield from (
+            f"store(at_g{self.word[slot]}, lane, g{self.local[slot]})" for slot in outside if slot in {*self.reads}
+        )
 
-
-def _module(lines: Sequence[str]) -> str:
-    return MODULE.format(text="\n".join(lines))
+    def _code(self, lines: Sequence[str]) -> str:
+        """The function ``code``, which runs the lines on a vector of observations after the other."""
+        words = self.word.values()
+        places = [
+            f"at_{array}{word} = beyond({array}, take(record, {word}) * stride)" for word in words for array in "vg"
+        ]
+        return code_of("code", [*places, "for lane in range(0, lanes, WIDTH):", *(f"    {line}" for line in lines)])

@@ -11,9 +11,7 @@ What is computed from parameters alone is run first, once, as a block of one obs
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
+import math
 
 from autodiff.compiling.native.layout import (
     BACKWARD,
@@ -32,14 +30,15 @@ from autodiff.compiling.native.layout import (
 )
 from autodiff.compiling.native.machine import (
     WIDTH,
-    address,
+    Floats,
+    Integers,
+    Longs,
     beyond,
     call,
-    compiled,
-    entry,
+    floats,
+    integers,
     load,
-    minus,
-    plus,
+    longs,
     spread,
     store,
     sum_of,
@@ -47,19 +46,18 @@ from autodiff.compiling.native.machine import (
 )
 
 
-@compiled
 def run(
-    code: Any, table: Any, records: int, but: int, how: int, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int
+    code: Integers, table: Longs, records: int, but: int, how: int, s: Floats, sg: Floats, v: Floats, g: Floats,
+    stride: int, lanes: int,
 ) -> None:  # fmt: skip
     """All instructions of a list but the last ones, forward, backward or carefully backward."""
     at = take(code, records)
     for place in range(at, at + take(code, records + 1) - but):
         record = beyond(code, take(code, place))
-        call(table[take(record, 0), how], record, s, sg, v, g, stride, lanes)
+        call(table[3 * take(record, 0) + how], record, s, sg, v, g, stride, lanes)
 
 
-@compiled
-def spread_scalars(code: Any, stage: int, s: Any, v: Any, stride: int, lanes: int) -> None:
+def spread_scalars(code: Integers, stage: int, s: Floats, v: Floats, stride: int, lanes: int) -> None:
     """Give the numbers that all observations share a row, where instructions take them beside rows."""
     at = take(code, stage + LOADS)
     for pair in range(at, at + 2 * take(code, stage + LOADS + 1), 2):
@@ -68,8 +66,7 @@ def spread_scalars(code: Any, stage: int, s: Any, v: Any, stride: int, lanes: in
             v[row + i] = number
 
 
-@compiled
-def add_up_adjoints(code: Any, stage: int, sg: Any, g: Any, stride: int, lanes: int) -> None:
+def add_up_adjoints(code: Integers, stage: int, sg: Floats, g: Floats, stride: int, lanes: int) -> None:
     """The adjoint of a shared number is the sum of those in its row."""
     at = take(code, stage + LOADS)
     for pair in range(at, at + 2 * take(code, stage + LOADS + 2), 2):
@@ -79,8 +76,7 @@ def add_up_adjoints(code: Any, stage: int, sg: Any, g: Any, stride: int, lanes: 
         sg[take(code, pair + 1)] += adjoint
 
 
-@compiled
-def share(code: Any, table: Any, constants: Any, parameters: Any, s: Any, v: Any) -> None:
+def share(code: Integers, table: Longs, constants: Floats, parameters: Floats, s: Floats, v: Floats) -> None:
     """Compute what all observations share."""
     s[0] = 1.0
     first = 1 + take(code, CONSTANTS)
@@ -98,14 +94,14 @@ def share(code: Any, table: Any, constants: Any, parameters: Any, s: Any, v: Any
         s[first + copy] = s[take(code, at + copy)]
 
 
-@compiled
 def beginning(how: int) -> float:
     """What adjoints begin as: in a careful pass, the symbolic zero."""
     return -0.0 if how == 2 else 0.0
 
 
-@compiled
-def give_back(code: Any, table: Any, s: Any, sg: Any, v: Any, g: Any, gradient: Any, how: int) -> None:
+def give_back(
+    code: Integers, table: Longs, s: Floats, sg: Floats, v: Floats, g: Floats, gradient: Floats, how: int
+) -> None:
     """Take the adjoints of what all observations share to the parameters."""
     at, first = take(code, COPIES), take(code, COPIES + 2)
     for copy in range(take(code, COPIES + 1)):
@@ -123,8 +119,7 @@ def give_back(code: Any, table: Any, s: Any, sg: Any, v: Any, g: Any, gradient: 
         gradient[at] = sg[first + at] + 0.0
 
 
-@compiled
-def move(numbers: Any, first: int, place: Any, at: int, count: int) -> None:
+def move(numbers: Floats, first: int, place: Floats, at: int, count: int) -> None:
     """Copy numbers that stand side by side to a place where they stand side by side."""
     wide = count // WIDTH * WIDTH
     for i in range(0, wide, WIDTH):
@@ -133,29 +128,30 @@ def move(numbers: Any, first: int, place: Any, at: int, count: int) -> None:
         place[at + i] = numbers[first + i]
 
 
-@compiled
 def read(
-    code: Any, inputs: Any, by_columns: bool, shift: int, order: Any, first: int, last: int, v: Any, stride: int,
-    lanes: int,
+    code: Integers, inputs: Floats, down: int, across: int, order: Longs, ordered: int, first: int, last: int,
+    v: Floats, stride: int, lanes: int,
 ) -> None:  # fmt: skip
     """The inputs of the observations from ``first`` to ``last``; lanes beyond repeat the last one.
 
-    Observation i stands at the place ``i + shift`` of the inputs, or at the i-th place that the order names.
+    Two observations are ``down`` numbers apart, two inputs ``across``. If they are ordered, observation i is the one at
+    the i-th place that the order names.
     """
     at, count = take(code, MAIN + INPUTS), last - first
     for pair in range(at, at + 2 * take(code, MAIN + INPUTS + 1), 2):
-        row, source = take(code, pair) * stride, take(code, pair + 1)
-        if by_columns and not len(order):
-            move(address(inputs), source * inputs.shape[1] + first + shift, v, row, count)
+        row, column = take(code, pair) * stride, beyond(inputs, take(code, pair + 1) * across)
+        if ordered:
+            for i in range(count):
+                v[row + i] = column[order[first + i] * down]
+        elif down == 1:
+            move(column, first, v, row, count)
         else:
             for i in range(count):
-                observation = order[first + i] if len(order) else first + i + shift
-                v[row + i] = inputs[source, observation] if by_columns else inputs[observation, source]
+                v[row + i] = column[(first + i) * down]
         for i in range(count, lanes):
             v[row + i] = v[row + count - 1]
 
 
-@compiled
 def lanes_of(observations: int, most: int) -> int:
     """How many observations are run side by side: as many in every block, up to a multiple of 8."""
     if observations <= 1:
@@ -164,43 +160,43 @@ def lanes_of(observations: int, most: int) -> int:
     return -(-observations // (8 * blocks)) * 8
 
 
-@compiled
 def stride_of(lanes: int) -> int:
     """The distance of two rows: an odd number of cache lines, so that rows do not get in each other's way."""
     return lanes if lanes == 1 else (lanes // 8 | 1) * 8
 
 
-@compiled
-def is_finite(numbers: Any, first: int, last: int) -> bool:
+def is_finite(numbers: Floats, first: int, last: int) -> bool:
     """Whether all of these numbers are."""
-    finite: bool = True
+    finite = True
     for at in range(first, last):
-        finite &= np.isfinite(numbers[at])
+        finite &= math.isfinite(numbers[at])
     return finite
 
 
-@compiled
-def sum_up(numbers: Any) -> float:
-    """The sum of an array's numbers: of those side by side in vectors, then of the rest."""
-    places, rest, vector = address(numbers), len(numbers) // WIDTH * WIDTH, spread(0.0)
+def sum_up(numbers: Floats, count: int) -> float:
+    """The sum of some numbers: of those side by side in vectors, then of the rest."""
+    rest, vector = count // WIDTH * WIDTH, spread(0.0)
     for at in range(0, rest, WIDTH):
-        vector = plus(vector, load(places, at))
+        vector += load(numbers, at)
     total: float = sum_of(vector)
-    for at in range(rest, len(numbers)):
+    for at in range(rest, count):
         total += numbers[at]
     return total
 
 
-@compiled
 def gradient_of(
-    code: Any, table: Any, constants: Any, parameters: Any, inputs: Any, by_columns: bool, shift: int, order: Any,
-    first: int, last: int, weights: Any, lanes: int, how: int, work: Any, results: Any, gradient: Any,
-    input_gradient: Any,
+    code: Integers, table: Longs, constants: Floats, parameters: Floats, inputs: Floats, down: int, across: int,
+    order: Longs, ordered: int, first: int, last: int, weights: Floats, weighted: int, lanes: int, how: int,
+    work: Floats, results: Floats, gradient: Floats, slopes: Floats, apart: int,
 ) -> bool:  # fmt: skip
-    """Values and gradients of the observations from ``first`` to ``last``; whether all gradients are finite."""
+    """Values and gradients of the observations from ``first`` to ``last``; whether all gradients are finite.
+
+    Observation i has weight number i, or if they are not ``weighted`` number 0. The gradients of an input are side by
+    side, those of two inputs ``apart``, or not wanted if that is 0.
+    """
     stride, scalars, shared = stride_of(lanes), take(code, SCALARS), take(code, SHARED + ROWS)
     rows, loaded = take(code, MAIN + ROWS), take(code, MAIN + LOADS + 1)
-    v = address(work)
+    v = work
     g = beyond(v, rows * stride)
     s = beyond(g, rows * stride)
     sg, v0, g0 = beyond(s, scalars), beyond(s, 2 * scalars), beyond(s, 2 * scalars + shared)
@@ -216,132 +212,139 @@ def gradient_of(
     differences = spread(0.0)  # of adjoints and themselves: nan where one is not finite
     for start in range(first, last, lanes):
         end = min(start + lanes, last)
-        read(code, inputs, by_columns, shift, order, start, end, v, stride, lanes)
+        read(code, inputs, down, across, order, ordered, start, end, v, stride, lanes)
         run(code, table, MAIN + FORWARD, take(code, TURNS), 0, s, s, v, v, stride, lanes)
         for at in range((1 + loaded) * stride, rows * stride):
             g[at] = nothing
-        if len(weights) > 1:
+        if weighted:
             for i in range(end - start):
                 g[result + i] += weights[start + i] + 0.0
         else:
             for i in range(end - start):
                 g[result + i] += weights[0] + 0.0
         run(code, table, MAIN + BACKWARD, 0, how, s, sg, v, g, stride, lanes)
-        move(v, result, address(results), start, end - start)
-        if len(input_gradient):
+        move(v, result, results, start, end - start)
+        if apart:
             for pair in range(pairs, pairs + 2 * take(code, MAIN + INPUTS + 1), 2):
                 row = take(code, pair) * stride
                 if lanes == 1:
                     g[row] += 0.0
-                    differences = plus(differences, spread(g[row] - g[row]))
+                    differences += g[row] - g[row]
                 for i in range(0, lanes - 1, WIDTH):
-                    adjoints = plus(load(g, row + i), spread(0.0))
+                    adjoints = load(g, row + i) + 0.0
                     store(g, row + i, adjoints)
-                    differences = plus(differences, minus(adjoints, adjoints))
-                to = take(code, pair + 1) * input_gradient.shape[1] + start
-                move(g, row, address(input_gradient), to, end - start)
+                    differences += adjoints - adjoints
+                move(g, row, slopes, take(code, pair + 1) * apart + start, end - start)
     add_up_adjoints(code, MAIN, sg, g, stride, lanes)
     give_back(code, table, s, sg, v0, g0, gradient, how)
-    difference: float = sum_of(differences)
-    return difference == 0.0 and is_finite(gradient, 0, len(gradient))
+    return sum_of(differences) == 0.0 and is_finite(gradient, 0, take(code, PARAMETERS))
 
 
-@entry
-def total(numbers: Any) -> float:
-    """Their sum."""
-    found: float = sum_up(numbers)
-    return found
+def total(given: Longs) -> float:
+    """The sum of some numbers: where they are, and how many."""
+    return sum_up(floats(given, 0), given[1])
 
 
-@entry
-def values(
-    code_array: Any, table: Any, constants: Any, parameters: Any, inputs: Any, by_columns: bool, shift: int, first: int,
-    last: int, most: int, work: Any, results: Any,
-) -> None:  # fmt: skip
-    """All outputs (observations, outputs) of the observations from ``first`` to ``last``."""
-    code, lanes = address(code_array), lanes_of(last - first, most)
+def values(given: Longs) -> float:
+    """All outputs of some observations, those of each side by side; ``given`` holds, in this order,
+
+    code, table and constants; parameters; the inputs, and how far observations and inputs are apart in them; the first
+    observation and the last; the most lanes, and room to work in; where the results go.
+    """
+    code, table, constants, parameters = integers(given, 0), longs(given, 1), floats(given, 2), floats(given, 3)
+    inputs, down, across, first, last = floats(given, 4), given[5], given[6], given[7], given[8]
+    lanes = lanes_of(last - first, given[9])
+    v, results = floats(given, 10), floats(given, 11)
     stride, scalars = stride_of(lanes), take(code, SCALARS)
-    v = address(work)
     s = beyond(v, take(code, MAIN + ROWS) * stride)
     share(code, table, constants, parameters, s, beyond(s, scalars))
     spread_scalars(code, MAIN, s, v, stride, lanes)
     at, outputs = take(code, MAIN + STORES), take(code, MAIN + STORES + 1)
-    in_order = np.empty(0, np.int64)
     for start in range(first, last, lanes):
         end = min(start + lanes, last)
-        read(code, inputs, by_columns, shift, in_order, start, end, v, stride, lanes)
+        read(code, inputs, down, across, given, 0, start, end, v, stride, lanes)
         run(code, table, MAIN + FORWARD, 0, 0, s, s, v, v, stride, lanes)
         for output in range(outputs):
             row = take(code, at + output) * stride
             for i in range(end - start):
-                results[start + i, output] = v[row + i]
+                results[(start + i) * outputs + output] = v[row + i]
+    return 0.0
 
 
-@entry
-def gradient(
-    code: Any, table: Any, constants: Any, parameters: Any, inputs: Any, by_columns: bool, shift: int, order: Any,
-    first: int, last: int, chunks: int, weights: Any, most: int, work: Any, how: int, results: Any, gradient: Any,
-    input_gradient: Any,
-) -> float:  # fmt: skip
-    """Values (observations,), gradients of the parameters and, if there is room, of the inputs: quickly, or carefully.
+def gradient(given: Longs) -> float:
+    """Values, gradients of the parameters and, if they are wanted, of the inputs: quickly, or carefully; given are
 
-    The gradients of the parameters in each chunk are added to those that are there. Returns nan if one is not finite;
-    else the sum of the values, if these are all, or 0.
+    code, table and constants; parameters; the inputs, and how far observations and inputs are apart in them; the first
+    observation and the last, and into how many chunks they are cut; the weights, and whether each observation has its
+    own; the most lanes, and room to work in; how; where go the values, the gradient of the parameters, that of a chunk,
+    and those of the inputs; and how far inputs are apart in the latter.
+
+    Returns nan if a gradient is not finite; else the sum of the values.
     """
-    finite: bool = True
-    part = np.empty(len(gradient))
+    code, table, constants, parameters = integers(given, 0), longs(given, 1), floats(given, 2), floats(given, 3)
+    inputs, down, across, first, last, chunks = floats(given, 4), given[5], given[6], given[7], given[8], given[9]
+    results, whole, part = floats(given, 15), floats(given, 16), floats(given, 17)
+    finite = True
+    for at in range(take(code, PARAMETERS)):
+        whole[at] = 0.0
     for chunk in range(chunks):
         start = first + (last - first) * chunk // chunks
         end = first + (last - first) * (chunk + 1) // chunks
         finite &= gradient_of(
-            address(code), table, constants, parameters, inputs, by_columns, shift, order, start, end, weights,
-            lanes_of(end - start, most), how, work, results, part, input_gradient,
+            code, table, constants, parameters, inputs, down, across, given, 0, start, end, floats(given, 10),
+            given[11], lanes_of(end - start, given[12]), given[14], floats(given, 13), results, part,
+            floats(given, 18), given[19],
         )  # fmt: skip
-        for at in range(len(gradient)):
-            gradient[at] += part[at]
-    if finite and is_finite(gradient, 0, len(gradient)):
-        found: float = sum_up(results) if last - first == len(results) else 0.0
-        return found
-    return np.nan
+        for at in range(take(code, PARAMETERS)):
+            whole[at] += part[at]
+    if finite and is_finite(whole, 0, take(code, PARAMETERS)):
+        return sum_up(beyond(results, first), last - first)
+    return math.nan
 
 
-@entry
-def descend(
-    code_array: Any, table: Any, constants: Any, rule_array: Any, rule_table: Any, rule_constants: Any,
-    parameters: Any, state: Any, inputs: Any, order: Any, starts: Any, rates: Any, first_step: int, most: int,
-    work: Any, errors: Any, gradient: Any,
-) -> int:  # fmt: skip
-    """Steps, each with the mean gradient of a batch, until one is not finite; how many were taken.
+def descend(given: Longs) -> float:
+    """Steps, each with the mean gradient of a batch, until one is not finite; how many were taken. Given are
+
+    code, table and constants of the program, and of the rule; parameters, the number of states, and these; the inputs,
+    and how far observations and inputs are apart in them; the order, where batches start in it, rates, and how many
+    these are; the number of the first step; the most lanes, and room to work in; where go the errors and the gradient;
+    room for three numbers; how.
 
     The rule is a program too, whose observations are the parameters.
     """
-    code, rule = address(code_array), address(rule_array)
-    weights, hyper, nothing = np.ones(1), np.empty(2), np.empty((0, 0))
+    code, table, constants = integers(given, 0), longs(given, 1), floats(given, 2)
+    rule, rule_table, rule_constants = integers(given, 3), longs(given, 4), floats(given, 5)
+    parameters, states, state = floats(given, 6), given[7], floats(given, 8)
+    inputs, down, across, order = floats(given, 9), given[10], given[11], longs(given, 12)
+    starts, rates, steps = longs(given, 13), floats(given, 14), given[15]
+    most, work, errors, gradient = given[17], floats(given, 18), floats(given, 19), floats(given, 20)
+    one, count = floats(given, 21), take(code, PARAMETERS)
+    hyper = beyond(one, 1)
+    one[0] = 1.0
     outputs, pairs = take(rule, MAIN + STORES), take(rule, MAIN + INPUTS)
-    lanes = lanes_of(len(parameters), most)
+    lanes = lanes_of(count, most)
     stride = stride_of(lanes)
-    for step in range(len(rates)):
+    for step in range(steps):
         first, last = starts[step], starts[step + 1]
-        for how in range(1, 3):
+        for how in range(1, given[22] + 1):
             if gradient_of(
-                code, table, constants, parameters, inputs, False, 0, order, first, last, weights,
-                lanes_of(last - first, most), how, work, errors, gradient, nothing,
+                code, table, constants, parameters, inputs, down, across, order, 1, first, last, one, 0,
+                lanes_of(last - first, most), how, work, errors, gradient, errors, 0,
             ):  # fmt: skip
                 break
-        if not (is_finite(errors, first, last) and is_finite(gradient, 0, len(gradient))):
-            return step
-        hyper[0], hyper[1] = rates[step], first_step + step
-        v = address(work)
+        if not (is_finite(errors, first, last) and is_finite(gradient, 0, count)):
+            return float(step)
+        hyper[0], hyper[1] = rates[step], given[16] + step
+        v = work
         s = beyond(v, take(rule, MAIN + ROWS) * stride)
         share(rule, rule_table, rule_constants, hyper, s, beyond(s, take(rule, SCALARS)))
         spread_scalars(rule, MAIN, s, v, stride, lanes)
-        for start in range(0, len(parameters), lanes):
-            end = min(lanes, len(parameters) - start)
+        for start in range(0, count, lanes):
+            end = min(lanes, count - start)
             for pair in range(pairs, pairs + 2 * take(rule, MAIN + INPUTS + 1), 2):
                 row, source = take(rule, pair) * stride, take(rule, pair + 1)
                 if source:
-                    for i in range(end):
-                        v[row + i] = state[source - 1, start + i]
+                    move(state, (source - 1) * count + start, v, row, end)
                 else:
                     for i in range(end):
                         v[row + i] = gradient[start + i] / (last - first)
@@ -351,8 +354,7 @@ def descend(
             row = take(rule, outputs) * stride
             for i in range(end):
                 parameters[start + i] += v[row + i]
-            for place in range(len(state)):
+            for place in range(states):
                 row = take(rule, outputs + 1 + place) * stride
-                for i in range(end):
-                    state[place, start + i] = v[row + i]
-    return len(rates)
+                move(v, row, state, place * count + start, end)
+    return float(steps)

@@ -7,21 +7,19 @@ over the terms; with several lanes each of them is a vector of observations.
 
 from __future__ import annotations
 
-from typing import Any
-
 from autodiff.compiling.native.machine import (
     EIGHT_ZEROS,
     IN_A_ROW,
     WIDTH,
+    Floats,
+    Integers,
     add_sums,
     careful_product,
     gather,
     load,
     loads,
     numbers,
-    operation,
     places,
-    plus_product,
     plus_products,
     put_numbers,
     scatter,
@@ -34,8 +32,7 @@ from autodiff.compiling.native.machine import (
 )
 
 
-@operation
-def forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def forward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """For each neuron the sum of its products of scalars and rows."""
     neurons, terms = take(record, 1), take(record, 2)
     weights, rows = 5 + neurons, 5 + 2 * neurons
@@ -65,12 +62,11 @@ def forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: in
                 vector = spread(0.0)
                 for k in range(terms):
                     x = load(v, take(record, rows + k) * stride + i)
-                    vector = plus_product(vector, spread(s[first + k]), x)
+                    vector += s[first + k] * x
                 store(v, out + i, vector)
 
 
-@operation
-def backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def backward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """To each weight its row's product with the adjoint of its neuron, to each row the weighted sum of all of those."""
     neurons, terms, wants_weights, wants_rows = take(record, 1), take(record, 2), take(record, 3), take(record, 4)
     weights, rows = 5 + neurons, 5 + 2 * neurons
@@ -80,9 +76,9 @@ def backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: i
         for k in range(0, wide, WIDTH):
             x, vector = gather(v, record, rows + k), gather(g, record, adjoints + k)
             for m in range(neurons - 1, -1, -1):
-                upstream, w = spread(g[take(record, 5 + m)]), take(record, weights + m) + k
-                store(sg, w, plus_product(load(sg, w), x, upstream))
-                vector = plus_product(vector, load(s, w), upstream)
+                upstream, w = g[take(record, 5 + m)], take(record, weights + m) + k
+                store(sg, w, load(sg, w) + x * upstream)
+                vector += load(s, w) * upstream
             scatter(g, record, adjoints + k, vector)
         for k in range(wide, terms):
             number, d = v[take(record, rows + k)], take(record, adjoints + k)
@@ -109,7 +105,7 @@ def backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: i
                 out, w = take(record, 5 + m) * stride, take(record, weights + m) + k
                 vector = spread(0.0)
                 for i in range(0, lanes, WIDTH):
-                    vector = plus_product(vector, load(v, row + i), load(g, out + i))
+                    vector += load(v, row + i) * load(g, out + i)
                 sg[w] += sum_of(vector)
     if wants_rows:
         for k in range(0, tiled, 8):
@@ -126,13 +122,12 @@ def backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: i
                 for i in range(0, lanes, WIDTH):
                     vector = load(g, d + i)
                     for m in range(neurons - 1, -1, -1):
-                        weight = spread(s[take(record, weights + m) + k])
-                        vector = plus_product(vector, weight, load(g, take(record, 5 + m) * stride + i))
+                        weight = s[take(record, weights + m) + k]
+                        vector += weight * load(g, take(record, 5 + m) * stride + i)
                     store(g, d + i, vector)
 
 
-@operation
-def careful(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def careful(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """As ``backward``, one product after the other, with symbolic zeros."""
     neurons, terms = take(record, 1), take(record, 2)
     weights, rows = 5 + neurons, 5 + 2 * neurons

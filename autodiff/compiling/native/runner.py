@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
 import os
+import struct
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autodiff.compiling.captures import Captures
-from autodiff.compiling.native.cache import in_memory, module_of
+from autodiff.compiling.native import engine, interpreter, layer, machine, variadic
+from autodiff.compiling.native.callbacks import Callback
 from autodiff.compiling.native.codegen import check_compilable, source
 from autodiff.compiling.native.fused import Segment
+from autodiff.compiling.native.language import Text, text_of
 from autodiff.compiling.native.layout import (
     DOT,
     FIRST_ROW,
@@ -30,6 +33,7 @@ from autodiff.compiling.native.layout import (
     SHARED,
     TOTAL,
     WITH_CODE,
+    Kind,
     lay_out,
     operations_in,
 )
@@ -56,23 +60,28 @@ LARGE, HOT = 2**12, 2**16
 it at once, and the code of a segment takes less time to make than that of two or three single operations."""
 MOST_FUSED = 4096
 """The most instructions of a program that is fused."""
-QUICK, CAREFUL = 1, 2
-"""The ways of a backward pass: where a gradient is not finite, a symbolic zero may have met an infinity, and it is done
-again, carefully."""
 VARIADIC = {
-    LAYER: ("layer", "forward", "backward", "careful"),
-    DOT: ("variadic", "dot_forward", "dot_backward", "dot_careful"),
-    TOTAL: ("variadic", "total_forward", "total_backward", "total_backward"),
-    NORM: ("variadic", "norm_forward", "norm_backward", "norm_backward"),
-    SELECT: ("variadic", "row_forward", "row_backward", "row_backward"),
-    SELECT_SCALAR: ("variadic", "scalar_forward", "scalar_backward", "scalar_backward"),
+    LAYER: (layer, "forward", "backward", "careful"),
+    DOT: (variadic, "dot_forward", "dot_backward", "dot_careful"),
+    TOTAL: (variadic, "total_forward", "total_backward", "total_backward"),
+    NORM: (variadic, "norm_forward", "norm_backward", "norm_backward"),
+    SELECT: (variadic, "row_forward", "row_backward", "row_backward"),
+    SELECT_SCALAR: (variadic, "scalar_forward", "scalar_backward", "scalar_backward"),
 }
 """The modules and functions of the operations of any number of operands."""
-Arrays = tuple[NDArray[np.uint32], NDArray[np.int64], Floats]
-Addresses = tuple[int, int, int]
-"""Where the code of an operation is: forward, backward, and careful backward."""
+VALUES, QUICK, CAREFUL = range(3)
+"""The passes: the values alone; and backward, too. Where a gradient is not finite, a symbolic zero may have met an
+infinity, and it is done again, carefully."""
 FLOAT64 = np.dtype(np.float64)
-NO_ORDER, NO_GRADIENT, NO_ROOM = np.empty(0, np.int64), np.empty((0, 0)), np.empty(0)
+Where = tuple[int, int, int]
+"""Three of the numbers that a call of machine code is given."""
+
+
+class Code(NamedTuple):
+    """What machine code reads of a program, for one pass: the words, the table of addresses, and the constants."""
+
+    arrays: tuple[NDArray[np.uint32], NDArray[np.int64], Floats]
+    where: Where
 
 
 class NativeRunner:
@@ -85,7 +94,6 @@ class NativeRunner:
                 check_compilable(operation, arity)
         self.program = program
         self.threads = threads
-        self.interpreter = module_of(text_of("interpreter"))
         self.parts = _Parts(program)
         self.fused = _Parts(program, fused=True) if is_small(program) else None
         self.seen = 0
@@ -95,74 +103,67 @@ class NativeRunner:
         """The inputs that nothing depends on: no gradient is written for them."""
         self._read: dict[Rule, Captures] = {}
         self._rules: dict[Hashable, _Parts] = {}
-        self._rooms: list[Floats] = []
+        self._rooms: list[_Room] = []
         self._pools: dict[int, ThreadPoolExecutor] = {}
 
     def values(self, parameters: Floats, inputs: Floats) -> Floats:
         results = np.empty((len(inputs), len(self.program.outputs)))
         theta = plain(parameters)
-        for _ in self._over_chunks(lambda first, last: self._values(theta, inputs, first, last, results), len(inputs)):
+
+        def run(first: int, last: int) -> None:
+            parts, numbers = self._parts_for(last - first), readable(inputs, first, last)
+            code, room = parts.code(False, VALUES), self._room(parts, last - first)
+            _entry("values")(_pack(
+                *code.where, place_of(theta), *numbers.where, first, last, parts.most, room.place, place_of(results)
+            ))  # fmt: skip
+            self._rooms.append(room)
+
+        for _ in self._over_chunks(run, len(inputs)):
             pass
         return results
-
-    def _values(self, parameters: Floats, inputs: Floats, first: int, last: int, results: Floats) -> None:
-        """The outputs of the observations from first to last."""
-        parts = self._parts_for(last - first)
-        arrays = parts.arrays(False, backward=False)
-        room = self._room(parts.room(last - first))
-        self.interpreter.values(
-            *arrays, parameters, *readable(inputs, first, last), first, last, parts.most, room, results
-        )
-        self._rooms.append(room)
 
     def gradient(
         self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
     ) -> tuple[Floats, Floats, Floats | None, float]:
         theta, count = plain(parameters), len(inputs)
         weights = _one_weight(weight) if type(weight) is float else np.array(weight, np.float64, ndmin=1)
-        if wrt_inputs:  # one array for all: several that are freed at once are given back, and cleared when asked for
-            of_all = np.empty((1 + inputs.shape[1], count))
-            values, input_gradient = of_all[0], of_all[1:]
-            input_gradient[self.unread] = 0.0
+        # one array for all: several that are freed at once are given back, and cleared when asked for
+        of_all = np.empty((1 + inputs.shape[1] if wrt_inputs else 1, count))
+        values = of_all[0]
+        if wrt_inputs and len(self.unread):
+            of_all[1 + self.unread] = 0.0
+        places = place_of(theta), place_of(weights), len(weights) > 1, place_of(of_all)
+
+        def run(first: int, last: int, chunks: int = 1) -> tuple[Floats, float]:
+            """The gradient of the observations from first to last; and the sum of the values, or nan."""
+            numbers, gradient, total = readable(inputs, first, last), np.empty(len(theta)), math.nan
+            for how, parts in ((QUICK, self._parts_for(last - first)), (CAREFUL, self.parts)):
+                code, room = parts.code(wrt_inputs, how), self._room(parts, last - first)
+                total = _entry("gradient")(_pack(
+                    *code.where, places[0], *numbers.where, first, last, chunks, places[1], places[2], parts.most,
+                    room.place, how, places[3], place_of(gradient), room.rest, places[3] + 8 * count,
+                    count if wrt_inputs else 0,
+                ))  # fmt: skip
+                self._rooms.append(room)
+                if not math.isnan(total):
+                    break
+            return gradient, total
+
+        chunks = max(count // CHUNK, 1)
+        if chunks == 1 or (self.threads == 1 and is_readable(inputs)):
+            gradient, total = run(0, count, chunks)
         else:
-            values, input_gradient = np.empty(count), NO_GRADIENT
-        chunks = max(len(inputs) // CHUNK, 1)
-        if chunks == 1 or (self.threads == 1 and (is_plain(inputs) or is_plain(inputs.T))):
-            gradient, total = self._gradient(theta, inputs, 0, len(inputs), chunks, weights, values, input_gradient)
-            return values, gradient, input_gradient.T if wrt_inputs else None, total
-
-        def run(first: int, last: int) -> tuple[Floats, float]:
-            return self._gradient(theta, inputs, first, last, 1, weights, values, input_gradient)
-
-        gradient, total = np.zeros(len(theta)), 0.0
-        for part, subtotal in self._over_chunks(run, len(inputs)):
-            with np.errstate(over="ignore", invalid="ignore"):  # as in machine code
-                gradient += part
-            total += subtotal
-        total += self.total(values) if np.isfinite(gradient).all() else math.nan
-        return values, gradient, input_gradient.T if wrt_inputs else None, total
+            gradient, total = np.zeros(len(theta)), 0.0
+            for part, subtotal in self._over_chunks(run, count):
+                with np.errstate(over="ignore", invalid="ignore"):  # as in machine code
+                    gradient += part
+                total += subtotal
+            total = self.total(values) if np.isfinite(gradient).all() and not math.isnan(total) else math.nan
+        return values, gradient, of_all[1:].T if wrt_inputs else None, total
 
     def total(self, values: Floats) -> float:
-        return float(self.interpreter.total(plain(values)))
-
-    def _gradient(
-        self, parameters: Floats, inputs: Floats, first: int, last: int, chunks: int, weights: Floats,
-        values: Floats, input_gradient: Floats,
-    ) -> tuple[Floats, float]:  # fmt: skip
-        """The gradient of the observations from first to last; and the sum of the values, or nan, or 0 of a part."""
-        gradient, numbers, total = np.empty(len(parameters)), readable(inputs, first, last), math.nan
-        for how, parts in ((QUICK, self._parts_for(last - first)), (CAREFUL, self.parts)):
-            arrays = parts.arrays(input_gradient is not NO_GRADIENT)
-            room = self._room(parts.room(last - first))
-            gradient[:] = 0.0
-            total = self.interpreter.gradient(
-                *arrays, parameters, *numbers, NO_ORDER, first, last, chunks, weights, parts.most, room, how, values,
-                gradient, input_gradient,
-            )  # fmt: skip
-            self._rooms.append(room)
-            if not math.isnan(total):
-                break
-        return gradient, total
+        numbers = plain(values)
+        return _entry("total")(_pack(place_of(numbers), len(numbers)))
 
     def _parts_for(self, observations: int) -> _Parts:
         """What runs a chunk: fused code, which has the same bits, where it was made or is worth to be made."""
@@ -185,18 +186,23 @@ class NativeRunner:
         if plain(parameters) is not parameters or plain(state) is not state:
             raise ValueError("parameters and state are changed in place: they must be plain arrays of float64, by rows")
         update = self._update(rule, len(state))
-        codes = self.parts.arrays(False), update.arrays(False, backward=False)
-        errors = np.full(len(order), np.nan)
-        most = min(self.parts.most, update.most)
-        room = self._room(max(self.parts.room(int(np.diff(starts).max(initial=1))), update.room(len(parameters))))
-        steps = self.interpreter.descend(
-            *codes[0], *codes[1], parameters, state,
-            np.ascontiguousarray(inputs, np.float64), np.ascontiguousarray(order, np.int64),
-            np.ascontiguousarray(starts, np.int64), np.ascontiguousarray(rates, np.float64), first_step, most, room,
-            errors, np.empty(len(parameters)),
-        )  # fmt: skip
-        self._rooms.append(room)
-        return errors, int(steps)
+        errors, gradient, numbers = np.full(len(order), np.nan), np.empty(len(parameters) + 3), plain(inputs)
+        steps, sizes = 0, np.diff(starts).max(initial=1)
+        lists = [np.ascontiguousarray(order, np.int64), np.ascontiguousarray(starts, np.int64), plain(rates)]
+        for how in (QUICK, CAREFUL):
+            codes = self.parts.code(False, how), update.code(False, VALUES)
+            most = min(self.parts.most, update.most)
+            room = self._room(self.parts, int(sizes), update.room(len(parameters)))
+            steps += int(_entry("descend")(_pack(
+                *codes[0].where, *codes[1].where, place_of(parameters), len(state), place_of(state),
+                *readable(numbers, 0, 0).where, place_of(lists[0]), place_of(lists[1]) + 8 * steps,
+                place_of(lists[2]) + 8 * steps, len(rates) - steps, first_step + steps, most, room.place,
+                place_of(errors), place_of(gradient), place_of(gradient) + 8 * len(parameters), how,
+            )))  # fmt: skip
+            self._rooms.append(room)
+            if steps == len(rates):
+                break
+        return errors, steps
 
     def _update(self, rule: Rule, states: int) -> _Parts:
         """The rule as a program, with the numbers that it reads at present."""
@@ -224,16 +230,24 @@ class NativeRunner:
             self._pools[process] = ThreadPoolExecutor(self.threads, "autodiff")
         return self._pools[process]
 
-    def _room(self, size: int) -> Floats:
+    def _room(self, parts: _Parts, observations: int, least: int = 0) -> _Room:
         """Room to work in, of this call alone until it is given back."""
+        size = max(parts.room(observations), least)
         try:
             room = self._rooms.pop()
         except IndexError:
-            room = NO_ROOM
-        if len(room) < size:
-            room = np.empty(size + 8)
-            room = room[-room.ctypes.data // 8 % 8 :]  # from where a cache line begins
-        return room
+            room = _Room(0, 0)
+        return room if room.size >= size else _Room(size, len(self.program.parameters))
+
+
+class _Room:
+    """Numbers to work with, from where a cache line begins, and the rest for a gradient."""
+
+    def __init__(self, size: int, rest: int) -> None:
+        self.size = size
+        self.numbers = np.empty(size + rest + 8)
+        self.place = -(-self.numbers.ctypes.data // 64) * 64
+        self.rest = self.place + 8 * size
 
 
 class _Parts:
@@ -242,31 +256,28 @@ class _Parts:
     def __init__(self, program: Program, fused: bool = False) -> None:
         self.program = program
         self.fused = fused
-        self.found: dict[tuple[bool, bool], Arrays] = {}
+        self.found: dict[tuple[bool, int], Code] = {}
         self.size = self.rows = self.most = 0
 
-    def arrays(self, wrt_inputs: bool, backward: bool = True) -> Arrays:
-        """The code, the addresses that it refers to, and the constants; for a pass backward, or forward alone."""
-        if (wrt_inputs, backward) not in self.found:
-            code, kinds = lay_out(self.program, wrt_inputs, self.fused)
+    def code(self, wrt_inputs: bool, how: int) -> Code:
+        """What is read for a pass; of the passes of each operation, only those that it needs are compiled."""
+        if (wrt_inputs, how) not in self.found:
+            words, kinds = lay_out(self.program, wrt_inputs, self.fused)
             table = np.zeros((FIRST_ROW + len(kinds), 3), np.int64)
-            for opcode in operations_in(code):
-                kind = kinds[opcode - FIRST_ROW] if opcode >= FIRST_ROW else None
-                if kind is None:
-                    table[opcode] = variadic_addresses(opcode)
-                elif isinstance(kind, Segment):
-                    table[opcode] = segment_addresses(kind, backward)
-                else:
-                    table[opcode] = addresses(*kind)
-            rows = int(code[MAIN + ROWS])
+            for opcode in operations_in(words):
+                kind = kinds[opcode - FIRST_ROW] if opcode >= FIRST_ROW else opcode
+                for part in range(how + 1):
+                    table[opcode, part] = _place_of_code(kind, part, how)
+            rows = int(words[MAIN + ROWS])
             self.most = self.most or max(8, min(MOST_LANES, ROOM // rows // 8 * 8))
-            self.size = max(self.size, 2 * (int(code[SCALARS]) + int(code[SHARED + ROWS])))
+            self.size = max(self.size, 2 * (int(words[SCALARS]) + int(words[SHARED + ROWS])))
             self.rows = max(self.rows, 2 * rows)
-            self.found[wrt_inputs, backward] = code, table, self.program.constants
-        return self.found[wrt_inputs, backward]
+            arrays = words, table, plain(self.program.constants)
+            self.found[wrt_inputs, how] = Code(arrays, (place_of(words), place_of(table), place_of(arrays[2])))
+        return self.found[wrt_inputs, how]
 
     def room(self, observations: int) -> int:
-        """How many numbers a run needs room for, by the arrays that were asked for so far."""
+        """How many numbers a run needs room for, by the code that was asked for so far."""
         lanes = min(observations, self.most)
         return self.size + self.rows * (lanes + 16 if lanes > 1 else 1)
 
@@ -296,65 +307,93 @@ def rule_program(written: Sequence[Expression]) -> Program:
 
 
 def is_plain(array: Floats) -> bool:
-    """Whether machine code was compiled for arrays of its kind."""
+    """Whether its numbers stand side by side, and may be changed."""
     return type(array) is np.ndarray and array.dtype is FLOAT64 and array.flags.carray
 
 
 def plain(array: Floats) -> Floats:
-    """The array as the machine code was compiled for: of any other kind a copy, since it would be compiled anew."""
+    """The array as machine code takes it; of any other kind a copy."""
     return array if is_plain(array) else np.array(array, np.float64, order="C")
 
 
-def readable(inputs: Floats, first: int, last: int) -> tuple[Floats, bool, int]:
-    """The inputs as machine code reads them: without a copy, or a copy of the observations from first to last.
+def is_readable(inputs: Floats) -> bool:
+    """Whether machine code can read them where they are: an array of any layout."""
+    return type(inputs) is np.ndarray and inputs.dtype is FLOAT64 and inputs.flags.aligned
 
-    Returns:
-        The numbers, whether they are given column by column, and by how many places the observations have moved.
 
-    >>> readable(np.asfortranarray([[1.0, 2.0], [3.0, 4.0]]), 1, 2)
-    (array([[1., 3.],
-           [2., 4.]]), True, 0)
-    """
-    if is_plain(inputs):
-        return inputs, False, 0
-    if is_plain(inputs.T):
-        return inputs.T, True, 0
-    return plain(inputs[first:last]), False, -first
+class _Numbers(NamedTuple):
+    array: Floats
+    where: Where
+    """The address of the first observation, and how far observations and inputs are apart."""
+
+
+def readable(inputs: Floats, first: int, last: int) -> _Numbers:
+    """The inputs where they are, or a copy of the observations from first to last."""
+    array, moved = (inputs, 0) if is_readable(inputs) else (np.array(inputs[first:last], np.float64), first)
+    down, across = array.strides
+    return _Numbers(array, (place_of(array) - moved * down, down // 8, across // 8))
+
+
+def place_of(array: Any) -> int:
+    """The address of an array's first number; the caller keeps the array alive."""
+    try:
+        return ctypes.addressof(_Byte.from_buffer(array))
+    except (TypeError, ValueError):  # it may not be changed, has gaps, or is empty: this takes longer
+        return int(array.ctypes.data)
+
+
+_Byte = ctypes.c_char
+
+
+@cache
+def _packing(count: int) -> Callable[..., bytes]:
+    return struct.Struct(f"{count}q").pack
+
+
+def _pack(*numbers: int) -> bytes:
+    """A call's numbers and addresses, as machine code reads them."""
+    return _packing(len(numbers))(*numbers)
+
+
+@cache
+def _entry(name: str) -> Callable[[bytes], float]:
+    return engine.entry(interpreter.__name__, name)
 
 
 @lru_cache(maxsize=16)
 def _one_weight(weight: float) -> Floats:
-    """The weight of all observations of a call, as machine code reads it."""
+    """The weight of all observations of a call."""
     return np.array([weight])
 
 
-def text_of(name: str) -> str:
-    """The text of a module of this folder."""
-    return Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+def _place_of_code(kind: Kind | int, part: int, how: int) -> int:
+    """Where the code of an operation is, for one of the passes; of a segment none, where its other pass does it all."""
+    if isinstance(kind, int):
+        module, *functions = VARIADIC[kind]
+        return engine.address(text_of(module.__name__), functions[part])
+    if isinstance(kind, Segment):
+        if part == VALUES:
+            return (
+                0 if how and kind.turns and kind.flows else engine.address(Text(kind.forward(), vars(machine)), "code")
+            )
+        return engine.address(Text(kind.backward(), vars(machine)), "code") if kind.flows else 0
+    return _place_of_row(*kind, "backward" if part else "forward")
 
 
 @cache
-def addresses(op: Operation, arity: int) -> Addresses:
-    """Where the code of an operation of the table is, for that many operands.
+def _place_of_row(op: Operation, arity: int, name: str) -> int:
+    """Where the code of an operation of the table is, for that many operands."""
+    text, callbacks = _text_of_row(op, arity)
+    return engine.address(text, name, kept=not callbacks)
+
+
+@cache
+def _text_of_row(op: Operation, arity: int) -> tuple[Text, dict[str, Callback]]:
+    """Its text, and the callbacks in it, which live as long as the process.
 
     Raises:
-        NotCompilableError: they are too many.
+        NotCompilableError: the operands are too many.
     """
     text, helpers = source(op, arity)
-    module = in_memory(f"autodiff_native_{op.name}_{arity}_{id(op)}", text, helpers) if helpers else module_of(text)
-    return module.forward.address, module.backward.address, module.backward.address
-
-
-def segment_addresses(segment: Segment, backward: bool) -> Addresses:
-    """Where the code of a segment is; that of a pass which is not wanted is not made."""
-    forward = 0 if backward and segment.turns and segment.flows else module_of(segment.forward()).code.address
-    return forward, module_of(segment.backward()).code.address if backward and segment.flows else 0, 0
-
-
-@cache
-def variadic_addresses(opcode: int) -> Addresses:
-    """Where the code of one of the other operations is."""
-    name, *functions = VARIADIC[opcode]
-    module = module_of(text_of(name))
-    forward, backward, careful = (getattr(module, function).address for function in functions)
-    return forward, backward, careful
+    callbacks = {name: Callback(*helper) for name, helper in helpers.items()}
+    return Text(text, {**vars(machine), **{name: each.address for name, each in callbacks.items()}}), callbacks

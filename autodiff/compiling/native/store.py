@@ -1,10 +1,9 @@
 """Machine code in files: written whole, and read only if it is, byte for byte, what this user has written.
 
 A file holds the code of one function. Its name is the hash of all that the code depends on: the text of the module and
-of what it calls, the versions, the signature, the processor. It begins with the hash of that name and of the code, and
-is not unpickled, let alone run, before both are found to agree. A file that is damaged, cut short, foreign, or that
-another user owns or may write, is as good as none: it is made anew. Where no file can be read or written, machine code
-lives as long as the process.
+of what it calls, the versions, the processor. It begins with the hash of that name and of the code, and is not run
+before both are found to agree. A file that is damaged, cut short, foreign, or that another user owns or may write, is
+as good as none: it is made anew. Where no file can be read or written, machine code lives as long as the process.
 
 Environment variables:
     AUTODIFF_CACHE: the folder; by default ``autodiff`` in the platform's folder for caches.
@@ -15,29 +14,20 @@ Environment variables:
 from __future__ import annotations
 
 import os
-import pickle
 import secrets
 import stat
 import sys
 import time
-from collections.abc import Callable
 from hashlib import sha256
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
-from numba.core.caching import CompileResultCacheImpl, NullCache
-from numba.core.ccallback import CFunc
-from numba.core.serialize import dumps
-
-MAGIC = b"autodiff machine code 1\n"
+MAGIC = b"autodiff machine code 2\n"
 SIZE = 256.0
 """Megabytes that all files take at most, unless AUTODIFF_CACHE_SIZE says otherwise."""
 SUFFIX, UNFINISHED = ".code", ".new"
 FORGOTTEN = 3600.0
 """Seconds after which an unfinished file is that of a process that was killed."""
-KEY = "kept_as"
-"""The global of a module whose machine code is kept: the hash of all that its code depends on."""
 
 
 def folder() -> Path:
@@ -70,52 +60,6 @@ def largest() -> int:
     if not (isfinite(megabytes) and megabytes >= 0):
         raise ValueError(f"AUTODIFF_CACHE_SIZE must be a number of megabytes, such as 256, or 0; not {given!r:.60}")
     return int(megabytes * 1e6)
-
-
-class Kept(NullCache):  # type: ignore[misc]  # numba has no types
-    """What numba asks for the machine code of a function, and gives it to."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.key = f"{function.__globals__[KEY]} {function.__name__}"
-
-    def load_overload(self, signature: Any, target: Any) -> Any:
-        """The code from its file; None if there is no such file."""
-        target.refresh()
-        name = self._name(signature, target.codegen())
-        data = read(name)
-        if data is None:
-            return None
-        try:
-            return CompileResultCacheImpl.rebuild(None, target, pickle.loads(data))
-        except Exception:  # written by this user, yet not what it should be: whatever it trips over, it is made anew
-            return None
-
-    def save_overload(self, signature: Any, compiled: Any) -> None:
-        """Write the code to its file, if that can be."""
-        if compiled.library.has_dynamic_globals:  # addresses of this process
-            return
-        try:
-            data = dumps(CompileResultCacheImpl.reduce(None, compiled))
-        except Exception:  # the code runs, yet LLVM did not hand it out: so it is if an interrupt came just then
-            return
-        write(self._name(signature, compiled.library.codegen), data)
-
-    def _name(self, signature: Any, codegen: Any) -> str:
-        parts = self.key, str(signature), repr(codegen.magic_tuple()), sys.version, sys.platform
-        return sha256("\n".join(parts).encode()).hexdigest()[:40] + SUFFIX
-
-
-class Callback(CFunc):
-    """A function to be called at its address, whose code is kept."""
-
-    def enable_caching(self) -> None:
-        self._cache = Kept(self.__wrapped__)
-
-
-def keep(dispatcher: Any) -> Any:
-    """The function as numba compiles it, only that its code is kept."""
-    dispatcher._cache = Kept(dispatcher.py_func)
-    return dispatcher
 
 
 # ── Files ────────────────────────────────────────────────────────────────────────────────────────

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from autodiff.compiling.native.machine import (
     WIDTH,
+    Floats,
+    Integers,
     careful_product,
     load,
-    operation,
-    plus,
-    plus_product,
     spread,
     store,
     take,
 )
 
 
-@operation
-def dot_forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def dot_forward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """The sum of the products of rows."""
     out, terms = take(record, 1) * stride, take(record, 2)
     if lanes == 1:
@@ -32,12 +29,11 @@ def dot_forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes
             vector = spread(0.0)
             for k in range(3, 3 + terms):
                 left, right = take(record, k) * stride, take(record, k + terms) * stride
-                vector = plus_product(vector, load(v, left + i), load(v, right + i))
+                vector += load(v, left + i) * load(v, right + i)
             store(v, out + i, vector)
 
 
-@operation
-def dot_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def dot_backward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """To each factor the other one's product with the adjoint of the sum."""
     out, terms = take(record, 1) * stride, take(record, 2)
     for k in range(3, 3 + 2 * terms):
@@ -48,11 +44,10 @@ def dot_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lane
                 g[d] += v[x] * g[out]
             else:
                 for i in range(0, lanes, WIDTH):
-                    store(g, d + i, plus_product(load(g, d + i), load(v, x + i), load(g, out + i)))
+                    store(g, d + i, load(g, d + i) + load(v, x + i) * load(g, out + i))
 
 
-@operation
-def dot_careful(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def dot_careful(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """As ``dot_backward``, with symbolic zeros."""
     out, terms = take(record, 1) * stride, take(record, 2)
     for k in range(3, 3 + 2 * terms):
@@ -63,8 +58,7 @@ def dot_careful(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes
                 g[d + i] += careful_product(v[x + i], g[out + i])
 
 
-@operation
-def total_forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def total_forward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """The sum of rows."""
     out, terms = take(record, 1) * stride, take(record, 2)
     if lanes == 1:
@@ -76,12 +70,11 @@ def total_forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lan
         for i in range(0, lanes, WIDTH):
             vector = spread(0.0)
             for k in range(3, 3 + terms):
-                vector = plus(vector, load(v, take(record, k) * stride + i))
+                vector += load(v, take(record, k) * stride + i)
             store(v, out + i, vector)
 
 
-@operation
-def total_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def total_backward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """To each row the adjoint of the sum."""
     out, terms = take(record, 1) * stride, take(record, 2)
     for k in range(3 + terms, 3 + 2 * terms):
@@ -91,11 +84,10 @@ def total_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, la
                 g[d] += g[out]
             else:
                 for i in range(0, lanes, WIDTH):
-                    store(g, d + i, plus(load(g, d + i), load(g, out + i)))
+                    store(g, d + i, load(g, d + i) + load(g, out + i))
 
 
-@operation
-def norm_forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def norm_forward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """The root of the sum of squares of rows, scaled by the largest number."""
     out, terms = take(record, 1) * stride, take(record, 2)
     for i in range(lanes):
@@ -112,8 +104,7 @@ def norm_forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lane
         v[out + i] = sizes if largest == 0.0 else largest if largest == math.inf else largest * math.sqrt(squares)
 
 
-@operation
-def norm_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def norm_backward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """To each row its part of the norm; 0 at the origin."""
     out, terms = take(record, 1) * stride, take(record, 2)
     for k in range(3, 3 + terms):
@@ -124,16 +115,14 @@ def norm_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lan
                 g[d + i] += careful_product(local, g[out + i])
 
 
-@operation
-def row_forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def row_forward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """The row at an index."""
     out, index = take(record, 1) * stride, take(record, 3) * stride
     for i in range(lanes):
         v[out + i] = v[take(record, 4 + int(v[index + i])) * stride + i]
 
 
-@operation
-def row_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def row_backward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """The adjoint to the row that was chosen."""
     out, index = take(record, 1) * stride, take(record, 3) * stride
     adjoints = 4 + take(record, 2)
@@ -141,16 +130,14 @@ def row_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lane
         g[take(record, adjoints + int(v[index + i])) * stride + i] += g[out + i]
 
 
-@operation
-def scalar_forward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def scalar_forward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """The scalar at an index."""
     out, index = take(record, 1) * stride, take(record, 3) * stride
     for i in range(lanes):
         v[out + i] = s[take(record, 4 + int(v[index + i]))]
 
 
-@operation
-def scalar_backward(record: Any, s: Any, sg: Any, v: Any, g: Any, stride: int, lanes: int) -> None:
+def scalar_backward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
     """The adjoint to the scalar that was chosen."""
     out, index = take(record, 1) * stride, take(record, 3) * stride
     for i in range(lanes):
