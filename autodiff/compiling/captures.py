@@ -1,20 +1,24 @@
 """What a function refers to outside of itself: its parameters, and numbers, functions and structures around them.
 
 It is looked for in the function's closure and globals, in the order in which its code names them, in the object that it
-is a method of, and from there in modules, lists, tuples, dicts, objects, and other functions of the same file. What is
-further away, or large, is left to audits.
+is a method of, and from there in modules, lists, tuples, dicts, objects, and other functions: of the same file, and of
+other files that do not belong to an installed library. What is further away, or large, is left to audits.
 """
 
 from __future__ import annotations
 
 import pickle
 import random
+from array import array
+from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dis import get_instructions
 from enum import Enum
 from functools import cached_property, lru_cache, partial
 from inspect import getattr_static
 from numbers import Number
+from sysconfig import get_path
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
@@ -31,6 +35,8 @@ COMPARED = (*PLAIN, FunctionType, BuiltinFunctionType, type, Operation, Enum, Nu
 """What is a constant of the program: plain numbers, and functions, such as the activation of a network."""
 SIMPLE = {int, bool, str, bytes, type(None), FunctionType, BuiltinFunctionType, Operation}
 """The most frequent of these types, which tell themselves apart."""
+FLAT = (set, frozenset, deque, array, bytearray)
+"""Collections that hold nothing but what is plain, if they are compared at all."""
 CODE = (FunctionType, MethodType, partial)
 FEW, DEEP = 256, 4
 """A collection that holds more numbers than this, or deeper ones, is data: it is not compared in every call."""
@@ -57,11 +63,15 @@ class Captures:
 
     def __init__(self, *roots: Any, by_identity: bool = False) -> None:
         self._roots, self._by_identity = roots, by_identity
-        visits = _walk(roots)
-        functions, near, attributes = _read_by(visits, roots)
-        beside = [read for read in attributes if _is_leaf(read())]
-        if beside:  # parameters that are attributes of classes and modules; those of objects are known
-            visits = _walk([*roots, *(read() for read in beside)])
+        beside: list[
+            Read
+        ] = []  # parameters of classes and modules, and functions of modules; those of objects are known
+        for _ in range(DEEP):
+            before, visits = len(beside), _walk([*roots, *(read() for read in beside)])
+            functions, near, attributes = _read_by(visits, roots)
+            beside = [read for read in attributes if isinstance(held := read(), FunctionType) or _is_leaf(held)]
+            if len(beside) == before:
+                break
         self.leaves = [each.thing for each in visits if _is_leaf(each.thing)]
         """The variables among it, each once."""
         relevant = _relevant(visits)
@@ -116,8 +126,8 @@ class Captures:
         """The plain things that are constants of the program, as they are at present: with their types and bits.
 
         They are those of closures, globals, defaults and arguments of ``partial``, and the attributes of objects,
-        classes and modules there, but for those that no code names: what an object counts makes no new program; also
-        those in small arrays, lists and dicts. Numbers further away are left to audits.
+        classes and modules there, and of these in turn, but for those that no code names: what an object counts makes
+        no new program; also those in small arrays and collections. Numbers further away are left to audits.
         """
         return tuple([_content(read()) or () for read in self._plain]) if self._plain else ()
 
@@ -250,8 +260,10 @@ def _read_by(visits: Sequence[_Visit], roots: Sequence[Any]) -> tuple[list[Funct
     functions = [each.thing for each in visits if isinstance(each.thing, FunctionType)]
     of_code = [child for each in visits if isinstance(each.thing, CODE) for child in each.children]
     near = {id(thing): thing for thing in (*of_code, *roots)}
-    things = [thing for thing in near.values() if not isinstance(thing, (Value, *PLAIN, *CODE))]
-    return functions, near, [*_attributes(things, functions)]
+    things = [thing for thing in near.values() if not isinstance(thing, (Value, *PLAIN, MethodType, partial))]
+    things = [thing for thing in things if not isinstance(thing, FunctionType) or vars(thing)]
+    variables = [partial(thing.get, None) for thing in things if isinstance(thing, ContextVar)]
+    return functions, near, [*_attributes(things, functions), *variables]
 
 
 def _relevant(visits: Sequence[_Visit]) -> set[int]:
@@ -297,15 +309,17 @@ def _fingerprint(
 
 
 def _variables(function: FunctionType) -> Iterator[Read]:
-    """How the variables outside of a function that its code names are read; not those that are imported functions."""
+    """How the variables outside of a function that its code names are read, but for functions of libraries."""
     cells, variables = dict(zip(function.__code__.co_freevars, function.__closure__ or ())), function.__globals__
     if str(variables.get("__name__")).startswith("autodiff."):  # such as that of grad(f), of which f is in a cell
         variables = {}
     for name in _names(function.__code__):
         if name in cells:
             yield partial(_in_cell, cells[name])
-        elif name in variables and getattr(variables[name], "__globals__", variables) is variables:
-            yield partial(variables.get, name)
+        elif name in variables:
+            thing = variables[name]
+            if getattr(thing, "__globals__", variables) is variables or _is_users(thing):
+                yield partial(variables.get, name)
 
 
 def _in_cell(cell: CellType) -> Any:
@@ -315,26 +329,79 @@ def _in_cell(cell: CellType) -> Any:
         return None
 
 
-def _attributes(things: Sequence[Any], functions: Sequence[FunctionType]) -> Iterator[Read]:
-    """How the attributes of objects, classes and modules are read that the functions name, or methods named there."""
+def _is_users(thing: Any) -> bool:
+    """Whether it is a function of the user's own, not of an installed library."""
+    return (
+        isinstance(thing, FunctionType)
+        and not thing.__module__.startswith(("autodiff.", "nn."))
+        and not _is_installed(thing.__code__.co_filename)
+    )
+
+
+@lru_cache(maxsize=1024)
+def _is_installed(path: str) -> bool:
+    return path.startswith(("<frozen ", *{get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")}))
+
+
+def _attributes(near: Sequence[Any], functions: Sequence[FunctionType]) -> Iterator[Read]:
+    """How those attributes of objects, classes and modules are read that the functions name, or methods named there.
+
+    An attribute that is an object, a class or a module has attributes in turn, as far as ``DEEP``.
+    """
+    things: dict[int, Any] = {id(thing): thing for thing in near}
+    new: list[tuple[Any, Read | None]] = [(thing, None) for thing in near]
+    for _ in range(DEEP):
+        names = _named_by(functions, dict.fromkeys(map(type, things.values())))
+        reads = [
+            partial(getattr, thing, name, None) if of is None else partial(_attribute, of, name)
+            for thing, of in new
+            for name in _stored(thing, names)
+        ]
+        yield from reads
+        new = []
+        for held, read in [(read(), read) for read in reads]:
+            if id(held) not in things and _has_attributes(held):
+                things[id(held)] = held
+                new.append((held, read))
+        if not new:
+            return
+
+
+def _attribute(of: Read, name: str) -> Any:
+    return getattr(of(), name, None)
+
+
+def _named_by(functions: Sequence[FunctionType], kinds: Iterable[type]) -> list[str]:
+    """The names in the functions, and in those methods of the classes that are named."""
     names: dict[str, None] = {}
+    places = [vars(base) for base in dict.fromkeys(base for kind in kinds for base in kind.__mro__)]
     left = ["__call__", *(name for each in functions for name in _names(each.__code__))]
     while left:
         name = left.pop()
         if name not in names:
             names[name] = None
-            methods = (getattr_static(type(thing), name, None) for thing in things)
+            methods = [place[name] for place in places if name in place]
             left += [each for method in methods if isinstance(method, FunctionType) for each in _names(method.__code__)]
-    for thing in things:
-        for name in names:
-            attribute = getattr_static(thing, name, _MISSING)
-            computed = hasattr(type(attribute), "__get__") and not isinstance(attribute, MemberDescriptorType)
-            if not (computed or (isinstance(thing, ModuleType) and callable(attribute))):
-                yield partial(getattr, thing, name, None)
+    return [*names]
 
 
-_MISSING = property()
-"""Stands for an attribute that is not there: like one that is computed, it is not read."""
+def _stored(thing: Any, names: Iterable[str]) -> Iterator[str]:
+    """Those of the names that are attributes which are not computed, as by a property or a method."""
+    kinds = (*type(thing).__mro__, *(thing.__mro__ if isinstance(thing, type) else ()))
+    places = [vars(kind) for kind in kinds] + [getattr(thing, "__dict__", {})]
+    for name in names:
+        if any(name in place for place in places):
+            attribute = getattr_static(thing, name, property())  # it is not found where it is a thread's own
+            is_computed = hasattr(type(attribute), "__get__") and not isinstance(attribute, MemberDescriptorType)
+            if _is_users(attribute) if isinstance(thing, ModuleType) and callable(attribute) else not is_computed:
+                yield name
+
+
+def _has_attributes(thing: Any) -> bool:
+    if isinstance(thing, (type, ModuleType)):
+        return True
+    others = (Value, list, tuple, dict, np.ndarray, *COMPARED, *CODE)
+    return not isinstance(thing, others) and (hasattr(thing, "__dict__") or hasattr(thing, "__slots__"))
 
 
 @lru_cache(maxsize=1024)
@@ -384,6 +451,10 @@ def _content(thing: Any) -> Hashable:
 
     None if nothing is, or too much; () if nothing is, but an empty list, or one of nodes, may come to hold something.
     """
+    if isinstance(thing, FLAT):
+        scalars = [*map(_scalar, thing)] if len(thing) <= FEW else [None]
+        gather = frozenset if isinstance(thing, (set, frozenset)) else tuple
+        return None if None in scalars else (type(thing), gather(scalars))
     if not isinstance(thing, (list, tuple, dict)):
         return _scalar(thing)
     found: list[Hashable] = []

@@ -16,13 +16,17 @@ from autodiff.compiling.recording import record
 
 
 class Deep:
-    """Numbers too far away to be compared in every call."""
+    """Numbers too far away to be compared in every call: behind a property, and deep in a collection."""
 
     def __init__(self, number=2.0):
-        self.inner = type("Inner", (), {})()
-        self.inner.inner = type("Inner", (), {})()
+        self.behind = type("Inner", (), {})()
+        self.behind.inner = type("Inner", (), {})()
         self.inner.inner.number = number
         self.table = {"layers": [{"scale": {"number": {"deep": [[number]]}}}]}
+
+    @property
+    def inner(self):
+        return self.behind
 
 
 W = Value(2.0, label="w")

@@ -17,8 +17,9 @@ import time
 import types
 import weakref
 from contextlib import contextmanager, suppress
-from decimal import Decimal
+from decimal import Decimal, getcontext, localcontext
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -40,6 +41,7 @@ from autodiff import (
 )  # fmt: skip
 from autodiff.compiling import FrozenNumberError, StaleProgramError, audits
 from autodiff.hooks import Observer, observed_by, watchers
+from nn import Module
 
 W = Value(2.0, label="w")
 GLOBAL = 2.0
@@ -70,6 +72,46 @@ class Fields:
 @dataclasses.dataclass(slots=True)
 class Slots:
     number: float = 2.0
+
+
+class Pair(NamedTuple):
+    first: float
+    second: float
+
+
+class Hiding:
+    """An object that gives its parameter by a property."""
+
+    def __init__(self):
+        self.hidden = Value(2.0)
+
+    @property
+    def w(self):
+        return self.hidden
+
+
+class Line(Module):
+    """A model with parameters in attributes and in a list."""
+
+    def __init__(self, slope=2.0):
+        self.w, self.weights, self.slope = Value(slope), [Value(1.0)], None
+
+    def __call__(self, x):
+        found = total([self.w * x, *(weight * x * x for weight in self.weights)])
+        return found if self.slope is None else found * self.slope
+
+
+OTHER_FILE = """
+from autodiff import Value
+
+scale, weight = 2.0, Value(2.0)
+
+def scaled(x):
+    return x * scale
+
+def weighted(x):
+    return x * weight
+"""
 
 
 class Colour(enum.Enum):
@@ -178,6 +220,25 @@ def cases(monkeypatch, tmp_path):
 
     talking = coroutine()
     next(talking)
+    other_file = types.ModuleType("other_file")
+    exec(OTHER_FILE, vars(other_file))
+    imported, imported_parameter = other_file.scaled, other_file.weighted
+    settings = Thing(model=Thing(scale=2.0, layers=[Thing(width=2.0)]), nested={"a": {"b": 2.0}}, on=True, mode="2")
+    by_name, tuples, record = (
+        {"f": lambda x: x * 2.0},
+        [Pair(2.0, 3.0)],
+        np.array([(2.0, 1)], [("a", float), ("b", int)]),
+    )
+    near.method = lambda x: x * 2.0
+    tuple_of_list, square = (1.0, [2.0]), np.ones((2, 2))
+    inside, slotted, hidden_by_property = compile(lambda x: x * near.one), Slots(Value(2.0)), Hiding()
+    models = [Line() for _ in range(6)]
+    in_dict = {"model": models[5]}
+
+    def attributed(x):
+        return W * x * attributed.number
+
+    attributed.number = 2.0
     in_cell = 2.0
 
     def inner(x):
@@ -322,6 +383,62 @@ def cases(monkeypatch, tmp_path):
             lambda: nested["a"]["b"]["c"]["d"].reverse() or nested["a"]["b"]["c"].update(d=[Value(3.0)]),
         ),
         "one among numbers": (lambda x: x * mixed[-1], lambda: mixed.__setitem__(-1, Value(3.0))),
+        "a configuration in one": (
+            lambda x: W * x * settings.model.scale,
+            lambda: setattr(settings.model, "scale", 3.0),
+        ),
+        "a configuration that is replaced": (
+            lambda x: W * x * settings.model.scale,
+            lambda: setattr(settings, "model", Thing(scale=3.0)),
+        ),
+        "a configuration in a list in one": (
+            lambda x: W * x * settings.model.layers[0].width,
+            lambda: setattr(settings.model.layers[0], "width", 3.0),
+        ),
+        "a dict in a configuration": (
+            lambda x: W * x * settings.nested["a"]["b"],
+            lambda: settings.nested["a"].update(b=3.0),
+        ),
+        "a flag": (lambda x: W * x if settings.on else x * 1.0, lambda: setattr(settings, "on", False)),
+        "a text": (lambda x: W * x * float(settings.mode), lambda: setattr(settings, "mode", "3")),
+        "whether there is an attribute": (
+            lambda x: W * x * (2.0 + hasattr(settings, "late")),
+            lambda: setattr(settings, "late", 1),
+        ),
+        "an attribute by a name that is made": (
+            lambda x: W * x * getattr(settings, "la" + "ter", 2.0),
+            lambda: setattr(settings, "later", 3.0),
+        ),
+        "an attribute of a function": (attributed, lambda: setattr(attributed, "number", 3.0)),
+        "a function of another file": (
+            lambda x: W * other_file.scaled(x),
+            lambda: setattr(other_file, "scaled", lambda x: x * 3.0),
+        ),
+        "a number of another file": (lambda x: W * imported(x), lambda: setattr(other_file, "scale", 3.0)),
+        "a parameter of another file": (imported_parameter, lambda: setattr(other_file, "weight", Value(3.0))),
+        "a function in a dict": (lambda x: W * by_name["f"](x), lambda: by_name.update(f=lambda x: x * 3.0)),
+        "a method of one object": (lambda x: W * near.method(x), lambda: setattr(near, "method", lambda x: x * 3.0)),
+        "a named tuple": (lambda x: W * x * tuples[0].first, lambda: tuples.__setitem__(0, Pair(3.0, 3.0))),
+        "a list in a tuple": (lambda x: W * x * tuple_of_list[1][0], lambda: tuple_of_list[1].__setitem__(0, 3.0)),
+        "a structured array": (lambda x: W * x * record["a"][0], lambda: record["a"].fill(3.0)),
+        "an array that is resized": (lambda x: W * x * len(square), lambda: square.resize((4, 1), refcheck=False)),
+        "a compiled function's object": (lambda x: W * inside(x), lambda: setattr(near, "one", 3)),
+        "the precision of decimals": (
+            lambda x: W * x * float(Decimal(1) / Decimal(3)),
+            lambda: setattr(getcontext(), "prec", 3),
+        ),
+        "what is popped": (lambda x: W * x * many.pop(), lambda: many.__setitem__(slice(None), [2.0] * 100)),
+        "a parameter that is added": (lambda x: models[0](x), lambda: setattr(models[0], "slope", Value(3.0))),
+        "one that is added to a list": (lambda x: models[1](x), lambda: models[1].weights.append(Value(3.0))),
+        "one that is removed": (lambda x: models[2](x), lambda: models[2].weights.pop()),
+        "one that is frozen": (lambda x: models[3](x), lambda: setattr(models[3], "w", constant(3.0))),
+        "one that becomes a number": (lambda x: models[4](x), lambda: setattr(models[4], "w", 3.0)),
+        "a module that is replaced": (lambda x: in_dict["model"](x), lambda: in_dict.update(model=Line(3.0))),
+        "a slot's parameter": (lambda x: x * slotted.number, lambda: setattr(slotted, "number", Value(3.0))),
+        "a property's parameter": (
+            lambda x: x * hidden_by_property.w,
+            lambda: setattr(hidden_by_property, "hidden", Value(3.0)),
+        ),
         "one in a deque": (lambda x: x * leaf_queue[0], lambda: leaf_queue.__setitem__(0, Value(3.0))),
         "one in a set": (lambda x: x * next(iter(leaf_set)), lambda: (leaf_set.clear(), leaf_set.add(Value(3.0)))),
     }
@@ -346,18 +463,25 @@ with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as pa
 AT_ONCE = {
     "an attribute of a class", "one read by an object", "one read by a class method", "one of a metaclass",
     "an attribute of a module", "an element of a small array", "the base of a small view", "a closure of a closure",
-    "a default", "a named default", "a mutable default", "a keyword of partial", "a global function",
-    "a global number", "the length of a short list", "a field of a dataclass", "a slot", "an enum",
-    "the sign of a zero", "the sign of a decimal zero", "the sign of a complex zero", "1 and True", "1 and 1.0",
-    "1 and True in a tuple", "the data of a constant", "a parameter of thousands", "one far away", "one of a class",
-    "one of a module", "one in dicts of dicts",
+    "an attribute of an attribute", "of a module in a module", "a set", "a frozen set", "a deque", "bytes",
+    "Python's array", "a context variable", "a configuration in one", "a configuration that is replaced",
+    "a dict in a configuration", "an attribute of a function", "a function of another file",
+    "a number of another file", "a parameter of another file", "a function in a dict", "a method of one object",
+    "a named tuple", "a list in a tuple", "a structured array", "an array that is resized", "a flag", "a text",
+    "a compiled function's object", "a parameter that is added", "one that is added to a list", "one that is removed",
+    "one that is frozen", "one that becomes a number", "a module that is replaced", "a slot's parameter",
+    "a property's parameter", "a default", "a named default", "a mutable default", "a keyword of partial",
+    "a global function", "a global number", "the length of a short list", "a field of a dataclass", "a slot",
+    "an enum", "the sign of a zero", "the sign of a decimal zero", "the sign of a complex zero", "1 and True",
+    "1 and 1.0", "1 and True in a tuple", "the data of a constant", "a parameter of thousands", "one far away",
+    "one of a class", "one of a module", "one in dicts of dicts",
 }  # fmt: skip
 
 
 @contextmanager
 def state_kept():
     limit = sys.getrecursionlimit()
-    with np.errstate():
+    with np.errstate(), localcontext():
         try:
             yield
         finally:
