@@ -94,8 +94,14 @@ def _native(program: Program, threads: int) -> Runner:
     return NativeRunner(program, threads)
 
 
-BACKENDS: dict[str, Callable[[Program, int], Runner]] = {"native": _native, "numpy": NumpyRunner}
-"""What makes a program ready, given the number of threads, by the name of the backend; the fastest first."""
+def _jax(program: Program, threads: int) -> Runner:
+    from autodiff.compiling.jax import JaxRunner
+
+    return JaxRunner(program, threads)
+
+
+BACKENDS: dict[str, Callable[[Program, int], Runner]] = {"native": _native, "numpy": NumpyRunner, "jax": _jax}
+"""What makes a program ready, given the number of threads, by the name of the backend."""
 
 
 def prepare(program: Program, backend: str | None = None, threads: int = 1) -> Runner:
@@ -109,7 +115,9 @@ def prepare(program: Program, backend: str | None = None, threads: int = 1) -> R
 
     Raises:
         ValueError: there is no backend of that name, or it runs on one thread only.
-        ImportError: the native backend was asked for, and llvmlite is not installed.
+        ImportError: the native or the JAX backend was asked for, and llvmlite or JAX is not installed.
+        NoDeviceError: the JAX backend was asked for, and JAX finds no device.
+        UnwritableError: the JAX backend was asked for, and an operation of the user cannot be run on its arrays.
         NotCompilableError: the native backend was asked for, and an operation cannot be written as machine code.
 
     >>> import numpy as np

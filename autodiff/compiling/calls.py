@@ -139,6 +139,10 @@ class Calls:
         captures, parameters = self.outside()
         return self._programs(earlier.structure, earlier.options, captures, parameters, captures.numbers())
 
+    def latest(self) -> Specializations | None:
+        """The programs for the structure that was called last; None if nothing was called."""
+        return max([*self._structures.values()], key=lambda each: each.called, default=None)
+
     def is_batch(self, arguments: Sequence[Any]) -> bool:
         """Whether numbers are a batch of observations; errors as of :meth:`read`."""
         return Batch(arguments, self.ndim, argument_names(self.owner.function, len(arguments))).is_batch

@@ -52,7 +52,8 @@ def compile(
             is one argument. By default, a call is one observation if a plain number is among its arguments, else a
             batch, with the observations along the first axis of every array and list; a list of arrays of one shape is
             a list of rows. In tuples, dicts and other lists, each array has an axis of its own.
-        backend: ``"numpy"`` or ``"native"``; None for the fastest that is installed.
+        backend: ``"numpy"``, ``"native"`` or ``"jax"``, which also runs on GPUs; None for the fastest that is installed
+            for one processor.
         threads: over how many threads machine code spreads large batches; the bits do not depend on it.
         max_structures: how many structures and shapes of arguments are kept; the least recently used are forgotten.
         max_branches: how many ways through the function's branches are compiled for one structure; observations that go
@@ -296,6 +297,41 @@ class Compiled:
             return Descent(theta, programs, inputs, rule, state, steps, self._calls.now)
 
         return self._run(None, descent, call)
+
+    def to_jax(self, *arguments: Any, **options: Any) -> Callable[..., Any]:
+        """The function as a pure function of JAX, for ``jit``, ``grad``, ``vmap``, ``pmap`` and sharding.
+
+        It takes the parameters as one vector, in the order of ``parameters()``, then the arguments of ONE observation;
+        ``jax.vmap(function, in_axes=(None, 0))`` takes a batch. Derivatives of any order, forward or backward, are
+        those of the table's rows. It computes in the type of the arrays given to it: JAX makes them float32 unless
+        ``jax_enable_x64`` is set. Numbers outside of the function are the present ones.
+
+        Args:
+            *arguments: one observation or a batch; the ways that these go through the function's branches are in it.
+                Without them, those of the structure that was called last. For others, the result and its derivatives
+                are nan.
+            **options: static options of the function.
+
+        Raises:
+            ImportError: JAX is not installed.
+            RuntimeError: no arguments are given, and the function was never called.
+            UnwritableError: an operation of the user cannot be run on arrays of JAX.
+            TypeError, ValueError: as a call.
+        """
+        from autodiff.compiling.pure import pure_function
+
+        refuse_inside(self.__name__)
+        if arguments or options:
+            call = self._calls.read(arguments, options, "equals")
+            self._run(None, values_of, call)
+            return pure_function(call[0])
+        latest = self._calls.latest()
+        if latest is None:
+            raise RuntimeError(
+                f"{self.__name__} has no program yet: call it once before, or write {self.__name__}.to_jax(...) with "
+                "the arguments of one observation or a batch"
+            )
+        return pure_function(latest)
 
     def __get__(self, instance: Any, owner: type) -> Compiled:
         """The compiled function of a class; a method is compiled for its object.

@@ -20,16 +20,22 @@ from autodiff.program.expressions import (
     primal,
     rule_of_steps,
 )
-from autodiff.program.writers import NUMPY, statements
+from autodiff.program.writers import NUMPY, Target, statements
 from autodiff.registry import BUILT_IN, lookup
 from autodiff.rules import POW
 from autodiff.zeros import ZERO
 
 Floats = NDArray[np.float64]
+Names = tuple[dict[str, Any], Callable[[str, int], str]]
+"""What texts refer to, and the function that gives an operation its name in them and puts it there."""
 
 
-def array_function(expressions: Sequence[Expression], arity: int) -> Callable[..., tuple[Any, ...]]:
+def array_function(
+    expressions: Sequence[Expression], arity: int, names: Names | None = None, target: Target = NUMPY
+) -> Callable[..., tuple[Any, ...]]:
     """The function of ``arity`` operands, the output and the upstream gradient, all arrays, that gives each expression.
+
+    Texts refer to functions of NumPy, or to other ``names`` for another target.
 
     What an expression has twice is computed once. Both sides of a choice are computed, and then one is taken for each
     element, so the function wants to be called with floating-point warnings silenced.
@@ -39,22 +45,25 @@ def array_function(expressions: Sequence[Expression], arity: int) -> Callable[..
     >>> sigmoid(np.array([0.0, -4.0]))
     (array([0.5       , 0.01798621]),)
     """
-    namespace, function_of = names_for()
-    lines, results = statements(expressions, replace(NUMPY, function=function_of))
+    namespace, function_of = names or names_for()
+    lines, results = statements(expressions, replace(target, function=function_of))
     head = ", ".join([*(f"x{place}" for place in range(arity)), "y=None", "upstream=None"])
     lines = [f"def function({head}):", *lines, f"return ({''.join(f'{each}, ' for each in results)})"]
     exec("\n    ".join(lines), namespace)
     return namespace["function"]  # type: ignore[no-any-return]
 
 
-def names_for() -> tuple[dict[str, Any], Callable[[str, int], str]]:
-    """What texts refer to, and the function that gives an operation its name in them and puts it there."""
-    namespace: dict[str, Any] = {"where": np.where, "inf": np.inf, "nan": np.nan, "unreached": unreached}
+def names_for(function: Callable[[Operation], Callable[..., Any]] | None = None, where: Any = np.where) -> Names:
+    """What texts refer to, and the function that gives an operation its name in them and puts it there.
+
+    An operation's function is, by default, that of NumPy.
+    """
+    namespace: dict[str, Any] = {"where": where, "inf": np.inf, "nan": np.nan, "unreached": unreached}
 
     def function_of(kind: str, arity: int) -> str:
         name = f"call_{kind}"  # an operation may be named as an operand is
         if name not in namespace:
-            namespace[name] = elementary(lookup(kind))
+            namespace[name] = (function or elementary)(lookup(kind))
         return name
 
     return namespace, function_of

@@ -16,6 +16,7 @@ from autodiff.program.expressions import (
     ARITHMETIC,
     COMPARISONS,
     NO_DEPENDENCE,
+    OUTPUT,
     Expression,
     compared,
     contributions,
@@ -119,8 +120,10 @@ def called(expression: Expression) -> set[str]:
     return kinds - ARITHMETIC - {"operand", "number", "choose", *COMPARISONS, *LEAVES}
 
 
-def placed(expressions: Sequence[Expression], operands: Sequence[Expression]) -> list[Expression]:
-    """The expressions of other operands; choices and arithmetic of numbers are made at once.
+def placed(
+    expressions: Sequence[Expression], operands: Sequence[Expression], output: Expression = OUTPUT
+) -> list[Expression]:
+    """The expressions of other operands, and another output; choices and arithmetic of numbers are made at once.
 
     >>> power = primal(lookup("power"), 2)
     >>> print(*placed([power], [operand(5), number(2.0)]))
@@ -133,6 +136,8 @@ def placed(expressions: Sequence[Expression], operands: Sequence[Expression]) ->
         known = [part.number for part in parts if part.kind == "number"]
         if expression.kind == "operand":
             found.append(operands[int(expression.number)])
+        elif expression.kind == "output":
+            found.append(output)
         elif expression.kind == "choose" and parts[0].kind == "number":
             found.append(parts[1] if parts[0].number else parts[2])
         elif parts and len(known) == len(parts) and expression.kind in COMPARISONS:
