@@ -358,6 +358,11 @@ def _attributes(near: Sequence[Any], functions: Sequence[FunctionType]) -> Itera
             for name in _stored(thing, names)
         ]
         yield from reads
+        for thing in (thing for thing, of in new if of is None and not isinstance(thing, ModuleType)):
+            kind = thing if isinstance(thing, type) else type(thing)
+            yield from (partial(getattr, kind, name, None) for name in names if _is_users(getattr(kind, name, None)))
+            if kind is not thing:
+                yield partial(type, thing)
         new = []
         for held, read in [(read(), read) for read in reads]:
             if id(held) not in things and _has_attributes(held):

@@ -474,7 +474,8 @@ AT_ONCE = {
     "a global function", "a global number", "the length of a short list", "a field of a dataclass", "a slot",
     "an enum", "the sign of a zero", "the sign of a decimal zero", "the sign of a complex zero", "1 and True",
     "1 and 1.0", "1 and True in a tuple", "the data of a constant", "a parameter of thousands", "one far away",
-    "one of a class", "one of a module", "one in dicts of dicts",
+    "one of a class", "one of a module", "one in dicts of dicts", "a monkeypatched method", "the class of an object",
+    "a default dict", "the order of a dict", "isinstance", "of a constant far away",
 }  # fmt: skip
 
 
