@@ -668,3 +668,75 @@ def test_two_fingers_make_the_graph_larger(browser: Browser, page: Path) -> None
         }
     """)
     assert browser.run(SCALE) == pytest.approx(2 * before, rel=0.02)
+
+
+def test_a_step_can_be_guessed_first(opened: Browser, recorded: Trace) -> None:
+    opened.press("g")
+    step = recorded[0]
+    assert opened.text("#contribution") == opened.text("#local") == "?"
+    assert opened.run("return document.activeElement.id") == "guessed"
+    for wrong, told in (
+        (step.contribution * 3 + 7, "Not yet"),
+        (-step.contribution, "the sign is not"),
+        ("many", "Type a number"),
+    ):
+        opened.run("document.querySelector('#guessed').value = arguments[0]", str(wrong))
+        opened.click("#check")
+        assert told in opened.text("#verdict")
+        assert where(opened) == taken(0, recorded)
+    opened.run("document.querySelector('#guessed').value = ''")
+    opened.driver.find_element("id", "guessed").send_keys(f"{step.contribution * 1.004:.6g}\n")
+    assert opened.text("#verdict").startswith("Right: ")
+    assert where(opened) == taken(1, recorded)
+    opened.click("#reveal")
+    assert opened.text("#verdict").startswith("It is ")
+    assert where(opened) == taken(2, recorded)
+    opened.click("#next")
+    assert where(opened) == taken(3, recorded)
+    opened.click("#back")
+    assert not opened.run("return document.querySelector('#question').checkVisibility()")
+    assert opened.text("#contribution") == number(recorded[1].contribution)
+    opened.run("player.go(arguments[0])", len(recorded) - 1)
+    opened.click("#next")
+    assert where(opened) == taken(len(recorded) - 1, recorded)
+    opened.click("#next")
+    assert where(opened) == taken(len(recorded), recorded)
+    opened.click("#guess")
+    assert opened.run("return document.querySelector('#guess').getAttribute('aria-pressed')") == "false"
+
+
+def test_a_local_derivative_is_told_from_a_contribution(opened: Browser) -> None:
+    judged = "return judged(arguments[0], {local: 2, upstream: 5, contribution: 10, before: 1, after: 11})"
+    told = {number: opened.run(judged, number) for number in (10, 10.05, 2, 5, 11, -10, 7, 3)}
+    assert [told[10], told[10.05]] == ["", ""]
+    words = {2: "local derivative:", 5: "upstream gradient:", 11: "so far", -10: "sign", 7: "multiplies", 3: "Not yet"}
+    assert all(word in told[number] for number, word in words.items())
+
+
+@needs_dot
+@pytest.mark.parametrize("query", ["tanh", "NEURONS.1", "nan", "0", "> 0.1", "<1e-3", "nothing", "target"])
+def test_nodes_are_found_by_name_operation_and_size(opened: Browser, recorded: Trace, query: str) -> None:
+    def wanted(node: object) -> bool:
+        name, op, gradient = node.name.lower(), node.op, node.gradient  # type: ignore[attr-defined]
+        if query in ("nan", "0"):
+            return op != "constant" and (gradient != gradient if query == "nan" else gradient == 0)
+        if query[0] in "<>":
+            size = float(query[1:])
+            return op != "constant" and (abs(gradient) >= size if query[0] == ">" else abs(gradient) <= size)
+        return bool(query.lower() in (op, name) or query.lower() in name)
+
+    found = [node.name for node in recorded.nodes if wanted(node)]
+    opened.press("/")
+    opened.driver.find_element("id", "search").send_keys(query)
+    told = opened.text("#matches")
+    assert told == (f"1 of {len(found)}: {found[0]}" if found else "none")
+    marked = "return document.querySelectorAll('svg.view:not([hidden]) .node.found').length"
+    assert opened.run(marked) == len(found)
+    if len(found) > 1:
+        opened.driver.find_element("id", "search").send_keys("\n")
+        assert opened.text("#matches") == f"2 of {len(found)}: {found[1]}"
+        assert opened.run(INSIDE, ".found-now")
+        opened.run("player.go(5)")
+        assert opened.run(marked) == len(found)
+    opened.driver.find_element("id", "search").send_keys("\ue00c")
+    assert opened.run(marked) == 0

@@ -202,14 +202,6 @@ class Leaf {
   }
 }
 
-/** The number that a text means; null if it is none. */
-function parsed(text) {
-  const plain = text.trim().replace("−", "-").replace(",", ".").toLowerCase();
-  const names = { inf: Infinity, "+inf": Infinity, "-inf": -Infinity, nan: NaN };
-  if (plain in names) return names[plain];
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(plain) ? Number(plain) : null;
-}
-
 /** All digits of a number, as Python names what is none. */
 function exact(value) {
   if (!Number.isFinite(value) || value === 0) return general(value, 6);

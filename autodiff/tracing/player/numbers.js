@@ -52,3 +52,11 @@ function span(values) {
   const [least, greatest] = [short(Math.min(...values)), short(Math.max(...values))];
   return least === greatest ? least : `${least} … ${greatest}`;
 }
+
+/** The number that a text means; null if it is none. */
+function parsed(text) {
+  const plain = text.trim().replace("−", "-").replace(",", ".").toLowerCase();
+  const names = { inf: Infinity, "+inf": Infinity, "-inf": -Infinity, nan: NaN };
+  if (plain in names) return names[plain];
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(plain) ? Number(plain) : null;
+}

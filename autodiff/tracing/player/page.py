@@ -24,7 +24,7 @@ from autodiff.tracing.recorded_pass import RecordedPass
 from autodiff.tracing.storage import dumps
 
 MAX_STEPS = 20_000
-PROGRAM = ("numbers.js", "model.js", "view.js", "stage.js", "table.js", "player.js")
+PROGRAM = ("numbers.js", "model.js", "view.js", "stage.js", "table.js", "search.js", "guess.js", "player.js")
 NOTEBOOK_NODES = 100
 NOTEBOOK_STEPS = 400
 """Limits of the page that a notebook shows by itself: it is stored in the notebook's file."""

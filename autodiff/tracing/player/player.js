@@ -6,6 +6,8 @@ class Player {
     this.taken = this.asked() ?? 0;
     this.timer = null;
     this.followers = [];
+    this.guess = new Guess(page, this);
+    this.search = new Search(page, this);
     this.sight = new Sight();
     this.table = new Table(page, this.sight);
     this.stage = new Stage(page);
@@ -27,6 +29,7 @@ class Player {
     this.find("size").textContent = `${counted(nodes.length, "node")}, ${counted(steps.length, "step")}`;
     this.find("slider").max = steps.length;
     this.table.setSteps(steps);
+    this.guess.step &&= steps[this.guess.step.place];
     this.fillLegend();
     this.show();
   }
@@ -34,6 +37,7 @@ class Player {
   /** Show the pass after that many steps. */
   go(taken) {
     this.taken = taken;
+    this.guess.forget();
     this.show();
     this.table.mark(this.step, this.taken);
     this.stage.reveal(this.step);
@@ -58,9 +62,11 @@ class Player {
     this.taken = Math.max(0, Math.min(this.taken, model.steps.length));
     const { step } = this;
     const states = model.at(this.taken);
-    this.view?.show(model, states, this.taken, step);
+    this.view?.show(model, states, this.taken, this.guess.step ?? step);
     for (const follower of this.followers) follower(model, states);
-    this.tell(step, states);
+    this.page.body.classList.toggle("guessing", Boolean(this.guess.step));
+    if (this.guess.step) this.ask(this.guess.step);
+    else this.tell(step, states);
     const [slider, atEnd] = [this.find("slider"), this.taken === model.steps.length];
     slider.value = this.taken;
     const where = `${this.taken} of ${counted(model.steps.length, "step")} taken`;
@@ -98,6 +104,13 @@ class Player {
     this.find("spoken").setAttribute("aria-live", playing ? "off" : "polite");
   }
 
+  /** The next step forwards; in guess mode, it is asked for first. */
+  next() {
+    if (this.guess.step) this.guess.reveal();
+    else if (this.guess.on) this.guess.ask(this.model.steps[this.taken]);
+    else this.go(this.taken + 1);
+  }
+
   // ── What is said about a step ───────────────────────────────────────────────────────────────
 
   tell(step, states) {
@@ -128,6 +141,22 @@ class Player {
     const computedIn = step.node.source ? ` (${step.node.source})` : "";
     say("sum", `∂L/∂${step.parent.name}: ${number(step.before)} → ${number(step.after)}, ${whole}.${why}${computedIn}`);
     say("spoken", `Step ${step.place}: ${line(step)}. The gradient of ${step.parent.name} is now ${number(step.after)}, ${whole}.${why}`);
+  }
+
+  /** The equation of a step that is to be guessed. */
+  ask({ parent, node, upstream, place }) {
+    const say = (id, text) => (this.find(id).textContent = text);
+    const [target, source] = [parent.name, node.name].map(shortened);
+    this.page.body.classList.remove("at-start");
+    say("target", `∂L/∂${target}`);
+    say("adds", "+=");
+    say("local-name", `∂${source}/∂${target}`);
+    say("local", "?");
+    say("upstream-name", `∂L/∂${source}`);
+    say("upstream", number(upstream));
+    say("contribution", "?");
+    say("sum", `${source} = ${node.op}(${node.operands.map((operand) => number(this.model.nodes[operand].data)).join(", ")}) = ${number(node.data)}`);
+    say("spoken", `Step ${place} is to be guessed: what does ${source} add to the gradient of ${target}?`);
   }
 
   fillLegend() {
@@ -168,6 +197,7 @@ class Player {
     this.stage.show(chosen);
     this.fit();
     this.go(this.taken);
+    this.search.mark();
   }
 
   /** Fit the graph to the window; the step stays in sight. */
@@ -208,7 +238,7 @@ class Player {
     const moves = {
       first: () => this.go(0),
       back: () => this.go(this.taken - 1),
-      next: () => this.go(this.taken + 1),
+      next: () => this.next(),
       last: () => this.go(this.model.steps.length),
     };
     const stepping = (move) => () => {
@@ -233,6 +263,8 @@ class Player {
       "-": () => this.view && this.resize("out"),
       0: () => this.view && this.resize("fit"),
       d: () => this.toggleTheme(),
+      g: () => this.guess.turn(!this.guess.on),
+      "/": () => this.search.field.focus(),
     };
     this.page.addEventListener("keydown", (event) => {
       const own = event.target.closest?.("input, select, button, a");

@@ -156,7 +156,11 @@ class View {
 
   /** Scroll the stage so that the ends of the active edge are seen; at the start, the root. */
   reveal(stage, step, page) {
-    const places = step ? [step.node.place, step.parent.place] : [Math.max(...this.boxOf.keys())];
+    this.bring(stage, step ? [step.node.place, step.parent.place] : [Math.max(...this.boxOf.keys())], page);
+  }
+
+  /** Scroll the stage so that the boxes of some nodes are seen, above all the last one. */
+  bring(stage, places, page) {
     const seen = stage.getBoundingClientRect();
     const rects = places.map((place) => this.boxOf.get(place)?.element.getBoundingClientRect()).filter(Boolean);
     if (!rects.length) return;
@@ -204,7 +208,9 @@ class Part {
 
   mark(classes) {
     const marks = [this.still, ...classes].filter(Boolean).join(" ");
-    if (marks !== this.marks) this.element.setAttribute("class", marks);
+    if (marks === this.marks) return;
+    const kept = ["found", "found-now"].filter((name) => this.element.classList.contains(name)); // by a search
+    this.element.setAttribute("class", [marks, ...kept].join(" "));
     this.marks = marks;
   }
 
