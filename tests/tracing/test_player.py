@@ -373,7 +373,7 @@ def test_labels_are_text_and_nothing_else(browser: Browser, tmp_path: Path) -> N
     total.label = NASTY[0]
     browser.open(trace(total).to_html(tmp_path / "nasty.html"), fragment="#step=3")
     assert browser.run("return window.hit ?? null") is None
-    assert browser.run("return document.querySelectorAll('script, img, style').length") == 3
+    assert browser.run("return document.querySelectorAll('script, img, style').length") == 4
     assert NASTY[0] in browser.text("#root")
     for name in NASTY:
         if name.isprintable():
@@ -740,3 +740,22 @@ def test_nodes_are_found_by_name_operation_and_size(opened: Browser, recorded: T
         assert opened.run(marked) == len(found)
     opened.driver.find_element("id", "search").send_keys("\ue00c")
     assert opened.run(marked) == 0
+
+
+@needs_dot
+def test_a_click_on_a_node_tells_its_rule_and_the_sum_over_its_consumers(opened: Browser, recorded: Trace) -> None:
+    node = next(node for node in recorded.nodes if node.op == "tanh")
+    opened.click(f'.node[data-nodes="{node.place}"]')
+    assert opened.text("#node").startswith(f"{node.name} = tanh(")
+    assert "∂/∂x:" in opened.text("#rule")
+    steps = [step for step in recorded if step.parent.place == node.place]
+    assert [text.split(" through")[0] for text in opened.texts("#terms li")] == [f"step {s.place}" for s in steps]
+    last = short(steps[-1].contribution).replace("-", "−")
+    assert opened.texts("#terms li")[-1].endswith(f"= {last}")
+    opened.run("player.go(0)")
+    assert all(text.endswith("still to come") for text in opened.texts("#terms li"))
+    assert "not computed yet" in opened.text("#numbers")
+    opened.click("#terms a")
+    assert where(opened) == taken(steps[0].place + 1, recorded)
+    opened.press("\ue00c")
+    assert not opened.run("return document.querySelector('#details').checkVisibility()")

@@ -202,12 +202,6 @@ class Leaf {
   }
 }
 
-/** All digits of a number, as Python names what is none. */
-function exact(value) {
-  if (!Number.isFinite(value) || value === 0) return general(value, 6);
-  return String(value).replace("-", "−");
-}
-
 /** The number moved by small steps: of 0.01 for numbers about 1, larger for larger numbers, smaller for tiny ones. */
 function moved(start, steps) {
   const from = Number.isFinite(start) ? start : 0;

@@ -60,3 +60,9 @@ function parsed(text) {
   if (plain in names) return names[plain];
   return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/.test(plain) ? Number(plain) : null;
 }
+
+/** All digits of a number, as Python names what is none. */
+function exact(value) {
+  if (!Number.isFinite(value) || value === 0) return general(value, 6);
+  return String(value).replace("-", "−");
+}

@@ -16,6 +16,8 @@ from autodiff.drawing import find_dot
 from autodiff.drawing.folding import READABLE
 from autodiff.drawing.rendering import HINT
 from autodiff.program.javascript import embedded, javascript
+from autodiff.program.reference import describe
+from autodiff.registry import NOT_IN_TABLE, OPERATIONS
 from autodiff.text import one_line
 from autodiff.tracing.frames import check_begins
 from autodiff.tracing.player.graph_svg import graph_svg
@@ -24,7 +26,9 @@ from autodiff.tracing.recorded_pass import RecordedPass
 from autodiff.tracing.storage import dumps
 
 MAX_STEPS = 20_000
-PROGRAM = ("numbers.js", "model.js", "view.js", "stage.js", "table.js", "search.js", "guess.js", "player.js")
+PROGRAM = (
+    "numbers.js", "model.js", "view.js", "stage.js", "table.js", "search.js", "guess.js", "details.js", "player.js",
+)  # fmt: skip
 NOTEBOOK_NODES = 100
 NOTEBOOK_STEPS = 400
 """Limits of the page that a notebook shows by itself: it is stored in the notebook's file."""
@@ -47,6 +51,7 @@ def html(trace: RecordedPass, *, max_nodes: int | None = 300, live: bool | None 
         "STYLE": style,
         "GRAPH": _graph(trace, max_nodes),
         "TRACE": embedded(json.loads(dumps(printable))),
+        "RULES": embedded(_rules(trace)),
         "PROGRAM": program,
     }
     # One pass over the template, so that text inside a part is never taken for a placeholder.
@@ -94,6 +99,13 @@ def _graph(trace: RecordedPass, max_nodes: int | None) -> str:
     shown = views(nodes[-1], dot, max_nodes)
     first = next((view for view in shown if len(view.places) <= READABLE), shown[-1])
     return "\n".join(graph_svg(view, view is not first, place) for view in shown)
+
+
+def _rules(trace: RecordedPass) -> dict[str, str]:
+    """The rules of the operations of a trace, in symbols, as far as they are declared here."""
+    rows = NOT_IN_TABLE | OPERATIONS
+    names = sorted({node.op for node in trace.nodes if node.operands} & rows.keys())
+    return {name: describe(rows[name]).partition("\n\n")[2] for name in names}
 
 
 def _live(trace: RecordedPass, required: bool) -> str:

@@ -8,6 +8,7 @@ class Player {
     this.followers = [];
     this.guess = new Guess(page, this);
     this.search = new Search(page, this);
+    this.details = null; // made when a node is clicked
     this.sight = new Sight();
     this.table = new Table(page, this.sight);
     this.stage = new Stage(page);
@@ -175,6 +176,12 @@ class Player {
     );
   }
 
+  /** Show all there is to know about a node. */
+  explain(place) {
+    this.details ??= new Details(this.page, this, JSON.parse(this.find("rules").textContent));
+    this.details.open(place);
+  }
+
   // ── Views, size, theme, address ─────────────────────────────────────────────────────────────
 
   offerViews() {
@@ -265,6 +272,7 @@ class Player {
       d: () => this.toggleTheme(),
       g: () => this.guess.turn(!this.guess.on),
       "/": () => this.search.field.focus(),
+      Escape: () => this.details?.close(),
     };
     this.page.addEventListener("keydown", (event) => {
       const own = event.target.closest?.("input, select, button, a");
@@ -279,6 +287,8 @@ class Player {
       if (row) stepping(() => this.go(Number(row.dataset.step) + 1))();
     });
     this.find("stage").addEventListener("click", (event) => {
+      const node = event.target.closest(".node[data-nodes]");
+      if (node) this.explain(Number(node.dataset.nodes.split(" ").at(-1)));
       const step = this.view?.stepAt(event.target, this.model);
       if (step) stepping(() => this.go(step.place + 1))();
     });

@@ -1,0 +1,66 @@
+const LISTED = 12; // of more contributions than these, the largest are listed
+
+/** What there is to know about one node: its rule in symbols, its numbers, and the sum over its consumers. */
+class Details {
+  constructor(page, player, rules) {
+    Object.assign(this, { page, player, rules, place: null });
+    this.find = (id) => page.getElementById(id);
+    this.panel = this.find("details");
+    this.find("close").addEventListener("click", () => this.close());
+    this.find("terms").addEventListener("click", (event) => {
+      const link = event.target.closest("a");
+      if (!link) return;
+      event.preventDefault();
+      player.pause();
+      player.go(Number(link.dataset.step) + 1);
+    });
+    player.follow((model, states) => this.show(model, states));
+  }
+
+  open(place) {
+    this.place = place;
+    this.panel.hidden = false;
+    this.show(this.player.model, this.player.model.at(this.player.taken));
+  }
+
+  close() {
+    this.place = null;
+    this.panel.hidden = true;
+  }
+
+  show(model, states) {
+    if (this.place === null) return;
+    const [node, state] = [model.nodes[this.place], states[this.place]];
+    const operands = node.operands.map((operand) => model.nodes[operand].name);
+    const shown = operands.length > 4 ? [...operands.slice(0, 3), "…", operands.at(-1)] : operands;
+    this.find("node").textContent = operands.length ? `${node.name} = ${node.op}(${shown.join(", ")})` : node.name;
+    const known = state.gradient !== null;
+    const gradient = known ? exact(state.gradient) + (state.state === "final" ? "" : " + …") : "not computed yet";
+    this.find("numbers").textContent = `data ${exact(node.data)}, gradient ${node.op === "constant" ? "none: it is a constant" : gradient}`;
+    this.find("rule").textContent = this.rules[node.op] ?? "";
+    this.find("rule").hidden = !this.rules[node.op];
+    this.listTerms(model, node);
+  }
+
+  /** The contributions of the node's consumers, whose sum is its gradient; those still to come have no numbers. */
+  listTerms(model, node) {
+    const { taken } = this.player;
+    const all = model.steps.filter((step) => step.parent === node);
+    const size = (step) => (Number.isNaN(step.contribution) ? Infinity : Math.abs(step.contribution));
+    const listed = all.length > LISTED ? all.toSorted((a, b) => size(b) - size(a)).slice(0, LISTED) : all;
+    listed.sort((a, b) => a.place - b.place);
+    const items = listed.map((step) => {
+      const item = this.page.createElement("li");
+      const link = Object.assign(this.page.createElement("a"), { href: `#step=${step.place}`, textContent: `step ${step.place}` });
+      link.dataset.step = step.place;
+      const numbers = `${short(step.local)} × ${short(step.upstream)} = ${short(step.contribution)}`;
+      item.append(link, ` through ${step.node.name}: ${step.place < taken ? numbers : "still to come"}`);
+      return item;
+    });
+    const more = all.length - listed.length;
+    if (more) items.push(Object.assign(this.page.createElement("li"), { textContent: `and ${more} smaller ones` }));
+    this.find("terms").replaceChildren(...items);
+    const count = all.length === 1 ? "one contribution" : `the sum of ${all.length} contributions`;
+    this.find("sum-of").textContent = all.length ? `∂L/∂${node.name} is ${count}:` : "";
+  }
+}
