@@ -38,7 +38,7 @@ class Gradient(NamedTuple):
     """What a pass forward and backward gives."""
 
     values: Floats
-    """(observations,)"""
+    """(observations,); empty if they are not wanted."""
     parameters: Floats
     """(parameters,): of Σ weight · value."""
     inputs: Floats | None
@@ -49,7 +49,7 @@ class Gradient(NamedTuple):
     """Σ value; not finite if that, a value or a gradient is not."""
 
 
-Gradients = Callable[[Floats, Specializations, Rows, int, float, bool], Iterator[tuple[Any, Gradient]]]
+Gradients = Callable[[Floats, Specializations, Rows, int, float, bool, bool], Iterator[tuple[Any, Gradient]]]
 """Takes what :func:`gradient_of` takes, and gives the gradients of the batch's parts, in a fixed order, and where the
 observations of each stand in the batch."""
 
@@ -115,11 +115,13 @@ def gradient_of(
     count: int,
     weight: float,
     wrt_inputs: bool,
+    with_values: bool = True,
     by: Gradients | None = None,
 ) -> Gradient:
     """The values of a function of one result, and the gradient of Σ weight · value; of the inputs too if wanted.
 
-    Parts of the batch are added up in their order. What computes them is this process, or ``by``.
+    Parts of the batch are added up in their order. What computes them is this process, or ``by``. Without the values
+    their sum is that of the parts' sums.
 
     Raises:
         TypeError: the function does not return one scalar. A plain number, to which no gradient flows, is one where the
@@ -131,11 +133,13 @@ def gradient_of(
             values, of_theta, slopes, total = only[0].runner.gradient(theta, only[1], weight, wrt_inputs)
             return Gradient(values, of_theta, slopes, only[0].used, total)
         by = _gradients
-    values = np.empty(count)
+    values, total = np.empty(count if with_values else 0), 0.0
     of_parameters, used = np.zeros(len(theta)), np.zeros(len(theta), bool)
     of_inputs = np.empty((programs.structure.size, count)).T if wrt_inputs else None
-    for at, found in by(theta, programs, rows, count, weight, wrt_inputs):
-        values[at] = found.values
+    for at, found in by(theta, programs, rows, count, weight, wrt_inputs, with_values):
+        total += found.total
+        if with_values:
+            values[at] = found.values
         with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is an error, with more to say
             of_parameters[: len(found.parameters)] += found.parameters
         used[: len(found.parameters)] |= True if found.used is None else found.used
@@ -144,11 +148,13 @@ def gradient_of(
     if not any(each.is_scalar or each.recording.program.guards for each in programs.all):
         raise TypeError(_not_scalar(0.0))
     finite = np.isfinite(of_parameters).all() and (of_inputs is None or np.isfinite(of_inputs).all())
-    return Gradient(values, of_parameters, of_inputs, used, total_of(programs, values) if finite else nan)
+    if with_values:
+        total = total_of(programs, values)
+    return Gradient(values, of_parameters, of_inputs, used, total if finite else nan)
 
 
 def _gradients(
-    theta: Floats, programs: Specializations, rows: Rows, count: int, weight: float, wrt_inputs: bool
+    theta: Floats, programs: Specializations, rows: Rows, count: int, weight: float, wrt_inputs: bool, _: bool
 ) -> Iterator[tuple[Any, Gradient]]:
     for start, inputs in _chunks(programs, rows, count):
         yield from gradients_in(theta, programs, start, inputs, weight, wrt_inputs)
@@ -198,11 +204,14 @@ def finite_gradient(
         TypeError: as of :func:`gradient_of`.
         NonFiniteError: a value, or a gradient that is asked for, is not finite.
     """
-    gradient = gradient_of(theta, programs, rows, count, 1.0 / count if reduction == "mean" else 1.0, wrt_inputs, by)
+    task = theta, programs, rows, count, 1.0 / count if reduction == "mean" else 1.0, wrt_inputs
+    with_values = by is None or wrt_inputs  # they are there anyway, or what is asked for
+    gradient = gradient_of(*task, with_values, by)
     total = gradient.total
     if not isfinite(total):
-        total = total_of(programs, gradient.values)
-        _check_finite(theta, programs, rows, count, gradient, total if reduction else 0.0, wrt_parameters)
+        if not with_values:
+            gradient = gradient_of(*task, True, by)
+        total = _check_finite(theta, programs, rows, count, gradient, reduction, wrt_parameters)
     return total / count if reduction == "mean" else total, gradient
 
 
@@ -235,10 +244,11 @@ def _check_finite(
     rows: Rows,
     count: int,
     gradient: Gradient,
-    total: float,
+    reduction: str | None,
     wrt_parameters: bool,
-) -> None:
-    """Refuse what is not finite: the error names the first observation at fault, and the node."""
+) -> float:
+    """Refuse what is not finite: the error names the first observation at fault, and the node. Else Σ value."""
+    total = total_of(programs, gradient.values)
     bad_values = ~np.isfinite(gradient.values)
     bad_inputs = None if gradient.inputs is None else ~np.isfinite(gradient.inputs).all(axis=1)
     if bad_values.any():
@@ -247,10 +257,10 @@ def _check_finite(
         place = int(bad_inputs.argmax())
     elif wrt_parameters and not np.isfinite(gradient.parameters).all():
         place = _first_bad_gradient(theta, programs, rows, count)
-    elif not isfinite(total):
+    elif reduction and not isfinite(total):
         raise NonFiniteError("the sum over the observations overflows, although every value is finite")
     else:
-        return
+        return total
     with programs.parameters.at(theta), record_sources():
         root, inputs = programs.call(rows(place, place + 1)[0])
         raise non_finite_error(root, inputs, observation=place)

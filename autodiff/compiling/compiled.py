@@ -207,9 +207,9 @@ class Compiled:
         the arguments.
 
         Over an executor, a batch is cut into chunks, by its observations alone, which are added up in their order. So
-        the bits are the same for any number of workers. Without an executor the sum over the observations is taken in
-        another order: the gradient of the parameters may differ in its last places, all else has the same bits. What
-        a worker loses by dying is computed again.
+        the bits are the same for any number of workers. Without an executor the sums over the observations are taken in
+        another order: the value and the gradient of the parameters may differ in their last places, what is of single
+        observations has the same bits. What a worker loses by dying is computed again.
 
         Args:
             *arguments: one observation or a batch; or an iterable of blocks, for the gradient of parameters.
@@ -252,6 +252,8 @@ class Compiled:
                     f"wrt must be 'parameters', a position among the {len(arguments)} arguments, or a tuple of them; "
                     f"not {wrt!r}"
                 )
+        if are_blocks(arguments):
+            raise ValueError("a batch in blocks has the gradient of parameters alone: wrt must be 'parameters'")
         if reduction is None and PARAMETERS in wanted:
             raise ValueError("the gradient of parameters is reduced: reduction must be 'mean' or 'sum', not None")
         call = self._calls.read(arguments, options, "equals" if at is None else "attributes")

@@ -38,10 +38,12 @@ from autodiff.program.storage import VERSION, check_version, dumps, loads
 WORK, PER_PARAMETER = 2**25, 2**11
 """How much work a chunk is at least, in operands of instructions, for all its observations: some milliseconds. Per
 parameter there is more, since a chunk carries the parameters there and the gradient back."""
-NUMBERS = 2**18
-"""How many numbers a chunk's inputs hold at most, unless one observation has more: 2 MB."""
-IN_FLIGHT = 2**27
-"""How many numbers of inputs are on their way at a time: memory is bounded by this, 1 GB, not by the data."""
+NUMBERS, MOST_NUMBERS = 2**18, 2**23
+"""How many numbers a chunk's inputs hold at most, 2 MB, unless one observation has more; and of data so large that it
+would be more than ``CHUNKS`` chunks, 64 MB."""
+CHUNKS = 2**11
+IN_FLIGHT = 2**30
+"""How many bytes of observations are on their way at a time: memory is bounded by this, not by the data."""
 ATTEMPTS = 3
 """How often a chunk is sent whose worker dies."""
 KEPT = 64
@@ -102,7 +104,14 @@ class Workers:
         self._backend = backend
 
     def __call__(
-        self, theta: Floats, programs: Specializations, rows: Rows, count: int, weight: float, wrt_inputs: bool
+        self,
+        theta: Floats,
+        programs: Specializations,
+        rows: Rows,
+        count: int,
+        weight: float,
+        wrt_inputs: bool,
+        with_values: bool,
     ) -> Iterator[tuple[Any, Gradient]]:
         """The gradients of the batch's chunks, in their order. A batch that is one chunk is run here.
 
@@ -117,20 +126,20 @@ class Workers:
         if len(bounds) == 1:
             yield from gradients_in(theta, programs, 0, rows(0, count), weight, wrt_inputs)
             return
-        most = max(1, IN_FLIGHT // max(1, bounds[0][1] * programs.structure.size))
         sent = _Sent(self._executor)
         waiting: deque[_Chunk] = deque()
 
         def found() -> Iterator[tuple[Any, Gradient]]:
             chunk = waiting.popleft()
             outcome = sent.outcome(chunk)
+            sent.bytes -= chunk.bytes
             left: Places = None
             if outcome is not None:
                 left = outcome.left
                 for which, places, values, of_theta, slopes, total in outcome.parts:
                     by = chunk.known[which]
                     check_scalar(by.result)
-                    by.runs += len(values)
+                    by.runs += chunk.stop - chunk.start if places is None else len(places)
                     programs.owner.last = by
                     at = slice(chunk.start, chunk.stop) if places is None else places + chunk.start
                     yield at, Gradient(values, of_theta, slopes, by.used, total)
@@ -140,12 +149,13 @@ class Workers:
 
         try:
             for start, stop in bounds:
-                if len(waiting) >= most:
+                while sent.bytes > IN_FLIGHT:
                     yield from found()
                 known = programs.all
                 if any(each.size > len(theta) for each in known):  # another thread has met them meanwhile
                     raise MoreParametersError("parameters")
-                head = VERSION, [tuple(_parcel(each)) for each in known], self._backend, theta, weight, wrt_inputs
+                parcels = [tuple(_parcel(each)) for each in known]
+                head = VERSION, parcels, self._backend, theta, weight, wrt_inputs, with_values
                 chunk = _Chunk(start, stop, known, head, rows)
                 chunk.future = sent.submit(chunk, 0)
                 waiting.append(chunk)
@@ -169,6 +179,8 @@ class _Chunk:
     rows: Rows
     future: Future[Any] | None = None
     """None if the executor took no more."""
+    bytes: int = 0
+    """How many bytes of observations were sent last."""
 
     def task(self, with_files: bool) -> tuple[Any, ...]:
         """What travels: the observations leaf by leaf, each in its own type, with the shapes of one observation's."""
@@ -191,7 +203,7 @@ class _Sent:
 
     def __init__(self, executor: Any) -> None:
         self.executor = executor
-        self.tasks = 0
+        self.tasks = self.bytes = 0
         self.is_broken = False
 
     def submit(self, chunk: _Chunk, attempt: int) -> Future[Any] | None:
@@ -226,6 +238,9 @@ class _Sent:
                 f"or call inside of its with statement; {UNCHANGED}"
             ) from error
         self.tasks += 1
+        now = sum(leaf.nbytes for leaf in task[-1] if isinstance(leaf, np.ndarray))
+        self.bytes += now - chunk.bytes
+        chunk.bytes = now
         return future
 
     def outcome(self, chunk: _Chunk) -> Outcome | None:
@@ -262,6 +277,7 @@ def _bounds(program: Program, count: int) -> list[tuple[int, int]]:
     """Where the chunks of so many observations begin and end."""
     work = max(WORK, PER_PARAMETER * len(program.parameters))
     each = max(1, min(work // max(1, len(program.operands)), NUMBERS // max(1, len(program.inputs))))
+    each = max(each, min(-(-count // CHUNKS), MOST_NUMBERS // max(1, len(program.inputs))))
     chunks = -(-count // each)
     bounds = [count * chunk // chunks for chunk in range(chunks + 1)]
     return [*pairwise(bounds)]
@@ -293,7 +309,7 @@ def gradients_in_worker(task: tuple[Any, ...]) -> tuple[Any, ...]:
     """Run a chunk, and give the parts of an :class:`Outcome`. Errors are told, since not every one can be pickled."""
     try:
         check_version(task[0])
-        _, parcels, backend, theta, weight, wrt_inputs, shapes, leaves, _ = task
+        _, parcels, backend, theta, *asked, shapes, leaves, _ = task
         with _turn:
             known = [_unpacked(Parcel(*parcel), backend) for parcel in parcels]
             for forgotten in [*_ready][: -max(KEPT, len(known))]:
@@ -301,7 +317,7 @@ def gradients_in_worker(task: tuple[Any, ...]) -> tuple[Any, ...]:
         arrays = [opened(Mapped(*leaf)) if isinstance(leaf, tuple) else leaf for leaf in leaves]
         structure = Structure(tuple(Leaf(shape, ()) for shape in shapes))
         inputs = structure.matrix(arrays, 0, len(arrays[0]))
-        return tuple(_gradients(known, theta, inputs, weight, wrt_inputs))
+        return tuple(_gradients(known, theta, inputs, *asked))
     except OtherFileError:
         return tuple(Outcome("", (), None, lacks_file=True))
     except Exception as error:
@@ -309,7 +325,12 @@ def gradients_in_worker(task: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _gradients(
-    known: Sequence[Specialization], theta: Floats, inputs: Floats, weight: float, wrt_inputs: bool
+    known: Sequence[Specialization],
+    theta: Floats,
+    inputs: Floats,
+    weight: float,
+    wrt_inputs: bool,
+    with_values: bool,
 ) -> Outcome:
     if not all(each.is_right_at(theta) for each in known):
         return Outcome("", (), None)
@@ -317,8 +338,9 @@ def _gradients(
     parts = []
     for by, places in found:
         assert by is not None  # they are right
-        of_part = by.runner.gradient(theta[: by.size], inputs if places is None else inputs[places], weight, wrt_inputs)
-        parts.append((known.index(by), places, *of_part))
+        part = inputs if places is None else inputs[places]
+        values, of_theta, slopes, total = by.runner.gradient(theta[: by.size], part, weight, wrt_inputs)
+        parts.append((known.index(by), places, values if with_values else values[:0], of_theta, slopes, total))
     return Outcome("", parts, left)
 
 

@@ -30,17 +30,17 @@ class Mapped(NamedTuple):
 
 def by_name(array: NDArray[Any]) -> Mapped | None:
     """How an array with observations can be named; None if it is not one of a file that was opened to be read only."""
-    if not isinstance(array, np.memmap) or array.mode != "r" or array.filename is None or not array.size:
-        return None
     whole: Any = array
-    while isinstance(whole.base, np.ndarray):
+    while isinstance(whole, np.ndarray) and isinstance(whole.base, np.ndarray):
         whole = whole.base
-    path = os.fspath(array.filename)
+    if not isinstance(whole, np.memmap) or whole.mode != "r" or whole.filename is None or not array.size:
+        return None
+    path = os.fspath(whole.filename)
     try:
         found = os.stat(path)
     except OSError:  # it was removed since
         return None
-    at = array.offset + array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    at = whole.offset + array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
     size, changed = found.st_size, found.st_mtime_ns
     return Mapped(path, size, changed, array.dtype.str, at, array.shape, array.strides, _samples(array))
 

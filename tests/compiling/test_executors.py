@@ -31,7 +31,7 @@ SUMMED = 1e-12
 
 def backend_ids():
     return [
-        pytest.param(name, marks=pytest.mark.skipif(name == "native" and not has("numba"), reason="numba is missing"))
+        pytest.param(name, marks=pytest.mark.skipif(name == "native" and not has("llvmlite"), reason="llvmlite is missing"))
         for name in BACKENDS
         if name != "jax"
     ]
@@ -103,7 +103,7 @@ def same(left, right):
 
 
 def close(left, right):
-    assert bits(left[0]) == bits(right[0])
+    assert np.isclose(left[0], right[0], rtol=SUMMED)
     assert np.allclose(left[1], right[1], rtol=SUMMED, atol=SUMMED)
 
 
@@ -131,9 +131,7 @@ def test_gradients_are_added_to_the_parameters_once(function):
     error, model = function()
     value = error.backward(INPUTS, TARGETS, reduction="sum", executor=InThisProcess())
     added = [parameter.grad for parameter in model.parameters()]
-    assert bits(value) == bits(error.value(INPUTS, TARGETS, reduction="sum"))
-    expected = error.value_and_grad(INPUTS, TARGETS, reduction="sum", executor=InThisProcess())[1]
-    assert bits(added) == bits(expected)
+    same((value, added), error.value_and_grad(INPUTS, TARGETS, reduction="sum", executor=InThisProcess()))
 
 
 def test_observations_beyond_the_bound_run_eagerly_here():
@@ -520,7 +518,7 @@ class Looks(InThisProcess):
     """Notes how observations travel."""
 
     def submit(self, function, task):
-        self.results.append([type(leaf) for leaf in task[7]])
+        self.results.append([type(leaf) for leaf in task[-2]])
         assert type(task) is tuple
         return super().submit(function, task)
 
@@ -575,7 +573,16 @@ def test_another_file_of_that_name_is_not_read(how, tmp_path):
 def test_any_part_of_a_file_can_be_named(order, tmp_path):
     in_a_file(tmp_path / "numbers", np.r_[np.zeros(3), INPUTS.ravel(order)])
     array = np.memmap(tmp_path / "numbers", np.float64, "r", offset=24, shape=INPUTS.shape, order=order)
-    for part in (array, array[7:], array[::-1], array[3:900:7, 1:], array.T, array[5], array[1:][2:]):
+    for part in (
+        array,
+        np.asarray(array),
+        array[7:],
+        array[::-1],
+        array[3:900:7, 1:],
+        array.T,
+        array[5],
+        array[1:][2:],
+    ):
         assert np.array_equal(mapped.opened(mapped.by_name(part)), part)
     writable = np.memmap(tmp_path / "numbers", np.float64, "c")
     for other in (array + 1, np.array(array), array[:0], writable, INPUTS):
@@ -618,12 +625,12 @@ def test_blocks_that_are_wrong_say_so():
         error.backward(blocks(inputs=spoilt))
     assert "block 1, whose first observation is number 1700" in caught.value.__notes__[0]
     assert [parameter.grad for parameter in model.parameters()] == before
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="gradient of parameters alone"):
         error.value_and_grad(blocks(), wrt=0)
 
 
 def test_memory_on_the_way_is_bounded(monkeypatch):
-    monkeypatch.setattr(executors, "IN_FLIGHT", 4000)
+    monkeypatch.setattr(executors, "IN_FLIGHT", 20_000)
     waiting = []
 
     class Slow(InThisProcess):
@@ -644,8 +651,20 @@ def test_memory_on_the_way_is_bounded(monkeypatch):
     error, _ = smooth()
     whole = error.value_and_grad(INPUTS, TARGETS, executor=InThisProcess())
     same(whole, error.value_and_grad(INPUTS, TARGETS, executor=Slow()))
-    assert max(most) <= 4
+    assert max(most) <= 3
     assert len(most) > 20
+
+
+def test_large_data_has_larger_chunks(monkeypatch):
+    monkeypatch.setattr(executors, "CHUNKS", 10)
+    error, _ = smooth()
+    executor = InThisProcess()
+    close(error.value_and_grad(INPUTS, TARGETS, executor=executor), error.value_and_grad(INPUTS, TARGETS))
+    assert executor.tasks == 10
+    monkeypatch.setattr(executors, "MOST_NUMBERS", 1200)
+    executor = InThisProcess()
+    error.value_and_grad(INPUTS, TARGETS, executor=executor)
+    assert executor.tasks == 20
 
 
 def test_a_worker_keeps_a_bounded_number_of_programs(monkeypatch):
