@@ -759,3 +759,34 @@ def test_a_click_on_a_node_tells_its_rule_and_the_sum_over_its_consumers(opened:
     assert where(opened) == taken(steps[0].place + 1, recorded)
     opened.press("\ue00c")
     assert not opened.run("return document.querySelector('#details').checkVisibility()")
+
+
+@needs_dot
+def test_the_address_leads_to_a_view_and_keeps_it(browser: Browser, page: Path, recorded: Trace) -> None:
+    browser.open(page, fragment="#step=3&view=layers")
+    assert where(browser) == taken(4, recorded)
+    assert browser.run("return player.view.title") == "layers"
+    assert browser.run("return document.querySelector('#views :checked').parentElement.textContent") == "layers"
+    browser.press(RIGHT)
+    assert browser.run("return location.hash") == "#step=4&view=layers"
+    change = "addEventListener('hashchange', () => done()); location.hash = '#step=2'"
+    browser.run(f"return new Promise((done) => {{ {change} }})")
+    assert browser.run("return player.view.title") == "all nodes"
+    assert where(browser) == taken(3, recorded)
+
+
+@needs_dot
+def test_a_notebook_shows_a_page_or_of_a_long_pass_a_picture() -> None:
+    x, total = Value(0.5, label="x"), Value(0.0, label="zero")
+    for i in range(300):
+        total = total + (Value(0.01 * i, label=f"layers.0.neurons.{i % 5}.weights.{i}") * x).tanh()
+    shown = trace(total)._repr_mimebundle_()
+    assert set(shown) == {"text/plain", "image/svg+xml"}
+    product = Value(1.0, label="layers.0.bias")
+    for i in range(300):
+        product = product * Value(1.01, label=f"layers.0.weights.{i}")
+    assert set(trace(product)._repr_mimebundle_()) == {"text/plain", "text/html"}
+    for _ in range(800):
+        total = total * 1.0 + x
+    shown = trace(total)._repr_mimebundle_()
+    assert set(shown) == {"text/plain", "image/svg+xml"}

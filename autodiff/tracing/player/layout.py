@@ -63,7 +63,7 @@ def views(root: Value, dot: str, max_nodes: int | None) -> list[View]:
             found.append(_in_columns(name, picture) if is_dense(picture) else _laid_out(name, picture, dot))
     except TooManyNodesError as error:
         count = str(error).partition(" ")[0]
-        raise ValueError(
+        raise TooManyNodesError(
             f"{count} nodes are more than max_nodes={max_nodes}, however the graph is folded: raise max_nodes, "
             "or pass max_nodes=0 for a page without a picture"
         ) from None

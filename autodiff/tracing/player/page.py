@@ -12,8 +12,9 @@ from html import escape
 from importlib.resources import files
 from pathlib import Path
 
-from autodiff.drawing import find_dot
+from autodiff.drawing import find_dot, notebook_picture
 from autodiff.drawing.folding import READABLE
+from autodiff.drawing.scene import TooManyNodesError
 from autodiff.drawing.rendering import HINT
 from autodiff.program.javascript import embedded, javascript
 from autodiff.program.reference import describe
@@ -30,8 +31,8 @@ PROGRAM = (
     "numbers.js", "model.js", "view.js", "stage.js", "table.js", "search.js", "guess.js", "details.js", "player.js",
 )  # fmt: skip
 NOTEBOOK_NODES = 100
-NOTEBOOK_STEPS = 400
-"""Limits of the page that a notebook shows by itself: it is stored in the notebook's file."""
+NOTEBOOK_STEPS = 2000
+"""Limits of the page that a notebook shows by itself, which is stored in its file; of more, it shows a picture."""
 
 
 def html(trace: RecordedPass, *, max_nodes: int | None = 300, live: bool | None = None) -> str:
@@ -73,10 +74,14 @@ def notebook(trace: RecordedPass) -> dict[str, str]:
     In frames, the ids, styles and programs of several pages never meet, and a saved notebook keeps them.
     """
     table = str(trace)
-    if len(trace) > NOTEBOOK_STEPS or any(step.place != place for place, step in enumerate(trace)):
+    if any(step.place != place for place, step in enumerate(trace)):
         return {"text/plain": table}
     try:
+        if len(trace) > NOTEBOOK_STEPS:
+            return _picture(trace)
         page = html(trace, max_nodes=NOTEBOOK_NODES)
+    except TooManyNodesError:
+        return _picture(trace)
     except Exception as error:  # a trace that cannot be drawn must still be shown: the reason goes with it
         return {"text/plain": f"{table}\n(not drawn: {error})"}
     name = escape(one_line(trace.root.name), quote=True)
@@ -86,6 +91,11 @@ def notebook(trace: RecordedPass) -> dict[str, str]:
         f'srcdoc="{escape(page, quote=True)}"></iframe>'
     )
     return {"text/plain": table, "text/html": frame}
+
+
+def _picture(trace: RecordedPass) -> dict[str, str]:
+    """What a notebook shows of a pass that is too large for a page in it."""
+    return notebook_picture(trace.graph()[-1]) | {"text/plain": str(trace)}
 
 
 def _graph(trace: RecordedPass, max_nodes: int | None) -> str:

@@ -3,7 +3,7 @@ class Player {
   constructor(page, model) {
     this.page = page;
     this.find = (id) => page.getElementById(id);
-    this.taken = this.asked() ?? 0;
+    this.taken = 0;
     this.timer = null;
     this.followers = [];
     this.guess = new Guess(page, this);
@@ -13,13 +13,20 @@ class Player {
     this.table = new Table(page, this.sight);
     this.stage = new Stage(page);
     this.views = [...page.querySelectorAll("svg.view, template.view")].map((drawing) => new View(drawing, this.sight));
-    this.view = this.views.find((view) => view.svg) ?? null;
+    this.view = this.firstView = this.views.find((view) => view.svg) ?? null;
     if (this.view) this.stage.show(this.view);
     this.listen();
     this.find("zoom").hidden = !this.view;
     this.setModel(model);
     this.offerViews();
-    this.go(this.taken);
+    this.arrive();
+  }
+
+  /** Show what the address asks for. */
+  arrive() {
+    const [taken, view] = [this.asked() ?? 0, this.askedView()];
+    if (view !== this.view) this.choose(view);
+    this.go(taken);
   }
 
   /** Show another pass over the same graph: every number, colour and step follows, at once where it is seen. */
@@ -200,6 +207,7 @@ class Player {
   choose(chosen) {
     chosen.make(this.find("stage"));
     for (const view of this.views) view.svg?.toggleAttribute("hidden", view !== chosen);
+    this.find("views").querySelectorAll("input")[this.views.indexOf(chosen)].checked = true;
     this.view = chosen;
     this.stage.show(chosen);
     this.fit();
@@ -226,17 +234,26 @@ class Player {
     root.dataset.theme = dark ? "light" : "dark";
   }
 
-  /** Keep the step in the address, where the page has one of its own. */
+  /** Keep the step and the view in the address, where the page has one of its own. */
   remember(step) {
     if (location.protocol === "about:") return;
-    const wanted = step ? `#step=${step.place}` : "";
+    const state = new URLSearchParams();
+    if (step) state.set("step", step.place);
+    if (this.view !== this.firstView) state.set("view", this.view.title);
+    const wanted = state.size ? `#${state}` : "";
     if (location.hash !== wanted) history.replaceState(null, "", wanted || location.pathname + location.search);
   }
 
   /** How many steps the address asks for, as `#step=12` or `#12`: that step is the last of them. */
   asked() {
-    const found = /^#(?:step=)?(\d+)$/.exec(location.hash);
+    const found = /^#(?:.*\bstep=)?(\d+)\b/.exec(location.hash);
     return found ? Number(found[1]) + 1 : null;
+  }
+
+  /** The view that the address asks for, as `#view=layers`; the first one if it asks for none. */
+  askedView() {
+    const title = new URLSearchParams(location.hash.slice(1)).get("view");
+    return this.views.find((view) => view.title === title) ?? this.firstView;
   }
 
   // ── What the reader does ────────────────────────────────────────────────────────────────────
@@ -292,7 +309,7 @@ class Player {
       const step = this.view?.stepAt(event.target, this.model);
       if (step) stepping(() => this.go(step.place + 1))();
     });
-    addEventListener("hashchange", stepping(() => this.go(this.asked() ?? 0)));
+    addEventListener("hashchange", stepping(() => this.arrive()));
     addEventListener("resize", () => this.fit());
     addEventListener("beforeprint", () => this.table.complete());
     addEventListener("afterprint", () => this.table.make(this.table.first));
