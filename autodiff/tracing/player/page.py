@@ -14,8 +14,8 @@ from pathlib import Path
 
 from autodiff.drawing import find_dot, notebook_picture
 from autodiff.drawing.folding import READABLE
-from autodiff.drawing.scene import TooManyNodesError
 from autodiff.drawing.rendering import HINT
+from autodiff.drawing.scene import TooManyNodesError
 from autodiff.program.javascript import embedded, javascript
 from autodiff.program.reference import describe
 from autodiff.registry import NOT_IN_TABLE, OPERATIONS
