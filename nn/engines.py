@@ -19,10 +19,10 @@ import autodiff
 from autodiff import Value, constant, mean, trees
 from nn.datasets import Data, taken
 from nn.dropping import without_dropout
-from nn.epoch_metrics import EpochMetrics, Metric, NonFiniteLossError, check_scalar
+from nn.epoch_metrics import EpochMetrics, Metric, NonFiniteLossError, check_scalar, note
 from nn.losses import Loss
 from nn.mistakes import moved_by
-from nn.module import Module, assign, numbers
+from nn.module import ZEROED, Module, assign, numbers
 from nn.observations import are_arrays
 from nn.optimizers import Optimizer, OptimizerLike, take_steps
 
@@ -40,6 +40,8 @@ class Task:
     """What is to be trained on what."""
 
     model: Module
+    parameters: list[Value]
+    """Those of the model."""
     loss: Loss
     metric: Metric | None
     optimizer: OptimizerLike
@@ -60,7 +62,7 @@ class EagerEngine:
 
     def __init__(self, task: Task) -> None:
         self.task = task
-        self.parameters = task.model.parameters()
+        self.parameters = task.parameters
         self.good = numbers(self.parameters)
         """The parameters of the last batch whose loss was finite, as they were before its step."""
 
@@ -76,7 +78,13 @@ class EagerEngine:
 
     def steps(self, batches: Batches, epoch: int) -> None:
         """Take a step for each batch; errors as of :meth:`train`."""
-        take_steps(self.task.optimizer, batches, lambda batch: self.backward(batch, epoch))
+        take_steps(self.task.optimizer, batches, lambda batch: self._gradients(batch, epoch))
+
+    def _gradients(self, batch: Batch, epoch: int) -> None:
+        self.backward(batch, epoch)
+        for value in self.parameters:
+            if value.grad is ZEROED:  # the loss of this batch does not depend on it: so the gradient is 0
+                value.grad = 0.0
 
     def backward(self, batch: Batch, epoch: int) -> None:
         """Note loss and metric of the batch, and add the gradient of its mean loss to the parameters' gradients."""
@@ -356,10 +364,14 @@ def engine_for(task: Task, wanted: str) -> tuple[EagerEngine, str]:
 def _check_depends(task: Task) -> None:
     """Refuse a loss that no step could lower; mostly one observation tells."""
     moved = moved_by(task.optimizer)
-    parameters = {*task.model.parameters()} if moved is None else moved
+    parameters = {*task.parameters} if moved is None else moved
     error = None
-    for x, target in zip(task.inputs, task.targets):
-        error = task.loss(task.model(x), target)
+    for index, (x, target) in enumerate(zip(task.inputs, task.targets)):
+        try:
+            error = task.loss(task.model(x), target)
+        except Exception as raised:
+            note(raised, index)
+            raise
         if isinstance(error, Value) and _depends(error, parameters):
             return
     check_scalar(error)
@@ -385,7 +397,7 @@ def _depends(error: Value, parameters: set[Value]) -> bool:
 
 def _goes_by_its_rule(optimizer: Optimizer, task: Task) -> bool:
     """Whether its steps are those of its rule, and nothing that is called between them refers to the parameters."""
-    parameters = task.model.parameters()
+    parameters = task.parameters
     return (
         optimizer.has_rule
         and [*map(id, optimizer.parameters)] == [*map(id, parameters)]

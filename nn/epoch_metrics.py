@@ -29,6 +29,11 @@ def check_scalar(error: Any) -> None:
         raise TypeError(f"the loss must return a Value, not {type(error).__name__} {error!r:.60}{advice}")
 
 
+def note(error: Exception, index: int) -> None:
+    """Let an error of the model or the loss say for which observation they were called."""
+    error.add_note(f"at observation {index}: inputs[{index}] and targets[{index}]")
+
+
 class EpochMetrics:
     """The loss and the metric of each epoch, as their observations come in."""
 
@@ -47,8 +52,12 @@ class EpochMetrics:
             TypeError: the loss does not return a ``Value``.
             NonFiniteLossError: the error is not finite.
         """
-        prediction = model(x)
-        error: Value = self.loss(prediction, target)
+        try:
+            prediction = model(x)
+            error: Value = self.loss(prediction, target)
+        except Exception as failure:
+            note(failure, index)
+            raise
         check_scalar(error)
         if not isfinite(error.data):
             try:
@@ -61,6 +70,13 @@ class EpochMetrics:
                         raised.add_note(
                             f"{self.where}{name}[{index}] is {data!r:.60}: leave observations with missing numbers "
                             "out, or fill these in, before the training"
+                        )
+                        break
+                else:
+                    if len(self.losses) > 1 and self.losses[-1] > self.losses[0]:
+                        raised.add_note(
+                            f"the loss has grown from {self.losses[0]:.4g} to {self.losses[-1]:.4g}: take a smaller "
+                            "learning_rate, or scale the inputs down"
                         )
                 raise raised from None
         self.errors.append(error.data)

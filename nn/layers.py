@@ -174,7 +174,7 @@ class MLP(Module):
 
     sz = Renamed("layers")
 
-    @instead(**OTHERS)
+    @instead("MLP(inputs, [16, 16, outputs])", **OTHERS)
     def __init__(
         self,
         inputs: int,

@@ -122,7 +122,10 @@ def softmax_cross_entropy(logits: Sequence[Any], label: float) -> Any:
     if isinstance(label, Value):  # the label is an input of a compiled function
         return log_sum_exp(logits) - select(logits, label)
     if label not in range(len(logits)):
-        raise ValueError(f"the label {label} is no index of {len(logits)} logits (from 0 to {len(logits) - 1})")
+        raise ValueError(
+            f"the label {label} is no index of {len(logits)} logits (from 0 to {len(logits) - 1}): number the classes "
+            "from 0, and let the last layer have a neuron for each"
+        )
     return log_sum_exp(logits) - logits[int(label)]
 
 
@@ -166,6 +169,7 @@ def _sum_of_components(error: Loss, prediction: Any, observation: Any) -> Any:
     if lengths[0] != lengths[1]:
         shapes = ["a scalar" if length is None else f"{length} numbers" for length in lengths]
         advice = _ONE_COLUMN if lengths == [None, 1] else _ONE_NUMBER if lengths == [1, None] else ""
+        advice = advice or ": is the last layer of as many neurons as a target has numbers?"
         raise ValueError(
             f"prediction and observation must have the same shape, not {shapes[0]} and {shapes[1]}{advice}"
         )
@@ -182,7 +186,7 @@ def _check_scalar(x: object, name: str) -> None:
 
 def _check_label(label: object, name: str) -> None:
     if is_vector(label):
-        advice = _ONE_COLUMN if len(label) == 1 else ""  # type: ignore[arg-type]
+        advice = _ONE_COLUMN if len(label) == 1 else _ONE_HOT  # type: ignore[arg-type]
         raise TypeError(f"a {name} must be one number, not {len(label)}{advice}")  # type: ignore[arg-type]
     if isinstance(label, (str, bytes)):
         raise TypeError(
@@ -192,6 +196,7 @@ def _check_label(label: object, name: str) -> None:
 
 
 _ONE_COLUMN = ": of targets of the shape (observations, 1), pass the only column, targets[:, 0]"
+_ONE_HOT = ": of a row for each observation, with a 1 in the place of its class, pass targets.argmax(axis=1)"
 _ONE_NUMBER = ": return the only number of the prediction, prediction[0]"
 
 

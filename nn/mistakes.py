@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from inspect import signature
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -28,6 +29,20 @@ LOSSES = {
     "accuracy": ("accuracy", "acc"),
 }  # fmt: skip
 """Our losses and metrics, by the names that they have elsewhere."""
+USAGE = "fit(model, inputs, targets, loss, optimizer=Adam(model.parameters()), epochs=100)"
+IN_A_MODEL = {
+    "fit": f"it is a function, {USAGE}",
+    "compile": "loss and optimizer are arguments of fit(); autodiff.compile(model) is the model for whole batches",
+    "train": "there is nothing to switch, since dropout() is at work in fit() alone",
+    "eval": "there is nothing to switch, since predict() and without_dropout() leave nothing out",
+    "forward": "write model(x)",
+    "backward": "it is the loss that has it: loss(model(x), y).backward()",
+    "to": 'its parameters are Python floats; autodiff.compile(model, backend="jax") runs it on other devices',
+    "cuda": 'its parameters are Python floats; autodiff.compile(model, backend="jax") runs it on other devices',
+    "summary": "print(model), or look at dict(model.named_parameters())",
+    "predict_proba": "apply autodiff.sigmoid, or autodiff.softmax for several classes, to the predictions",
+}
+"""What models of other libraries have, and what serves here."""
 OPTIMIZERS = {"SGD": ("sgd", "gd", "momentum"), "Adam": ("adam", "adamw")}
 
 
@@ -40,25 +55,35 @@ def instead(usage: str = "", /, **advice: str) -> Callable[[Callable[P, T]], Cal
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        expected = signature(function)
+        expected, name = signature(function), function.__qualname__.removesuffix(".__init__")
 
         @wraps(function)
         def checked(*args: P.args, **options: P.kwargs) -> T:
-            for name in advice.keys() & options.keys() if options else ():
-                text = advice[name]
+            for given in advice.keys() & options.keys() if options else ():
+                text = advice[given]
                 raise TypeError(
-                    f"{name}= is called {text}= here" if text.isidentifier() else f"no {name}= here: {text}"
+                    f"{given}= is called {text}= here" if text.isidentifier() else f"no {given}= here: {text}"
                 )
             if usage:
                 try:
                     expected.bind(*args, **options)
                 except TypeError as error:
-                    raise TypeError(f"{function.__name__}() got other arguments: {error}; write {usage}") from None
+                    raise TypeError(f"{name}() got other arguments: {error}; write {usage}") from None
             return function(*args, **options)
 
         return checked
 
     return decorate
+
+
+class Absent:
+    """An attribute that others have, and none here: where nobody defines it, the error says what serves."""
+
+    def __init__(self, name: str, advice: str) -> None:
+        self.name, self.advice = name, advice
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        raise AttributeError(f"{owner.__name__} has no {self.name} here: {self.advice}")
 
 
 class Renamed:
@@ -103,7 +128,7 @@ def check_model(model: Any, call: str) -> None:
     if isinstance(model, type) or not trees.is_module(model):
         what = f"the class {model.__name__}" if isinstance(model, type) else f"{type(model).__name__} {model!r:.60}"
         raise TypeError(f"the model must be a Module of nn, and come first, not {what}: write {call}")
-    first = next(_values(model), None)
+    first = next((value for _, value in model.named_parameters()), None)
     if first is None:
         raise ValueError(
             f"the model {model!r:.60} has no parameters to train: assign Values, or modules, to its attributes"
@@ -115,8 +140,8 @@ def check_model(model: Any, call: str) -> None:
         )
 
 
-def check_optimizer(optimizer: Any, model: Any) -> None:
-    """Refuse what takes no steps, and what would move nothing of the model.
+def check_optimizer(optimizer: Any, model: Any, parameters: Sequence[Value]) -> None:
+    """Refuse what takes no steps, and what would move nothing of the model; warn of what moves a part of an older one.
 
     Raises:
         TypeError: it is no optimizer.
@@ -131,10 +156,20 @@ def check_optimizer(optimizer: Any, model: Any) -> None:
         what = f"the class {name}" if isinstance(optimizer, type) else f"{type(optimizer).__name__} {optimizer!r:.60}"
         raise TypeError(f"the optimizer must be an object with zero_grad() and step(), not {what}: write {example}")
     moved = moved_by(optimizer)
-    if moved is not None and not any(each in moved for each in _values(model)):
+    if moved is None:
+        return
+    missed, strange = [each for each in parameters if each not in moved], moved.difference(parameters)
+    if len(missed) == len(parameters):
         raise ValueError(
             f"the optimizer moves no parameter of the model {model!r:.60}, but {len(moved)} others; was the model, or "
             f"a part of it, made anew after the optimizer? Write {example}"
+        )
+    if missed and strange:
+        warnings.warn(
+            f"the optimizer does not move {len(missed)} of the {len(parameters)} parameters of the model "
+            f"{model!r:.60}, but {len(strange)} others; was some of it made anew after the optimizer? Write {example}",
+            RuntimeWarning,
+            stacklevel=4,
         )
 
 
@@ -144,11 +179,6 @@ def moved_by(optimizer: Any) -> set[Value] | None:
     if not isinstance(given, (list, tuple, set)):
         return None
     return {each for each in given if isinstance(each, Value)}
-
-
-def _values(model: Any) -> Iterator[Any]:
-    """The parameters, as they are met: the first is mostly enough, and a walk over thousands takes its time."""
-    return (value for _, value in model.named_parameters())
 
 
 def _plain(name: str) -> str:

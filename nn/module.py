@@ -17,9 +17,13 @@ from autodiff import NOT_COMPUTED, Value
 from nn.dropping import without_dropout
 from nn.files import replace_file, saved_state
 from nn.interrupts import interrupts_held
+from nn.mistakes import IN_A_MODEL, Absent
 from nn.observations import are_arrays, observations
 
 M = TypeVar("M")
+
+ZEROED = float("0.0")
+"""The gradient after ``zero_grad()``: an object of its own, so that one to which nothing has been added is told."""
 
 
 class _NamesParameters(type):
@@ -60,7 +64,8 @@ class Module(metaclass=_NamesParameters):
 
     def __call__(self, *inputs: Any, **options: Any) -> Any:
         """The prediction; a subclass says how it is computed."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it is computed: write its __call__")
+        instead = "rename its forward to __call__" if hasattr(self, "forward") else "write its __call__"
+        raise NotImplementedError(f"{type(self).__name__} does not say how it is computed: {instead}")
 
     def predict(self, inputs: Any) -> NDArray[np.float64]:
         """The predictions for a whole data set, as plain numbers: compiled where that can be, and without dropout.
@@ -118,7 +123,7 @@ class Module(metaclass=_NamesParameters):
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0, as it must be before the next ``backward()``."""
         for value in self.parameters():
-            value.grad = 0.0
+            value.grad = ZEROED
 
     def state_dict(self) -> dict[str, float]:
         """The numbers of the parameters, by name."""
@@ -220,6 +225,9 @@ def assign(parameters: Iterable[Value], given: Iterable[float]) -> None:
                 value.data = number
             raise
 
+
+for _name, _advice in IN_A_MODEL.items():
+    setattr(Module, _name, Absent(_name, _advice))
 
 _WORTH_COMPILING = 16
 """How many predictions are faster compiled."""

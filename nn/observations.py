@@ -98,7 +98,9 @@ def row(given: Any) -> Any:
 
 def _unfit(data: Any, name: str) -> str:
     instead = (
-        f"list(zip(*{name}.values())) makes rows of its columns"
+        "pass its inputs and its targets, data.inputs and data.targets"
+        if hasattr(data, "inputs") and hasattr(data, "targets")
+        else f"list(zip(*{name}.values())) makes rows of its columns"
         if isinstance(data, Mapping)
         else f"list({name}) makes a list of an iterator"
         if isinstance(data, Iterable) and not isinstance(data, (str, bytes))

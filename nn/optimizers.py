@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from autodiff import NOT_COMPUTED, Value, sqrt
 from nn.interrupts import interrupts_held
 from nn.mistakes import NO_DECAY, instead
-from nn.module import assign
+from nn.module import ZEROED, assign
 
 Batch = TypeVar("Batch")
 
@@ -78,7 +78,10 @@ class Optimizer:
                     f"{type(self).__name__}(model.parameters(), ...)"
                 )
         if not self.parameters:
-            raise ValueError("there are no parameters to optimize")
+            raise ValueError(
+                "there are no parameters to optimize: those of a module are the Values, and modules, that its __init__ "
+                "assigns to its attributes"
+            )
         if len(set(map(id, self.parameters))) < len(self.parameters):
             raise ValueError("a parameter is listed twice, and would be moved twice")
         if not callable(learning_rate):
@@ -91,7 +94,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Set the gradient of every parameter to 0."""
         for value in self.parameters:
-            value.grad = 0.0
+            value.grad = ZEROED
 
     def step(self) -> None:
         """Move every parameter once, by its present gradient.
@@ -100,8 +103,8 @@ class Optimizer:
 
         Raises:
             FloatingPointError: a gradient is not finite; the message names the parameter, and none is moved.
-            ValueError: no parameter has a gradient, or that of one is None; or the schedule gave a rate that is
-                negative or not finite.
+            ValueError: no parameter has got a gradient since ``zero_grad()``, or ever, or that of one is None; or the
+                schedule gave a rate that is negative or not finite.
         """
         self._check_gradients()
         rate, before = self.rate(self.steps), self._now()
@@ -126,12 +129,19 @@ class Optimizer:
     def _check_gradients(self) -> None:
         gradients = [value.grad for value in self.parameters]
         try:
-            if all(map(isfinite, gradients)) and any(each is not NOT_COMPUTED for each in gradients):
+            if all(map(isfinite, gradients)) and any(
+                each is not NOT_COMPUTED and each is not ZEROED for each in gradients
+            ):
                 return
         except TypeError:  # of None
             pass
         if all(each is NOT_COMPUTED for each in gradients):
             raise ValueError("no parameter has a gradient: run backward() first")
+        if all(each is ZEROED for each in gradients):
+            raise ValueError(
+                "no parameter has got a gradient since zero_grad(): a step takes zero_grad(), then backward() of the "
+                "loss, then step()"
+            )
         for index, (value, gradient) in enumerate(zip(self.parameters, gradients)):
             name = value.label or index
             if gradient is None:  # as PyTorch's users leave it

@@ -13,13 +13,20 @@ from nn.datasets import Data
 from nn.engines import Batches, Task, engine_for
 from nn.epoch_metrics import EpochMetrics, Metric
 from nn.losses import Loss, is_vector
-from nn.mistakes import IN_THE_OPTIMIZER, NO_DECAY, check_function, check_model, check_optimizer, instead
+from nn.mistakes import (
+    IN_THE_OPTIMIZER,
+    NO_DECAY,
+    USAGE,
+    Renamed,
+    check_function,
+    check_model,
+    check_optimizer,
+    instead,
+)
 from nn.module import Module, assign
 from nn.observations import observations
 from nn.optimizers import OptimizerLike
 from nn.seeding import Seed, generator
-
-USAGE = "fit(model, inputs, targets, loss, optimizer=Adam(model.parameters()), epochs=100)"
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class History:
     validation_losses: list[float]
     validation_metrics: list[float]
     metric_name: str
+    loss, history, val_loss = Renamed("losses"), Renamed("losses"), Renamed("validation_losses")
     best_epoch: int
     """The epoch, counted from 1, with the least validation loss, or training loss if there is no validation."""
     stopped_early: bool
@@ -138,7 +146,8 @@ def fit(
     check_function("loss", loss)
     if metric is not None:
         check_function("metric", metric)
-    check_optimizer(optimizer, model)
+    parameters = model.parameters()
+    check_optimizer(optimizer, model, parameters)
     inputs, targets = _data(inputs, targets, "training")
     held_out: tuple[Data, Data] = ([], [])
     if validation is not None:
@@ -150,7 +159,7 @@ def fit(
             raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
     random = generator(rng)
     seen, checked = EpochMetrics(loss, metric), EpochMetrics(loss, metric, "validation ")
-    task = Task(model, loss, metric, optimizer, inputs, targets, held_out, seen, checked, executor)
+    task = Task(model, parameters, loss, metric, optimizer, inputs, targets, held_out, seen, checked, executor)
     run, reason = engine_for(task, engine)
     best, best_epoch, stopped = (inf, run.numbers()), 0, False
     try:

@@ -5,11 +5,12 @@ import re
 import numpy as np
 import pytest
 
-from autodiff import Value, constant
+from autodiff import Value, compile, constant
 from nn import (
     MLP,
     SGD,
     Adam,
+    History,
     Module,
     Optimizer,
     accuracy,
@@ -18,12 +19,20 @@ from nn import (
     fit,
     hinge,
     loss_landscape,
+    moons,
     squared_error,
 )
 from nn import softmax_cross_entropy as softmax_loss
 
 ENGINES = ("auto", "compiled", "eager")
 X, Y = [[0.0, 1.0], [1.0, 0.5], [2.0, 2.0]], [1.0, 0.0, 1.0]
+
+
+class Forward(Module):
+    """A module as another library wants it."""
+
+    def forward(self, x):
+        return x
 
 
 class Foreign:
@@ -122,6 +131,13 @@ CALLS = {
         (lambda m, o: fit(m, X, np.c_[Y], lambda p, t: (p - t) ** 2, **once(o)), TypeError,
          r"must return a Value, not ndarray .* Pass targets\[:, 0\]"),
         (lambda m, o: fit(m, X, Y, softmax_loss, **once(o)), TypeError, "a neuron for each class, or use bin"),
+        (lambda m, o: softmax_loss([1.0, 2.0, 3.0], np.eye(3)[0]), TypeError, r"targets.argmax\(axis=1\)"),
+        (lambda m, o: softmax_loss([1.0, 2.0, 3.0], 3), ValueError, "classes from 0, and let the last layer"),
+        (lambda m, o: squared_error([1.0, 2.0, 3.0], 1.0), ValueError, "as many neurons as a target has numbers"),
+        (lambda m, o: fit(m, moons(9), moons(9), squared_error, **once(o)), TypeError, "data.inputs and data.targets"),
+        (lambda m, o: fit(m, moons(9), squared_error, **once(o)), TypeError, "argument: 'loss'; write fit"),
+        (lambda m, o: fit(m, np.transpose(X), Y, squared_error, **once(o)), ValueError, "2 inputs and 3 targets"),
+        (lambda m, o: fit(m, np.zeros((3, 1, 2)), Y, squared_error, **once(o)), TypeError, "one observation"),
         (lambda m, o: fit(m, X, ["a", "b", "a"], binary_cross_entropy, **once(o)), TypeError,
          r"not str 'a': number the classes, such as by names = sorted\(set\(targets\)\)"),
         (lambda m, o: fit(m, X, ["a", "b", "a"], hinge, **once(o)), TypeError, "number the classes"),
@@ -133,6 +149,27 @@ CALLS = {
         (lambda m, o: fit(m, X, [-1, 1, 1], binary_cross_entropy, **once(o)), ValueError, r"\(target \+ 1\) / 2"),
         (lambda m, o: fit(m, [["a", "b"]] * 3, Y, squared_error, **once(o)), TypeError, "a real number is needed"),
         (lambda m, o: fit(m, X, Y, squared_error, **once(o), validation=0.2), TypeError, "must be a pair"),
+    ],
+    "the module": [
+        (lambda m, o: m.fit(X, Y), AttributeError, r"MLP has no fit here: it is a function, fit\(model, inputs"),
+        (lambda m, o: m.compile(optimizer="adam"), AttributeError, r"arguments of fit\(\)"),
+        (lambda m, o: m.train(), AttributeError, r"nothing to switch, since dropout\(\)"),
+        (lambda m, o: m.eval(), AttributeError, r"predict\(\) and without_dropout\(\)"),
+        (lambda m, o: m.forward(X[0]), AttributeError, r"write model\(x\)"),
+        (lambda m, o: m.backward(), AttributeError, r"loss\(model\(x\), y\).backward\(\)"),
+        (lambda m, o: m.to("cuda"), AttributeError, 'backend="jax"'),
+        (lambda m, o: m.cuda(), AttributeError, 'backend="jax"'),
+        (lambda m, o: m.summary(), AttributeError, r"print\(model\)"),
+        (lambda m, o: m.predict_proba(X), AttributeError, "autodiff.sigmoid, or autodiff.softmax"),
+        (lambda m, o: Forward()(1.0), NotImplementedError, "rename its forward to __call__"),
+        (lambda m, o: MLP(2, 16, 1), TypeError, r"a list of layer sizes such as \[16, 1\], not 16"),
+        (lambda m, o: MLP([2, 16, 1]), TypeError, r"MLP\(\) got .*'outputs'; write MLP\(inputs, \[16, 16, outputs\]\)"),
+        (lambda m, o: MLP(2, []), ValueError, "at least one layer"),
+        (lambda m, o: MLP(2, [3, 1], activation="relu6"), ValueError, r"did you mean 'relu'\?"),
+        (lambda m, o: SGD(Forward().parameters()), ValueError, "Values, and modules, that its __init__ assigns"),
+        (lambda m, o: History([1.0], [], [2.0], [], "", 1, False).history, AttributeError, "is called losses here"),
+        (lambda m, o: History([1.0], [], [2.0], [], "", 1, False).loss, AttributeError, "is called losses here"),
+        (lambda m, o: History([1.0], [], [2.0], [], "", 1, False).val_loss, AttributeError, "validation_losses here"),
     ],
     "options": [
         (lambda m, o: fit(m, X, Y, squared_error, optimizer=o), TypeError, "required argument: 'epochs'; write"),
@@ -199,6 +236,75 @@ def test_an_optimizer_may_move_numbers_of_the_loss_beside_those_of_the_model():
         optimizer=SGD([*model.parameters(), scale], 0.1))  # fmt: skip
     assert scale.data != 1.0
     assert model.state_dict() != before
+
+
+STEPS = {
+    "zero_grad() after backward()": ["backward", "zero_grad", "step"],
+    "no backward()": ["zero_grad", "step"],
+    "backward without ()": ["zero_grad", "no call", "step"],
+    "a second step": ["zero_grad", "backward", "step", "zero_grad", "step"],
+}
+
+
+@pytest.mark.parametrize("of_the_model", [False, True], ids=["optimizer", "model"])
+@pytest.mark.parametrize("calls", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
+def test_a_step_that_no_gradient_has_come_to_since_zero_grad_is_an_error(calls, compiled, of_the_model):
+    model = MLP(2, [3, 1], rng=1)
+    adam = Adam(model.parameters(), 0.1)
+    error = compile(lambda x, y: squared_error(model(x), y), parameters=model)
+
+    def backward():
+        return error.backward(X, Y) if compiled else squared_error(model(X[0]), Y[0]).backward()
+
+    do = {"backward": backward, "no call": lambda: backward, "step": adam.step}
+    do["zero_grad"] = model.zero_grad if of_the_model else adam.zero_grad
+    for call in calls[:-1]:
+        do[call]()
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=r"since zero_grad\(\): a step takes zero_grad\(\), then backward\(\)"):
+        adam.step()
+    assert model.state_dict() == before
+    assert all(value.grad == 0.0 for value in model.parameters())
+
+
+def test_a_gradient_of_zero_is_a_gradient():
+    model = MLP(2, [3, 1], rng=1)
+    momentum = SGD(model.parameters(), 0.1, momentum=0.5)
+    momentum.zero_grad()
+    (0.0 * model([1.0, 2.0])).backward()
+    momentum.step()
+    assert momentum.steps == 1
+
+
+def test_an_optimizer_of_a_part_that_was_made_anew_is_warned_of():
+    model = MLP(2, [3, 1], rng=1)
+    adam = Adam(model.parameters(), 0.1)
+    model.layers[1] = MLP(3, [1], rng=2).layers[0]
+    with pytest.warns(
+        RuntimeWarning, match=r"does not move 4 of the 13 parameters .* but 4 others; was some of it made"
+    ):
+        fit(model, X, Y, squared_error, optimizer=adam, epochs=1, progress=False)
+    frozen = Adam(model.layers[1].parameters(), 0.1)  # which is no mistake
+    fit(model, X, Y, squared_error, optimizer=frozen, epochs=1, progress=False)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_loss_that_grew_until_it_was_not_finite_says_so(engine):
+    model = MLP(2, [3, 1], rng=1)
+    with pytest.raises(FloatingPointError) as caught:
+        fit(model, np.multiply(X, 1e3), Y, squared_error, optimizer=SGD(model.parameters(), 1e3), epochs=90,
+            progress=False, engine=engine)  # fmt: skip
+    assert any("take a smaller learning_rate" in note for note in caught.value.__notes__), caught.value.__notes__
+
+
+@pytest.mark.parametrize("engine", ["auto", "eager"])
+def test_an_error_says_at_which_observation(engine):
+    model = MLP(2, [3, 1], rng=1)
+    with pytest.raises(TypeError, match="number the classes") as caught:
+        fit(model, X, [1.0, 0.0, "b"], squared_error, optimizer=SGD(model.parameters()), epochs=1, progress=False,
+            engine=engine)  # fmt: skip
+    assert caught.value.__notes__ == ["at observation 2: inputs[2] and targets[2]"]
 
 
 def test_moves_that_are_not_one_for_each_parameter_are_refused():

@@ -115,7 +115,7 @@ def test_a_step_before_any_backward_pass_says_that_there_is_no_gradient():
     with pytest.raises(ValueError, match=r"no parameter has a gradient: run backward\(\) first"):
         sgd.step()
     assert (w.data, sgd.steps) == (1.0, 0)
-    sgd.zero_grad()  # a gradient of 0 is one
+    w.grad = 0.0  # a gradient of 0 is one
     sgd.step()
 
 
