@@ -1,4 +1,4 @@
-"""The command line: ``python -m autodiff "tanh(w*x + b)" w=0.5 x=2 b=0.1``."""
+"""The command line: ``python -m autodiff "tanh(w*x + b)" w=0.5 x=2 b=0.1``, or ``python -m autodiff step train.py``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from autodiff.tracing import Trace, check_finite, evaluate, explain, save, trace
 from autodiff.tracing.expressions import MAX_LENGTH, ExpressionError, used_names
 
 EPILOG = """exit codes: 0; 1 if a number is not finite, a check fails or a file cannot be written; 2 for wrong usage.
-an expression has numbers, names, + - * / ** and the operations of the table, such as tanh(x), log(x), max(a, b)."""
+an expression has numbers, pi, e, names, + - * / ** (or ^) and the operations of the table, such as tanh(x), max(a, b).
+autodiff step train.py runs a script, and plays the last backward pass that it made: autodiff step --help."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,6 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a letter of a name still shows the rest
             stream.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["step"] and len(given) > 1 and ("=" not in given[1] or given[1].startswith("--")):
+        from autodiff.tracing import stepping
+
+        return stepping.main(given[1:])
     # An expression may begin with a minus: a space keeps argparse from taking it for an option.
     given = [f" {word}" if word[:1] == "-" and word not in ("-", "-h") and word[:2] != "--" else word for word in given]
     parser = _parser()

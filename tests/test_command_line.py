@@ -209,3 +209,78 @@ def test_an_endless_input_is_not_read(capsys: pytest.CaptureFixture[str], monkey
     monkeypatch.setattr(sys, "stdin", io.StringIO("x+" * 10**6))
     assert main(["-", "x=1"]) == 2
     assert "10000 characters" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("x^2 + 1", 10.0), ("2^-x", 0.125), ("sin(pi/2) * x", 3.0), ("log(e) * x", 3.0), ("x^2^0.5", 3.0**2.0**0.5)],
+)
+def test_powers_and_constants_are_written_as_on_paper(
+    text: str, expected: float, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([text, "x=3"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith(f" = {expected!r}")
+    assert main(["e * pi", "e=2", "pi=5"]) == 0
+    assert capsys.readouterr().out.startswith("L = e * pi = 10.0")
+
+
+SCRIPT = """
+import sys
+from autodiff import Value
+w = Value(1.0, label="w")
+for x in (2.0, 3.0, 5.0):
+    w.grad = 0.0
+    loss = (w * x - 1.0) ** 2
+    loss.backward()
+    w.data = w.data - 0.1 * w.grad
+print(sys.argv[1:], w.data)
+sys.exit(int(sys.argv[1]) if len(sys.argv) > 1 else 0)
+"""
+
+
+def eager_run() -> tuple[list[float], float]:
+    """The number of ``w`` before each pass, and at the end."""
+    w, numbers = 1.0, []
+    for x in (2.0, 3.0, 5.0):
+        numbers.append(w)
+        w = w - 0.1 * (2 * (w * x - 1.0) * x)
+    return numbers, w
+
+
+@pytest.mark.parametrize(("options", "kept"), [([], [3]), (["--at", "2"], [2]), (["--every", "1"], [1, 2, 3])])
+def test_step_runs_a_script_and_plays_its_passes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], kept: list[int]
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text(SCRIPT, encoding="utf-8")
+    assert main(["step", "--html", str(tmp_path / "page.html"), *options, str(script), "7", "--own"]) == 7
+    out = capsys.readouterr().out
+    numbers, end = eager_run()
+    assert f"['7', '--own'] {end!r}" in out  # the script ran as it would alone
+    pages = sorted(tmp_path.glob("page*.html"))
+    assert len(pages) == len(kept)
+    for number, page in zip(kept, pages):
+        assert f"backward pass {number} of 3" in out
+        text = page.read_text(encoding="utf-8")
+        assert f'["w","variable",{numbers[number - 1]!r}' in text.replace(" ", "")
+        assert "train.py:7" in text
+
+
+def test_a_script_that_fails_shows_its_last_pass_and_its_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script, page = tmp_path / "fails.py", tmp_path / "page.html"
+    script.write_text(SCRIPT.replace("sys.exit", "raise KeyError"), encoding="utf-8")
+    assert main(["step", "--html", str(page), str(script)]) == 1
+    assert "KeyError" in capsys.readouterr().err
+    assert page.exists()
+    script.write_text("print('nothing')", encoding="utf-8")
+    for arguments, told in (
+        ([str(script)], "made no such backward pass: it made none"),
+        ([str(tmp_path / "no.py")], "there is no script"),
+        (["--html", "page.txt", str(script)], r"must end in .html"),
+        (["--at", "0", str(script)], "count from 1"),
+    ):
+        assert main(["step", *arguments]) in (1, 2)
+        assert told in capsys.readouterr().err
+    assert not list(tmp_path.glob("*.txt"))

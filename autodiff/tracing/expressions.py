@@ -8,6 +8,7 @@ operations of the table, and nothing else; length, nesting and size have limits;
 from __future__ import annotations
 
 import ast
+import math
 import warnings
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -18,6 +19,8 @@ from autodiff.text import one_line
 from autodiff.value import Value, constant
 
 MAX_LENGTH, MAX_DEPTH, MAX_NODES = 10_000, 500, 4_000
+CONSTANTS = {"pi": math.pi, "e": math.e}
+"""What these names stand for, if they are given no number."""
 ALLOWED = "only numbers, names, + - * / ** and the operations of the table are"
 _OPERATORS: dict[type[ast.AST], str] = {
     ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide", ast.Pow: "power",
@@ -41,7 +44,8 @@ def evaluate(text: str, variables: Mapping[str, Value | float]) -> Value:
     """The value of an expression, recorded for a backward pass.
 
     Args:
-        text: such as ``"tanh(w*x + b)"``; operations by their names, and ``abs``, ``max`` and ``min``.
+        text: such as ``"tanh(w*x + b)"``; operations by their names, and ``abs``, ``max`` and ``min``; ``pi`` and
+            ``e``; ``^`` means ``**``.
         variables: what the names stand for.
 
     Raises:
@@ -58,7 +62,7 @@ def evaluate(text: str, variables: Mapping[str, Value | float]) -> Value:
     """
     if not isinstance(text, str):
         raise TypeError(f"an expression is a str, not {type(text).__name__} {text!r:.60}")
-    text = " ".join(text.split("\n")).strip()
+    text = _plain(text)
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"an expression has at most {MAX_LENGTH} characters, not {len(text)}", text, MAX_LENGTH)
     tree = _parsed(text)
@@ -90,9 +94,14 @@ def used_names(text: str) -> set[str]:
     >>> sorted(used_names("tanh(w*x + b)"))
     ['b', 'w', 'x']
     """
-    nodes = list(ast.walk(_parsed(" ".join(text.split("\n")).strip())))
+    nodes = list(ast.walk(_parsed(_plain(text))))
     functions = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
     return {node.id for node in nodes if isinstance(node, ast.Name) and id(node) not in functions}
+
+
+def _plain(text: str) -> str:
+    """The text in one line; powers as Python writes them, since its ``^`` binds less than ``+``."""
+    return " ".join(text.split("\n")).strip().replace("^", "**")
 
 
 def _parsed(text: str) -> ast.expr:
@@ -126,6 +135,8 @@ def _leaf(node: ast.Constant | ast.Name, variables: Mapping[str, Value | float],
     if isinstance(node, ast.Name):
         if node.id in variables:
             return variables[node.id]
+        if node.id in CONSTANTS:
+            return CONSTANTS[node.id]
         if node.id in _functions():
             raise ExpressionError(f"{node.id!r} is an operation: write {node.id}(…)", text, _at(node, text))
         near = get_close_matches(node.id, variables, n=1)

@@ -1,0 +1,123 @@
+"""``python -m autodiff step train.py``: a script is run as it is, and a backward pass that it made is played."""
+
+from __future__ import annotations
+
+import argparse
+import runpy
+import sys
+import tempfile
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+from traceback import print_exc
+
+from autodiff.backward import topological_order
+from autodiff.hooks import Observer, observed_by
+from autodiff.sources import record_sources
+from autodiff.tracing.player.page import MAX_STEPS
+from autodiff.tracing.views import Trace, trace
+from autodiff.value import Value
+
+
+class Passes(Observer):
+    """Records backward passes when they begin, and leaves every gradient as it was.
+
+    Args:
+        at: which one is kept, counted from 1; None for the last one.
+        every: keep each of which the number is a multiple of this; None for one alone.
+    """
+
+    def __init__(self, at: int | None = None, every: int | None = None) -> None:
+        self.at, self.every = at, every
+        self.count = 0
+        self.kept: dict[int, Trace] = {}
+        self.is_recording = False
+
+    def begins(self, root: Value, seed: float) -> None:
+        if self.is_recording or not root.parents:
+            return
+        self.count += 1
+        if self.every is not None:
+            wanted = self.count % self.every == 0
+        else:
+            wanted = self.at is None or self.count == self.at
+            if wanted:
+                self.kept.clear()
+        if not wanted:
+            return
+        before = [(node, node.grad) for node in topological_order(root)]
+        self.is_recording = True
+        try:
+            self.kept[self.count] = trace(root, seed)
+        finally:
+            self.is_recording = False
+            for node, gradient in before:
+                node.grad = gradient
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run a script, and play a backward pass that it made; return the exit code.
+
+    Raises:
+        SystemExit: with code 2 for wrong usage, with 0 for ``--help``.
+    """
+    options = _parser().parse_args(arguments)
+    script = Path(options.script)
+    if not script.is_file():
+        return _refused(f"there is no script {options.script!r}")
+    if options.html is not None and Path(options.html).suffix.lower() != ".html":
+        return _refused(f"the file of --html must end in .html, not {options.html!r}")
+    if any(number is not None and number < 1 for number in (options.at, options.every)):
+        return _refused("--at and --every count from 1")
+    passes = Passes(options.at, options.every)
+    code = _run(script, options.arguments, passes)
+    if not passes.kept:
+        made = f"it made {passes.count}" if passes.count else "it made none by backward() (nn.fit: engine='eager')"
+        return _refused(f"{script.name} made no such backward pass: {made}", code or 1)
+    folder = Path(tempfile.mkdtemp(prefix="autodiff-")) if options.html is None else Path(options.html).parent
+    stem = script.stem if options.html is None else Path(options.html).stem
+    for number, recorded in passes.kept.items():
+        path = folder / (f"{stem}.html" if options.every is None else f"{stem}-{number:04}.html")
+        recorded[:MAX_STEPS].to_html(path)
+        print(f"backward pass {number} of {passes.count}, {len(recorded)} steps: {path}")
+    if options.html is None:
+        webbrowser.open(path.as_uri())
+    return code
+
+
+def _run(script: Path, arguments: list[str], passes: Passes) -> int:
+    """Run the script as Python would, and return its exit code; its traceback is printed."""
+    before = sys.argv, sys.path[:]
+    sys.argv, sys.path[:0] = [str(script), *arguments], [str(script.resolve().parent)]
+    try:
+        with record_sources(), observed_by(passes):
+            runpy.run_path(str(script), run_name="__main__")
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except Exception:
+        print_exc()
+        return 1
+    finally:
+        sys.argv, sys.path[:] = before
+    return 0
+
+
+def _refused(problem: str, code: int = 2) -> int:
+    print(f"autodiff step: {problem}", file=sys.stderr)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="autodiff step",
+        description="Run a script, and play the last backward pass that it made, with the lines that computed it.",
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--html", metavar="FILE", help="write the page there; by default it is opened in the browser")
+    chosen = parser.add_mutually_exclusive_group()
+    chosen.add_argument("--at", type=int, metavar="N", help="play the N-th backward pass, counted from 1")
+    chosen.add_argument("--every", type=int, metavar="K", help="write a page for each K-th one: FILE-0010.html, …")
+    add("script", help="the user's script; it is run as `python script` does")
+    add("arguments", nargs=argparse.REMAINDER, help="those of the script")
+    return parser
