@@ -12,7 +12,7 @@ from autodiff import special
 from autodiff.ieee import inf, nan, with_limit
 from autodiff.operations import REALS, Interval, Operation
 from autodiff.operations import SingularPoint as Point
-from autodiff.registry import BUILT_IN, OPERATIONS, operation
+from autodiff.registry import BUILT_IN, NOT_IN_TABLE, OPERATIONS, operation
 
 # isort: off
 from autodiff.rules import (
@@ -24,7 +24,8 @@ from autodiff.rules import (
 BEYOND_ONE = Interval(1.01, 10.0)
 
 cospi: Operation
-csch: Operation  # named by rules that stand before their rows
+csch: Operation
+OVER_SQUARE: Operation  # named by rules that stand before their rows
 
 # fmt: off
 # Whole numbers and signs. What is constant between its jumps has the derivative 0, a number, at them too.
@@ -33,15 +34,15 @@ floor = operation("floor", special.floor, STEPS, kinks=True)
 ceil = operation("ceil", special.ceil, STEPS, kinks=True)
 trunc = operation("trunc", special.trunc, STEPS, kinks=True)
 rint = operation("rint", special.rint, STEPS, kinks=True)
+sign = operation("sign", lambda x: 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else nan,
+                 STEPS, kinks=True, singular_points={(0.0,): Point(0.0, (0.0,))})
 floor_divide = operation("floor_divide", special.in_ieee(special.floor_divide), STEPS_OF_TWO, STEPS_OF_TWO,
                          symbol="//", kinks=True, domain=(REALS, POSITIVE))
 mod = operation("mod", with_limit(operator.mod, lambda a, b: nan), lambda a, b, y: 1.0 if y == y else nan,
                 lambda a, b, y: -floor_divide(a, b),
                 symbol="%", kinks=True, domain=(REALS, POSITIVE), ufunc="remainder")
-fmod = operation("fmod", special.fmod, lambda a, b, y: 1.0 if y == y else nan, lambda a, b, y: -rint((a - y) / b),
-                 kinks=True, domain=(REALS, POSITIVE))
-sign = operation("sign", lambda x: 1.0 if x > 0 else -1.0 if x < 0 else 0.0 if x == 0 else nan,
-                 STEPS, kinks=True, singular_points={(0.0,): Point(0.0, (0.0,))})
+fmod = operation("fmod", special.fmod, lambda a, b, y: 1.0 if y == y else nan,
+                 lambda a, b, y: -special.towards_zero(a, b) if y == y else nan, kinks=True, domain=(REALS, POSITIVE))
 copysign = operation("copysign", special.in_ieee(special.copysign), lambda a, b, y: sign(a) * sign(y), STEPS_OF_TWO,
                      kinks=True, domain=(POSITIVE, REALS))
 clip = operation("clip", lambda x, low, high: minimum(maximum(x, low), high),
@@ -72,8 +73,8 @@ xlogy = operation("xlogy", special.xlogy, lambda x, z, y: log(z), lambda x, z, y
                   domain=(POSITIVE, POSITIVE), singular_points={(0.0, 0.0): Point(0.0, (-inf, 0.0))})
 
 # Angles: of two coordinates, in half turns, in degrees.
-atan2 = operation("atan2", math.atan2, lambda a, b, y: special.over_square(b, a),
-                  lambda a, b, y: -special.over_square(a, b), domain=(POSITIVE, POSITIVE), ufunc="arctan2",
+atan2 = operation("atan2", math.atan2, lambda a, b, y: OVER_SQUARE(b, a),
+                  lambda a, b, y: -OVER_SQUARE(a, b), domain=(POSITIVE, POSITIVE), ufunc="arctan2",
                   singular_points={(0.0, 0.0): Point(0.0, (nan, nan))})
 sinpi = operation("sinpi", special.sinpi, lambda x, y: math.pi * cospi(x))
 cospi = operation("cospi", special.cospi, lambda x, y: -math.pi * sinpi(x))
@@ -117,6 +118,11 @@ lgamma = operation("lgamma", special.in_ieee(special.lgamma), lambda x, y: digam
 erfcx = operation("erfcx", special.erfcx, special.erfcx_rule, domain=(Interval(-4.0, 10.0),))
 erfinv = operation("erfinv", special.erfinv, special.erfinv_rule, domain=(UNIT,),
                    singular_points={(1.0,): Point(inf, (inf,)), (-1.0,): Point(-inf, (inf,))})
+
+# Beside the table, since a derivative made of quotients would cancel where a is about b: the rule of atan2.
+OVER_SQUARE = Operation("over_square", special.in_ieee(special.over_square),
+                        lambda a, b, y: special.over_square_by_a(a, b), lambda a, b, y: special.over_square_by_b(a, b))
 # fmt: on
 
-BUILT_IN.update(OPERATIONS)
+NOT_IN_TABLE[OVER_SQUARE.name] = OVER_SQUARE
+BUILT_IN.update(OPERATIONS, NOT_IN_TABLE)

@@ -144,6 +144,8 @@ def _power_by_base(x: Any, n: Any) -> Any:
     """The derivative n · x ** (n - 1). It is n / x where x ** n is 1, and x ** (n - 1) may overflow."""
     if x * x == 0 and n * n < 1e-32:
         return 0.0 if x == 0 and n == 0 else n / x
+    if 2.0**53 <= abs(n) < inf and x < 0:  # n is even, and n - 1 is odd, but no float
+        return -n * power(-x, n - 1)
     return n * power(x, n - 1)
 
 

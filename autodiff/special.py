@@ -25,7 +25,8 @@ def _row(name: str) -> Callable[..., Any]:
 
 
 _exp, _expm1, _log, _log1p, _sqrt, _erf, _erfc = map(_row, ("exp", "expm1", "log", "log1p", "sqrt", "erf", "erfc"))
-_sin, _cos, _tan, _mod, _atan2, _asinh = map(_row, ("sin", "cos", "tan", "mod", "atan2", "asinh"))
+_sin, _cos, _tan, _atan2, _asinh = map(_row, ("sin", "cos", "tan", "atan2", "asinh"))
+_mod, _floor_divide = map(_row, ("mod", "floor_divide"))
 _atanh, _erfcx, _rint, _cospi = map(_row, ("atanh", "erfcx", "rint", "cospi"))
 
 
@@ -89,6 +90,12 @@ def fmod(a: Any, b: Any) -> Any:
     """The remainder with the sign of a, as C has it."""
     rest = _mod(abs(a), abs(b))
     return -rest if a < 0 else a if a == 0 and rest == 0 else rest
+
+
+def towards_zero(a: Any, b: Any) -> Any:
+    """The quotient without its fraction."""
+    size = _floor_divide(abs(a), abs(b))
+    return size if (a < 0) == (b < 0) else -size
 
 
 def copysign(a: Any, b: Any) -> Any:
@@ -177,11 +184,25 @@ def sinc_rule(x: Any, y: Any) -> Any:
     return 0.0 if abs(x) == inf else x * polynomial(x * x, SINC_SLOPE) if abs(x) < 0.3 else (_cospi(x) - y) / x
 
 
-def over_square(b: Any, a: Any) -> Any:
-    """The quotient b / (a² + b²), of the quotient of the two, so that no square over- or underflows."""
-    if abs(a) > abs(b):
-        return b / a / a / (1 + (b / a) * (b / a))
-    return 1 / b / (1 + (a / b) * (a / b))
+def over_square(a: Any, b: Any) -> Any:
+    """The quotient a / (a² + b²), of the quotient of the two, so that no square over- or underflows."""
+    if abs(b) > abs(a):
+        return a / b / b / (1 + (a / b) * (a / b))
+    return 1 / a / (1 + (b / a) * (b / a))
+
+
+def over_square_by_a(a: Any, b: Any) -> Any:
+    """Its derivative (b² - a²) / (a² + b²)², of the exact difference; 0 where a difference may overflow."""
+    big, ratio = (b, a / b) if abs(b) > abs(a) else (a, b / a)
+    if abs(big) > 1e200:
+        return 0.0 * ratio
+    return (b - a) / big * ((b + a) / big) / (1 + ratio * ratio) / (1 + ratio * ratio) / big / big
+
+
+def over_square_by_b(a: Any, b: Any) -> Any:
+    """Its derivative -2ab / (a² + b²)²."""
+    big, ratio = (b, a / b) if abs(b) > abs(a) else (a, b / a)
+    return -2 * ratio / (1 + ratio * ratio) / (1 + ratio * ratio) / big / big
 
 
 def asec(x: Any) -> Any:
