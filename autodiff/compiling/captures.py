@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import pickle
 import random
+from abc import ABCMeta
 from array import array
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -33,7 +34,7 @@ from autodiff.value import Value
 PLAIN = (int, float, str, type(None), np.number, np.bool_)
 COMPARED = (*PLAIN, FunctionType, BuiltinFunctionType, type, Operation, Enum, Number, range, bytes)
 """What is a constant of the program: plain numbers, and functions, such as the activation of a network."""
-SIMPLE = {int, bool, str, bytes, type(None), FunctionType, BuiltinFunctionType, Operation}
+SIMPLE = {float, int, bool, str, bytes, type(None), FunctionType, BuiltinFunctionType, Operation, type, ABCMeta}
 """The most frequent of these types, which tell themselves apart."""
 FLAT = (set, frozenset, deque, array, bytearray)
 """Collections that hold nothing but what is plain, if they are compared at all."""
@@ -456,6 +457,8 @@ def _content(thing: Any) -> Hashable:
 
     None if nothing is, or too much; () if nothing is, but an empty list, or one of nodes, may come to hold something.
     """
+    if type(thing) in SIMPLE:
+        return _scalar(thing)
     if isinstance(thing, FLAT):
         scalars = [*map(_scalar, thing)] if len(thing) <= FEW else [None]
         gather = frozenset if isinstance(thing, (set, frozenset)) else tuple

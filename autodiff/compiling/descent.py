@@ -63,6 +63,8 @@ class Descent:
         self._now = now
         self._inputs = inputs
         self._rule = rule
+        self._fits: Specialization | None = None
+        """One that is known to be right for all observations."""
         self.parameters = parameters.copy()
         """(parameters,): their numbers."""
         self.state = np.array(state, np.float64).reshape(-1, len(parameters))
@@ -149,4 +151,7 @@ class Descent:
             return None
         if first.may_end or not first.is_right_at(self.parameters):
             return None
-        return first if first.satisfied(self.parameters, self._inputs) is None else None
+        if first is not self._fits and first.satisfied(self.parameters, self._inputs) is not None:
+            return None
+        self._fits = first  # for good: its guards ask nothing but the inputs, which stay
+        return first
