@@ -105,6 +105,8 @@ def test_buttons_step_to_and_fro(opened: Browser, recorded: Trace) -> None:
     assert not opened.driver.find_element("id", "next").is_enabled()
     opened.click("#first")
     assert where(opened) == taken(0, recorded)
+    opened.click("#first")
+    assert where(opened).startswith("forward: 0 of ")
     assert not opened.driver.find_element("id", "back").is_enabled()
 
 
@@ -790,3 +792,51 @@ def test_a_notebook_shows_a_page_or_of_a_long_pass_a_picture() -> None:
         total = total * 1.0 + x
     shown = trace(total)._repr_mimebundle_()
     assert set(shown) == {"text/plain", "image/svg+xml"}
+
+
+@needs_dot
+def test_the_forward_pass_is_stepped_before_the_backward_pass(opened: Browser, recorded: Trace) -> None:
+    results = [node for node in recorded.nodes if node.operands]
+    opened.press(HOME, HOME)
+    data = (
+        "return [...document.querySelectorAll('svg.view .node[data-nodes]')].map(g => "
+        "[Number(g.dataset.nodes), g.querySelector('.data').textContent])"
+    )
+    for count, node in enumerate(["start", *results]):
+        if isinstance(node, str):
+            assert "Nothing is computed yet" in opened.text("#sum")
+        else:
+            opened.press(RIGHT)
+            assert opened.text("#target") == node.name
+            assert opened.text("#contribution") == number(node.data)
+            heads = "return [...document.querySelectorAll('.edge.active')].map(g => g.dataset.edges)"
+            wanted = {f"{node.place}_{i}" for i, at in enumerate(node.operands) if recorded.nodes[at].op != "constant"}
+            assert {*opened.run(heads)} == wanted
+        if count < len(results):
+            assert where(opened) == f"forward: {count} of {len(results)} numbers"
+            for place, text in opened.run(data):
+                known = not recorded.nodes[place].operands or recorded.nodes[place] in results[:count]
+                assert text == (short(recorded.nodes[place].data).replace("-", "−") if known else "…")
+        if count == len(results) - 1:
+            break
+    opened.press(RIGHT)
+    assert where(opened) == taken(0, recorded)
+    opened.press(LEFT)
+    assert opened.run("return location.hash") == f"#forward={len(results) - 1}"
+    assert set(opened.run("return player.model.at(-1).map(state => state.gradient)")) == {None}
+
+
+@needs_dot
+def test_a_token_travels_the_edge_while_the_pass_is_played(browser: Browser, page: Path) -> None:
+    browser.open(page, still=False)
+    browser.run("player.play(); player.go(5)")
+    assert browser.run("return document.querySelectorAll('.token').length") == 1
+    browser.run("player.go(-3)")
+    assert browser.run("return document.querySelectorAll('.token').length") >= 2
+    browser.run("""
+        player.pause();
+        for (const each of document.getAnimations()) if (each.effect.target.matches(".token")) each.finish();
+    """)
+    browser.run("return new Promise((done) => setTimeout(done, 50))")
+    assert browser.run("return document.querySelectorAll('.token').length") == 0
+    assert browser.errors() == []

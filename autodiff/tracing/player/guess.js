@@ -23,13 +23,14 @@ class Guess {
 
   turn(on) {
     this.toggle.setAttribute("aria-pressed", String(on));
-    if (on) this.ask(this.player.model.steps[this.player.taken]);
+    if (on) this.ask(this.player.model.steps[Math.max(0, this.player.taken)]);
     else this.stop();
   }
 
   /** Ask for the contribution of a step that is not taken yet; if there is none, the pass is done. */
   ask(step) {
     this.player.pause();
+    this.player.taken = Math.max(0, this.player.taken);
     this.step = step ?? null;
     this.find("question").hidden = !this.step;
     this.say("");

@@ -9,6 +9,8 @@ class Model {
       gradient: gradient === null ? null : real(gradient),
     }));
     this.root = this.nodes[this.nodes.length - 1];
+    /** What the forward pass computes, one after the other. */
+    this.forward = this.nodes.filter((node) => node.operands.length);
     /** How many contributions each node receives in the whole pass. */
     this.expected = this.nodes.map(() => 0);
     for (const node of this.nodes) for (const operand of node.operands) this.expected[operand] += 1;
@@ -30,12 +32,17 @@ class Model {
 
   /**
    * Each node's gradient after that many steps, how many contributions it has received, and its state: "constant",
-   * "waiting" for a first contribution, "partial", or "final". The gradient is null where there is none yet.
+   * "waiting" for a first contribution, "partial", or "final". The gradient is null where there is none yet, and
+   * `computed` is false where the data is still to come: −3 steps are those before the last three of the forward pass.
    */
   at(taken) {
-    const states = this.nodes.map((node) => ({ gradient: node.initial === 0 ? null : node.initial, received: 0 }));
-    states[this.root.place].gradient = this.root.initial;
-    for (const step of this.steps.slice(0, taken)) {
+    const begun = taken >= 0;
+    const states = this.nodes.map((node) => ({
+      gradient: !begun || node.initial === 0 ? null : node.initial, received: 0, computed: true,
+    }));
+    for (const node of begun ? [] : this.forward.slice(taken)) states[node.place].computed = false;
+    if (begun) states[this.root.place].gradient = this.root.initial;
+    for (const step of this.steps.slice(0, Math.max(0, taken))) {
       const state = states[step.parent.place];
       state.gradient = step.after;
       state.received += 1;
@@ -91,6 +98,15 @@ function shade(gradients, bounds) {
   const size = (gradient) => (Number.isNaN(gradient) ? Infinity : Math.abs(gradient));
   const strongest = gradients.reduce((a, b) => (size(b) > size(a) ? b : a));
   return `grad-${level(strongest, bounds)}${strongest < 0 ? " negative" : ""}`;
+}
+
+/** How a node was computed, in names or in numbers: `w × x`, `tanh(0.5)`. */
+function computation(node, told) {
+  const sign = { add: "+", subtract: "−", multiply: "×", divide: "/", power: "**" }[node.op];
+  const operands = node.operands.map(told);
+  if (sign && operands.length === 2) return `${operands[0]} ${sign} ${operands[1]}`;
+  const shown = operands.length > 6 ? [...operands.slice(0, 4), "…", operands.at(-1)] : operands;
+  return `${node.op}(${shown.join(", ")})`;
 }
 
 /** The step as a trace prints it. */

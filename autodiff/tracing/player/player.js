@@ -24,7 +24,9 @@ class Player {
 
   /** Show what the address asks for. */
   arrive() {
-    const [taken, view] = [this.asked() ?? 0, this.askedView()];
+    const computed = /\bforward=(\d+)/.exec(location.hash);
+    const forward = computed && Number(computed[1]) - this.model.forward.length;
+    const [taken, view] = [forward ?? this.asked() ?? 0, this.askedView()];
     if (view !== this.view) this.choose(view);
     this.go(taken);
   }
@@ -35,6 +37,7 @@ class Player {
     const { root, nodes, steps } = model;
     this.find("root").textContent = `L = ${root.name === "L" ? "" : `${root.name} = `}${number(root.data)}`;
     this.find("size").textContent = `${counted(nodes.length, "node")}, ${counted(steps.length, "step")}`;
+    this.find("slider").min = -model.forward.length;
     this.find("slider").max = steps.length;
     this.table.setSteps(steps);
     this.guess.step &&= steps[this.guess.step.place];
@@ -47,10 +50,16 @@ class Player {
     this.taken = taken;
     this.guess.forget();
     this.show();
-    this.table.mark(this.step, this.taken);
+    this.table.mark(this.taken);
     this.stage.reveal(this.step);
     this.remember(this.step);
+    if (this.playing) this.view?.travel(Number(this.find("speed").value) * 0.8);
     if (this.taken === this.model.steps.length) this.pause();
+  }
+
+  /** The start of the backward pass; from there, that of the forward pass. */
+  goToStart() {
+    this.go(this.taken > 0 ? 0 : -this.model.forward.length);
   }
 
   /** Call a function with the model, and the states of its nodes, now and whenever they change. */
@@ -59,33 +68,40 @@ class Player {
     follower(this.model, this.model.at(this.taken));
   }
 
-  /** The last of the steps that are taken; null at the start. */
+  /** The last of the steps that are taken: of the forward pass, the node alone; null at the starts. */
   get step() {
-    return this.model.steps[this.taken - 1] ?? null;
+    if (this.taken > 0) return this.model.steps[this.taken - 1];
+    const node = this.taken < 0 ? this.model.forward.at(this.taken - 1) : null;
+    return node && this.model.forward.length + this.taken > 0 ? { node } : null;
   }
 
   /** Show the graph after the steps that are taken. */
   show() {
     const { model } = this;
-    this.taken = Math.max(0, Math.min(this.taken, model.steps.length));
+    this.taken = Math.max(-model.forward.length, Math.min(this.taken, model.steps.length));
     const { step } = this;
     const states = model.at(this.taken);
     this.view?.show(model, states, this.taken, this.guess.step ?? step);
     for (const follower of this.followers) follower(model, states);
     this.page.body.classList.toggle("guessing", Boolean(this.guess.step));
+    this.page.body.classList.toggle("forward", this.taken < 0);
     if (this.guess.step) this.ask(this.guess.step);
+    else if (this.taken < 0) this.tellForward(step?.node);
     else this.tell(step, states);
     const [slider, atEnd] = [this.find("slider"), this.taken === model.steps.length];
     slider.value = this.taken;
-    const where = `${this.taken} of ${counted(model.steps.length, "step")} taken`;
-    slider.setAttribute("aria-valuetext", step ? `${where}, step ${step.place}: ${line(step)}` : where);
+    const computed = model.forward.length + this.taken;
+    const where = this.taken < 0
+      ? `forward: ${computed} of ${counted(model.forward.length, "number")}`
+      : `${this.taken} of ${counted(model.steps.length, "step")} taken`;
+    slider.setAttribute("aria-valuetext", this.taken > 0 ? `${where}, step ${step.place}: ${line(step)}` : where);
     this.find("where").textContent = where;
-    for (const id of ["first", "back"]) this.find(id).disabled = this.taken === 0;
+    for (const id of ["first", "back"]) this.find(id).disabled = computed <= 0;
     for (const id of ["next", "last"]) this.find(id).disabled = atEnd;
   }
 
   play() {
-    if (this.taken === this.model.steps.length) this.go(0);
+    if (this.taken === this.model.steps.length) this.go(-this.model.forward.length);
     if (!this.model.steps.length) return;
     this.setPlaying(true);
     const tick = () => {
@@ -115,7 +131,7 @@ class Player {
   /** The next step forwards; in guess mode, it is asked for first. */
   next() {
     if (this.guess.step) this.guess.reveal();
-    else if (this.guess.on) this.guess.ask(this.model.steps[this.taken]);
+    else if (this.guess.on && this.taken >= 0) this.guess.ask(this.model.steps[this.taken]);
     else this.go(this.taken + 1);
   }
 
@@ -151,6 +167,24 @@ class Player {
     say("spoken", `Step ${step.place}: ${line(step)}. The gradient of ${step.parent.name} is now ${number(step.after)}, ${whole}.${why}`);
   }
 
+  /** The equation of a node that the forward pass has just computed; none at its start. */
+  tellForward(node) {
+    const { nodes, root } = this.model;
+    const say = (id, text) => (this.find(id).textContent = text);
+    this.page.body.classList.toggle("at-start", !node);
+    this.find("equation").title = "";
+    const told = node ? computation(node, (place) => shortened(nodes[place].name)) : "";
+    say("target", shortened((node ?? root).name));
+    say("adds", "=");
+    say("local-name", node ? told : "?");
+    say("local", node ? computation(node, (place) => number(nodes[place].data)) : "");
+    say("contribution", node ? number(node.data) : "");
+    const source = node?.source ? ` (${node.source})` : "";
+    const text = node ? `${node.name} = ${number(node.data)}${source}` : "Nothing is computed yet: the leaves have their numbers.";
+    say("sum", text);
+    say("spoken", `Forward pass. ${text}`);
+  }
+
   /** The equation of a step that is to be guessed. */
   ask({ parent, node, upstream, place }) {
     const say = (id, text) => (this.find(id).textContent = text);
@@ -163,7 +197,7 @@ class Player {
     say("upstream-name", `∂L/∂${source}`);
     say("upstream", number(upstream));
     say("contribution", "?");
-    say("sum", `${source} = ${node.op}(${node.operands.map((operand) => number(this.model.nodes[operand].data)).join(", ")}) = ${number(node.data)}`);
+    say("sum", `${source} = ${computation(node, (operand) => number(this.model.nodes[operand].data))} = ${number(node.data)}`);
     say("spoken", `Step ${place} is to be guessed: what does ${source} add to the gradient of ${target}?`);
   }
 
@@ -238,7 +272,8 @@ class Player {
   remember(step) {
     if (location.protocol === "about:") return;
     const state = new URLSearchParams();
-    if (step) state.set("step", step.place);
+    if (this.taken < 0) state.set("forward", this.model.forward.length + this.taken);
+    else if (step) state.set("step", step.place);
     if (this.view !== this.firstView) state.set("view", this.view.title);
     const wanted = state.size ? `#${state}` : "";
     if (location.hash !== wanted) history.replaceState(null, "", wanted || location.pathname + location.search);
@@ -260,7 +295,7 @@ class Player {
 
   listen() {
     const moves = {
-      first: () => this.go(0),
+      first: () => this.goToStart(),
       back: () => this.go(this.taken - 1),
       next: () => this.next(),
       last: () => this.go(this.model.steps.length),

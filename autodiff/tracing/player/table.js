@@ -76,17 +76,18 @@ class Table {
   }
 
   /** Mark the last of the steps that are taken, and bring it in sight; null at the start. */
-  mark(step, taken) {
+  mark(taken) {
+    taken = Math.max(0, taken); // in the forward pass, none is
     const [low, high] = [this.taken, taken].sort((a, b) => a - b);
     this.taken = taken;
-    const place = step ? step.place : 0;
+    const place = Math.max(0, taken - 1);
     if (place < this.first || place >= this.first + this.rows.length) this.make(place - ROWS / 2);
     for (const row of this.rows.slice(Math.max(0, low - this.first), Math.max(0, high - this.first))) {
       row.element.classList.toggle("future", row.place >= taken);
       row.write();
     }
     this.markRow();
-    if (!step) this.area.scrollTop = 0;
+    if (!this.current) this.area.scrollTop = 0;
     else {
       const row = this.current;
       const middle = row.offsetTop + row.offsetHeight / 2 - this.area.clientHeight / 2;

@@ -103,16 +103,38 @@ class View {
   /** Show the graph after that many steps, of which the last one is active. */
   show(model, states, taken, step) {
     const before = this.now;
-    const ends = step ? [this.boxOf.get(step.node.place), this.boxOf.get(step.parent.place)] : [];
+    const ends = step ? [this.boxOf.get(step.node.place), this.boxOf.get(step.parent?.place)] : [];
     this.now = { model, states, taken, step, ends };
-    const next = before?.model === model && Math.abs(before.taken - taken) <= 1;
+    const next = before?.model === model && Math.abs(before.taken - taken) <= 1 && before.taken < 0 === taken < 0;
     this.sight.change(next ? this.touched([before.step, step]) : [...this.boxes, ...this.arrows]);
+  }
+
+  /** A token travels the edges of the step: to the operand on the way back, to the result on the way forward. */
+  travel(milliseconds) {
+    const { step } = this.now;
+    for (const arrow of step ? this.arrowsOf(step).slice(0, 8) : []) {
+      const token = document.createElementNS("http://www.w3.org/2000/svg", "circle");
+      const path = arrow.element.querySelector("path").getAttribute("d");
+      token.setAttribute("class", "token");
+      token.setAttribute("r", 7);
+      token.style.offsetPath = `path("${path}")`;
+      this.svg.append(token);
+      const way = ["0%", "100%"];
+      const frames = { offsetDistance: step.parent ? way.reverse() : way };
+      token.animate(frames, { duration: milliseconds, easing: "ease-in-out" }).onfinish = () => token.remove();
+    }
+  }
+
+  /** The arrows of a step: its edge, or on the way forward, all that lead to its node. */
+  arrowsOf({ edge, node }) {
+    const edges = edge ? [edge] : node.operands.map((_, position) => `${node.place}_${position}`);
+    return [...new Set(edges.map((each) => this.arrowOf.get(each)).filter(Boolean))];
   }
 
   /** What changes with a step: its edge, and the boxes at its ends. */
   touched(steps) {
-    const parts = steps.filter(Boolean).flatMap(({ edge, node, parent }) => [
-      this.arrowOf.get(edge), this.boxOf.get(node.place), this.boxOf.get(parent.place),
+    const parts = steps.filter(Boolean).flatMap((step) => [
+      ...this.arrowsOf(step), this.boxOf.get(step.node.place), this.boxOf.get(step.parent?.place),
     ]);
     return parts.filter(Boolean);
   }
@@ -123,12 +145,13 @@ class View {
     const known = of.filter((state) => state.gradient !== null).map((state) => state.gradient);
     const all = known.length === of.length;
     const state = of.every((one) => one.state === "final") ? "final" : known.length ? "partial" : "waiting";
-    box.say("data", span(box.nodes.map((place) => model.nodes[place].data)));
+    const computed = of.every((one) => one.computed);
+    box.say("data", computed ? span(box.nodes.map((place) => model.nodes[place].data)) : "…");
     box.say("grad", known.length ? span(known) + (state === "final" ? "" : " + …") : "not computed");
     const active = box === ends[1] ? "active operand" : box === ends[0] ? "active result" : "";
-    const lost = all && [...known, ...box.nodes.map((place) => model.nodes[place].data)].some(Number.isNaN);
-    box.mark([state, shade(known, model.scale), active, lost ? "lost" : ""]);
-    box.hint(() => box.nodes.map((place, at) => describe(model.nodes[place], of[at])).join("\n"));
+    const lost = computed && all && [...known, ...box.nodes.map((place) => model.nodes[place].data)].some(Number.isNaN);
+    box.mark([state, computed ? "" : "uncomputed", shade(known, model.scale), active, lost ? "lost" : ""]);
+    box.hint(() => (computed ? box.nodes : []).map((place, at) => describe(model.nodes[place], of[at])).join("\n"));
   }
 
   writeArrow(arrow) {
@@ -138,10 +161,11 @@ class View {
     const whole = steps.length === arrow.edges.length;
     const one = whole && steps.every((other) => other.parent === steps[0].parent);
     const sum = one ? steps.reduce((total, other) => total + other.contribution, 0) : null;
-    arrow.say("local", own[0] ? `×${short(own[0].local)}` : "");
+    arrow.say("local", own[0] && taken >= 0 ? `×${short(own[0].local)}` : "");
     arrow.say("contribution", one ? `+= ${short(sum)}` : "");
     const colour = shade(one ? [sum] : steps.map((other) => other.contribution), model.scale);
-    arrow.mark([steps.length ? `taken ${colour}` : "", step && arrow.edges.includes(step.edge) ? "active" : ""]);
+    const active = step && this.arrowsOf(step).includes(arrow);
+    arrow.mark([steps.length ? `taken ${colour}` : "", active ? "active" : "", active && !step.parent ? "forwards" : ""]);
     arrow.hint(() => (steps.length === 1 ? line(steps[0]) : ""));
   }
 
@@ -156,7 +180,8 @@ class View {
 
   /** Scroll the stage so that the ends of the active edge are seen; at the start, the root. */
   reveal(stage, step, page) {
-    this.bring(stage, step ? [step.node.place, step.parent.place] : [Math.max(...this.boxOf.keys())], page);
+    const places = step ? [step.node.place, ...(step.parent ? [step.parent.place] : [])] : [Math.max(...this.boxOf.keys())];
+    this.bring(stage, places, page);
   }
 
   /** Scroll the stage so that the boxes of some nodes are seen, above all the last one. */
