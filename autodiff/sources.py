@@ -6,7 +6,7 @@ import linecache
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from autodiff.backward import topological_order
 from autodiff.hooks import Observer, observed_by
-from autodiff.text import one_line
+from autodiff.text import one_line, printable
 from autodiff.value import Value
 from autodiff.versions import check_operands
 
@@ -39,6 +39,32 @@ class Source(NamedTuple):
 
     def __str__(self) -> str:
         return f"{os.path.basename(self.file)}:{self.line}"
+
+
+class CodeLine(NamedTuple):
+    """A line of the user's program as it stands in the file."""
+
+    file: str
+    """The name of the file, without its folder."""
+    line: int
+    text: str
+
+
+AROUND = 2
+"""How many lines a listing has before and after each that computed something."""
+
+
+def listing(sources: Iterable[Source]) -> tuple[CodeLine, ...]:
+    """The lines of the user's program that computed something, and those around them, file by file."""
+    wanted: dict[str, set[int]] = {}
+    for file, line in set(sources):
+        wanted.setdefault(file, set()).update(range(line - AROUND, line + AROUND + 1))
+    found = []
+    for file in sorted(wanted):
+        lines = linecache.getlines(file)
+        for line in sorted(wanted[file] & {*range(1, len(lines) + 1)}):
+            found.append(CodeLine(os.path.basename(file), line, printable(lines[line - 1].rstrip().expandtabs(4))))
+    return tuple(found)
 
 
 class Stamp(int):

@@ -11,6 +11,7 @@ from autodiff.backward import names, topological_order
 from autodiff.ieee import as_float
 from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.registry import lookup
+from autodiff.sources import CodeLine, listing
 from autodiff.text import joined, number, one_line, printable
 from autodiff.tracing.steps import Contributions, TracedNode, TracedStep, same
 from autodiff.value import Value, node
@@ -33,6 +34,8 @@ class RecordedPass(Sequence[TracedStep]):
     seed: float = 1.0
     places: dict[Value, int] = field(default_factory=dict, compare=False)
     """The nodes themselves, with their places; empty if the trace was loaded from a file."""
+    code: tuple[CodeLine, ...] = field(default=(), compare=False)
+    """The user's lines, if sources were recorded; empty if the trace was loaded from a file."""
 
     @classmethod
     def of(cls, loss: Value, seed: float = 1.0) -> Self:
@@ -57,7 +60,7 @@ class RecordedPass(Sequence[TracedStep]):
             TracedStep(place, nodes[places[step.node]], nodes[places[step.parent]], *step[2:8])
             for place, step in enumerate(steps)
         )
-        return cls(nodes, traced, seed, places)
+        return cls(nodes, traced, seed, places, listing(node.source for node in order if node.source))
 
     def graph(self) -> list[Value]:
         """The nodes of the graph, in topological order, with the numbers and labels of the record and no gradient.

@@ -2,6 +2,7 @@
 
 import math
 import re
+import runpy
 import time
 from collections.abc import Iterator
 from html import escape
@@ -24,7 +25,7 @@ from autodiff.drawing.colours import (
 )  # fmt: skip
 from autodiff.drawing.text import span
 from autodiff.text import number, short
-from autodiff.tracing import Trace, record_sources, trace
+from autodiff.tracing import Trace, dumps, loads, record_sources, trace
 from autodiff.tracing.player import html
 from tests.browser import DESKTOP, PHONE, Browser
 
@@ -375,7 +376,7 @@ def test_labels_are_text_and_nothing_else(browser: Browser, tmp_path: Path) -> N
     total.label = NASTY[0]
     browser.open(trace(total).to_html(tmp_path / "nasty.html"), fragment="#step=3")
     assert browser.run("return window.hit ?? null") is None
-    assert browser.run("return document.querySelectorAll('script, img, style').length") == 4
+    assert browser.run("return document.querySelectorAll('script, img, style').length") == 5
     assert NASTY[0] in browser.text("#root")
     for name in NASTY:
         if name.isprintable():
@@ -840,3 +841,40 @@ def test_a_token_travels_the_edge_while_the_pass_is_played(browser: Browser, pag
     browser.run("return new Promise((done) => setTimeout(done, 50))")
     assert browser.run("return document.querySelectorAll('.token').length") == 0
     assert browser.errors() == []
+
+
+def test_the_code_is_beside_the_graph_and_a_click_on_a_line_leads_to_its_steps(
+    browser: Browser, tmp_path: Path
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("""from autodiff import Value
+w, x = Value(3.0, label="w"), Value(2.0, label="x")
+
+# </script> is a comment
+def square(a):
+    return a * a
+
+product = w * x
+loss = square(product - 1.0)
+""", encoding="utf-8")  # fmt: skip
+    with record_sources():
+        loss = runpy.run_path(str(script))["loss"]
+    recorded = trace(loss)
+    assert [line.text for line in recorded.code if line.line == 6] == ["    return a * a"]
+    browser.open(recorded.to_html(tmp_path / "page.html"))
+    current = "return document.querySelector('#lines [aria-current]')?.dataset.number ?? null"
+    assert browser.run(current) is None
+    for step in recorded:
+        browser.press(RIGHT)
+        assert f"train.py:{browser.run(current)}" == step.node.source
+    assert "# </script> is a comment" in browser.texts("#lines button")
+    steps = [step.place for step in recorded if step.node.source == "train.py:6"]
+    for place in (*steps, steps[0]):
+        browser.click("#lines button[data-number='6']")
+        assert where(browser) == taken(place + 1, recorded)
+    browser.press(HOME, HOME, RIGHT)
+    assert browser.run(current) == "8"
+    browser.click("#lines button[data-number='9']")
+    assert browser.text("#target") == recorded.nodes[-2].name
+    assert browser.errors() == []
+    assert loads(dumps(recorded)) == recorded

@@ -18,7 +18,7 @@ class Live {
     page.body.classList.add("live");
     const narrow = matchMedia("screen and (max-width: 899px)"); // as in the style: where the list would hide the graph
     narrow.addEventListener("change", () => this.fold(narrow.matches)); // a frame is narrow until it has its place
-    this.fold(narrow.matches);
+    this.fold(narrow.matches || page.body.classList.contains("with-code"));
     this.listen();
     this.tell(this.recorded);
     player.follow((model, states) => this.leaves.forEach((leaf) => leaf.showGradient(states[leaf.place], model.scale)));

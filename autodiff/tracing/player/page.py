@@ -28,7 +28,8 @@ from autodiff.tracing.storage import dumps
 
 MAX_STEPS = 20_000
 PROGRAM = (
-    "numbers.js", "model.js", "view.js", "stage.js", "table.js", "search.js", "guess.js", "details.js", "player.js",
+    "numbers.js", "model.js", "view.js", "stage.js", "table.js", "search.js", "guess.js", "details.js", "code.js",
+    "player.js",
 )  # fmt: skip
 NOTEBOOK_NODES = 100
 NOTEBOOK_STEPS = 2000
@@ -53,6 +54,7 @@ def html(trace: RecordedPass, *, max_nodes: int | None = 300, live: bool | None 
         "GRAPH": _graph(trace, max_nodes),
         "TRACE": embedded(json.loads(dumps(printable))),
         "RULES": embedded(_rules(trace)),
+        "CODE": embedded([*trace.code]),
         "PROGRAM": program,
     }
     # One pass over the template, so that text inside a part is never taken for a placeholder.

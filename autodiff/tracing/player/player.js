@@ -18,6 +18,8 @@ class Player {
     this.listen();
     this.find("zoom").hidden = !this.view;
     this.setModel(model);
+    const lines = JSON.parse(this.find("listing").textContent);
+    if (lines.length) this.code = new Code(page, this, lines);
     this.offerViews();
     this.arrive();
   }
@@ -34,8 +36,7 @@ class Player {
   /** Show another pass over the same graph: every number, colour and step follows, at once where it is seen. */
   setModel(model) {
     this.model = model;
-    const { root, nodes, steps } = model;
-    this.find("root").textContent = `L = ${root.name === "L" ? "" : `${root.name} = `}${number(root.data)}`;
+    const { nodes, steps } = model;
     this.find("size").textContent = `${counted(nodes.length, "node")}, ${counted(steps.length, "step")}`;
     this.find("slider").min = -model.forward.length;
     this.find("slider").max = steps.length;
@@ -85,6 +86,8 @@ class Player {
     for (const follower of this.followers) follower(model, states);
     this.page.body.classList.toggle("guessing", Boolean(this.guess.step));
     this.page.body.classList.toggle("forward", this.taken < 0);
+    const { root } = model;
+    this.find("root").textContent = `L = ${root.name === "L" ? "" : `${root.name} = `}${this.taken < 0 ? "…" : number(root.data)}`;
     if (this.guess.step) this.ask(this.guess.step);
     else if (this.taken < 0) this.tellForward(step?.node);
     else this.tell(step, states);
