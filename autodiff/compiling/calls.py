@@ -140,8 +140,9 @@ class Calls:
         return self._programs(earlier.structure, earlier.options, captures, parameters, captures.numbers())
 
     def latest(self) -> Specializations | None:
-        """The programs for the structure that was called last; None if nothing was called."""
-        return max([*self._structures.values()], key=lambda each: each.called, default=None)
+        """The programs for the structure that was called last, with what is outside as it is at present; or None."""
+        latest = max([*self._structures.values()], key=lambda each: each.called, default=None)
+        return None if latest is None else self.now(latest)
 
     def is_batch(self, arguments: Sequence[Any]) -> bool:
         """Whether numbers are a batch of observations; errors as of :meth:`read`."""

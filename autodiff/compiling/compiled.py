@@ -320,18 +320,18 @@ class Compiled:
             UnwritableError: an operation of the user cannot be run on arrays of JAX.
             TypeError, ValueError: as a call.
         """
-        from autodiff.compiling.pure import pure_function
+        from autodiff.compiling.pure import pure_function, record_ways
 
         refuse_inside(self.__name__)
         if arguments or options:
             call = self._calls.read(arguments, options, "equals")
-            self._run(None, values_of, call)
+            self._run(None, record_ways, call)
             return pure_function(call[0])
         latest = self._calls.latest()
-        if latest is None:
+        if latest is None or not latest.all:
             raise RuntimeError(
-                f"{self.__name__} has no program yet: call it once before, or write {self.__name__}.to_jax(...) with "
-                "the arguments of one observation or a batch"
+                f"{self.__name__} has no program for what is outside of it now: call it once before, or write "
+                f"{self.__name__}.to_jax(...) with the arguments of one observation or a batch"
             )
         return pure_function(latest)
 

@@ -10,10 +10,16 @@ import numpy as np
 from autodiff import trees
 from autodiff.compiling.inputs import Leaf
 from autodiff.compiling.jax import Function
-from autodiff.compiling.specializations import Specializations
+from autodiff.compiling.specializations import Floats, Rows, Specializations
 
 # isort: split
 import jax.numpy as jnp  # after the folder, which says what to do where there is no JAX
+
+
+def record_ways(theta: Floats, programs: Specializations, rows: Rows, count: int) -> None:
+    """See to it that there are programs for the ways that these observations go."""
+    for _ in programs.split(theta, rows(0, count), 0):
+        pass
 
 
 def pure_function(programs: Specializations) -> Callable[..., Any]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import cache, cached_property, reduce
+from functools import cache, cached_property, partial, reduce
 from itertools import product
 from operator import add
 from typing import Any
@@ -21,13 +21,13 @@ import jax.numpy as jnp
 from jax.custom_derivatives import SymbolicZero
 
 from autodiff.compiling.numpy.functions import array_function, names_for
-from autodiff.ieee import nan
 from autodiff.operations import REALS, Interval, Operation
 from autodiff.program.expressions import (
     ARITHMETIC,
     NO_DEPENDENCE,
     UPSTREAM,
     Expression,
+    applied,
     derivatives,
     number,
     operand,
@@ -70,7 +70,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "sqrt": jnp.sqrt, "sin": jnp.sin, "cos": jnp.cos, "tan": jnp.tan, "asin": jnp.arcsin, "acos": jnp.arccos,
     "atan": jnp.arctan, "atan2": jnp.arctan2, "sinh": jnp.sinh, "cosh": jnp.cosh, "tanh": jnp.tanh,
     "asinh": jnp.arcsinh, "acosh": jnp.arccosh, "atanh": jnp.arctanh, "erf": jax.scipy.special.erf,
-    "erfc": jax.scipy.special.erfc, "mod": jnp.remainder, "pow": jnp.float_power, "absolute": jnp.abs,
+    "erfc": jax.scipy.special.erfc, "gamma": jax.scipy.special.gamma,
+    "mod": jnp.remainder, "pow": jnp.float_power, "absolute": jnp.abs,
     "norm": lambda *terms: norms(jnp.stack(jnp.broadcast_arrays(*terms), -1)),
     "rint": jnp.rint, "floor": jnp.floor, "ceil": jnp.ceil, "trunc": jnp.trunc, "cbrt": jnp.cbrt,
 }  # fmt: skip
@@ -94,20 +95,15 @@ class Row:
 
     def __init__(self, row: Operation, known: tuple[float | None, ...]) -> None:
         check_writable(row, len(known))
-        self.row = row
+        self.row, self.known = row, known
         self.wanted = [at for at, each in enumerate(known) if each is None]
         """The places of the operands that vary."""
-        domain = row.domain or (REALS,) * len(known)
-        numbers = [_inside(domain[at], at) if each is None else each for at, each in enumerate(known)]
-        self.safe = [numbers[at] for at in self.wanted]
-        """Numbers for the operands that vary at which value and derivatives are finite."""
-        given = [*map(number, numbers)]
-        for place, at in enumerate(self.wanted):
-            given[at] = operand(place)
+        given = self._with_known([*map(operand, range(len(self.wanted)))])
         self._value = _function(placed([_primal(row, len(known))], given)[0], len(self.wanted), value_of)
-        self._again = placed([Expression(row.name, tuple(map(operand, range(len(known)))))], given)
         locals_ = [each for each in derivatives(row, len(known), inline=False) if each is not None]
         self._rules = placed([locals_[at] for at in self.wanted], given, operand(len(self.wanted)))
+        self.safe = self._safe()
+        """Numbers for the operands that vary at which value and derivatives are finite."""
         self.always = [_flow(rule) == UPSTREAM for rule in self._rules]
         """For each operand that varies, whether the output depends on it in any case."""
         self.is_linear = all(rule.kind == "number" and math.isfinite(rule.number) for rule in self._rules)
@@ -140,28 +136,45 @@ class Row:
     @cached_property
     def _passed(self) -> list[Callable[..., Any]]:
         """For each operand that varies, the function of the operands and the output that passes a tangent on."""
-        given = [*map(operand, range(len(self.safe) + 1))]
-        parts = [self._contribution(rule, [*given, number(nan)]) for rule in self._rules]
-        return [_function(part, len(given), rule_of) for part in parts]
+        return [_function(self._contribution(rule, ()), len(self.wanted) + 1, rule_of) for rule in self._rules]
 
-    def _contribution(self, rule: Expression, given: list[Expression]) -> Expression:
-        """Local derivative times upstream gradient; each branch has safe numbers where it is not taken.
-
-        What is given are the operands, the output, and nan.
-        """
+    def _contribution(self, rule: Expression, taken: tuple[tuple[Expression, bool], ...]) -> Expression:
+        """Local derivative times upstream gradient; each branch has safe numbers where it is not taken."""
         if rule.kind == "choose":
             condition, *branches = rule.parts
-            sides = []
-            for at in (0, 1):
-                pairs = zip(given, map(number, (*self.safe, 0.0, 0.0)))
-                side = [Expression("choose", (condition, *(pair if at == 0 else pair[::-1]))) for pair in pairs]
-                side[-2:-1] = placed(self._again, side)  # the output of these operands
-                sides.append(side)
-            return Expression("choose", (condition, *map(self._contribution, branches, sides)))
+            sides = [self._contribution(each, (*taken, (condition, at == 0))) for at, each in enumerate(branches)]
+            return Expression("choose", (condition, *sides))
         if rule in (NO_DEPENDENCE, number(1.0)):
             return NO_DEPENDENCE if rule == NO_DEPENDENCE else UPSTREAM
-        is_nan = rule.kind == "number" and math.isnan(rule.number)
-        return Expression("multiply", (given[-1] if is_nan else placed([rule], given)[0], UPSTREAM))
+        if rule.kind == "number":
+            return Expression("multiply", (_where(taken, rule, 0.0), UPSTREAM))
+        given = [*map(operand, range(len(self.wanted) + 1))]
+        if taken:
+            given[:-1] = map(partial(_where, taken), given, self._safe(rule))
+            given[-1] = Expression(self.row.name, tuple(self._with_known(given[:-1])))
+        return Expression("multiply", (placed([rule], given)[0], UPSTREAM))
+
+    def _safe(self, local: Expression | None = None) -> list[float]:
+        """Numbers for the operands that vary at which value and derivatives, or this expression, are finite."""
+        domain = self.row.domain or (REALS,) * len(self.known)
+        inside = [_inside(domain[at], at) for at in self.wanted]
+        is_needed = local is None or operand(len(inside)) in [
+            each for each, _ in numbered([local])[0] if not each.parts
+        ]
+        for signs in product((1.0, -1.0, 0.1, -0.1), repeat=min(len(inside), 3)):
+            point = [sign * each for sign, each in zip((*signs, *[1.0] * len(inside)), inside)]
+            numbers = [each.number for each in self._with_known([*map(number, point)])]
+            output = self.row.evaluate(numbers)
+            found = [output, *self.row.local_derivatives(numbers, output)] if is_needed else []
+            found += applied([local], [*point, output]) if local else []
+            if all(map(math.isfinite, found)):
+                return point
+        return inside
+
+    def _with_known(self, varying: Sequence[Expression]) -> list[Expression]:
+        """All operands: these, and the numbers that are known."""
+        each = iter(varying)
+        return [next(each) if known is None else number(known) for known in self.known]
 
 
 def rule_of(row: Operation) -> Callable[..., Any]:
@@ -212,11 +225,18 @@ def _inside(interval: Interval, place: int) -> float:
 
 
 def _primal(row: Operation, arity: int) -> Expression:
-    """What the operation computes; what it calls stays a call."""
-    found = None
-    if not (row.name in FUNCTIONS and row.name in BUILT_IN):
-        found = primal(row, arity) if row.name in ARITHMETIC else traced(row.primal, arity, inline=False)
-    return found or Expression(row.name, tuple(map(operand, range(arity))))
+    """What the operation computes; what it calls stays a call.
+
+    Raises:
+        UnwritableError: JAX has no such function.
+    """
+    if row.name in FUNCTIONS and row.name in BUILT_IN:
+        return Expression(row.name, tuple(map(operand, range(arity))))
+    found = traced(row.primal, arity, inline=False) if row.name not in ARITHMETIC else None
+    found = found or primal(row, arity)
+    if found is None:
+        raise UnwritableError(f"the JAX backend has no function for the operation {row.name!r}")
+    return found
 
 
 @cache
@@ -231,6 +251,14 @@ def _function(
     target = RULES if function is rule_of else NUMPY
     written = array_function([expression], arity, names_for(function, jnp.where), target)
     return lambda *operands, **upstream: written(*operands, **upstream)[0]
+
+
+def _where(taken: Sequence[tuple[Expression, bool]], expression: Expression, safe: float) -> Expression:
+    """The expression where the conditions are as they were, else a safe number."""
+    for condition, holds in taken:
+        pair = (expression, number(safe)) if holds else (number(safe), expression)
+        expression = Expression("choose", (condition, *pair))
+    return expression
 
 
 def _flow(rule: Expression) -> Expression:

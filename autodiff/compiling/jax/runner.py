@@ -64,11 +64,11 @@ class JaxRunner:
             columns = self._columns(inputs)
             weights = np.zeros(columns.shape[1])
             weights[:count] = weight
-            found = self._gradient(_floats(parameters), columns, weights, wrt_inputs)
-            values, gradient = np.array(found[0])[:count], np.array(found[1])
-            slopes = np.array(found[2])[:, :count].T if wrt_inputs else None
-        if found[3]:
-            return values, gradient, slopes, self.total(values)
+            found = jax.device_get(self._gradient(_floats(parameters), columns, weights, wrt_inputs))
+        values, gradient, slopes, is_finite = found
+        values = np.array(values[:count])
+        if is_finite:
+            return values, np.array(gradient), np.array(slopes[:, :count]).T if wrt_inputs else None, self.total(values)
         if self._careful is None:
             self._careful = NumpyRunner(self.program)
         _, gradient, slopes, total = self._careful.gradient(parameters, inputs, weight, wrt_inputs)
@@ -80,7 +80,7 @@ class JaxRunner:
 
     def _of_columns(self, parameters: Any, columns: Any) -> Any:
         """(outputs, observations): the results."""
-        return jax.vmap(lambda numbers: self.function(parameters, [numbers]), 1, 1)(columns)
+        return jax.vmap(lambda numbers: self.function(parameters, [numbers]), 0, 1)(columns.T)
 
     def _pulled_back(self, parameters: Any, columns: Any, weights: Any, wrt_inputs: bool) -> tuple[Any, Any, Any, Any]:
         """The first output, the gradients of parameters and columns, and whether these are finite."""
