@@ -76,10 +76,17 @@ def main(arguments: Sequence[str]) -> int:
         return _refused(f"{script.name} made no such backward pass: {made}", code or 1)
     folder = Path(tempfile.mkdtemp(prefix="autodiff-")) if options.html is None else Path(options.html).parent
     stem = script.stem if options.html is None else Path(options.html).stem
-    for number, recorded in passes.kept.items():
-        path = folder / (f"{stem}.html" if options.every is None else f"{stem}-{number:04}.html")
-        recorded[:MAX_STEPS].to_html(path)
-        print(f"backward pass {number} of {passes.count}, {len(recorded)} steps: {path}")
+    path = folder / f"{stem}.html"
+    number, recorded = max(passes.kept.items()) if options.every is None else min(passes.kept.items())
+    updates = [*passes.kept.values()] if options.every is not None else []
+    try:
+        recorded[:MAX_STEPS].to_html(path, updates=updates)
+    except ValueError as error:
+        return _refused(f"no page was written: {error}", code or 1)
+    count = (
+        f"{len(updates)} of {passes.count} backward passes" if updates else f"backward pass {number} of {passes.count}"
+    )
+    print(f"{count}, {len(recorded)} steps: {path}")
     if options.html is None:
         webbrowser.open(path.as_uri())
     return code
@@ -117,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--html", metavar="FILE", help="write the page there; by default it is opened in the browser")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--at", type=int, metavar="N", help="play the N-th backward pass, counted from 1")
-    chosen.add_argument("--every", type=int, metavar="K", help="write a page for each K-th one: FILE-0010.html, …")
+    chosen.add_argument("--every", type=int, metavar="K", help="play each K-th one, under a second slider")
     add("script", help="the user's script; it is run as `python script` does")
     add("arguments", nargs=argparse.REMAINDER, help="those of the script")
     return parser

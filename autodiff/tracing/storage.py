@@ -59,12 +59,13 @@ def save(trace: RecordedPass, path: str | os.PathLike[str]) -> Path:
 
 
 def _row(value: Any) -> str:
-    return json.dumps(_plain(value), allow_nan=False)
+    return json.dumps(plain(value), allow_nan=False)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value as JSON has it: numbers that it has no notation for are strings."""
     if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
+        return [plain(part) for part in value]
     if isinstance(value, float) and not math.isfinite(value):
         return "nan" if value != value else str(float(value))
     return float(value) if isinstance(value, float) else value

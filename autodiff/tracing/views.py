@@ -12,6 +12,7 @@ from autodiff.value import Value
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
     from pathlib import Path
 
     from autodiff.drawing.rendering import Drawing
@@ -96,13 +97,22 @@ class Trace(RecordedPass):
 
         return save_gif(self, path, seconds, width, **options)
 
-    def html(self, *, max_nodes: int | None = 300, live: bool | None = None) -> str:
+    def html(
+        self, *, max_nodes: int | None = 300, live: bool | None = None, updates: Sequence[RecordedPass] = ()
+    ) -> str:
         """The page that :meth:`to_html` writes, as text."""
         from autodiff.tracing.player import html
 
-        return html(self, max_nodes=max_nodes, live=live)
+        return html(self, max_nodes=max_nodes, live=live, updates=updates)
 
-    def to_html(self, path: str | os.PathLike[str], *, max_nodes: int | None = 300, live: bool | None = None) -> Path:
+    def to_html(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        max_nodes: int | None = 300,
+        live: bool | None = None,
+        updates: Sequence[RecordedPass] = (),
+    ) -> Path:
         """Write a page that plays the pass in a browser, and return its path.
 
         One file that loads nothing else and runs no foreign program: the graph, the equation of the step, the table of
@@ -119,11 +129,14 @@ class Trace(RecordedPass):
             max_nodes: the greatest number of nodes to draw; a view with more is left out. None for no limit; 0 for no
                 picture.
             live: False leaves that out; True refuses a graph that cannot be live, where None writes a page without.
+            updates: traces of the same graph during a training run, the first one of this pass. A second slider goes
+                through them, beside the curve of L.
 
         Raises:
             ValueError: the path or number is none of these; every view has more nodes; there are more than 20000
-                steps, or steps are left out before others; an operation of a loaded trace is not declared here;
-                ``live=True``, and an operation cannot be written in JavaScript, or the graph has no variable.
+                steps, or steps are left out before others; an operation of a loaded trace is not declared here; an
+                update is a pass over another graph; ``live=True``, and an operation cannot be written in JavaScript,
+                or the graph has no variable.
 
         >>> from pathlib import Path; from tempfile import TemporaryDirectory
         >>> w = Value(3.0, label="w")
@@ -132,7 +145,7 @@ class Trace(RecordedPass):
         """
         from autodiff.tracing.player import save_html
 
-        return save_html(self, path, max_nodes, live)
+        return save_html(self, path, max_nodes, live, updates)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """What a notebook shows: the page of :meth:`to_html`, or the table where that would be too large."""

@@ -878,3 +878,31 @@ loss = square(product - 1.0)
     assert browser.text("#target") == recorded.nodes[-2].name
     assert browser.errors() == []
     assert loads(dumps(recorded)) == recorded
+
+
+@needs_dot
+def test_updates_of_a_training_run_are_under_a_second_slider(browser: Browser, tmp_path: Path) -> None:
+    w, x = Value(0.5, label="w"), Value(2.0, label="x")
+    passes = []
+    for _ in range(5):
+        loss = (w * x - 3.0) ** 2
+        w.grad = 0.0
+        passes.append(trace(loss))
+        w.data -= 0.05 * w.grad
+    browser.open(passes[0].to_html(tmp_path / "run.html", updates=passes), fragment="#step=2")
+    for at in (0, 3, 4, 1):
+        browser.run("const s = document.querySelector('#update'); s.value = arguments[0];"
+                    "s.dispatchEvent(new Event('input'))", at)  # fmt: skip
+        root = passes[at].root
+        assert browser.text("#update-where") == f"update {at} of 4, L = {number(root.data)}"
+        assert browser.text("#root").endswith(number(root.data))
+        assert browser.text("#contribution") == number(passes[at][2].contribution)
+        assert browser.run("return live.leaves[0].number") == passes[at].node("w").data
+    browser.press("]")
+    assert browser.text("#update-where").startswith("update 2 of 4")
+    assert browser.run("return document.querySelector('#curve polyline').points.length") == 5
+    assert browser.errors() == []
+    with pytest.raises(ValueError, match="update 1 is a pass over another graph"):
+        passes[0].html(updates=[passes[0], trace(w * 2.0)])
+    with pytest.raises(TypeError, match="updates must be traces"):
+        passes[0].html(updates=[1.0])  # type: ignore[list-item]

@@ -54,6 +54,18 @@ class Live {
     this.show(this.pass(), leaf);
   }
 
+  /** Give every leaf another number, in the order of the graph. */
+  setAll(numbers) {
+    this.leaves.forEach((leaf, at) => (leaf.number = numbers[at]));
+    this.show(this.pass(), null);
+  }
+
+  /** What L is with these numbers. */
+  lossOf(numbers) {
+    const { program, slots, recorded } = this;
+    return program.forward(numbers)[slots[recorded.root.place]];
+  }
+
   reset() {
     for (const leaf of this.leaves) leaf.number = this.recorded.nodes[leaf.place].data;
     this.show(this.recorded, null);

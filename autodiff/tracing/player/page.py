@@ -6,6 +6,7 @@ import json
 import os
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from html import escape
@@ -16,6 +17,7 @@ from autodiff.drawing import find_dot, notebook_picture
 from autodiff.drawing.folding import READABLE
 from autodiff.drawing.rendering import HINT
 from autodiff.drawing.scene import TooManyNodesError
+from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.program.javascript import embedded, javascript
 from autodiff.program.reference import describe
 from autodiff.registry import NOT_IN_TABLE, OPERATIONS
@@ -24,7 +26,8 @@ from autodiff.tracing.frames import check_begins
 from autodiff.tracing.player.graph_svg import graph_svg
 from autodiff.tracing.player.layout import views
 from autodiff.tracing.recorded_pass import RecordedPass
-from autodiff.tracing.storage import dumps
+from autodiff.tracing.steps import TracedNode
+from autodiff.tracing.storage import dumps, plain
 
 MAX_STEPS = 20_000
 PROGRAM = (
@@ -36,7 +39,13 @@ NOTEBOOK_STEPS = 2000
 """Limits of the page that a notebook shows by itself, which is stored in its file; of more, it shows a picture."""
 
 
-def html(trace: RecordedPass, *, max_nodes: int | None = 300, live: bool | None = None) -> str:
+def html(
+    trace: RecordedPass,
+    *,
+    max_nodes: int | None = 300,
+    live: bool | None = None,
+    updates: Sequence[RecordedPass] = (),
+) -> str:
     """The page as HTML text. See :meth:`~autodiff.tracing.Trace.to_html`."""
     if max_nodes is not None and (not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < 0):
         raise ValueError(f"max_nodes must be an int from 0 on, or None, not {max_nodes!r}")
@@ -44,8 +53,13 @@ def html(trace: RecordedPass, *, max_nodes: int | None = 300, live: bool | None 
     if len(trace) > MAX_STEPS:
         raise ValueError(f"{len(trace)} steps are too many for a page: play the first of them, trace[:{MAX_STEPS}]")
     style, program = _asset("player.css"), "\n".join(map(_asset, PROGRAM))
-    if live is not False and (alive := _live(trace, required=bool(live))):
+    numbers = leaves_of_updates(trace, updates) if updates else []
+    if updates and live is False:
+        raise ValueError("updates need a live page, whose numbers change: leave out live=False")
+    if live is not False and (alive := _live(trace, required=bool(live or updates))):
         style, program = f"{style}\n{_asset('live.css')}", f"{program}\n{_asset('live.js')}\n{alive}"
+        if updates:
+            program += f"\n{_asset('updates.js')}\nconst updates = new Updates(document, live, {embedded(numbers)});"
     printable = replace(trace, nodes=tuple(node._replace(name=one_line(node.name)) for node in trace.nodes))
     parts = {
         "TITLE": escape(f"Backward pass of {printable.root.name}"),
@@ -61,12 +75,42 @@ def html(trace: RecordedPass, *, max_nodes: int | None = 300, live: bool | None 
     return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("player.html"))
 
 
-def save_html(trace: RecordedPass, path: str | os.PathLike[str], max_nodes: int | None, live: bool | None) -> Path:
+def leaves_of_updates(trace: RecordedPass, updates: Sequence[RecordedPass]) -> list[list[float | str]]:
+    """The numbers of the leaves at each update.
+
+    Raises:
+        TypeError: an update is no trace.
+        ValueError: one is a pass over another graph, or one with other constants.
+    """
+    for at, update in enumerate(updates):
+        if not isinstance(update, RecordedPass):
+            raise TypeError(f"updates must be traces, such as trace(loss), not {type(update).__name__}")
+        if [_fixed(node) for node in update.nodes] != [_fixed(node) for node in trace.nodes]:
+            raise ValueError(
+                f"update {at} is a pass over another graph: all must have the same operations, labels and constants "
+                "(make data that changes between updates a Value, not a plain number)"
+            )
+    return [[plain(node.data) for node in update.nodes if node.op == VARIABLE.name] for update in updates]
+
+
+def _fixed(node: TracedNode) -> tuple[object, ...]:
+    """What updates have in common; a nan is itself."""
+    number = repr(node.data) if node.op == CONSTANT.name else None
+    return node.op, node.operands, node.name, number
+
+
+def save_html(
+    trace: RecordedPass,
+    path: str | os.PathLike[str],
+    max_nodes: int | None,
+    live: bool | None,
+    updates: Sequence[RecordedPass],
+) -> Path:
     """See :meth:`~autodiff.tracing.Trace.to_html`."""
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"the file must end in .html, not {path.name!r}")
-    path.write_text(html(trace, max_nodes=max_nodes, live=live), encoding="utf-8", newline="\n")
+    path.write_text(html(trace, max_nodes=max_nodes, live=live, updates=updates), encoding="utf-8", newline="\n")
     return path
 
 

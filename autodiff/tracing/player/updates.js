@@ -1,0 +1,50 @@
+/** The updates of a training run: a slider gives the leaves the numbers that they had at each, beside the curve of L. */
+class Updates {
+  constructor(page, live, updates) {
+    Object.assign(this, { page, live, updates: updates.map((numbers) => numbers.map(real)) });
+    this.find = (id) => page.getElementById(id);
+    this.slider = this.find("update");
+    this.slider.max = updates.length - 1;
+    this.find("training").hidden = false;
+    this.slider.addEventListener("input", () => this.show(Number(this.slider.value)));
+    this.losses = this.updates.map((numbers) => live.lossOf(numbers));
+    this.draw();
+    this.tell(0);
+    page.addEventListener("keydown", (event) => {
+      const by = { "[": -1, "]": 1 }[event.key];
+      if (!by || event.target.closest?.("input:not([type=range]), select")) return;
+      this.slider.value = Number(this.slider.value) + by;
+      this.show(Number(this.slider.value));
+    });
+    player.fit();
+  }
+
+  show(at) {
+    this.live.setAll(this.updates[at]);
+    this.tell(at);
+  }
+
+  tell(at) {
+    const text = `update ${at} of ${this.updates.length - 1}, L = ${number(this.losses[at])}`;
+    this.find("update-where").textContent = text;
+    this.slider.setAttribute("aria-valuetext", text);
+    const mark = this.find("curve").querySelector("circle");
+    const [x, y] = this.point(at);
+    mark.setAttribute("cx", x);
+    mark.setAttribute("cy", y);
+  }
+
+  /** Where an update is on the curve, which is 100 wide and 30 high. */
+  point(at) {
+    const known = this.losses.filter(Number.isFinite);
+    const [low, high] = [Math.min(...known, 0), Math.max(...known)];
+    const loss = Number.isFinite(this.losses[at]) ? this.losses[at] : high;
+    const across = this.updates.length > 1 ? at / (this.updates.length - 1) : 0.5;
+    return [2 + 96 * across, 28 - (26 * (loss - low)) / (high - low || 1)];
+  }
+
+  draw() {
+    const points = this.losses.map((_, at) => this.point(at).join(","));
+    this.find("curve").querySelector("polyline").setAttribute("points", points.join(" "));
+  }
+}
