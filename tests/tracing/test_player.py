@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -906,3 +907,25 @@ def test_updates_of_a_training_run_are_under_a_second_slider(browser: Browser, t
         passes[0].html(updates=[passes[0], trace(w * 2.0)])
     with pytest.raises(TypeError, match="updates must be traces"):
         passes[0].html(updates=[1.0])  # type: ignore[list-item]
+
+
+@needs_dot
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("size", [PROJECTOR, DESKTOP, PHONE])
+def test_the_page_has_no_barriers(
+    browser: Browser, page: Path, recorded: Trace, size: tuple[int, int], dark: bool
+) -> None:
+    """By the rules of axe-core, which is a script in a package that is not needed otherwise."""
+    found = find_spec("axe_playwright_python")
+    if found is None or found.origin is None:
+        pytest.skip("no axe-core here: pip install --no-deps axe-playwright-python")
+    rules = (Path(found.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+    browser.open(page, size=size, dark=dark, fragment="#step=5")
+    browser.run(rules)
+    for state in ("", "player.guess.turn(true)", "player.explain(player.model.root.place)", "player.go(-2)"):
+        browser.run(state)
+        violations = browser.driver.execute_async_script("""
+            const done = arguments[0];
+            axe.run(document).then((found) => done(found.violations.map(({id, nodes}) => [id, nodes[0].html])));
+        """)
+        assert violations == [], state

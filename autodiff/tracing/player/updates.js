@@ -28,10 +28,8 @@ class Updates {
     const text = `update ${at} of ${this.updates.length - 1}, L = ${number(this.losses[at])}`;
     this.find("update-where").textContent = text;
     this.slider.setAttribute("aria-valuetext", text);
-    const mark = this.find("curve").querySelector("circle");
     const [x, y] = this.point(at);
-    mark.setAttribute("cx", x);
-    mark.setAttribute("cy", y);
+    this.find("curve").querySelector("path").setAttribute("d", `M${x} ${y}h0`); // a dot, however the curve is stretched
   }
 
   /** Where an update is on the curve, which is 100 wide and 30 high. */
