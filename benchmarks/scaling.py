@@ -39,29 +39,15 @@ class Job(NamedTuple):
     data: tuple[Any, ...]
 
 
-class Cost(NamedTuple):
-    """What one step costs, counted and timed in this process."""
-
-    chunks: int
-    there: int
-    """Bytes to the workers."""
-    back: int
-    here: float
-    """Seconds of this process: it packs, unpacks and adds up."""
-
-
 class Counting(Executor):
     """Runs every task at once, from pickled bytes to pickled bytes, and keeps count."""
 
     def __init__(self) -> None:
         self.tasks = self.there = self.back = 0
-        self.running = 0.0
 
     def submit(self, function: Callable[..., Any], /, *arguments: Any, **_: Any) -> Future[Any]:
         sent = pickle.dumps((function, arguments), pickle.HIGHEST_PROTOCOL)
-        start = time.process_time()
         result = pickle.dumps(function(*pickle.loads(sent)[1]), pickle.HIGHEST_PROTOCOL)
-        self.running += time.process_time() - start
         self.tasks += 1
         self.there += len(sent)
         self.back += len(result)
@@ -92,22 +78,14 @@ def jobs(folder: Path, scale: float) -> Iterator[Job]:
     yield Job(f"transformer, 4,224 parameters, {len(letters):,} names", transformer, (letters,))
 
 
-def cost(job: Job) -> Cost:
-    """What one step costs beside the work itself."""
-    counting = Counting()
-    job.error.value_and_grad(*job.data, executor=counting)
-    counting = Counting()
-    start = time.process_time()
-    job.error.value_and_grad(*job.data, executor=counting)
-    here = time.process_time() - start - counting.running
-    return Cost(counting.tasks, counting.there, counting.back, here)
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scaling", description=__doc__.split(":")[0] + ".")
     parser.add_argument("--repeats", type=int, default=7, help="interleaved repeats, of which medians are taken")
     parser.add_argument("--scale", type=float, default=1.0, help="how much of the data is taken")
+    parser.add_argument(
+        "--best", action="store_true", help="the quickest repeats in place of medians: on a busy machine"
+    )
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -116,10 +94,10 @@ def main() -> None:
             for workers in WORKERS
         }
         for job in jobs(folder, options.scale):
-            report(job, pools, options.repeats)
+            report(job, pools, options.repeats, min if options.best else statistics.median)
 
 
-def report(job: Job, pools: dict[int, ProcessPoolExecutor], repeats: int) -> None:
+def report(job: Job, pools: dict[int, ProcessPoolExecutor], repeats: int, typical: Callable[..., float]) -> None:
     """Check, time and reckon one job.
 
     Raises:
@@ -132,32 +110,34 @@ def report(job: Job, pools: dict[int, ProcessPoolExecutor], repeats: int) -> Non
         for other, its in found
     )
     assert len({(other, its.tobytes()) for other, its in found}) == 1, "the bits depend on the number of workers"
-    spent = cost(job)
-    times: dict[int, list[tuple[float, float]]] = {workers: [] for workers in (0, *pools)}
+    counting = Counting()
+    job.error.value_and_grad(*job.data, executor=counting)
+    times: dict[int, list[tuple[float, float, float]]] = {workers: [] for workers in (0, *pools)}
     for _ in range(repeats):
         for workers, its in times.items():
-            clock, busy = time.perf_counter(), processors()
+            clock, here, there = time.perf_counter(), time.process_time(), of_workers()
             job.error.value_and_grad(*job.data, executor=pools.get(workers))
-            its.append((time.perf_counter() - clock, processors() - busy))
-    (alone, work), *several = (tuple(map(statistics.median, zip(*its))) for its in times.values())
-    print(f"{job.name}: {spent.chunks} chunks")
-    print(f"  this process {alone * 1e3:8.1f} ms  {work * 1e3:8.1f} ms of a processor")
-    for workers, (clock, busy) in zip(pools, several):
-        name = f"{workers} worker{'s' * (workers > 1)}"
-        print(f"  {name:12} {clock * 1e3:8.1f} ms  {busy * 1e3:8.1f} ms of a processor  {alone / clock:5.2f} ×")
-    print(f"  a step: {spent.there / 1e6:.2f} MB there, {spent.back / 1e6:.2f} MB back, {spent.here * 1e3:.1f} ms here")
-    network = max(spent.there, spent.back) / BANDWIDTH
-    print(f"  more workers than {work / spent.here:,.0f} wait for this process, more than {work / network:,.0f} for "
-          "a network of 10 Gbit/s")  # fmt: skip
+            its.append((time.perf_counter() - clock, time.process_time() - here, of_workers() - there))
+    taken = {workers: tuple(map(typical, zip(*its))) for workers, its in times.items()}
+    alone, work, _ = taken[0]
+    print(f"{job.name}: {counting.tasks} chunks, {counting.there / 1e6:.2f} MB there, "
+          f"{counting.back / 1e6:.2f} MB back")  # fmt: skip
+    for workers, (clock, here, there) in taken.items():
+        name = f"{workers} worker{'s' * (workers != 1)}" if workers else "no workers"
+        print(f"  {name:11} {clock * 1e3:7.1f} ms {alone / clock:6.2f} ×   processors: {here * 1e3:7.1f} ms here, "
+              f"{there * 1e3:7.1f} ms there")  # fmt: skip
+    here, network = taken[max(pools)][1], max(counting.there, counting.back) / BANDWIDTH
+    print(f"  beyond {work / here:,.0f} workers, all wait for this process; "
+          f"beyond {work / network:,.0f}, for 10 Gbit/s")  # fmt: skip
 
 
-def processors() -> float:
-    """The seconds of processors that this process and its workers have taken so far."""
+def of_workers() -> float:
+    """The seconds of processors that the workers have taken so far."""
     ticks = 0
     for process in active_children():
         fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         ticks += int(fields[11]) + int(fields[12])
-    return time.process_time() + ticks / os.sysconf("SC_CLK_TCK")
+    return ticks / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

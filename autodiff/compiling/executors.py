@@ -20,6 +20,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
 from itertools import pairwise
+from math import isqrt
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -39,9 +40,8 @@ WORK, PER_PARAMETER = 2**25, 2**11
 """How much work a chunk is at least, in operands of instructions, for all its observations: some milliseconds. Per
 parameter there is more, since a chunk carries the parameters there and the gradient back."""
 NUMBERS, MOST_NUMBERS = 2**18, 2**23
-"""How many numbers a chunk's inputs hold at most, 2 MB, unless one observation has more; and of data so large that it
-would be more than ``CHUNKS`` chunks, 64 MB."""
-CHUNKS = 2**11
+"""How many numbers of inputs make a chunk, too, if they are less work, 2 MB; and how many it has at most, 64 MB, unless
+one observation has more."""
 IN_FLIGHT = 2**30
 """How many bytes of observations are on their way at a time: memory is bounded by this, not by the data."""
 ATTEMPTS = 3
@@ -274,13 +274,16 @@ class _Sent:
 
 
 def _bounds(program: Program, count: int) -> list[tuple[int, int]]:
-    """Where the chunks of so many observations begin and end."""
+    """Where the chunks of so many observations begin and end.
+
+    Of many, there are as the square root of the work: with a worker for each, packing takes as long as working.
+    """
     work = max(WORK, PER_PARAMETER * len(program.parameters))
-    each = max(1, min(work // max(1, len(program.operands)), NUMBERS // max(1, len(program.inputs))))
-    each = max(each, min(-(-count // CHUNKS), MOST_NUMBERS // max(1, len(program.inputs))))
-    chunks = -(-count // each)
-    bounds = [count * chunk // chunks for chunk in range(chunks + 1)]
-    return [*pairwise(bounds)]
+    size = max(1, len(program.inputs))
+    least = max(1, min(work // max(1, len(program.operands)), NUMBERS // size))
+    chunks = -(-count // least)
+    chunks = max(min(chunks, 4 * isqrt(chunks)), -(-count // max(1, MOST_NUMBERS // size)))
+    return [*pairwise(count * chunk // chunks for chunk in range(chunks + 1))]
 
 
 _parcels: WeakKeyDictionary[Specialization, Parcel] = WeakKeyDictionary()
