@@ -9,6 +9,7 @@ from html import escape
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -929,3 +930,47 @@ def test_the_page_has_no_barriers(
             axe.run(document).then((found) => done(found.violations.map(({id, nodes}) => [id, nodes[0].html])));
         """)
         assert violations == [], state
+
+
+@needs_dot
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_step_is_saved_as_a_drawing_and_as_an_equation(
+    browser: Browser, page: Path, recorded: Trace, dark: bool
+) -> None:
+    browser.open(page, dark=dark, fragment="#step=4")
+    browser.run("player.export.save = async (blob, name) => {"
+                "window.saved = [name, blob.type, blob.size, await blob.text()] }")  # fmt: skip
+    choose = """
+        window.saved = null;
+        const [choice, done] = [document.querySelector("#export"), arguments[1]];
+        choice.value = arguments[0];
+        choice.dispatchEvent(new Event("change"));
+        const wait = () => (window.saved ? done(window.saved) : setTimeout(wait, 20));
+        wait();
+    """
+    name, kind, _, text = browser.driver.execute_async_script(choose, "svg")
+    assert (name, kind) == ("step-5.svg", "image/svg+xml")
+    drawn = ElementTree.fromstring(text)
+    texts = [element.text for element in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert short(recorded[4].contribution).replace("-", "−") in " ".join(filter(None, texts))
+    rects = [element.get("fill") for element in drawn.iter("{http://www.w3.org/2000/svg}rect")]
+    assert len(set(rects)) > 3
+    name, kind, size, text = browser.driver.execute_async_script(choose, "png")
+    assert (name, kind) == ("step-5.png", "image/png")
+    assert size > 5000
+    name, kind, _, text = browser.driver.execute_async_script(choose, "latex")
+    step = recorded[4]
+    assert name == "step-5.tex"
+    assert text.startswith(r"\frac{\partial L}{\partial ")
+    assert text.strip().endswith(f"= {number(step.contribution)}".replace("−", "-"))
+    assert browser.errors() == []
+
+
+def test_names_and_numbers_are_set_by_latex(opened: Browser) -> None:
+    names = {"v12": "v_{12}", "x": "x", "a_b": r"\mathrm{a\_b}", "{": r"\{", "w%$": r"\mathrm{w\%\$}"}
+    assert {name: opened.run("return tex(arguments[0])", name) for name in names} == names
+    figures = {1.5e-10: r"1.5 \cdot 10^{-10}", 2e30: r"2 \cdot 10^{30}", -3.0: "-3.0"}
+    assert {value: opened.run("return figure(arguments[0])", value) for value in figures} == figures
+    assert opened.run("return [figure(Infinity), figure(-Infinity), figure(NaN)]") == [
+        r"\infty", r"-\infty", r"\mathrm{nan}",
+    ]  # fmt: skip

@@ -32,7 +32,7 @@ from autodiff.tracing.storage import dumps, plain
 MAX_STEPS = 20_000
 PROGRAM = (
     "numbers.js", "model.js", "view.js", "stage.js", "table.js", "search.js", "guess.js", "details.js", "code.js",
-    "player.js",
+    "export.js", "player.js",
 )  # fmt: skip
 NOTEBOOK_NODES = 100
 NOTEBOOK_STEPS = 2000
@@ -184,4 +184,4 @@ def _asset(name: str) -> str:
 def _policy(style: str, program: str) -> str:
     """The rules for the browser: this style and this program, and nothing from anywhere else."""
     hashes = [b64encode(sha256(text.encode()).digest()).decode() for text in (style, program)]
-    return f"default-src 'none'; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'"
+    return f"default-src 'none'; img-src data:; style-src 'sha256-{hashes[0]}'; script-src 'sha256-{hashes[1]}'"

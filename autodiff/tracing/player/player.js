@@ -15,6 +15,7 @@ class Player {
     this.views = [...page.querySelectorAll("svg.view, template.view")].map((drawing) => new View(drawing, this.sight));
     this.view = this.firstView = this.views.find((view) => view.svg) ?? null;
     if (this.view) this.stage.show(this.view);
+    this.export = new Export(page, this);
     this.listen();
     this.find("zoom").hidden = !this.view;
     this.setModel(model);
