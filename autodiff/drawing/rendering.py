@@ -6,10 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import graphviz
+from graphviz.backend import dot_command
 
 SETTING = "AUTODIFF_DOT"
 HINT = 'for pictures, install Graphviz or: pip install "graphviz-pure<0.3"'
@@ -64,8 +69,29 @@ def run_dot(dot: str, source: str, suffix: str) -> bytes:
     return ran.stdout
 
 
+_lock = threading.Lock()
+
+
+@contextmanager
+def _found_dot() -> Iterator[None]:
+    """Let the package graphviz run the dot that :func:`find_dot` finds.
+
+    Raises:
+        RuntimeError: there is none.
+    """
+    dot = find_dot()
+    if dot is None:
+        raise RuntimeError(f"there is no dot to draw with; {HINT}")
+    with _lock:
+        before, dot_command.DOT_BINARY = dot_command.DOT_BINARY, Path(dot)
+        try:
+            yield
+        finally:
+            dot_command.DOT_BINARY = before
+
+
 class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no types
-    """A ``graphviz.Digraph`` that a notebook shows with whatever dot there is."""
+    """A ``graphviz.Digraph`` that is rendered, viewed and shown in notebooks with whatever dot there is."""
 
     def __init__(self, *arguments: Any, root: Any = None, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -77,6 +103,34 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         copied = super().copy()
         copied.root = self.root
         return copied
+
+    def render(self, *arguments: Any, **options: Any) -> Any:
+        """As ``graphviz.Digraph.render``: write the picture, as SVG unless another format is asked for.
+
+        Raises:
+            RuntimeError: there is no dot.
+        """
+        with _found_dot():
+            return super().render(*arguments, **options)
+
+    def pipe(self, *arguments: Any, **options: Any) -> Any:
+        """As ``graphviz.Digraph.pipe``: the picture as bytes, or with ``encoding=`` as text.
+
+        Raises:
+            RuntimeError: there is no dot.
+        """
+        with _found_dot():
+            return super().pipe(*arguments, **options)
+
+    def view(self, filename: Any = None, directory: Any = None, cleanup: bool | None = None, **options: Any) -> Any:
+        """As ``graphviz.Digraph.view``: open the picture; without a name, it is in a temporary folder.
+
+        Raises:
+            RuntimeError: there is no dot.
+        """
+        if filename is None and directory is None:
+            directory, cleanup = tempfile.mkdtemp(prefix="autodiff-"), True if cleanup is None else cleanup
+        return self.render(filename=filename, directory=directory, view=True, cleanup=bool(cleanup), **options)
 
     def _repr_mimebundle_(self, *_: object, **__: object) -> dict[str, str]:
         dot = find_dot()

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import graphviz
 import pytest
 
 from autodiff import Value
@@ -164,3 +165,30 @@ def test_a_setting_comes_before_what_is_found(tmp_path: Path, monkeypatch: pytes
 def test_a_text_tree_can_hold_every_label(tmp_path: Path) -> None:
     root = Value(1.0, label="\ud800\x00\n<λ>") * 2.0
     assert "<λ>" in render(root, tmp_path / "a.svg", dot="none").read_text(encoding="utf-8")
+
+
+@needs_dot
+def test_what_the_package_graphviz_does_with_a_drawing_needs_no_dot_of_the_system(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    picture = draw(loss())
+    assert picture.pipe().startswith(b"<?xml")
+    assert Path(picture.render("picture", cleanup=True)).read_text(encoding="utf-8").startswith("<?xml")
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.svg"]
+    for network in (picture, draw(loss(), fold="neuron")):
+        assert "<svg" in network.pipe(format="svg", encoding="utf-8")
+    monkeypatch.setenv("AUTODIFF_DOT", "none")
+    with pytest.raises(RuntimeError, match="there is no dot to draw with; for pictures, install"):
+        picture.render("other")
+    assert [path.name for path in tmp_path.iterdir()] == ["picture.svg"]
+
+
+@needs_dot
+def test_view_leaves_no_file_where_it_is_called(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    opened: list[str] = []
+    monkeypatch.setattr(graphviz.Digraph, "_view", lambda self, path, **_: opened.append(path))
+    draw(loss()).view()
+    assert [Path(path).suffix for path in opened] == [".svg"]
+    assert list(tmp_path.iterdir()) == []
