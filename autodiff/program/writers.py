@@ -137,7 +137,7 @@ MACHINE = Target(
     function=lambda kind, arity: f"math.{kind}",
     names={"inf": "math.inf", "nan": "math.nan", "zero": "-0.0"},
 )
-"""Functions of floats that numba compiles."""
+"""Functions of floats in the language of compiled code."""
 
 _OF_MATH = (
     "exp", "expm1", "log", "log1p", "log2", "log10", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "atan2",

@@ -66,7 +66,6 @@ def points(row):
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_a_row_is_what_eager_makes_of_it(row):
-    assert can_be_fused(row, row.arity)
     numbers = points(row)
     check_eager(row, numbers)
     for each in numbers:  # alone, so that no other observation asks for the careful pass
@@ -157,7 +156,7 @@ def test_what_all_observations_share_is_computed_once():
 def test_an_operation_of_ones_own_runs_between_segments():
     own = operation("fused_gamma", lambda x: math.lgamma(abs(x) + 1.0), lambda x, y: math.atan(x))
     try:
-        assert not can_be_fused(own, 1)
+        assert not can_be_fused(own, (None,))
         check_eager(lambda x: (own(x.sin() * 2.0) + x.exp()).tanh() * x, RNG.normal(size=(FEW, 1)))
     finally:
         autodiff.OPERATIONS.pop("fused_gamma")
@@ -186,8 +185,8 @@ def test_inputs_of_any_layout(layout):
 
 def test_nothing_changes_when_the_fused_code_arrives(monkeypatch):
     program = lower(program_of(lambda w, x: (w * x).tanh() * w + x.sin(), [0.5, 2.0], 1))
+    monkeypatch.setattr(runner, "SHORT", 0)
     monkeypatch.setattr(runner, "HOT", 250)
-    monkeypatch.setattr(runner, "LARGE", 10**9)
     made, inputs = NativeRunner(program), RNG.normal(size=(100, 1))
     found = [made.gradient(np.ones(1), inputs, wrt_inputs=True) for _ in range(5)]
     assert made.fused.found
@@ -202,3 +201,37 @@ def test_one_runner_serves_several_threads():
     with ThreadPoolExecutor(4) as pool:
         for one, other in zip(wanted, pool.map(lambda batch: made.gradient(np.ones(1), batch, 1.0, True), batches)):
             assert [*map(bits, one)] == [*map(bits, other)]
+
+
+def test_a_short_program_is_fused_at_once_a_single_observation_never():
+    program = lower(program_of(lambda w, x: (w * x + 1.0) * x, [0.5, 2.0], 1))
+    made = NativeRunner(program)
+    made.gradient(np.ones(1), np.ones((1, 1)))
+    assert made.parts.found
+    assert not made.fused.found
+    made.gradient(np.ones(1), np.ones((2, 1)))
+    assert made.fused.found
+
+
+GUARDED = {
+    "a branch": lambda w, x, k: w * x if x > 0 else (w - x) * x * x,
+    "branches in branches": lambda w, x, k: (w * x if x * w > 1 else x - w) if x > 0 else (x * x * w if x < -1 else -x),
+    "a branch by a parameter": lambda w, x, k: (w * x) * x if w > 0 else x / w,
+    "a choice by an index": lambda w, x, k: autodiff.select([w * x, w + x, x * x * w], k) * x + w,
+    "a choice among parameters": lambda w, x, k: autodiff.select([w, w * w, 2.0], k) * x * x + w,
+    "a branch beside a choice": lambda w, x, k: autodiff.select([w * x, x - w, x], k) * (x if x > 0 else w * x),
+}
+
+
+@pytest.mark.parametrize("function", GUARDED.values(), ids=GUARDED)
+def test_guards_and_choices_beside_fused_code(function):
+    w = Value(0.75)
+    error = autodiff.compile(lambda x, k: function(w, x, k), parameters=[w], backend="native")
+    xs, ks = np.linspace(-2.0, 2.0, 300), np.arange(300) % 3
+    values, slopes = error.value_and_grad(xs, ks, wrt=0, reduction=None)
+    for x, k, value, slope in zip(xs.tolist(), ks.tolist(), values, slopes):
+        leaf = Value(x)
+        out = function(w, leaf, Value(float(k)))
+        out.backward()
+        assert bits([out.data, leaf.grad]) == bits([value, slope])
+    assert error.last.runner.fused.found

@@ -144,11 +144,12 @@ class _Layout:
 
     def _fused(self, units: Units) -> Units:
         """With segments in place of the instructions that can be fused."""
+        constants = dict(enumerate(self.program.constants.tolist()))
         runs: dict[int, list[Placed]] = {}
         run: list[Placed] = []
         for place, unit in units.items():
             op, operands = self.instructions[place]
-            if unit is not None or not can_be_fused(op, len(operands)):
+            if unit is not None or not can_be_fused(op, tuple(map(constants.get, operands))):
                 run = []
                 continue
             if not run:
@@ -159,7 +160,6 @@ class _Layout:
         for place in range(self.program.shared, len(self.program)):
             reader = owner.get(self.first + place)
             handed_on.update(slot for slot in self.instructions[place].operands if owner.get(slot) != reader)
-        constants = dict(enumerate(self.program.constants.tolist()))
         active = self.active.tolist().__getitem__
         found: Units = {}
         for place, unit in units.items():

@@ -108,7 +108,8 @@ def load(builder: Any, pointer: Any, place: Any) -> Any:
 
 @Word
 def store(builder: Any, pointer: Any, place: Any, numbers: Any) -> None:
-    """Put numbers side by side."""
+    """Put numbers side by side, or one number in all of these places."""
+    numbers = numbers if numbers.type == LANES else spread_number(builder, numbers)
     builder.store(numbers, as_vector(builder, builder.gep(pointer, [place])), align=8)
 
 

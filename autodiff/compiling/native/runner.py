@@ -8,7 +8,7 @@ import os
 import struct
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -55,11 +55,10 @@ MOST_LANES, ROOM = 128, 2**22
 very many rows, a block has fewer observations."""
 MOST_RULES = 16
 """How many versions of optimizers' rules are kept as programs."""
-LARGE, HOT = 2**12, 2**16
-"""How many observations a call has, or all calls so far, when fused code is made of a program: a large batch is worth
-it at once, and the code of a segment takes less time to make than that of two or three single operations."""
-MOST_FUSED = 4096
-"""The most instructions of a program that is fused."""
+SHORT, MOST_FUSED, HOT = 256, 4096, 2**19
+"""How many instructions a program has that is fused at once, or when it was run for that many observations. Measured:
+fused code takes half a millisecond per instruction to make, so that of a short program is made sooner than the code of
+its operations; and it saves a nanosecond per instruction and observation. Single observations gain nothing by it."""
 VARIADIC = {
     LAYER: (layer, "forward", "backward", "careful"),
     DOT: (variadic, "dot_forward", "dot_backward", "dot_careful"),
@@ -111,10 +110,10 @@ class NativeRunner:
         theta = plain(parameters)
 
         def run(first: int, last: int) -> None:
-            parts, numbers = self._parts_for(last - first), readable(inputs, first, last)
+            parts, (_array, where) = self._parts_for(last - first), readable(inputs, first, last)
             code, room = parts.code(False, VALUES), self._room(parts, last - first)
             _entry("values")(_pack(
-                *code.where, place_of(theta), *numbers.where, first, last, parts.most, room.place, place_of(results)
+                *code.where, place_of(theta), *where, first, last, parts.most, room.place, place_of(results)
             ))  # fmt: skip
             self._rooms.append(room)
 
@@ -126,40 +125,45 @@ class NativeRunner:
         self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
     ) -> tuple[Floats, Floats, Floats | None, float]:
         theta, count = plain(parameters), len(inputs)
-        weights = _one_weight(weight) if type(weight) is float else np.array(weight, np.float64, ndmin=1)
+        own = type(weight) is not float
+        weights = np.array(weight, np.float64, ndmin=1) if own else _one_weight(weight)  # type: ignore[arg-type]
         # one array for all: several that are freed at once are given back, and cleared when asked for
         of_all = np.empty((1 + inputs.shape[1] if wrt_inputs else 1, count))
-        values = of_all[0]
         if wrt_inputs and len(self.unread):
             of_all[1 + self.unread] = 0.0
-        places = place_of(theta), place_of(weights), len(weights) > 1, place_of(of_all)
-
-        def run(first: int, last: int, chunks: int = 1) -> tuple[Floats, float]:
-            """The gradient of the observations from first to last; and the sum of the values, or nan."""
-            numbers, gradient, total = readable(inputs, first, last), np.empty(len(theta)), math.nan
-            for how, parts in ((QUICK, self._parts_for(last - first)), (CAREFUL, self.parts)):
-                code, room = parts.code(wrt_inputs, how), self._room(parts, last - first)
-                total = _entry("gradient")(_pack(
-                    *code.where, places[0], *numbers.where, first, last, chunks, places[1], places[2], parts.most,
-                    room.place, how, places[3], place_of(gradient), room.rest, places[3] + 8 * count,
-                    count if wrt_inputs else 0,
-                ))  # fmt: skip
-                self._rooms.append(room)
-                if not math.isnan(total):
-                    break
-            return gradient, total
-
+        given = (
+            wrt_inputs, place_of(theta), inputs, place_of(weights), own and len(weights) > 1, place_of(of_all), count,
+        )  # fmt: skip
         chunks = max(count // CHUNK, 1)
         if chunks == 1 or (self.threads == 1 and is_readable(inputs)):
-            gradient, total = run(0, count, chunks)
+            gradient, total = self._gradient(given, 0, count, chunks)
         else:
             gradient, total = np.zeros(len(theta)), 0.0
-            for part, subtotal in self._over_chunks(run, count):
+            for part, subtotal in self._over_chunks(partial(self._gradient, given), count):
                 with np.errstate(over="ignore", invalid="ignore"):  # as in machine code
                     gradient += part
                 total += subtotal
-            total = self.total(values) if np.isfinite(gradient).all() and not math.isnan(total) else math.nan
-        return values, gradient, of_all[1:].T if wrt_inputs else None, total
+            if not math.isnan(total):
+                total = self.total(of_all[0]) if np.isfinite(gradient).all() else math.nan
+        return of_all[0], gradient, of_all[1:].T if wrt_inputs else None, total
+
+    def _gradient(
+        self, given: tuple[bool, int, Floats, int, bool, int, int], first: int, last: int, chunks: int = 1
+    ) -> tuple[Floats, float]:
+        """The gradient of the observations from first to last; and the sum of their values, or nan."""
+        wrt_inputs, theta, inputs, weights, own, values, count = given
+        gradient, (_array, where) = np.empty(len(self.program.parameters)), readable(inputs, first, last)
+        place, total = place_of(gradient), math.nan
+        for how, parts in ((QUICK, self._parts_for(last - first)), (CAREFUL, self.parts)):
+            code, room = parts.code(wrt_inputs, how), self._room(parts, last - first)
+            total = _entry("gradient")(_PACK_GRADIENT(
+                *code.where, theta, *where, first, last, chunks, weights, own, parts.most, room.place, how,
+                values, place, room.rest, values + 8 * count, count if wrt_inputs else 0,
+            ))  # fmt: skip
+            self._rooms.append(room)
+            if not math.isnan(total):
+                break
+        return gradient, total
 
     def total(self, values: Floats) -> float:
         numbers = plain(values)
@@ -168,7 +172,7 @@ class NativeRunner:
     def _parts_for(self, observations: int) -> _Parts:
         """What runs a chunk: fused code, which has the same bits, where it was made or is worth to be made."""
         self.seen += observations
-        if self.fused is None or observations < 2 or (observations < LARGE and self.seen < HOT):
+        if self.fused is None or observations < 2 or (len(self.program) > SHORT and self.seen < HOT):
             return self.parts
         return self.fused
 
@@ -189,13 +193,13 @@ class NativeRunner:
         errors, gradient, numbers = np.full(len(order), np.nan), np.empty(len(parameters) + 3), plain(inputs)
         steps, sizes = 0, np.diff(starts).max(initial=1)
         lists = [np.ascontiguousarray(order, np.int64), np.ascontiguousarray(starts, np.int64), plain(rates)]
-        for how in (QUICK, CAREFUL):
-            codes = self.parts.code(False, how), update.code(False, VALUES)
-            most = min(self.parts.most, update.most)
-            room = self._room(self.parts, int(sizes), update.room(len(parameters)))
+        for how, parts in ((QUICK, self._parts_for(int(sizes))), (CAREFUL, self.parts)):
+            codes = parts.code(False, how), update.code(False, VALUES)
+            most = min(parts.most, update.most)
+            room = self._room(parts, int(sizes), update.room(len(parameters)))
             steps += int(_entry("descend")(_pack(
                 *codes[0].where, *codes[1].where, place_of(parameters), len(state), place_of(state),
-                *readable(numbers, 0, 0).where, place_of(lists[0]), place_of(lists[1]) + 8 * steps,
+                *readable(numbers, 0, 0)[1], place_of(lists[0]), place_of(lists[1]) + 8 * steps,
                 place_of(lists[2]) + 8 * steps, len(rates) - steps, first_step + steps, most, room.place,
                 place_of(errors), place_of(gradient), place_of(gradient) + 8 * len(parameters), how,
             )))  # fmt: skip
@@ -232,12 +236,14 @@ class NativeRunner:
 
     def _room(self, parts: _Parts, observations: int, least: int = 0) -> _Room:
         """Room to work in, of this call alone until it is given back."""
-        size = max(parts.room(observations), least)
+        size = parts.room(observations)
         try:
             room = self._rooms.pop()
         except IndexError:
-            room = _Room(0, 0)
-        return room if room.size >= size else _Room(size, len(self.program.parameters))
+            room = _Room(max(size, least), len(self.program.parameters))
+        if room.size < size or room.size < least:
+            room = _Room(max(size, least), len(self.program.parameters))
+        return room
 
 
 class _Room:
@@ -318,41 +324,39 @@ def plain(array: Floats) -> Floats:
 
 def is_readable(inputs: Floats) -> bool:
     """Whether machine code can read them where they are: an array of any layout."""
-    return type(inputs) is np.ndarray and inputs.dtype is FLOAT64 and inputs.flags.aligned
+    return type(inputs) is np.ndarray and inputs.dtype is FLOAT64 and not inputs.strides[0] % 8 | inputs.strides[1] % 8
 
 
-class _Numbers(NamedTuple):
-    array: Floats
-    where: Where
-    """The address of the first observation, and how far observations and inputs are apart."""
+def readable(inputs: Floats, first: int, last: int) -> tuple[Floats, Where]:
+    """The inputs where they are, or a copy of the observations from first to last.
 
-
-def readable(inputs: Floats, first: int, last: int) -> _Numbers:
-    """The inputs where they are, or a copy of the observations from first to last."""
+    Returns:
+        The numbers; the address of the first observation, and how far observations and inputs are apart.
+    """
     array, moved = (inputs, 0) if is_readable(inputs) else (np.array(inputs[first:last], np.float64), first)
     down, across = array.strides
-    return _Numbers(array, (place_of(array) - moved * down, down // 8, across // 8))
+    place = place_of(array.T if down == 8 else array)
+    return array, (place - moved * down, down // 8, across // 8)
 
 
 def place_of(array: Any) -> int:
     """The address of an array's first number; the caller keeps the array alive."""
     try:
-        return ctypes.addressof(_Byte.from_buffer(array))
+        return _address(_byte(array))
     except (TypeError, ValueError):  # it may not be changed, has gaps, or is empty: this takes longer
         return int(array.ctypes.data)
 
 
-_Byte = ctypes.c_char
-
-
-@cache
-def _packing(count: int) -> Callable[..., bytes]:
-    return struct.Struct(f"{count}q").pack
+_address, _byte = ctypes.addressof, ctypes.c_char.from_buffer
 
 
 def _pack(*numbers: int) -> bytes:
     """A call's numbers and addresses, as machine code reads them."""
-    return _packing(len(numbers))(*numbers)
+    return struct.pack(f"{len(numbers)}q", *numbers)
+
+
+_PACK_GRADIENT = struct.Struct("20q").pack
+"""The same for the call that is most frequent."""
 
 
 @cache

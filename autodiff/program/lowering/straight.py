@@ -123,7 +123,8 @@ def called(expression: Expression) -> set[str]:
 def placed(
     expressions: Sequence[Expression], operands: Sequence[Expression], output: Expression = OUTPUT
 ) -> list[Expression]:
-    """The expressions of other operands, and another output; choices and arithmetic of numbers are made at once.
+    """The expressions of other operands, and another output; choices and arithmetic of numbers are made at once, and
+    choices between the same.
 
     >>> power = primal(lookup("power"), 2)
     >>> print(*placed([power], [operand(5), number(2.0)]))
@@ -131,6 +132,7 @@ def placed(
     """
     order, places = numbered(expressions)
     found: list[Expression] = []
+    made: dict[object, Expression] = {}
     for expression, at in order:
         parts = tuple(found[part] for part in at)
         known = [part.number for part in parts if part.kind == "number"]
@@ -140,10 +142,13 @@ def placed(
             found.append(output)
         elif expression.kind == "choose" and parts[0].kind == "number":
             found.append(parts[1] if parts[0].number else parts[2])
+        elif expression.kind == "choose" and parts[1] is parts[2]:
+            found.append(parts[1])
         elif parts and len(known) == len(parts) and expression.kind in COMPARISONS:
             found.append(number(compared(expression.kind, *known)))
         elif parts and len(known) == len(parts) and expression.kind in ARITHMETIC:
             found.append(number(lookup(expression.kind).evaluate(known)))
         else:
-            found.append(Expression(expression.kind, parts, expression.number))
+            key = expression.kind, (*map(id, parts),), repr(expression.number)
+            found.append(made.setdefault(key, Expression(expression.kind, parts, expression.number)))
     return [found[place] for place in places]
