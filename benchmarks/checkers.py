@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from autodiff import Value, topological_order
-from autodiff.checking import GradientMismatchError, Graph, check_gradients
+from autodiff.checking import GradientMismatchError, Graph, UncheckableFunctionError, check_gradients
 from autodiff.checking.comparison import Claim, Verdict, absolute_adjoints, compare
 from autodiff.checking.function_under_test import FunctionUnderTest
 
@@ -172,12 +172,18 @@ Judge = Callable[[Callable[[Any], Any], Callable[[Any], Any], Any], bool]
 """Whether a gradient of a function of an array to one number is called wrong, at a point."""
 
 
+REFUSED = ("mutates its inputs", "not deterministic", "keeps another point")
+"""Why a gradient may be refused: it is none of a point."""
+
+
 def ours_by_hand(f: Callable[[Any], Any], gradient: Callable[[Any], Any], x: Any) -> bool:
     """``check_gradients`` of this project."""
     try:
         return check_gradients(f, x, gradient=gradient).verdict == "fail"
     except GradientMismatchError:
         return True
+    except UncheckableFunctionError as error:
+        return error.reason in REFUSED
 
 
 def scipy_check_grad() -> Judge:
@@ -185,7 +191,66 @@ def scipy_check_grad() -> Judge:
     import numpy as np
     from scipy.optimize import check_grad
 
-    return lambda f, g, x: bool(check_grad(f, g, x) > 1e-6 * max(1.0, np.linalg.norm(g(x))))
+    def judge(f: Callable[[Any], Any], g: Callable[[Any], Any], x: Any) -> bool:
+        def flat(w: Any) -> Any:
+            return np.ravel(g(w.reshape(x.shape)))
+
+        distance = check_grad(lambda w: f(w.reshape(x.shape)), flat, x.ravel())
+        return bool(distance > 1e-6 * max(1.0, np.linalg.norm(g(x.copy()))))
+
+    return judge
+
+
+def jax_by_hand() -> Judge:
+    """JAX's ``check_grads``, by what it calls for the reverse mode."""
+    from jax.test_util import check_vjp
+
+    def judge(f: Callable[[Any], Any], g: Callable[[Any], Any], x: Any) -> bool:
+        def f_vjp(w: Any) -> Any:
+            return f(w), lambda upstream: (upstream * g(w),)
+
+        return _asserted(check_vjp, f, f_vjp, (x,)) == "fail"
+
+    return judge
+
+
+def autograd_by_hand() -> Judge:
+    """Autograd's ``check_grads`` of a primitive, reverse mode."""
+    import numpy as np
+    from autograd.extend import defvjp, primitive
+    from autograd.test_util import check_grads
+
+    np.random.seed(0)
+
+    def judge(f: Callable[[Any], Any], g: Callable[[Any], Any], x: Any) -> bool:
+        wrapped = primitive(lambda w: f(w))
+        defvjp(wrapped, lambda y, w: lambda upstream: upstream * g(w))
+        return _asserted(check_grads(wrapped, modes=["rev"], order=1), x) == "fail"
+
+    return judge
+
+
+def warp_gradcheck() -> Judge:
+    """Warp's ``gradcheck`` of a function whose adjoint calls NumPy."""
+    import warp
+
+    warp.config.quiet = True
+    warp.init()
+    from warp.autograd import gradcheck
+
+    def judge(f: Callable[[Any], Any], g: Callable[[Any], Any], x: Any) -> bool:
+        def recorded(w: Any) -> Any:
+            y = warp.array([float(f(w.numpy()))], dtype=warp.float64, requires_grad=True, device="cpu")
+            if warp._src.context.runtime.tape is not None:
+                warp._src.context.runtime.tape.record_func(
+                    lambda: w.grad.assign(w.grad.numpy() + y.grad.numpy()[0] * g(w.numpy())), arrays=[w, y]
+                )
+            return y
+
+        inputs = [warp.array(x, dtype=warp.float64, requires_grad=True, device="cpu")]
+        return not gradcheck(recorded, inputs=inputs, raise_exception=False, show_summary=False)
+
+    return judge
 
 
 def numdifftools_gradient() -> Judge:
@@ -194,8 +259,9 @@ def numdifftools_gradient() -> Judge:
     import numpy as np
 
     def judge(f: Callable[[Any], Any], g: Callable[[Any], Any], x: Any) -> bool:
-        right = g(x)
-        return bool(np.linalg.norm(numdifftools.Gradient(f)(x) - right) > 1e-6 * max(1.0, np.linalg.norm(right)))
+        right = g(x.copy())
+        numerical = numdifftools.Gradient(lambda w: f(w.reshape(x.shape)))(x.ravel()).reshape(x.shape)
+        return bool(np.linalg.norm(numerical - right) > 1e-6 * max(1.0, np.linalg.norm(right)))
 
     return judge
 
@@ -228,6 +294,9 @@ JUDGES: dict[str, tuple[str, Callable[[], Judge]]] = {
     "check_gradients": ("autodiff", lambda: ours_by_hand),
     "torch, slow mode": ("torch", lambda: torch_by_hand(fast=False)),
     "torch, fast mode": ("torch", lambda: torch_by_hand(fast=True)),
+    "jax check_grads": ("jax", jax_by_hand),
+    "autograd check_grads": ("autograd", autograd_by_hand),
+    "warp gradcheck": ("warp", warp_gradcheck),
     "scipy check_grad": ("scipy", scipy_check_grad),
     "numdifftools": ("numdifftools", numdifftools_gradient),
 }

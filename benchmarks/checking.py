@@ -21,8 +21,9 @@ import numpy as np
 
 from autodiff.checking import Graph
 from autodiff.checking.strategies import draw_graphs
+from benchmarks.by_hand import BY_HAND
 from benchmarks.checkers import OURS, RECIPES, Case, Checker, Judge, cases, installed, judges
-from benchmarks.faults import BY_HAND, FAULTS, NONE, Fault, flags
+from benchmarks.faults import FAULTS, NONE, Fault, flags
 
 EPSILONS = [10.0**-power for power in range(1, 9)]
 SIZES = (337, 100_000)

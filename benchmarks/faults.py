@@ -6,17 +6,17 @@ A fault is either a wrong rule, planted into a row of the table for a while, or 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
 
 from autodiff import Value, lookup, topological_order
 from autodiff.backward import edges
 from autodiff.checking import GradientMismatchError, Graph, UncheckableFunctionError
 from autodiff.checking.gradients import checked
+from autodiff.checking.graphs import recorded
+from autodiff.checking.rules_check import points_of
 from autodiff.operations import Rule
 from autodiff.zeros import NOT_COMPUTED, ZERO
 
@@ -117,7 +117,7 @@ def _rule(name: str, *rules: Rule) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
     return ((name, rules),)
 
 
-_power, _log, _cos, _tanh = lookup("power"), lookup("log"), lookup("cos"), lookup("tanh")
+_power, _log, _cos, _tanh, _clip = (lookup(name) for name in ("power", "log", "cos", "tanh", "clip"))
 _by_exponent = _power.derivatives[1]
 CORE = (
     Fault("sub sign", _rule("subtract", lambda a, b, y: 1.0, lambda a, b, y: 1.0)),
@@ -147,6 +147,16 @@ HARD = (
     Fault("visited by value", backward=wrong_backward(order=_visited_by_value)),
 )
 FAULTS = CORE + HARD
+LATER = (
+    Fault("abs'(0) = 5", _rule("absolute", lambda x, y: 5.0 if x == 0 else math.copysign(1.0, x))),
+    Fault("third operand dropped", _rule("clip", *_clip.derivatives[:2], lambda x, low, high, y: ZERO)),
+    Fault(
+        "a pass that ends after 100 nodes", backward=wrong_backward(order=lambda root: topological_order(root)[-100:])
+    ),
+    Fault("nan to 0", _rule("sin", lambda x, y: y * _cos(x) / y if y else 0.0)),
+    Fault("relu' = 1 from -0.01", _rule("relu", lambda x, y: 1.0 if x > -0.01 else 0.0)),
+)
+"""Faults that random graphs do not show: :func:`places` gives the points where they do."""
 NONE = Fault("nothing planted")
 
 
@@ -160,6 +170,27 @@ def flags(fault: Fault, graph: Graph) -> bool:
         except UncheckableFunctionError:
             return False
     return False
+
+
+def places(fault: Fault, seed: int, points: int = 20) -> list[Graph]:
+    """Graphs that show more than drawn ones: a wrong rule's operation alone, where ``check_rules`` takes it; or a long
+    chain.
+    """
+    if not fault.rules:
+        x = Value(0.3)
+        y = x
+        for _ in range(200):
+            y = 1.001 * y + 0.01 * x
+        return [recorded(y, [x])]
+    found = []
+    for name, _ in fault.rules:
+        row = lookup(name)
+        for point in points_of(row.domain, points, seed):
+            nodes = [*map(Value, point)]
+            result = row(*nodes)
+            if math.isfinite(result.number):
+                found.append(recorded(result, nodes))
+    return found
 
 
 def mutation_score(
@@ -178,83 +209,3 @@ def mutation_score(
         for fault in faults:
             score[fault.name] += any(flags(fault, graph) for graph in drawn)
     return score
-
-
-@dataclass(frozen=True)
-class HandWritten:
-    """A function of a NumPy array to one number, its gradient by hand, and a wrong one that somebody could write."""
-
-    name: str
-    f: Callable[[Any], Any]
-    right: Callable[[Any], Any]
-    wrong: Callable[[Any], Any]
-    point: tuple[float, ...] = (0.7, -1.3, 2.1)
-
-    @property
-    def x(self) -> Any:
-        """The point as an array."""
-        return np.array(self.point)
-
-
-def _changed(change: Callable[[Any, Any], Any], right: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda x: change(right(x), x)
-
-
-def _softmax(x: Any) -> Any:
-    e = np.exp(x - x.max())
-    return e / e.sum()
-
-
-_WEIGHTS = np.array([[0.3, -1.2, 0.5], [0.7, 2.0, -0.4]])
-_TARGET = np.array([0.2, -0.5, 1.0])
-
-
-def _layer(x: Any) -> Any:
-    return _WEIGHTS.T @ (2 * np.tanh(_WEIGHTS @ x) * (1 - np.tanh(_WEIGHTS @ x) ** 2))
-
-
-def _var(x: Any) -> Any:
-    return 2 * (x - x.mean()) / x.size
-
-
-def _norm(x: Any) -> Any:
-    return x / np.sqrt(x @ x)
-
-
-BY_HAND = (
-    HandWritten("softmax without its coupling", lambda x: np.log(_softmax(x)[0]),
-                lambda x: np.eye(3)[0] - _softmax(x), lambda x: np.eye(3)[0] * (1 - _softmax(x))),
-    HandWritten("mean squares, 1/n forgotten", lambda x: ((x - _TARGET) ** 2).mean(),
-                lambda x: 2 * (x - _TARGET) / 3, lambda x: 2 * (x - _TARGET)),
-    HandWritten("variance by n - 1", lambda x: x.var(), _var, lambda x: 2 * (x - x.mean()) / (x.size - 1)),
-    HandWritten("norm not divided", lambda x: np.sqrt(x @ x), _norm, lambda x: x),
-    HandWritten("layer without its activation's slope", lambda x: (np.tanh(_WEIGHTS @ x) ** 2).sum(), _layer,
-                lambda x: _WEIGHTS.T @ (2 * np.tanh(_WEIGHTS @ x))),
-    HandWritten("quadratic form, one side", lambda x: x @ np.triu(np.ones((3, 3))) @ x,
-                lambda x: (np.triu(np.ones((3, 3))) + np.tril(np.ones((3, 3)))) @ x,
-                lambda x: 2 * np.triu(np.ones((3, 3))) @ x),
-    HandWritten("last entry left at 0", lambda x: np.exp(x).sum(), np.exp,
-                _changed(lambda g, x: np.append(g[:-1], 0.0), np.exp)),
-    HandWritten("entries shifted by one", lambda x: np.sin(x).sum(), np.cos,
-                _changed(lambda g, x: np.roll(g, 1), np.cos)),
-    HandWritten("float32 on the way", lambda x: np.exp(x).sum(), np.exp,
-                lambda x: np.exp(x).astype(np.float16).astype(float)),
-    HandWritten("constant rounded to four digits", lambda x: (np.pi * x).sum(), lambda x: np.pi + 0 * x,
-                lambda x: 3.142 + 0 * x),
-    HandWritten("degrees for radians", lambda x: np.sin(x).sum(), np.cos, lambda x: np.cos(np.degrees(x))),
-    HandWritten("log2 for log", lambda x: np.log2(x * x).sum(), lambda x: 2 / (x * np.log(2)), lambda x: 2 / x),
-    HandWritten("abs of a negative base", lambda x: (x**3).sum(), lambda x: 3 * x**2, lambda x: 3 * x * np.abs(x)),
-    HandWritten("clipped too early", lambda x: (x**2).sum(), lambda x: 2 * x, lambda x: np.clip(2 * x, -4, 4)),
-    HandWritten("epsilon 1e-6 in a denominator", lambda x: np.log(x * x).sum(), lambda x: 2 / x,
-                lambda x: 2 * x / (x * x + 1e-6)),
-    HandWritten("max to the first of all", lambda x: x.max(), lambda x: np.eye(3)[x.argmax()], lambda x: np.eye(3)[0]),
-    HandWritten("cumulative sum not reversed", lambda x: (np.cumsum(x) * _TARGET).sum(),
-                lambda x: np.cumsum(_TARGET[::-1])[::-1], lambda x: np.cumsum(_TARGET)),
-    HandWritten("product by a division that is off", lambda x: np.prod(x), lambda x: np.prod(x) / x,
-                lambda x: np.prod(x) / (x + 1e-5)),
-    HandWritten("error orthogonal to the ones", lambda x: np.sin(x).sum(), np.cos,
-                lambda x: np.cos(x) + np.array([1e-3, -2e-3, 1e-3])),
-    HandWritten("one part in 10⁵", lambda x: np.tanh(x).sum(), lambda x: 1 - np.tanh(x) ** 2,
-                lambda x: (1 - np.tanh(x) ** 2) * (1 + 1e-5)),
-)  # fmt: skip
-"""Twenty mistakes in gradients by hand, each with the right gradient, which must not be flagged."""

@@ -10,8 +10,9 @@ pytest.importorskip("hypothesis", reason="hypothesis is not installed (pip insta
 from autodiff import Value  # only where it is installed
 from autodiff.checking.graphs import recorded
 from benchmarks import checkers
+from benchmarks.by_hand import BY_HAND, FURTHER
 from benchmarks.checking import main, shares, smallest_caught
-from benchmarks.faults import BY_HAND, FAULTS
+from benchmarks.faults import FAULTS, LATER, NONE, flags, places
 
 X, Y = Value(0.5), Value(-2.0)
 SMOOTH = recorded((X * Y).tanh().exp(), [X, Y])
@@ -77,10 +78,17 @@ def test_the_tables_are_printed_and_absent_packages_are_named(capsys, nothing_in
     assert re.search(r"^found, of 23 +\d+$", printed.out, re.MULTILINE)
 
 
-@pytest.mark.parametrize("fault", BY_HAND, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("fault", BY_HAND + FURTHER, ids=lambda fault: fault.name)
 def test_every_fault_by_hand_is_found_and_the_right_gradient_is_not_flagged(fault):
     assert checkers.ours_by_hand(fault.f, fault.wrong, fault.x)
     assert not checkers.ours_by_hand(fault.f, fault.right, fault.x)
+
+
+@pytest.mark.parametrize("fault", LATER, ids=lambda fault: fault.name)
+def test_a_fault_that_random_graphs_do_not_show_is_found_where_its_operation_is_checked(fault):
+    graphs = places(fault, 0)
+    assert any(flags(fault, graph) for graph in graphs)
+    assert not any(flags(NONE, graph) for graph in graphs)
 
 
 @pytest.mark.parametrize("name", [name for name in checkers.JUDGES if name != "check_gradients"])

@@ -134,7 +134,7 @@ def numbers_of(array: Any) -> Floats:
     if package and "complex" in str(array.dtype):
         raise TypeError(f"real numbers are needed, not {array.dtype}")
     if package == "torch":
-        array = array.detach().to(device="cpu", dtype=sys.modules["torch"].float64).numpy()
+        array = array.detach().to(device="cpu", dtype=sys.modules["torch"].float64).numpy(force=True)
     elif not package:
         array = as_float(array)
     return np.asarray(array, dtype=np.float64).ravel()

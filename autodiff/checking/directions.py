@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from autodiff.checking.arrays import Floats
-from autodiff.checking.comparison import FEW, OTHER_STEPS, ROUNDINGS, Claim, Comparison, Verdict, compare
+from autodiff.checking.comparison import FEW, OTHER_STEPS, ROUNDINGS, Claim, Comparison, Verdict, compare, glance
 from autodiff.checking.extrapolation import ROUND_OFF, steps_at
 from autodiff.checking.jumps import FEW_DIGITS
 from autodiff.checking.noise import VISIBLE, jitter, neighbours
@@ -154,9 +154,14 @@ class Line:
 
 
 def line_compared(
-    scalar: Scalar, indices: Indices, moves: Floats, name: str, rules: Callable[[], Verdict]
+    scalar: Scalar,
+    indices: Indices,
+    moves: Floats,
+    name: str,
+    rules: Callable[[], Verdict],
+    floor: float | None = None,
 ) -> Comparison:
-    """The derivative along a line, as the gradient has it and as the values have it."""
+    """The derivative along a line, as the gradient and as the values have it; with a known noise, at a glance."""
     line = Line(scalar, indices, moves)
     with np.errstate(all="ignore"):
         engine = float(line.slopes @ moves)
@@ -165,12 +170,13 @@ def line_compared(
     line.ladder(1.0)
 
     def noise(seed: int) -> Callable[[float], float]:
+        if floor is not None:
+            return lambda x: floor
         if seed:
             line.ladder(OTHER_STEPS)
         return line.floor(seed)
 
     size = _finite(float(np.sqrt(np.square(parts).sum()))) if len(indices) > 1 else 0.0
-
     claim = Claim(
         name=name,
         engine=engine,
@@ -186,6 +192,8 @@ def line_compared(
         typical=scalar.typical,
         digits=0.0 if scalar.own_noise is not None else FEW_DIGITS,
     )
+    if floor is not None:
+        return glance(claim)
     found = compare(claim)
     if found.verdict == "fail" and scalar.adjoint is None:
         # Of a function of which only values are known, the gradients nearby show what may have cancelled at the point.
@@ -193,14 +201,25 @@ def line_compared(
         wide = max((abs(line.slope(line.x + way * step)) for way in (1, -1)), key=_finite)
         if math.isfinite(wide) and wide > adjoint:
             found = compare(replace(claim, absolute_adjoint=wide))
-        beside = step * math.sqrt(scalar.unit)
-        same = line(line.x) in (line(line.x + beside), line(line.x - beside))
-        if found.verdict == "fail" and same:
+        flat = _flat(line, scalar.unit)
+        if found.verdict == "fail" and flat:
             # Values that stay the same may have lost what moved in an intermediate result, as log(1 + 1e-20) has.
             lost = ROUNDINGS * scalar.unit * max(1.0, abs(line(line.x)))
+            if found.estimate.step <= 4 * flat:  # and by so much over a step where the estimate knows no wider one
+                lost /= flat
             if abs(found.engine) <= lost and abs(found.estimate.value) <= lost:
                 return found._replace(verdict="inconclusive", note=FLAT)
     return found
+
+
+def _flat(line: Line, unit: float) -> float:
+    """The greatest step, from fine to coarse, up to which the function stays the same on either side of the point."""
+    here, flat = line(line.x), 0.0
+    for step in steps_at(line.x, unit=unit):
+        if here not in (line(line.x + step), line(line.x - step)):
+            break
+        flat = step
+    return flat
 
 
 def _finite(x: float) -> float:
@@ -252,40 +271,53 @@ def _direction(scalar: Scalar, random: np.random.Generator, balanced: bool) -> F
 def _bisected(
     scalar: Scalar, indices: Indices, moves: Floats, rules: Callable[[], Verdict], name: str
 ) -> Iterator[tuple[Comparison, int | None]]:
-    """The comparison along a direction; if it does not pass, those of its halves, down to single entries."""
+    """The comparison along a direction; if it does not pass, a glance at its halves, down to single entries."""
     whole = _group(scalar, indices, moves, rules, name)
     if whole.verdict == "pass":
         yield whole, None
         return
+    line = Line(scalar, indices, moves[indices])
+    floor = line.floor(0)(line.x)
     stack: list[tuple[Indices, Comparison]] = [(indices, whole)]
     named = kinks = 0
+    explained = False
     while stack:
         group, found = stack.pop()
         if len(group) == 1:
             single = line_compared(scalar, group, np.ones(1), scalar.name(int(group[0])), rules)
             kinks += single.verdict == "kink"
             named += single.verdict in ("fail", "inconclusive")
+            explained |= single.verdict != "pass"
             yield single, int(group[0])
             continue
         if named >= NAMED or kinks >= KINKS:
-            yield found._replace(note=found.note or REST), None
+            explained = True
+            rest = _group(scalar, group, moves, rules, name)
+            yield rest._replace(note=rest.note or REST), None
             continue
         middle = len(group) // 2
-        halves = [(half, _group(scalar, half, moves, rules, name)) for half in (group[:middle], group[middle:])]
+        halves = [(half, _group(scalar, half, moves, rules, name, floor)) for half in (group[:middle], group[middle:])]
         worse = [(half, each) for half, each in halves if each.verdict != "pass"]
-        if not worse and found.verdict == "fail":
-            yield found._replace(verdict="inconclusive", note=WITHIN), None
-        elif not worse:  # what hid the derivative of both together, such as a corner close by, hides that of neither
-            yield from ((each, None) for _, each in halves)
         stack += worse[::-1]
+        # What hid the derivative of both together, such as a corner close by, hides that of neither alone.
+        yield from ((each, None) for _, each in halves if each.verdict == "pass" and found.verdict != "fail")
+    if whole.verdict == "fail" and not explained:
+        yield whole._replace(verdict="inconclusive", note=WITHIN), None
 
 
-def _group(scalar: Scalar, indices: Indices, moves: Floats, rules: Callable[[], Verdict], name: str) -> Comparison:
+def _group(
+    scalar: Scalar,
+    indices: Indices,
+    moves: Floats,
+    rules: Callable[[], Verdict],
+    name: str,
+    floor: float | None = None,
+) -> Comparison:
     """A direction of several entries. At a kink nothing is said of a group: the sides of its entries may cancel."""
     if len(indices) > 1:
         first, last = scalar.name(int(indices[0])), scalar.name(int(indices[-1]))
         name = f"{name} ({len(indices)} inputs, {first} … {last})"
-    found = line_compared(scalar, indices, moves[indices], name, rules)
+    found = line_compared(scalar, indices, moves[indices], name, rules, floor)
     return found._replace(verdict="inconclusive") if found.verdict == "kink" else found
 
 

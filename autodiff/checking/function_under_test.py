@@ -29,8 +29,8 @@ class UncheckableFunctionError(ValueError):
 
     Attributes:
         reason: "not deterministic", "returns no Value", "mutates its inputs", "not finite", "ignores an input",
-            "belongs to another framework"; of plain functions "returns no numbers", "needs no gradient" or
-            "not vectorized".
+            "belongs to another framework"; of plain functions "returns no numbers", "needs no gradient",
+            "keeps another point" or "not vectorized".
     """
 
     def __init__(self, reason: str, message: str) -> None:

@@ -98,7 +98,8 @@ def check_gradients(
     Raises:
         GradientMismatchError: a derivative is wrong; the message shows which, by how much, and what is to blame.
         UncheckableFunctionError: the function returns no number, mutates its inputs, is not finite at the point, or
-            ignores an input; a function of ``Value``s is not deterministic, or hands them to another framework.
+            ignores an input; a function of ``Value``s is not deterministic, or hands them to another framework; a
+            gradient mutates its inputs, is another one at each call, or is computed from what the last call of f left.
         TypeError: an input is no number or array of floats.
         ValueError: ``order`` is neither 1 nor 2, the inputs are empty, not finite or on several devices, or a gradient
             has not their structure and shapes.
@@ -190,6 +191,7 @@ def checked(
 
 def _plain_checked(function: PlainFunction, given: dict[str, Callable[..., Any] | None]) -> Report:
     """The check of a function of plain numbers and arrays."""
+    function.call_elsewhere()  # what is kept of the first call, and never renewed, is not of the point then
     found, spread = function.examine()
     pullbacks: list[Pullback] = []
     if given["gradient"] is not None:
@@ -205,12 +207,15 @@ def _plain_checked(function: PlainFunction, given: dict[str, Callable[..., Any] 
     if not pullbacks:
         pullbacks.append(by_torch(function) if function.package == "torch" else by_jax(function))
     comparisons: list[Comparison] = []
+    differ = max(function.examine_derivative(pullback, len(found), spread) for pullback in pullbacks)
     for pullback in pullbacks:
         scalar_of = partial(function.scalar, pullback, spread=spread)
         comparisons += outputs_compared(scalar_of, len(found), lambda: "fail")
     notes = []
     if spread:
         notes.append(f"not deterministic: calls at the same point differ by {spread:.2g}, which is taken for noise")
+    if differ:
+        notes.append(f"the gradient is not deterministic: calls at the same point differ by {differ:.2g}")
     if function.unit > ROUND_OFF:
         notes.append(f"judged at the precision of its numbers: one rounding is {function.unit:.2g}")
     report = Report(tuple(comparisons), tuple(notes))

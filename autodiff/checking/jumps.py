@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from autodiff.checking.extrapolation import Estimate, steps_at
+from autodiff.checking.extrapolation import UNDERFLOW, Estimate, steps_at
 
 JUMP = 64.0
 """A function that moves by more roundings than these, from one number to the next, jumps there."""
@@ -53,7 +53,8 @@ def jumps(
     apart = TREAD * max(1.0, abs(x))
     sides = [{f(x + way * apart * place) for place in (1, 2, 3)} for way in (1, -1)]
     steady = digits > 0 and all(len(values) == 1 for values in sides)
-    slope = abs(estimate.value) if math.isfinite(estimate.value) else 0.0
+    slopes = (estimate.value, estimate.left, estimate.right)
+    slope = max((abs(each) for each in slopes if math.isfinite(each)), default=0.0)
     scale = max(abs(here), slope * max(1.0, abs(x)))
     for way in (1.0, -1.0):
         end = next((x + way * step for step in steps_at(x, unit=unit)
@@ -68,7 +69,7 @@ def jumps(
                 far, high = middle, value
             else:
                 near, low = middle, value
-        least = max(unit * max(abs(low), abs(high)), slope * abs(far - near))
+        least = max(unit * max(abs(low), abs(high)), slope * abs(far - near), UNDERFLOW)
         if not steady:
             least = max(least, noise(near), noise(far))
         if abs(high - low) > max(JUMP * least, digits * scale):

@@ -100,7 +100,7 @@ class GradientMismatchError(AssertionError):
 
 
 def formatted(c: Comparison, whose: str = "engine") -> str:
-    """One comparison in a line, or in three if it did not pass; whose derivative it is: the engine's, or a gradient's."""
+    """One comparison in a line, or in three if it did not pass; ``whose`` says whose derivative was given."""
     e, t = c.estimate, c.tolerance
     lines = [
         f"  {c.verdict:12} input {c.name} = {c.x!r}: {whose} {c.engine:.12g}, numerical {e.value:.12g} ± {e.error:.1e}"

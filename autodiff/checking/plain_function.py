@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -34,6 +34,10 @@ REPEATS = 4
 """How often a function is called at the point, to see whether it gives the same."""
 SPREAD = 3.0
 """The noise of a function that does not, in differences between calls."""
+ELSEWHERE = (2.0**-9, 2.0**-12)
+"""How far from the point, relatively and absolutely, a function is called to see whether anything is kept of that."""
+CHANGED = 1e-3
+"""A gradient of which two calls differ by a greater part than this is not the same function."""
 AT_ONCE = 2**22
 """The most numbers of points that are evaluated at once."""
 
@@ -288,10 +292,7 @@ class PlainFunction:
             self.template = output
             found = self._numbers(output)
             others = [self.outputs(self.point) for _ in range(REPEATS - 1)]
-            if (joined([numbers_of(each) for each in given]) != self.rounded(self.point)).any():
-                raise UncheckableFunctionError(
-                    "mutates its inputs", "the function changed its inputs: work on a copy of them"
-                )
+            self._untouched(given, self.point, "the function")
             self.unit = max([self.unit, *(leaf.unit for leaf in array_leaves(output) if leaf.is_float)])
         if not np.isfinite(found).all():
             raise UncheckableFunctionError(
@@ -300,6 +301,62 @@ class PlainFunction:
         if not len(found):
             raise UncheckableFunctionError("returns no numbers", "the function returned nothing")
         return found, max(float(np.abs(found - other).max()) for other in others)
+
+    def _untouched(self, given: Sequence[Any], point: Floats, what: str) -> None:
+        if (joined([numbers_of(each) for each in given]) != self.rounded(point)).any():
+            raise UncheckableFunctionError("mutates its inputs", f"{what} changed its inputs: work on a copy of them")
+
+    def derivative(self, point: Floats, f: Callable[..., Any], what: str, *more: Any) -> Any:
+        """What the gradient, or another function that gives derivatives, gives at a point.
+
+        Raises:
+            UncheckableFunctionError: it changed its inputs.
+        """
+        arrays = self.arrays(point)
+        with np.errstate(all="ignore"):
+            found = self.call(arrays, f, *more)
+        self._untouched(arrays, point, what)
+        return found
+
+    def call_elsewhere(self) -> None:
+        """Call the function close to the point, so that what it keeps of a call is not of the point."""
+        relative, absolute = ELSEWHERE
+        moved = self.rounded(self.point * (1 + relative) + absolute)
+        with suppress(Exception), np.errstate(all="ignore"):  # whatever it raises outside of its domain
+            if self.vectorized:
+                self._batch(moved[None])
+            else:
+                self.outputs(moved)
+
+    def examine_derivative(self, pullback: Pullback, outputs: int, spread: float) -> float:
+        """How far repeated calls of the gradient differ at the point.
+
+        Raises:
+            UncheckableFunctionError: it is another one after the function was called elsewhere, or at each call.
+        """
+
+        def asked() -> Floats:
+            found = pullback(self.point, np.ones(outputs))
+            return np.where(np.isfinite(found), found, 0.0)
+
+        first, again = asked(), asked()
+        self.call_elsewhere()
+        later = asked()
+        differ, kept = (float(np.abs(other - first).max()) for other in (again, later))
+        least = CHANGED * float(np.abs(first).max())
+        if differ > least and not spread:
+            raise UncheckableFunctionError(
+                "not deterministic",
+                f"the gradient is not deterministic, and the function is: two calls at the same point differ by "
+                f"{differ:.2g}; draw random numbers once, and let both use them",
+            )
+        if kept > max(least, SPREAD * differ) and not spread:
+            raise UncheckableFunctionError(
+                "keeps another point",
+                f"the gradient at the point differs by {kept:.2g} after the function was called elsewhere: it is "
+                "computed from what that call left; compute it from its own arguments",
+            )
+        return differ
 
     def examine_one_number(self) -> None:
         """Refuse a function that gives anything but one number at the point, be it a nan."""
@@ -351,9 +408,9 @@ def by_hand(function: PlainFunction, gradient: Callable[..., Any]) -> Pullback:
     needs_function(gradient, "gradient")
 
     def pullback(point: Floats, cotangent: Floats) -> Floats:
+        found = function.flat(function.derivative(point, gradient, "the gradient"), "gradient")
         with np.errstate(all="ignore"):
-            found = function.call(function.arrays(point), gradient)
-            return float(cotangent[0]) * function.flat(found, "gradient")
+            return float(cotangent[0]) * found
 
     return pullback
 
@@ -366,8 +423,7 @@ def by_vjp(function: PlainFunction, vjp: Callable[..., Any]) -> Pullback:
         leaves = [*array_leaves(function.template)]
         pieces = np.split(cotangent, np.cumsum([leaf.size for leaf in leaves])[:-1])
         upstream = with_arrays(function.template, iter([leaf.like(piece) for leaf, piece in zip(leaves, pieces)]))
-        with np.errstate(all="ignore"):
-            return function.flat(function.call(function.arrays(point), vjp, upstream), "vjp")
+        return function.flat(function.derivative(point, vjp, "vjp", upstream), "vjp")
 
     return pullback
 
@@ -423,14 +479,13 @@ def by_jvp(function: PlainFunction, jvp: Callable[..., Any]) -> Pullback:
 
     def pullback(point: Floats, cotangent: Floats) -> Floats:
         found = np.zeros(len(point))
-        arrays = function.arrays(point)
-        with np.errstate(all="ignore"):
-            for at, unit in enumerate(np.eye(len(point))):
-                tangent = with_arrays(function.inputs, iter(function.arrays(unit)))
-                moved = joined([numbers_of(leaf.value) for leaf in array_leaves(function.call(arrays, jvp, tangent))])
-                if moved.shape != cotangent.shape:
-                    raise ValueError(f"jvp gave {len(moved)} numbers, and the function {len(cotangent)}")
-                found[at] = cotangent @ moved
+        for at, unit in enumerate(np.eye(len(point))):
+            tangent = with_arrays(function.inputs, iter(function.arrays(unit)))
+            output = function.derivative(point, jvp, "jvp", tangent)
+            moved = joined([numbers_of(leaf.value) for leaf in array_leaves(output)])
+            if moved.shape != cotangent.shape:
+                raise ValueError(f"jvp gave {len(moved)} numbers, and the function {len(cotangent)}")
+            found[at] = cotangent @ moved
         return found
 
     return pullback

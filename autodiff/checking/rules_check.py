@@ -39,6 +39,8 @@ class RuleResult(NamedTuple):
     where: tuple[float, ...] = ()
     """The point of the gravest verdict."""
     note: str = ""
+    found: Comparison | None = None
+    """The gravest comparison."""
 
 
 class RuleTable(NamedTuple):
@@ -56,7 +58,9 @@ class RuleTable(NamedTuple):
         for each in self.results:
             domain = " × ".join(f"[{low:g}, {high:g}]" for low, high in each.domain)
             where = (
-                f" at {', '.join(f'{x:.6g}' for x in each.where)}" if each.verdict in ("fail", "inconclusive") else ""
+                f" at {', '.join(f'{x:.6g}' for x in each.where)}"
+                if each.where and each.verdict in ("fail", "inconclusive")
+                else ""
             )
             verdict = each.verdict + where + (f": {each.note}" if each.note else "")
             lines.append((each.rule, domain, str(each.order), f"{each.worst:.1e}", verdict))
@@ -100,10 +104,16 @@ def check_rules(
         rows: Iterable[Operation] = rules.values() if isinstance(rules, Mapping) else rules
         found = [each for row in rows for each in _of_row(row, (domains or {}).get(row.name), order)]
     results = [
-        _result(name, intervals, nth, compared, drawn_points(intervals, points, Random(seed)))
+        _result(name, intervals, nth, compared, points_of(intervals, points, seed))
         for name, intervals, nth, compared in progress(found)
     ]
     return RuleTable(tuple(results))
+
+
+def points_of(intervals: Sequence[Interval], count: int, seed: int) -> list[tuple[float, ...]]:
+    """Where a rule is checked: simple numbers, drawn ones, and close to 0."""
+    near = [(x,) * len(intervals) for x in NEAR_ZERO if all(low < x < high for low, high in intervals)]
+    return [*drawn_points(intervals, count, Random(seed)), *near]
 
 
 def _of_row(row: Operation, domain: Any, order: int) -> Iterator[tuple[str, tuple[Interval, ...], int, Compared]]:
@@ -146,14 +156,14 @@ def _of_module(
 
 
 def _result(
-    name: str, intervals: tuple[Interval, ...], order: int, compared: Compared, drawn: Sequence[tuple[float, ...]]
+    name: str, intervals: tuple[Interval, ...], order: int, compared: Compared, points: Sequence[tuple[float, ...]]
 ) -> RuleResult:
     """The gravest verdict at the points, and the greatest error."""
-    near = [(x,) * len(intervals) for x in NEAR_ZERO if all(low < x < high for low, high in intervals)]
     worst, note = math.nan, ""
     verdict: Verdict | None = None
     where: tuple[float, ...] = ()
-    for point in (*drawn, *near):
+    gravest_found: Comparison | None = None
+    for point in points:
         try:
             comparisons = [*compared(point)]
         except UncheckableFunctionError as error:
@@ -167,8 +177,8 @@ def _result(
             if not math.isnan(off):
                 worst = off if math.isnan(worst) else max(worst, off)
             if verdict is None or gravest({verdict, each.verdict}) != verdict:
-                verdict, where = each.verdict, point
-    return RuleResult(name, intervals, order, worst, verdict or "inconclusive", where, note)
+                verdict, where, gravest_found = each.verdict, point, each
+    return RuleResult(name, intervals, order, worst, verdict or "inconclusive", where, note, gravest_found)
 
 
 def _relative_error(found: Comparison) -> float:
@@ -181,7 +191,12 @@ def _relative_error(found: Comparison) -> float:
 
 def _of_torch() -> tuple[Callable[[float], Any], Callable[[Any, int], Any]]:
     torch = sys.modules["torch"]
-    return partial(torch.tensor, dtype=torch.float64), lambda f, at: torch.func.grad(lambda *xs: f(*xs).sum(), at)
+
+    def derivative(f: Callable[..., Any], at: int) -> Callable[..., Any]:
+        slope = torch.func.grad(lambda *xs: f(*xs).sum(), at)
+        return lambda *xs: slope(*xs) + sum(0 * x for x in xs)  # a constant one depends on its operands, too
+
+    return partial(torch.tensor, dtype=torch.float64), derivative
 
 
 def _of_jax() -> tuple[Callable[[float], Any], Callable[[Any, int], Any]]:

@@ -213,6 +213,43 @@ def test_a_function_that_changes_its_inputs_is_refused():
         check_gradients(f, POINT, gradient=np.ones_like)
 
 
+@pytest.mark.parametrize("method", ["gradient", "vjp", "jvp"])
+def test_a_gradient_that_changes_its_inputs_is_refused(method):
+    def derivative(w, *more):
+        w *= 2
+        return 0.5 * w if method == "gradient" else more[0] * 1.0 if method == "vjp" else (more[0] * 1.0).sum()
+
+    with pytest.raises(UncheckableFunctionError, match=f"{method} changed its inputs"):
+        check_gradients(lambda w: w.sum(), POINT, **{method: derivative})
+
+
+@pytest.mark.parametrize("renewed", [True, False])
+def test_a_gradient_of_what_another_call_left_is_found(renewed):
+    """A layer keeps what its last call, or its first one, was given."""
+    kept = []
+
+    def f(w):
+        if renewed or not kept:
+            kept[:] = [w.copy()]
+        return float(np.sin(w).sum())
+
+    with pytest.raises((UncheckableFunctionError, GradientMismatchError)):
+        check_gradients(f, POINT, gradient=lambda w: np.cos(kept[0]))
+
+
+def test_a_gradient_that_is_another_one_each_time_is_refused_and_a_little_noise_is_told():
+    random = np.random.default_rng(0)
+
+    def gradient(noise):
+        return lambda w: np.cos(w) * (1 + noise * random.normal(size=w.shape))
+
+    with pytest.raises(UncheckableFunctionError, match="the gradient is not deterministic, and the function is"):
+        check_gradients(lambda w: np.sin(w).sum(), POINT, gradient=gradient(0.1))
+    assert "the gradient is not deterministic" in str(
+        check_gradients(lambda w: np.sin(w).sum(), POINT, gradient=gradient(1e-10))
+    )
+
+
 def test_a_function_of_math_without_a_gradient_says_what_to_write():
     with pytest.raises(TypeError) as caught:
         check_gradients(lambda x: math.sin(x), 1.0)
@@ -287,6 +324,17 @@ def test_a_derivative_below_the_rounding_of_intermediate_results_is_not_called_w
     for at in (x, x + 3):
         report = check_gradients(lambda x: -math.log(1 + math.exp(-x)), at, gradient=lambda x: 1 / (1 + math.exp(x)))
         assert report.verdict in ("pass", "inconclusive")
+
+
+@pytest.mark.parametrize("x", [5.5, 6.2, 6.88844, 7.3, 7.9])
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+def test_stairs_of_an_intermediate_rounding_call_nothing_wrong(x):
+    """log(1 - 2.8e-12) has treads that are wider than the finest steps."""
+    density = math.exp(-x * x / 2) / math.sqrt(2 * math.pi)
+    report = check_gradients(lambda x: math.log(1 - 0.5 * math.erfc(x / math.sqrt(2))), x, gradient=lambda x: density)
+    assert report.verdict in ("pass", "inconclusive")
+    with pytest.raises(GradientMismatchError):
+        check_gradients(lambda t: 1 + 1e-6 * t, x, gradient=lambda t: 2e-6)
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e-20, 1e20])
