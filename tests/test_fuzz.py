@@ -16,6 +16,7 @@ from autodiff import (
     OPERATIONS,
     Value,
     compile,
+    detect_anomaly,
     dot,
     grad,
     jvp,
@@ -417,6 +418,43 @@ def check(seeds, backend):
                 faults[seed] = fault
     assert not faults, "\n".join(f"seed {seed}: {fault}" for seed, fault in [*faults.items()][:20])
     assert touchy <= max(3, len(seeds) // 20)
+
+
+def anomalies(seed):
+    """What a random function gives, or that a number is not finite: eagerly, in a recording, and compiled."""
+    maker = Maker(seed)
+    maker.kinds.remove("choice")  # of plain numbers, the eager engine makes no node
+    function, arguments = maker.function()
+    compiled = compile(function, backend="numpy", parameters=maker.parameters)
+
+    def inside(*arguments):
+        with detect_anomaly():
+            return function(*arguments)
+
+    def around(*arguments):
+        with detect_anomaly():
+            return compiled(*arguments)
+
+    for _ in range(2):
+        row = maker.observation()
+        runs = {
+            "eagerly": lambda row=row: inside(Value(0.0), *arguments([*map(Value, row)])),
+            "in a recording": lambda row=row: compile(inside, backend="numpy", parameters=maker.parameters)(
+                0.0, *arguments(row)
+            ),
+            "compiled": lambda row=row: around(0.0, *arguments(row)),
+        }
+        yield {how: outcome(lambda run=run: [float(getattr(leaf, "number", leaf)) for leaf in leaves(run())])
+               for how, run in runs.items()}  # fmt: skip
+
+
+def test_random_functions_meet_the_same_anomalies_when_they_are_compiled(request):
+    for seed in range(request.config.getoption("--fuzz") or 60):
+        for found in anomalies(seed):
+            (expected, failed), *others = found.values()
+            for values, refused in others:
+                assert type(refused) is type(failed), (seed, found)
+                assert failed is not None or are_close(values, expected), (seed, found)
 
 
 def test_random_functions_are_themselves_when_they_are_compiled(request):

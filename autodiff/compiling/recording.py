@@ -19,10 +19,11 @@ from autodiff.hooks import Observer, observed_by, tell
 from autodiff.number_like import TEXT
 from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.program.program import Guard, Program
-from autodiff.rules import DETACHED, SELECT
+from autodiff.rules import DETACHED, SELECT, where
 from autodiff.value import Value, constant
 
 E = TypeVar("E", bound=TypeError)
+T = TypeVar("T")
 
 WAYS_OUT = (
     "use autodiff's functions in place of math's, detach() for a number that no gradient flows to, maximum, where or "
@@ -112,6 +113,8 @@ class Recorder(Observer):
         self.branchless = Branchless(self.is_fixed, self.is_parameter)
         self.hidden: set[Value] = set()
         """The nodes of derivatives on branches that are not taken, those of choosing among them, and sums of these."""
+        self._choices: set[Value] = set()
+        """Those among them, and among what they gave, that choose a branch."""
         self._hides = False
 
     def is_fixed(self, node: Value) -> bool:
@@ -139,6 +142,8 @@ class Recorder(Observer):
 
     def recorded(self, node: Value) -> None:
         self.computed.add(node)
+        if self._hides and node.op is where:
+            self._choices.add(node)
         if self._hides or self._is_hidden(node):
             self.hidden.add(node)
 
@@ -183,7 +188,9 @@ class Recorder(Observer):
         )
 
     def detached(self, node: Value) -> Value | None:
-        return None if node.op is CONSTANT else DETACHED(node)
+        return (
+            None if node.op is CONSTANT else Context().run(self._alone, DETACHED, node)
+        )  # to others, it is a constant
 
     def contributions(self, out: Value, upstream: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         """The contributions, on all branches: to other observers, those that are not taken would look like faults."""
@@ -197,10 +204,14 @@ class Recorder(Observer):
     def _hidden(self, out: Value, upstream: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         self._hides = True
         try:
-            with observed_by(self):
-                return self.branchless.contributions(out, upstream, wanted)
+            return self._alone(self.branchless.contributions, out, upstream, wanted)
         finally:
             self._hides = False
+
+    def _alone(self, function: Callable[..., T], *arguments: Any) -> T:
+        """What a function gives while the recorder alone looks on."""
+        with observed_by(self):
+            return function(*arguments)
 
     def _is_hidden(self, node: Value) -> bool:
         return not self.hidden.isdisjoint(node.parents)
@@ -208,9 +219,26 @@ class Recorder(Observer):
     def visible(self, order: list[Value]) -> list[Value]:
         # Observers that were there before the recorder are told of a node before it is.
         told = [node for node in order if node in self.computed or not self._is_hidden(node)]
-        found = [node for node in told if node not in self.hidden]
-        used = {parent for node in found for parent in node.parents}
+        used: set[Value] = set()
+        reached, stack = {order[-1]}, [order[-1]]
+        while stack:
+            node = stack.pop()
+            parents = self._chosen_parents(node)
+            if node not in self.hidden:
+                used.update(parents)
+            stack += [parent for parent in parents if parent not in reached]
+            reached.update(parents)
+        found = [node for node in told if node in reached and node not in self.hidden]
         return [node for node in found if node.op is not CONSTANT or node in used]
+
+    def _chosen_parents(self, node: Value) -> Sequence[Value]:
+        """Those that the eager engine would have, which makes no node of a choice, and none of what it detaches."""
+        if node.op is SELECT:
+            return (node.parents[1 + int(node.parents[0].number)],)
+        if node in self._choices:
+            condition, if_true, if_false = node.parents
+            return (if_true if condition.number else if_false,)
+        return () if node.op is DETACHED else node.parents
 
     def differentiated(self, root: Value, gradients: Sequence[Any]) -> None:
         self.branchless.done()

@@ -8,6 +8,7 @@ import datetime
 import enum
 import functools
 import itertools
+import math
 import os
 import random
 import sys
@@ -36,6 +37,7 @@ from autodiff import (
     log_sum_exp,
     norm,
     record_sources,
+    softmax,
     total,
     where,
 )  # fmt: skip
@@ -706,6 +708,10 @@ DETECTED = {
     "0 times infinity": lambda z: 1.0 / (1.0 + 2.0 / z),
     "a softplus": lambda z: (z * 1e3).softplus(),
     "a sum of exponentials": lambda z: log_sum_exp([z, -1e3 * z]),
+    "a softmax": lambda z: softmax([z, z * 2.0])[0],
+    "what is detached": lambda z: z.detach().relu() * z.relu(),
+    "a remainder": lambda z: (z % 2.0) * z,
+    "a quotient by a constant": lambda z: where(z, z // 3.0, 2.0) * z,
 }
 ORDERS = {
     "values": lambda f: f,
@@ -727,7 +733,7 @@ def test_anomalies_are_detected_in_a_recording_and_around_a_call_as_they_are_eag
 
     compiled = compile(derivative, backend="numpy")
     compiled([0.5])
-    for point in (0.0, -1.0, 2.0, 1e-300, -0.0, 1e3):
+    for point in (0.0, -1.0, 2.0, 1e-300, -0.0, 1e3, math.inf, -math.inf):
         expected = number_or_error(lambda: inside(Value(point)).number)  # noqa: B023
         assert number_or_error(lambda: compile(inside, backend="numpy")(point)) == expected  # noqa: B023
         with detect_anomaly():
