@@ -257,7 +257,7 @@ class Compiled:
         if reduction is None and PARAMETERS in wanted:
             raise ValueError("the gradient of parameters is reduced: reduction must be 'mean' or 'sum', not None")
         call = self._calls.read(arguments, options, "equals" if at is None else "attributes")
-        by = self._workers(executor)
+        by = None if executor is None else self._workers(executor)
         value, gradient = self._run(at, finite_gradient, call, reduction, PARAMETERS in wanted, True, by)
         assert gradient.inputs is not None  # they were asked for
         programs, _, _, is_batch = call
@@ -400,8 +400,8 @@ class Compiled:
 
     # ── Runs ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _workers(self, executor: Any) -> Workers | None:
-        return None if executor is None else Workers(executor, self._made_of[3])
+    def _workers(self, executor: Any) -> Workers:
+        return Workers(executor, self._made_of[3])
 
     def _of_parameters(
         self,
@@ -414,16 +414,17 @@ class Compiled:
     ) -> tuple[float, Gradient, Parameters]:
         """The mean or sum over a batch, or over blocks; its gradient, and the parameters that it is of."""
         refuse_inside(self.__name__)
-        by = self._workers(executor)
-
-        def run(arguments: Sequence[Any], reduction: str | None = "sum") -> tuple[Call, float, Gradient]:
+        by = None if executor is None else self._workers(executor)
+        if not are_blocks(arguments):
             call = self._calls.read(arguments, options, but_for)
-            return call, *self._run(at, finite_gradient, call, reduction, True, False, by)
+            value, gradient = self._run(at, finite_gradient, call, reduction, True, False, by)
+            return value, gradient, call[0].parameters
 
-        if are_blocks(arguments):
-            return over_blocks(arguments[0], reduction == "mean", run)
-        call, value, gradient = run(arguments, reduction)
-        return value, gradient, call[0].parameters
+        def run(block: Sequence[Any]) -> tuple[Call, float, Gradient]:
+            call = self._calls.read(block, options, but_for)
+            return call, *self._run(at, finite_gradient, call, "sum", True, False, by)
+
+        return over_blocks(arguments[0], reduction == "mean", run)
 
     def _run(self, at: ArrayLike | None, run: Callable[..., T], call: Call, *arguments: Any) -> T:
         """Run with the parameters' numbers first; once more, if a recording found more parameters. Audit now and then.
