@@ -1,6 +1,7 @@
-"""How quickly the browser player follows: ``python -m benchmarks.pages``, for a network of about 300 nodes.
+"""How quickly the browser player opens and follows: ``python -m benchmarks.pages``, for networks of 10 to 10,000 nodes.
 
-It needs Chromium, its driver and Selenium. Times include the browser's layout; the goal is a frame, 16 ms.
+It needs Chromium, its driver and Selenium. Times include the browser's layout; the goal is a frame, 16 ms, and a
+second to open.
 """
 
 from __future__ import annotations
@@ -8,19 +9,22 @@ from __future__ import annotations
 import shutil
 import statistics
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import nn
 from autodiff import trace
+from autodiff.tracing import Trace
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+OPENED = "return performance.getEntriesByType('navigation')[0].loadEventEnd"
 TIMED = """
     const times = [];
-    for (let turn = 0; turn < 60; turn += 1) {
+    for (let turn = 0; turn < 20; turn += 1) {
       const start = performance.now();
       %s;
       document.body.offsetHeight, player.view.svg.getBBox();
@@ -29,20 +33,22 @@ TIMED = """
     return times;
 """
 ACTIONS = {
-    "a step": "player.go(turn * 7 % player.model.steps.length)",
-    "a change of a leaf": "live.set(live.leaves[turn % 5], turn / 60)",
+    "a step": "player.go(Math.floor(player.model.steps.length / 3) + turn)",
+    "a jump": "player.go(turn * 7919 % player.model.steps.length)",
+    "a leaf": "live.set(live.leaves[turn % live.leaves.length], turn / 20)",
 }
+NETWORKS = ([1, 1], [2, 16, 16, 1], [8, 40, 40, 1], [8, 90, 90, 1])
+"""The widths of networks: of about 10, 440, 2300 and 9600 nodes."""
 
 
-def page(folder: Path) -> tuple[Path, int]:
-    """The player of a network of about 300 nodes, and how many there are."""
-    model = nn.MLP(2, [8, 8, 1], "tanh", expanded=True)
-    recorded = trace(nn.squared_error(model([0.5, -1.5]), 1.0))
-    return recorded.to_html(folder / "player.html", max_nodes=1000), len(recorded.nodes)
+def recorded(widths: list[int]) -> Trace:
+    """The backward pass of a network's squared error."""
+    model = nn.MLP(widths[0], widths[1:], "tanh")
+    return trace(nn.squared_error(model([0.5 - 0.1 * i for i in range(widths[0])]), 1.0))
 
 
 def main() -> None:
-    """Print the median milliseconds of a step and of a change, and the page's size."""
+    """Print the time to write a page and to open it, its size, and the median milliseconds of what readers do."""
     try:
         from selenium import webdriver
         from selenium.webdriver.chrome.service import Service
@@ -55,14 +61,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for flag in (*FLAGS, f"--user-data-dir={folder}"):
             options.add_argument(flag)
-        file, nodes = page(Path(folder))
         driver = webdriver.Chrome(options=options, service=Service(driver_path))
+        file = Path(folder) / "player.html"
+        heads = ("write s", "size kB", "open s", *(f"{what} ms" for what in ACTIONS))
+        print(f"{'nodes':>8}{'steps':>8}" + "".join(f"{head:>12}" for head in heads))
         try:
-            driver.get(file.as_uri())
-            print(f"{nodes} nodes, {file.stat().st_size / 1000:.0f} kB")
-            for what, action in ACTIONS.items():
-                times = driver.execute_script(TIMED % action)
-                print(f"{what:20}{statistics.median(times):8.1f} ms")
+            for widths in NETWORKS:
+                steps = recorded(widths)
+                start = time.perf_counter()
+                steps.to_html(file)
+                written = time.perf_counter() - start
+                driver.get(file.as_uri())
+                opened = driver.execute_script(OPENED) / 1000
+                times = [statistics.median(driver.execute_script(TIMED % action)) for action in ACTIONS.values()]
+                sizes = f"{len(steps.nodes):8}{len(steps):8}{written:12.2f}{file.stat().st_size / 1000:12.0f}"
+                print(f"{sizes}{opened:12.2f}" + "".join(f"{each:12.1f}" for each in times))
         finally:
             driver.quit()
 

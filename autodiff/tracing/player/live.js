@@ -21,7 +21,23 @@ class Live {
     this.fold(narrow.matches || page.body.classList.contains("with-code"));
     this.listen();
     this.tell(this.recorded);
-    player.follow((model, states) => this.leaves.forEach((leaf) => leaf.showGradient(states[leaf.place], model.scale)));
+    for (const leaf of this.leaves) {
+      const write = () => leaf.showGradient(this.states[leaf.place], player.model.scale);
+      leaf.part = player.sight.watch({ element: leaf.row, write });
+    }
+    player.follow((model, states) => this.follow(model, states));
+  }
+
+  /** Show the gradients as of the step: after a step to and fro, that of its operand alone changes. */
+  follow(model, states) {
+    const { taken } = this.player;
+    const { before } = this;
+    this.states = states;
+    this.before = { model, taken };
+    const near = before?.model === model && Math.abs(before.taken - taken) <= 1 && Math.min(before.taken, taken) >= 0;
+    const touched = near ? [model.steps[Math.min(before.taken, taken)]] : null;
+    const leaves = touched ? touched.map((step) => this.leafOf.get(step?.parent.place)).filter(Boolean) : this.leaves;
+    this.player.sight.change(leaves.map((leaf) => leaf.part));
   }
 
   /** The list: the leaves of no module first, then those of each module below its name. */
@@ -73,7 +89,7 @@ class Live {
 
   show(model, leaf) {
     this.player.setModel(model);
-    this.tell(model);
+    this.tell(model, leaf ? [leaf] : this.leaves);
     const known = leaf && model.at(this.player.taken)[leaf.place].gradient;
     const gradient = typeof known === "number" ? `, the gradient of ${leaf.name} is ${number(known)}` : "";
     this.page.getElementById("spoken").textContent = `L is ${number(model.root.data)}${gradient}.`;
@@ -99,8 +115,8 @@ class Live {
   }
 
   /** What stands beside the leaves, and the first number that is not finite. */
-  tell(model) {
-    for (const leaf of this.leaves) leaf.show(this.recorded.nodes[leaf.place]);
+  tell(model, changed = this.leaves) {
+    for (const leaf of changed) leaf.show(this.recorded.nodes[leaf.place]);
     this.page.getElementById("reset").disabled = !this.leaves.some((leaf) => leaf.changed);
     const [note, text] = [this.page.getElementById("note"), notFinite(model)];
     note.hidden = !text;
