@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
@@ -104,14 +105,22 @@ BACKENDS: dict[str, Callable[[Program, int], Runner]] = {"native": _native, "num
 """What makes a program ready, given the number of threads, by the name of the backend."""
 
 
-def prepare(program: Program, backend: str | None = None, threads: int = 1) -> Runner:
+def cores() -> int:
+    """How many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def prepare(program: Program, backend: str | None = None, threads: int | None = 1) -> Runner:
     """The program made ready by a backend.
 
     Args:
         program: what to run.
         backend: a name of ``BACKENDS``; None for the native one if LLVM is installed and can compile every operation,
             else NumPy.
-        threads: over how many threads the native backend spreads large batches; the bits do not depend on it.
+        threads: over how many threads the native backend spreads large batches, None for one on each processor; the
+            bits do not depend on it.
 
     Raises:
         ValueError: there is no backend of that name, or it runs on one thread only.
@@ -128,6 +137,8 @@ def prepare(program: Program, backend: str | None = None, threads: int = 1) -> R
     >>> runner.gradient(np.array([3.0]), np.array([[1.0], [2.0]]))
     (array([3., 6.]), array([3.]), None, 9.0)
     """
+    if threads is None:
+        threads = cores() if backend in (None, "native") else 1
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
     if backend is not None:

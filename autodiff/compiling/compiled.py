@@ -37,7 +37,7 @@ def compile(
     parameters: Any = None,
     ndim: Sequence[int] | int | None = None,
     backend: str | None = None,
-    threads: int = 1,
+    threads: int | None = None,
     max_structures: int = 128,
     max_branches: int = 32,
 ) -> Any:
@@ -54,7 +54,8 @@ def compile(
             a list of rows. In tuples, dicts and other lists, each array has an axis of its own.
         backend: ``"numpy"``, ``"native"`` or ``"jax"``, which also runs on GPUs; None for the fastest that is installed
             for one processor.
-        threads: over how many threads machine code spreads large batches; the bits do not depend on it.
+        threads: over how many threads machine code spreads large batches, None for one on each processor that the
+            process may use; the bits do not depend on it.
         max_structures: how many structures and shapes of arguments are kept; the least recently used are forgotten.
         max_branches: how many ways through the function's branches are compiled for one structure; observations that go
             yet another way run eagerly, with a warning.
@@ -109,7 +110,7 @@ class Compiled:
         parameters: Any,
         ndim: Sequence[int] | int | None,
         backend: str | None,
-        threads: int,
+        threads: int | None,
         max_structures: int,
         max_branches: int,
     ) -> None:
@@ -118,7 +119,8 @@ class Compiled:
         dimensions = (ndim,) if isinstance(ndim, int) else ndim
         if dimensions is not None and not all(isinstance(each, int) and each >= 0 for each in dimensions):
             raise ValueError(f"ndim must be a number from 0 for each positional argument, such as (1, 0); not {ndim!r}")
-        for name, bound in (("threads", threads), ("max_structures", max_structures), ("max_branches", max_branches)):
+        several = 1 if threads is None else threads
+        for name, bound in (("threads", several), ("max_structures", max_structures), ("max_branches", max_branches)):
             if not isinstance(bound, int) or bound < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, not {bound!r}")
         update_wrapper(self, function, updated=())

@@ -19,7 +19,7 @@ pytest.importorskip("numba", reason="the native backend needs numba")
 
 from autodiff.compiling.native import NativeRunner, runner
 from autodiff.compiling.native.fused import can_be_fused
-from autodiff.compiling.native.runner import CHUNK
+from autodiff.compiling.native.runner import CHUNK, WORK
 
 ROWS = [row for row in map(lookup, sorted(BUILT_IN)) if row.arity and row is not DETACHED]
 RNG = np.random.default_rng(0)
@@ -169,7 +169,8 @@ def test_a_value_that_is_not_finite_is_given_as_it_is():
 
 def test_threads_give_the_same_bits():
     program = lower(program_of(lambda w, v, x: (w * x).tanh() * v + x.sin() * w, [0.5, 2.0, 1.0], 2))
-    theta, inputs = np.array([0.5, 2.0]), RNG.normal(size=(5 * CHUNK + 3, 1))
+    theta, inputs = np.array([0.5, 2.0]), RNG.normal(size=(70 * CHUNK + 3, 1))
+    assert len(inputs) * len(program.operands) > WORK
     alone = plain(program).gradient(theta, inputs, wrt_inputs=True)
     for threads in (1, 2, 5):
         assert [*map(bits, alone)] == [*map(bits, fused(program, threads).gradient(theta, inputs, wrt_inputs=True))]

@@ -11,7 +11,7 @@ import pytest
 
 from autodiff import OPERATIONS, Value, dot, operation, select, sqrt, total
 from autodiff.checking.strategies import TRUNK, draw_graphs
-from autodiff.compiling.backends import prepare
+from autodiff.compiling.backends import cores, prepare
 from autodiff.compiling.numpy.runner import NumpyRunner
 from autodiff.program.expressions import COMPARISONS, rule_of_steps
 from autodiff.program.lowering import PASSES, lower
@@ -23,7 +23,7 @@ from tests.compiling.programs import bits, eager, network, program_of
 pytest.importorskip("numba", reason="the native backend needs numba")
 
 from autodiff.compiling.native import NativeRunner, NotCompilableError, store
-from autodiff.compiling.native.runner import rule_program
+from autodiff.compiling.native.runner import WORK, rule_program
 
 ROWS = [row for row in map(lookup, sorted(BUILT_IN)) if row.arity and row is not DETACHED]
 RNG = np.random.default_rng(0)
@@ -334,7 +334,8 @@ def test_any_number_of_observations(observations):
 
 def test_threads_give_the_same_bits():
     program, theta, _ = network([2, 9, 1])
-    inputs = RNG.normal(size=(10_000, 3))
+    inputs = RNG.normal(size=(50_000, 3))
+    assert inputs.shape[0] * len(program.operands) > WORK
     alone, *others = (NativeRunner(program, threads).gradient(theta, inputs, wrt_inputs=True) for threads in (1, 2, 5))
     for other in others:
         assert all(map(same, alone, other))
@@ -375,6 +376,7 @@ def test_other_threads_run_while_machine_code_does():
 def test_threads_are_chosen_where_a_program_is_prepared():
     program, _, _ = network([1, 1])
     assert prepare(program, threads=3).threads == prepare(program, "native", threads=3).threads == 3
+    assert prepare(program, threads=None).threads == cores()
     with pytest.raises(ValueError, match="threads must be at least 1, not 0"):
         prepare(program, threads=0)
     with pytest.raises(ValueError, match="the NumPy backend runs on one thread, not on 2"):

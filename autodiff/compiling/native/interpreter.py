@@ -274,30 +274,34 @@ def values(given: Longs) -> float:
 def gradient(given: Longs) -> float:
     """Values, gradients of the parameters and, if they are wanted, of the inputs: quickly, or carefully; given are
 
-    code, table and constants; parameters; the inputs, and how far observations and inputs are apart in them; the first
-    observation and the last, and into how many chunks they are cut; the weights, and whether each observation has its
-    own; the most lanes, and room to work in; how; where go the values, the gradient of the parameters, that of a chunk,
-    and those of the inputs; and how far inputs are apart in the latter.
+    code, table and constants; parameters; the inputs, and how far observations and inputs are apart in them; how many
+    observations there are, and into how many chunks they are cut; the first chunk that is run, and the last; the
+    weights, and whether each observation has its own; the most lanes, and room to work in; how; where go the values and
+    the gradients of the parameters, and how far those of two chunks are apart in them, or 0 if they are added up; room
+    for one; where go those of the inputs, and how far inputs are apart in them.
 
     Returns nan if a gradient is not finite; else the sum of the values.
     """
     code, table, constants, parameters = integers(given, 0), longs(given, 1), floats(given, 2), floats(given, 3)
-    inputs, down, across, first, last, chunks = floats(given, 4), given[5], given[6], given[7], given[8], given[9]
-    results, whole, part = floats(given, 15), floats(given, 16), floats(given, 17)
+    inputs, down, across, count, chunks = floats(given, 4), given[5], given[6], given[7], given[8]
+    results, gradients, apart, size = floats(given, 16), floats(given, 17), given[18], take(code, PARAMETERS)
     finite = True
-    for at in range(take(code, PARAMETERS)):
-        whole[at] = 0.0
-    for chunk in range(chunks):
-        start = first + (last - first) * chunk // chunks
-        end = first + (last - first) * (chunk + 1) // chunks
+    if not apart:
+        for at in range(size):
+            gradients[at] = 0.0
+    for chunk in range(given[9], given[10]):
+        start, end = count * chunk // chunks, count * (chunk + 1) // chunks
+        part = beyond(gradients, (chunk - given[9]) * apart) if apart else floats(given, 19)
         finite &= gradient_of(
-            code, table, constants, parameters, inputs, down, across, given, 0, start, end, floats(given, 10),
-            given[11], lanes_of(end - start, given[12]), given[14], floats(given, 13), results, part,
-            floats(given, 18), given[19],
+            code, table, constants, parameters, inputs, down, across, given, 0, start, end, floats(given, 11),
+            given[12], lanes_of(end - start, given[13]), given[15], floats(given, 14), results, part,
+            floats(given, 20), given[21],
         )  # fmt: skip
-        for at in range(take(code, PARAMETERS)):
-            whole[at] += part[at]
-    if finite and is_finite(whole, 0, take(code, PARAMETERS)):
+        if not apart:
+            for at in range(size):
+                gradients[at] += part[at]
+    first, last = count * given[9] // chunks, count * given[10] // chunks
+    if finite and (apart or is_finite(gradients, 0, size)):
         return sum_up(beyond(results, first), last - first)
     return math.nan
 

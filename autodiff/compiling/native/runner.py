@@ -6,9 +6,10 @@ import ctypes
 import math
 import os
 import struct
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, lru_cache, partial
+from itertools import starmap
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -50,6 +51,9 @@ Rule = Callable[..., Sequence[Any]]
 CHUNK = 4096
 """The least number of observations in a chunk; fewer than twice as many are one chunk. Gradients of chunks are added up
 in their order. Inputs that machine code cannot read as they are, are copied chunk by chunk."""
+WORK, WAVE = 2**21, 16
+"""How many operands a batch has, of all its observations, when threads share it: it takes half a millisecond, they a
+twentieth to begin. How many chunks each thread runs before the gradients are added up, which take room till then."""
 MOST_LANES, ROOM = 128, 2**22
 """The most observations of a block, which are run side by side, and the most numbers that it holds: of a program with
 very many rows, a block has fewer observations."""
@@ -117,7 +121,8 @@ class NativeRunner:
             ))  # fmt: skip
             self._rooms.append(room)
 
-        for _ in self._over_chunks(run, len(inputs)):
+        cuts = _cuts(len(inputs))
+        for _ in self._each(lambda first, last: run(cuts[first], cuts[last]), len(inputs), 1):
             pass
         return results
 
@@ -135,35 +140,42 @@ class NativeRunner:
             wrt_inputs, place_of(theta), inputs, place_of(weights), own and len(weights) > 1, place_of(of_all), count,
         )  # fmt: skip
         chunks = max(count // CHUNK, 1)
-        if chunks == 1 or (self.threads == 1 and is_readable(inputs)):
-            gradient, total = self._gradient(given, 0, count, chunks)
+        if chunks == 1 or (is_readable(inputs) and not self._is_spread(count)):
+            (gradient,), total = self._gradient(given, 0, chunks)
         else:
             gradient, total = np.zeros(len(theta)), 0.0
-            for part, subtotal in self._over_chunks(partial(self._gradient, given), count):
+            at_once = max(1, min(WAVE, chunks // (4 * self.threads))) if is_readable(inputs) else 1
+            for parts, subtotal in self._each(partial(self._gradient, given, apart=True), count, at_once):
                 with np.errstate(over="ignore", invalid="ignore"):  # as in machine code
-                    gradient += part
+                    for part in parts:
+                        gradient += part
                 total += subtotal
             if not math.isnan(total):
                 total = self.total(of_all[0]) if np.isfinite(gradient).all() else math.nan
         return of_all[0], gradient, of_all[1:].T if wrt_inputs else None, total
 
     def _gradient(
-        self, given: tuple[bool, int, Floats, int, bool, int, int], first: int, last: int, chunks: int = 1
+        self, given: tuple[bool, int, Floats, int, bool, int, int], first: int, last: int, apart: bool = False
     ) -> tuple[Floats, float]:
-        """The gradient of the observations from first to last; and the sum of their values, or nan."""
+        """The gradients of the chunks from first to last, or the sum of them, (gradients, parameters).
+
+        And the sum of their values, or nan if a gradient is not finite.
+        """
         wrt_inputs, theta, inputs, weights, own, values, count = given
-        gradient, (_array, where) = np.empty(len(self.program.parameters)), readable(inputs, first, last)
-        place, total = place_of(gradient), math.nan
-        for how, parts in ((QUICK, self._parts_for(last - first)), (CAREFUL, self.parts)):
-            code, room = parts.code(wrt_inputs, how), self._room(parts, last - first)
+        chunks, size = max(count // CHUNK, 1), len(self.program.parameters)
+        start, end = count * first // chunks, count * last // chunks
+        gradients, (_array, where) = np.empty((last - first if apart else 1, size)), readable(inputs, start, end)
+        place, total = place_of(gradients), math.nan
+        for how, parts in ((QUICK, self._parts_for(end - start)), (CAREFUL, self.parts)):
+            code, room = parts.code(wrt_inputs, how), self._room(parts, end - start)
             total = _entry("gradient")(_PACK_GRADIENT(
-                *code.where, theta, *where, first, last, chunks, weights, own, parts.most, room.place, how,
-                values, place, room.rest, values + 8 * count, count if wrt_inputs else 0,
+                *code.where, theta, *where, count, chunks, first, last, weights, own, parts.most, room.place, how,
+                values, place, size if apart else 0, room.rest, values + 8 * count, count if wrt_inputs else 0,
             ))  # fmt: skip
             self._rooms.append(room)
             if not math.isnan(total):
                 break
-        return gradient, total
+        return gradients, total
 
     def total(self, values: Floats) -> float:
         numbers = plain(values)
@@ -219,19 +231,44 @@ class NativeRunner:
             self._rules[key] = _Parts(rule_program(rule_of_steps(rule, states)))
         return self._rules[key]
 
-    def _over_chunks(self, run: Callable[[int, int], T], observations: int) -> Iterable[T]:
-        """Run on each chunk; how they are cut depends on the number of observations alone."""
+    def _is_spread(self, observations: int) -> bool:
+        """Whether several threads run a batch."""
+        return self.threads > 1 and observations >= 2 * CHUNK and observations * len(self.program.operands) >= WORK
+
+    def _each(self, run: Callable[[int, int], T], observations: int, at_once: int) -> Iterator[T]:
+        """Run on the chunks, some at once, from one to before another; what that gives, in their order."""
         chunks = max(observations // CHUNK, 1)
-        bounds = [observations * chunk // chunks for chunk in range(chunks + 1)]
-        several = self.threads > 1 and chunks > 1
-        return (self._pool.map if several else map)(run, bounds[:-1], bounds[1:])
+        parts = [(first, min(first + at_once, chunks)) for first in range(0, chunks, at_once)]
+        if not self._is_spread(observations):
+            yield from starmap(run, parts)
+            return
+        wave = max(1, WAVE // at_once) * self.threads
+        for first in range(0, len(parts), wave):
+            yield from self._side_by_side(run, parts[first : first + wave])
+
+    def _side_by_side(self, run: Callable[[int, int], T], parts: Sequence[tuple[int, int]]) -> list[T]:
+        """What each part gives; this thread works as well, and each takes the next part when it is done with one."""
+        found: dict[int, T] = {}
+        places = iter(range(len(parts)))
+
+        def work() -> None:
+            for place in places:
+                found[place] = run(*parts[place])
+
+        others = [self._pool.submit(work) for _ in range(min(self.threads, len(parts)) - 1)]
+        try:
+            work()
+        finally:
+            for other in others:
+                other.result()
+        return [found[place] for place in range(len(parts))]
 
     @property
     def _pool(self) -> ThreadPoolExecutor:
         """The threads of this process: one that was forked has none of its parent's."""
         process = os.getpid()
         if process not in self._pools:
-            self._pools[process] = ThreadPoolExecutor(self.threads, "autodiff")
+            self._pools[process] = ThreadPoolExecutor(self.threads - 1, "autodiff")
         return self._pools[process]
 
     def _room(self, parts: _Parts, observations: int, least: int = 0) -> _Room:
@@ -312,6 +349,12 @@ def rule_program(written: Sequence[Expression]) -> Program:
     return lower(Program.from_graph(*roots, inputs=[gradient, *state], parameters=[rate, step])[0])
 
 
+def _cuts(observations: int) -> list[int]:
+    """Where chunks begin, and where the last one ends; this depends on the number of observations alone."""
+    chunks = max(observations // CHUNK, 1)
+    return [observations * chunk // chunks for chunk in range(chunks + 1)]
+
+
 def is_plain(array: Floats) -> bool:
     """Whether its numbers stand side by side, and may be changed."""
     return type(array) is np.ndarray and array.dtype is FLOAT64 and array.flags.carray
@@ -355,7 +398,7 @@ def _pack(*numbers: int) -> bytes:
     return struct.pack(f"{len(numbers)}q", *numbers)
 
 
-_PACK_GRADIENT = struct.Struct("20q").pack
+_PACK_GRADIENT = struct.Struct("22q").pack
 """The same for the call that is most frequent."""
 
 
