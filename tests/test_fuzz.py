@@ -452,6 +452,8 @@ def test_random_functions_meet_the_same_anomalies_when_they_are_compiled(request
     for seed in range(request.config.getoption("--fuzz") or 60):
         for found in anomalies(seed):
             (expected, failed), *others = found.values()
+            if failed is None and not np.isfinite(expected).all():  # of plain numbers, such as a derivative of nothing
+                continue
             for values, refused in others:
                 assert type(refused) is type(failed), (seed, found)
                 assert failed is not None or are_close(values, expected), (seed, found)
