@@ -119,9 +119,10 @@ def check_device() -> None:
     """
     try:
         jax.devices()
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:  # the latter where the platform is known, but not installed
+        reason = f" ({error})" if str(error) else ""
         raise NoDeviceError(
-            f"JAX finds no device ({error}). JAX_PLATFORMS or jax_platforms asks for one that is not there: set it to "
+            f"JAX finds no device{reason}. JAX_PLATFORMS or jax_platforms asks for one that is not there: set it to "
             "'cpu' or leave it out; for a GPU, install its driver and pip install 'jax[cuda12]'"
         ) from error
 
