@@ -777,11 +777,11 @@ def test_around_a_call_every_observation_is_looked_at_and_the_line_is_named(run)
 # ── Derivatives inside ───────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("backend", ["numpy", "native"])
+@pytest.mark.parametrize("backend", ["numpy", "native", "jax"])
 @pytest.mark.parametrize("number", [np.inf, -np.inf, np.nan, 2.0])
 def test_a_parameter_that_is_not_finite_behind_an_untaken_branch_is_no_matter(number, backend):
-    if backend == "native":
-        pytest.importorskip("numba", reason="the native backend needs it")
+    if backend != "numpy":
+        pytest.importorskip({"native": "numba"}.get(backend, backend), reason="the backend needs it")
     w = Value(1.0)
     slope = grad(lambda z: where(z, z * w, 3.0 * z) + (w * z.relu()) + (z * w).minimum(z * 2.0))
     f = compile(lambda x: slope(x), backend=backend)
@@ -824,10 +824,10 @@ def descent_of(function, **options):
     return compile(function, **options).descent([1.0, 2.0], rule=lambda gradient, rate, step: (-rate * gradient,))
 
 
-@pytest.mark.parametrize("backend", ["numpy", "native"])
+@pytest.mark.parametrize("backend", ["numpy", "native", "jax"])
 def test_a_descent_sees_what_changes_outside(backend):
-    if backend == "native":
-        pytest.importorskip("numba", reason="the native backend needs it")
+    if backend != "numpy":
+        pytest.importorskip({"native": "numba"}.get(backend, backend), reason="the backend needs it")
     w, scale = Value(1.0), 2.0
     descent = descent_of(lambda x: w * x * scale, backend=backend)
     for scale in (2.0, 3.0, -0.0, 5.0):
