@@ -840,7 +840,9 @@ def test_a_token_travels_the_edge_while_the_pass_is_played(browser: Browser, pag
         player.pause();
         for (const each of document.getAnimations()) if (each.effect.target.matches(".token")) each.finish();
     """)
-    browser.run("return new Promise((done) => setTimeout(done, 50))")
+    end = time.monotonic() + 10
+    while browser.run("return document.querySelectorAll('.token').length") and time.monotonic() < end:
+        time.sleep(0.02)
     assert browser.run("return document.querySelectorAll('.token').length") == 0
     assert browser.errors() == []
 
