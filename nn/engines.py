@@ -429,7 +429,8 @@ def _batch(data: Any) -> Data:
     """
     if not are_arrays(data):
         raise TypeError("observations that are neither numbers, arrays nor nested lists of numbers are run eagerly")
-    return np.stack(data) if len(data) and isinstance(data[0], np.ndarray) else data
+    is_list = not isinstance(data, np.ndarray) and len(data) > 0
+    return np.stack(data) if is_list and isinstance(data[0], np.ndarray) else data
 
 
 def _check_compiles(error: Any, inputs: Data, targets: Data) -> None:

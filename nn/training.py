@@ -148,6 +148,9 @@ def fit(
         check_function("metric", metric)
     parameters = model.parameters()
     check_optimizer(optimizer, model, parameters)
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        given = f"{type(executor).__name__} {executor!r:.60}"
+        raise TypeError(f"executor must be a concurrent.futures.Executor, not {given}")
     inputs, targets = _data(inputs, targets, "training")
     held_out: tuple[Data, Data] = ([], [])
     if validation is not None:

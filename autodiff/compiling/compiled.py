@@ -230,8 +230,8 @@ class Compiled:
             TypeError, ValueError: as a call; also if the function does not return one scalar.
             NonFiniteError: a value or gradient is not finite.
             ExecutorError: the executor was shut down or is broken, its workers have another version of autodiff or
-                fail, or chunks kill them again and again; it says what to do.
-            UnwritableError: an operation of the user's own cannot travel to workers.
+                fail, chunks kill them again and again, or an operation of the user's own cannot travel to them; it
+                says what to do.
 
         >>> w = Value(2.0)
         >>> square = compile(lambda x: w * x * x)

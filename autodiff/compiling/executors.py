@@ -35,6 +35,7 @@ from autodiff.compiling.recording import Recording
 from autodiff.compiling.specializations import Floats, Places, Rows, Specialization, Specializations, parted
 from autodiff.program.program import Program
 from autodiff.program.storage import VERSION, check_version, dumps, loads
+from autodiff.program.writers import UnwritableError
 
 WORK, PER_PARAMETER = 2**25, 2**11
 """How much work a chunk is at least, in operands of instructions, for all its observations: some milliseconds. Per
@@ -116,8 +117,8 @@ class Workers:
         """The gradients of the batch's chunks, in their order. A batch that is one chunk is run here.
 
         Raises:
-            ExecutorError: the executor was shut down, or broke before; a worker failed, or chunks kill their workers.
-            UnwritableError: an operation of the user's own cannot travel.
+            ExecutorError: the executor was shut down, or broke before; a worker failed, or chunks kill their workers;
+                an operation of the user's own cannot travel.
         """
         if not programs.all:
             for _ in programs.split(theta, rows(0, 1), 0):
@@ -290,12 +291,19 @@ _parcels: WeakKeyDictionary[Specialization, Parcel] = WeakKeyDictionary()
 
 
 def _parcel(each: Specialization) -> Parcel:
-    """The specialization's program, without the names, which nobody reads there."""
+    """The specialization's program, without the names, which nobody reads there.
+
+    Raises:
+        ExecutorError: an operation of the user's own cannot travel.
+    """
     if each not in _parcels:
         program = each.recording.program
         sizes = len(program.parameters), len(program.inputs)
         nameless = replace(program, parameters=("",) * sizes[0], inputs=("",) * sizes[1], labels={})
-        data, runner = dumps(nameless), type(each.runner).__name__
+        try:
+            data, runner = dumps(nameless), type(each.runner).__name__
+        except UnwritableError as error:
+            raise ExecutorError(f"{error}. Or run it without the executor; {UNCHANGED}") from error
         digest = blake2b(data + runner.encode(), digest_size=16).digest()
         _parcels[each] = Parcel(digest, data, each.needs_finite, runner)
     return _parcels[each]

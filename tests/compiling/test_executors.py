@@ -21,7 +21,6 @@ import nn
 from autodiff import ExecutorError, NonFiniteError, Value, detect_anomaly, operation, tanh
 from autodiff.compiling import executors, mapped
 from autodiff.program import storage
-from autodiff.program.writers import UnwritableError
 from tests.compiling.programs import bits
 
 RNG = np.random.default_rng(0)
@@ -244,7 +243,7 @@ def test_an_operation_of_ones_own_travels_as_formulas_or_says_that_it_cannot():
     points = INPUTS[:, 0]
     close(error.value_and_grad(points, executor=InThisProcess()), error.value_and_grad(points))
     opaque = operation("opaque_there", lambda x: float(str(x)), lambda x, y: 1.0)
-    with pytest.raises(UnwritableError, match="opaque_there"):
+    with pytest.raises(ExecutorError, match=r"'opaque_there' cannot travel.* without the executor"):
         autodiff.compile(lambda x: opaque(w * x), backend="numpy").value_and_grad(points, executor=InThisProcess())
 
 
@@ -403,6 +402,8 @@ def test_a_cluster_of_dask_whose_workers_are_killed_loses_nothing(tmp_path):
         for _ in range(5):
             same(here, error.value_and_grad(INPUTS, TARGETS, executor=executor))
         killer.join()
+        client.wait_for_workers(2)
+        assert pids[0] not in client.run(os.getpid).values()
         optimizer = nn.SGD(model.parameters(), learning_rate=0.1)
         history = nn.fit(
             model, INPUTS, TARGETS, nn.squared_error, optimizer=optimizer, epochs=2, progress=False, executor=executor
@@ -468,7 +469,29 @@ def test_fit_ends_when_the_executor_does_and_keeps_its_steps():
     assert [parameter.data for parameter in model.parameters()] == one
 
 
+def test_fit_leaves_a_file_where_it_is(tmp_path):
+    looks = Looks()
+    model = nn.MLP(3, [8, 1], rng=0)
+    data = in_a_file(tmp_path / "inputs", INPUTS), in_a_file(tmp_path / "targets", TARGETS)
+    nn.fit(
+        model, *data, nn.squared_error, optimizer=nn.Adam(model.parameters(), learning_rate=0.05), epochs=3,
+        progress=False, executor=looks,
+    )  # fmt: skip
+    assert looks.results == [[tuple, tuple]] * looks.tasks
+    assert [parameter.data for parameter in model.parameters()] == trained(InThisProcess())[1]
+
+
+@pytest.mark.filterwarnings("ignore:the NumPy backend runs this program")
 def test_an_executor_needs_a_compiled_loss():
+    with pytest.raises(TypeError, match=r"executor must be a concurrent\.futures\.Executor, not int 2"):
+        trained(2)
+    opaque = operation("opaque_in_fit", lambda x: float(str(x)), lambda x, y: 1.0)
+    model = nn.MLP(3, [1], rng=0)
+    with pytest.raises(ExecutorError, match="'opaque_in_fit' cannot travel"):
+        nn.fit(
+            model, INPUTS, TARGETS, lambda p, y: opaque(p - y) ** 2, epochs=1, progress=False,
+            optimizer=nn.SGD(model.parameters(), learning_rate=0.1), executor=InThisProcess(),
+        )  # fmt: skip
     with pytest.raises(ValueError, match="an executor runs compiled losses alone"):
         trained(InThisProcess(), engine="eager")
     model = nn.MLP(3, [1], rng=0)
