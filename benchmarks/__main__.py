@@ -14,6 +14,8 @@ from typing import Any
 from benchmarks import compiled, networks
 from benchmarks.eager import w8, w10
 from benchmarks.measuring import Missing, one_core, race
+from benchmarks.threads import w12
+from benchmarks.waiting import w11
 from benchmarks.whole_job import w9
 
 RACES: dict[str, Callable[[], compiled.Lineups]] = {
@@ -36,6 +38,8 @@ TITLES = {
     "W8": "growth of the eager engine: forward, backward and release",
     "W9": "100 steps of W3, from starting Python to the trained model",
     "W10": "the eager engine on W3, after 130 compilations and 130 record_sources()",
+    "W11": "what people wait for, on networks of three sizes",
+    "W12": "one thread and all processors, on the network of W4",
 }
 UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (0.0, "ns"))
 
@@ -54,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.error(f"unknown workload {', '.join(sorted(unknown))}; choose from {', '.join(TITLES)}")
     if chosen.repeats < 1:
         options.error(f"argument --repeats: must be at least 1, not {chosen.repeats}")
-    one_core()
+    processors = one_core()
     figures: dict[str, Any] = {"date": f"{datetime.date.today()}", "python": platform.python_version(),
                                "machine": machine()}  # fmt: skip
     if not chosen.json:
@@ -70,8 +74,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             figures[name] = w8(chosen.largest)
         elif name == "W9":
             figures[name], missing = w9(min(chosen.repeats, 3))
-        else:
+        elif name == "W10":
             figures[name] = w10(chosen.repeats)
+        elif name == "W11":
+            figures[name] = w11(min(chosen.repeats, 3))
+        else:
+            figures[name] = w12(chosen.repeats, processors)
         if not chosen.json:
             report(name, figures[name])
         for engine, reason in missing:
@@ -79,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if chosen.json:
         json.dump(figures, sys.stdout, indent=1)
     if chosen.plot:
-        plot({name: figures[name] for name in figures if name in TITLES and name != "W8"}, chosen.plot)
+        plot({name: figures[name] for name in figures if name in TITLES and name not in ("W8", "W11")}, chosen.plot)
 
 
 def report(name: str, rows: list[dict[str, Any]]) -> None:
@@ -90,6 +98,14 @@ def report(name: str, rows: list[dict[str, Any]]) -> None:
         for row in rows:
             print(f"  {row['shape']:10}{row['engine']:12}{row['nodes']:10}{row['ns per node']:14.0f}"
                   f"{row['ns per node, gc off']:10.0f}{row['bytes per node']:16.0f}")  # fmt: skip
+        return
+    if name == "W11":
+        print(f"  {'task':24}{'nodes':>8}{'time':>12}{'µs per node':>14}")
+        for row in rows:
+            print(f"  {row['task']:24}{row['nodes']:8}{readable(row['seconds']):>12}{row['us per node']:14.1f}")
+        return
+    if not rows:
+        print("  this system does not say on which processors a process runs")
         return
     memory = "megabytes" in rows[0]
     print(f"  {'engine':32}{'time':>12}{'times as long':>16}{'peak MB':>10}" if memory

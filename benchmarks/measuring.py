@@ -39,15 +39,18 @@ class Missing(NamedTuple):
     reason: str
 
 
-def one_core() -> None:
-    """Pin this process to one core, where the system can."""
+def one_core() -> set[int]:
+    """Pin this process to one core, where the system can; on which ones it could run before."""
+    before: set[int] = set()
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {min(before)})
     try:
         import torch
     except ImportError:
-        return
+        return before
     torch.set_num_threads(1)
+    return before
 
 
 def check_equal(contenders: Sequence[Contender]) -> None:

@@ -1,13 +1,14 @@
 """The benchmarks refuse to time engines that disagree, say who is missing, and print what they measured."""
 
 import json
+import os
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import compiled, eager, peers
+from benchmarks import compiled, eager, peers, threads, waiting
 from benchmarks.measuring import Contender, check_equal, race
 
 pytestmark = pytest.mark.slow
@@ -54,8 +55,8 @@ def test_a_workload_is_run_by_name_and_names_the_engines_that_are_missing(name, 
 
 def test_an_unknown_workload_is_refused_with_those_there_are(capsys):
     with pytest.raises(SystemExit):
-        command.main(["W11"])
-    assert "unknown workload W11; choose from W1, W2" in capsys.readouterr().err
+        command.main(["W99"])
+    assert "unknown workload W99; choose from W1, W2" in capsys.readouterr().err
 
 
 def test_the_eager_engine_is_timed_again_after_the_contexts(monkeypatch):
@@ -64,6 +65,22 @@ def test_the_eager_engine_is_timed_again_after_the_contexts(monkeypatch):
     assert before["ratio"] == 1.0
     assert after["engine"] == "autodiff, eager, after 4 contexts"
     assert after["ratio"] == after["seconds"] / before["seconds"]
+
+
+def test_what_people_wait_for_is_timed_on_three_sizes(monkeypatch, capsys):
+    monkeypatch.setattr(waiting, "HIDDEN", (2, 3))
+    monkeypatch.setattr(command, "one_core", set)
+    command.main(["W11", "W12", "--repeats", "1"])
+    printed = capsys.readouterr().out
+    assert printed.count("trace from text") == 2
+    assert "this system does not say on which processors a process runs" in printed
+
+
+def test_threads_are_timed_only_if_they_give_the_same_bits():
+    if not hasattr(os, "sched_getaffinity"):
+        pytest.skip("this system does not say on which processors a process runs")
+    rows = threads.w12(1, os.sched_getaffinity(0))
+    assert [row["engine"].split(",")[0] for row in rows] == ["10000 points"] * 2 + ["100000 points"] * 2
 
 
 def test_w1_is_the_expression_and_point_that_everybody_times():
