@@ -62,7 +62,7 @@ def hinge(score: Any, label: Any) -> Any:
     (0.75, 1.25, 0.0)
     """
     _check_scalar(score, "score")
-    _check_label(label, "label of the hinge loss")
+    label = _checked(label, "label of the hinge loss")
     if abs(label) != 1:
         raise ValueError(
             f"a label of the hinge loss must be -1 or 1, not {label} (for 0 and 1, or False and True, pass "
@@ -88,7 +88,7 @@ def binary_cross_entropy(logit: Any, target: Any) -> Any:
     '0.6931 1000.0 1.929e-22'
     """
     _check_scalar(logit, "logit")
-    _check_label(target, "target of the binary cross-entropy")
+    target = _checked(target, "target of the binary cross-entropy")
     if not 0 <= target <= 1:
         raise ValueError(
             f"a target of the binary cross-entropy must be between 0 and 1, not {target} (for -1 and 1, pass "
@@ -118,7 +118,7 @@ def softmax_cross_entropy(logits: Sequence[Any], label: float) -> Any:
             f"logits must be a list of numbers, one for each class, not {logits!s:.60}: let the last layer have a "
             "neuron for each class, or use binary_cross_entropy for two classes and one neuron"
         )
-    _check_label(label, "label of the softmax cross-entropy")
+    label = _checked(label, "label of the softmax cross-entropy")
     if isinstance(label, Value):  # the label is an input of a compiled function
         return log_sum_exp(logits) - select(logits, label)
     if label not in range(len(logits)):
@@ -174,8 +174,7 @@ def _sum_of_components(error: Loss, prediction: Any, observation: Any) -> Any:
             f"prediction and observation must have the same shape, not {shapes[0]} and {shapes[1]}{advice}"
         )
     if lengths[0] is None:
-        _check_label(observation, "observation")
-        return error(prediction, observation)
+        return error(prediction, _checked(observation, "observation"))
     return total(map(error, prediction, observation))
 
 
@@ -184,15 +183,17 @@ def _check_scalar(x: object, name: str) -> None:
         raise TypeError(f"a {name} must be one number, not {len(x)}: is the last layer of one neuron?")  # type: ignore[arg-type]
 
 
-def _check_label(label: object, name: str) -> None:
+def _checked(label: Any, name: str) -> Any:
+    """The label, if it is one number. NumPy's becomes Python's, which is faster and does not wrap around."""
     if is_vector(label):
-        advice = _ONE_COLUMN if len(label) == 1 else _ONE_HOT  # type: ignore[arg-type]
-        raise TypeError(f"a {name} must be one number, not {len(label)}{advice}")  # type: ignore[arg-type]
+        advice = _ONE_COLUMN if len(label) == 1 else _ONE_HOT
+        raise TypeError(f"a {name} must be one number, not {len(label)}{advice}")
     if isinstance(label, (str, bytes)):
         raise TypeError(
             f"a {name} must be a number, not {type(label).__name__} {label!r:.60}: number the classes, such as by "
             "names = sorted(set(targets)); targets = [names.index(name) for name in targets]"
         )
+    return label.item() if isinstance(label, (np.generic, np.ndarray)) else label
 
 
 _ONE_COLUMN = ": of targets of the shape (observations, 1), pass the only column, targets[:, 0]"
