@@ -114,19 +114,23 @@ class Workers:
         wrt_inputs: bool,
         with_values: bool,
     ) -> Iterator[tuple[Any, Gradient]]:
-        """The gradients of the batch's chunks, in their order. A batch that is one chunk is run here.
+        """The gradients of the batch's chunks, in their order.
+
+        A batch that is one chunk is run here; so is the first chunk of all, which records the ways through it: workers
+        leave to this process what goes a way that they do not know.
 
         Raises:
             ExecutorError: the executor was shut down, or broke before; a worker failed, or chunks kill their workers;
                 an operation of the user's own cannot travel.
         """
-        if not programs.all:
+        is_new = not programs.all
+        if is_new:
             for _ in programs.split(theta, rows(0, 1), 0):
                 pass
         bounds = _bounds(programs.all[0].recording.program, count)
-        if len(bounds) == 1:
-            yield from gradients_in(theta, programs, 0, rows(0, count), weight, wrt_inputs)
-            return
+        if is_new or len(bounds) == 1:
+            start, stop = bounds.pop(0)
+            yield from gradients_in(theta, programs, start, rows(start, stop), weight, wrt_inputs)
         sent = _Sent(self._executor)
         waiting: deque[_Chunk] = deque()
 

@@ -19,6 +19,7 @@ import pytest
 import autodiff
 import nn
 from autodiff import ExecutorError, NonFiniteError, Value, detect_anomaly, operation, tanh
+from autodiff.checking.strategies import draw_graphs
 from autodiff.compiling import executors, mapped
 from autodiff.program import storage
 from tests.compiling.programs import bits
@@ -115,6 +116,19 @@ def test_workers_give_what_this_process_gives(function, backend):
     assert bits(of_y) == bits(of_y_here)
 
 
+def test_random_functions_are_the_same_over_workers():
+    for graph in draw_graphs(seed=11, count=20, min_size=10):
+        error = autodiff.compile(lambda x, graph=graph: graph(*[x[at % 3] for at in range(len(graph.inputs))]))
+        found = []
+        for executor in (None, InThisProcess()):
+            try:
+                values, slopes = error.value_and_grad(INPUTS[:300], wrt=0, reduction=None, executor=executor)
+                found.append((bits(values), bits(slopes)))
+            except NonFiniteError as caught:
+                found.append(str(caught))
+        assert found[0] == found[1]
+
+
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_gradients_are_added_to_the_parameters_once(function):
     error, model = function()
@@ -147,7 +161,11 @@ def test_parameters_that_the_first_call_meets_are_among_the_gradients():
     assert np.isclose(gradient[0], 2 * value / 0.5)
 
 
-def test_a_batch_that_is_one_chunk_runs_here():
+def test_a_batch_that_is_one_chunk_runs_here_and_the_first_of_all():
+    error, _ = branching()
+    executor = InThisProcess()
+    same(*(error.value_and_grad(INPUTS, TARGETS, executor=executor) for _ in range(2)))
+    assert executor.tasks == 39 + 40
     error, _ = smooth()
     executor = InThisProcess()
     same(
@@ -348,7 +366,9 @@ def test_what_a_broken_executor_leaves_is_done_here(function, last):
 def test_observations_that_kill_every_worker_are_named():
     error, model = smooth()
     deadly = InThisProcess(loses=lambda task: BrokenExecutor("out of memory"))
-    with pytest.raises(ExecutorError, match=r"3 workers died of observations 0 to \d+ .*out of memory.* enough memory"):
+    with pytest.raises(
+        ExecutorError, match=r"3 workers died of observations 150 to 299 .*out of memory.* enough memory"
+    ):
         error.backward(INPUTS, TARGETS, executor=deadly)
     assert model.parameters()[0].grad == 0.0
 
@@ -456,7 +476,9 @@ def test_fit_ends_when_the_executor_does_and_keeps_its_steps():
     optimizer = nn.SGD(model.parameters(), learning_rate=0.05)
     one = trained(InThisProcess(), optimizer=nn.SGD)[1]
     chunks = InThisProcess()
-    autodiff.compile(lambda x, y: (model(x) - y) ** 2).value_and_grad(INPUTS, TARGETS, executor=chunks)
+    error = autodiff.compile(lambda x, y: (model(x) - y) ** 2)
+    error(INPUTS[:1], TARGETS[:1])
+    error.value_and_grad(INPUTS, TARGETS, executor=chunks)
 
     class Ends(InThisProcess):
         def submit(self, function, task):
