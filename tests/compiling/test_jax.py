@@ -365,3 +365,20 @@ def test_a_device_that_is_not_there_and_a_jax_that_is_not_installed_say_what_to_
     hidden = "import sys; sys.modules['jax'] = None; "
     for each in (code, "from autodiff import compile; compile(lambda x: x, backend='numpy').to_jax(1.0)"):
         assert "ImportError: JAX is needed, and is not installed: pip install jax" in run(hidden + each).stderr
+
+
+# ── The benchmark ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.usefixtures("float64")
+def test_the_benchmark_times_what_gives_the_same_results_as_jax_by_hand(dtype):
+    from benchmarks import gpu
+    from benchmarks.measuring import check_equal
+
+    points = np.random.default_rng(5).normal(size=(20, 2))
+    network = gpu.perceptron([2, 3, 1], points, np.sign(points[:, 0]), 1e-3, dtype)
+    for contenders in (network, gpu.expression(30, dtype)):
+        check_equal(contenders)
+        assert "to_jax()" in {contender.engine for contender in contenders}
