@@ -32,7 +32,7 @@ from autodiff.tracing.storage import dumps, plain
 MAX_STEPS = 20_000
 PROGRAM = (
     "numbers.js", "model.js", "view.js", "stage.js", "table.js", "search.js", "guess.js", "details.js", "code.js",
-    "export.js", "player.js",
+    "export.js", "equation.js", "player.js",
 )  # fmt: skip
 NOTEBOOK_NODES = 100
 NOTEBOOK_STEPS = 2000
