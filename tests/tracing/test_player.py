@@ -27,7 +27,7 @@ from autodiff.drawing.colours import (
 )  # fmt: skip
 from autodiff.drawing.text import span
 from autodiff.text import number, short
-from autodiff.tracing import Trace, dumps, loads, record_sources, trace
+from autodiff.tracing import Trace, dumps, explain, loads, record_sources, trace
 from autodiff.tracing.player import html
 from tests.browser import DESKTOP, PHONE, Browser
 
@@ -757,7 +757,18 @@ def test_a_click_on_a_node_tells_its_rule_and_the_sum_over_its_consumers(opened:
     assert [text.split(" through")[0] for text in opened.texts("#terms li")] == [f"step {s.place}" for s in steps]
     last = short(steps[-1].contribution).replace("-", "−")
     assert opened.texts("#terms li")[-1].endswith(f"= {last}")
-    opened.run("player.go(0)")
+    opened.press(END)
+    for leaf in (node, recorded.node("x1"), recorded.node("layers.0.neurons.2.weights.0")):
+        opened.run("player.explain(arguments[0])", leaf.place)
+        nodes = recorded.graph()
+        largest = explain(nodes[-1], nodes[leaf.place]).paths[0]
+        names = [largest.edges[0].node, *(edge.parent for edge in largest.edges)]
+        product = short(largest.product).replace("-", "−")
+        assert opened.text("#path").endswith(f"the product of the local derivatives is {product}.")
+        if len(names) <= 9:
+            assert f"Most flows along {' → '.join(names)}:" in opened.text("#path")
+    opened.run("player.explain(arguments[0]); player.go(0)", node.place)
+    assert opened.text("#path") == ""
     assert all(text.endswith("still to come") for text in opened.texts("#terms li"))
     assert "not computed yet" in opened.text("#numbers")
     opened.click("#terms a")

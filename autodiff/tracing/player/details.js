@@ -40,6 +40,7 @@ class Details {
     this.find("rule").textContent = this.rules[node.op] ?? "";
     this.find("rule").hidden = !this.rules[node.op];
     this.listTerms(model, node);
+    this.find("path").textContent = this.player.taken === model.steps.length ? told(largestPath(model, node)) : "";
   }
 
   /** The contributions of the node's consumers, whose sum is its gradient; those still to come have no numbers. */
@@ -63,4 +64,26 @@ class Details {
     const count = all.length === 1 ? "one contribution" : `the sum of ${all.length} contributions`;
     this.find("sum-of").textContent = all.length ? `∂L/∂${node.name} is ${count}:` : "";
   }
+}
+
+/** The path from L to a node along which most flows: the one of the greatest product of local derivatives. */
+function largestPath(model, node) {
+  const best = new Map([[model.root, { product: 1, edges: [] }]]);
+  for (const step of model.steps) {
+    const above = best.get(step.node);
+    if (!above) continue;
+    const product = above.product * step.local;
+    const known = best.get(step.parent);
+    if (!known || Math.abs(product) > Math.abs(known.product)) best.set(step.parent, { product, step, above });
+  }
+  const edges = [];
+  for (let at = best.get(node); at?.step; at = at.above) edges.unshift(at.step);
+  return { product: best.get(node)?.product, edges };
+}
+
+function told({ product, edges }) {
+  if (!edges.length) return "";
+  const names = [edges[0].node.name, ...edges.map((step) => step.parent.name)];
+  const shown = names.length > 9 ? [...names.slice(0, 4), "…", ...names.slice(-4)] : names;
+  return `Most flows along ${shown.join(" → ")}: the product of the local derivatives is ${short(product)}.`;
 }
