@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from autodiff.compiling.captures import Captures, exactly
+from autodiff.compiling.captures import Captures
 from autodiff.compiling.inputs import Batch, Observations, Structure, argument_names
 from autodiff.compiling.parameters import Parameters, given_leaves, lock
 from autodiff.compiling.specializations import Owner, Rows, Specializations
@@ -172,7 +172,7 @@ class Calls:
             structure,
             parameters,
             outside,
-            tuple((name, exactly(options[name])) for name in sorted(options)),
+            tuple((name, captures.option(options[name])) for name in sorted(options)),
         )
         try:
             hash(key)

@@ -91,6 +91,9 @@ class Captures:
             partial(_argument, each.thing, place) for each in visits for place in range(len(_arguments(each.thing)))
         ]
         self._plain = [read for read in plain if _content(read()) is not None]
+        self._functions = functions
+        self._options: dict[int, tuple[Any, list[Read]]] = {}
+        """Objects that are static options, by id, and how what they hold is read."""
         self._find_generators = partial(_generators, visits, functions)
 
     def __eq__(self, other: object) -> bool:
@@ -131,6 +134,18 @@ class Captures:
         no new program; also those in small arrays and collections. Numbers further away are left to audits.
         """
         return tuple([_content(read()) or () for read in self._plain]) if self._plain else ()
+
+    def option(self, given: Any) -> Hashable:
+        """A static option, told from others by type and bits; an object also by its attributes that code names."""
+        found = exactly(given)
+        if not _has_attributes(given):
+            return found
+        if id(given) not in self._options:
+            if len(self._options) == FEW:
+                self._options.clear()
+            reads = [read for read in _attributes([given], self._functions) if _content(read()) is not None]
+            self._options[id(given)] = given, reads
+        return found, tuple([_content(read()) or () for read in self._options[id(given)][1]])
 
     @cached_property
     def _random(self) -> list[Any]:

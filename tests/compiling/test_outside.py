@@ -645,6 +645,17 @@ def test_static_options_are_told_apart_by_type_and_bits(one, other, function):
     assert len(f.programs) == 2
 
 
+def test_an_object_that_is_a_static_option_may_change():
+    w, settings = Value(2.0), Thing(scale=2.0, inner=Thing(shift=1.0), calls=0)
+    f = compile(lambda x, *, given: w * x * given.scale + given.inner.shift, backend="numpy")
+    for scale, shift in [(2.0, 1.0), (3.0, 1.0), (3.0, -0.0), (2.0, 1.0)]:
+        settings.scale, settings.inner = scale, Thing(shift=shift)
+        for _ in range(5):
+            settings.calls += 1
+            assert f([1.0], given=settings).tolist() == [2.0 * scale + shift]
+    assert len(f.programs) == 3
+
+
 def test_a_nan_as_an_option_is_one_option():
     f = compile(lambda x, *, given: x * given, backend="numpy")
     for _ in range(3):
