@@ -88,7 +88,7 @@ class Structure:
         count = stop - start
         matrix = np.empty((self.size, count)).T  # column by column, as backends read it
         for array, (columns, is_flat) in zip(leaves, self._columns):
-            part = array if len(array) == count else array[start:stop]
+            part = array if array.shape[0] == count else array[start:stop]
             matrix[columns] = part if is_flat else np.asarray(part).reshape(count, -1)
         return matrix
 
@@ -148,7 +148,7 @@ class Batch:
         else:
             self.observations = 1
             self.structure = Structure(tuple(read))
-            self.leaves = [leaf[np.newaxis] for leaf in self.leaves]
+            self.leaves = [np.asarray(leaf)[np.newaxis] for leaf in self.leaves]
 
 
 def argument_names(function: Callable[..., Any], count: int) -> list[str]:

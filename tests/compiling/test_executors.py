@@ -528,16 +528,13 @@ def test_an_executor_needs_a_compiled_loss():
 
 
 class Chunked:
-    """An array that is read some rows at a time, as those of h5py are: it notes which rows."""
+    """An array that is read some rows at a time, as those of zarr are: it notes how many."""
 
     chunks = (500, 3)
 
     def __init__(self, array):
         self.array, self.read = array, []
         self.shape, self.dtype, self.ndim = array.shape, array.dtype, array.ndim
-
-    def __len__(self):
-        return len(self.array)
 
     def __getitem__(self, rows):
         self.read.append(len(self.array[rows]))
