@@ -243,7 +243,7 @@ def plot_surface(
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """A figure of its own, drawn without a display: pyplot's global state is not touched.
+    """A figure of its own, drawn without a display: pyplot's global state is not touched. Notebooks show it by itself.
 
     Args:
         width, height: in inches, of 120 dots each.
@@ -253,10 +253,11 @@ def new_figure(width: float, height: float) -> Figure:
     """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+
+        from nn.notebook_figure import NotebookFigure
     except ImportError as error:
         raise ImportError("a picture needs matplotlib: pip install matplotlib", name="matplotlib") from error
-    figure = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    figure = NotebookFigure(figsize=(width, height), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 

@@ -22,6 +22,7 @@ from nn import (
     random_directions,
     squared_error,
 )
+from nn.plots import new_figure
 
 RUN = History([1.0, 0.5, 0.7], [0.5, 0.8, 0.7], [1.1, 0.6, 0.8], [0.4, 0.7, 0.6], "accuracy", 2, True)
 
@@ -143,3 +144,8 @@ def test_importing_nn_and_plotting_load_no_more_than_needed():
         "nn.plot_loss(nn.History([1.0], [], [], [], '', 1, False)); assert 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_notebook_shows_a_figure_that_is_the_last_line_of_a_cell():
+    shown = new_figure(2.0, 1.0)._repr_png_()
+    assert shown.startswith(b"\x89PNG")
