@@ -157,7 +157,7 @@ def check() -> int:
     """Compare with the eager engine on the device, in float64, and print what differs: how many things do."""
     names = [name for name in autodiff.OPERATIONS if name in BUILT_IN and lookup(name).arity]
     points = {name: np.array(_points(lookup(name))) for name in names}
-    functions = {name: row_of(lookup(name), (None,) * lookup(name).arity) for name in names}
+    functions = {name: row_of(lookup(name), lookup(name).arity) for name in names}
 
     def derived(name: str, columns: Any) -> tuple[Any, Any, Any]:
         def value(*operands: Any) -> Any:

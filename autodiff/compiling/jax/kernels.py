@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff.compiling.jax.places import Fetch, Places, Slots
-from autodiff.compiling.jax.rows import is_tame, norms, row_of
+from autodiff.compiling.jax.rows import Row, is_tame, norms
 from autodiff.operations import Operation
 from autodiff.rules import SELECT, dot, norm, total
 
@@ -66,7 +66,7 @@ class Elementwise(Kernel):
     def __init__(self, places: Places, constants: NDArray[np.float64], op: Operation, operands: Slots) -> None:
         known = tuple(_only(constants, column) for column in operands.T)
         known = known if None in known else (None,) * len(known)
-        self.row = row_of(op, known)
+        self.row = Row(op, known)
         super().__init__(operands, *(places.fetch(operands[:, at]) for at in self.row.wanted))
         for at, always in zip(self.row.wanted, self.row.always):
             self.always[at] = always

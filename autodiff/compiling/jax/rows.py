@@ -179,7 +179,7 @@ class Row:
 
 def rule_of(row: Operation) -> Callable[..., Any]:
     """The operation as rules call it: a function with a rule."""
-    return lambda *operands: row_of(row, (None,) * len(operands))(*map(jnp.asarray, operands))
+    return lambda *operands: row_of(row, len(operands))(*map(jnp.asarray, operands))
 
 
 def value_of(row: Operation) -> Callable[..., Any]:
@@ -190,9 +190,9 @@ def value_of(row: Operation) -> Callable[..., Any]:
 
 
 @cache
-def row_of(row: Operation, known: tuple[float | None, ...]) -> Row:
-    """The operation, made once."""
-    return Row(row, known)
+def row_of(row: Operation, arity: int) -> Row:
+    """The operation on that many operands that vary, made once."""
+    return Row(row, (None,) * arity)
 
 
 def check_writable(row: Operation, arity: int) -> None:
