@@ -95,12 +95,13 @@ class Compiled:
 
     Parameters are live: where a module, list, attribute, closure or global of the function refers to another ``Value``
     than before, the next call uses that one. Numbers, functions and classes that its code names are compared in every
-    call, too, also in attributes of attributes and in other files of yours, and the function is compiled anew where they
-    have changed. All else that it reads outside is constant in its programs, but not in silence: calls 1, 2, 4, 8 and so
-    on, and one after each second, also record an observation anew, and raise :class:`StaleProgramError` if that gives
-    another program. What would freeze a number is refused in the first call: reading ``data``, ``float()``, text (but for
-    ``repr()``, to look at numbers), random draws, and nodes that were computed outside from a parameter. To find the rest
-    there, as what is made of a ``repr()``, the function is recorded twice, the second time with numbers a hair beside.
+    call, too, also in attributes of attributes and in other files of yours, and the function is compiled anew where
+    they have changed. All else that it reads outside is constant in its programs, but not in silence: calls 1, 2, 4, 8
+    and so on, and one after each second, also record an observation anew, and raise :class:`StaleProgramError` if that
+    gives another program. What would freeze a number is refused in the first call: reading ``data``, ``float()``, text
+    (but for ``repr()``, to look at numbers), random draws, and nodes that were computed outside from a parameter. To
+    find the rest there, as what is made of a ``repr()``, the function is recorded twice, the second time with numbers a
+    hair beside.
     """
 
     __name__: str
