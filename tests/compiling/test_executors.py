@@ -373,6 +373,10 @@ def test_observations_that_kill_every_worker_are_named():
     assert model.parameters()[0].grad == 0.0
 
 
+KILLS = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="processes are not killed by signals here")
+
+
+@KILLS
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_process_that_is_killed_in_the_middle_loses_nothing(workers):
@@ -397,6 +401,7 @@ def test_a_process_that_is_killed_in_the_middle_loses_nothing(workers):
             error.value_and_grad(INPUTS, TARGETS, executor=executor)
 
 
+@KILLS
 @pytest.mark.slow
 def test_a_cluster_of_dask_whose_workers_are_killed_loses_nothing(tmp_path):
     distributed = pytest.importorskip("distributed", reason="dask[distributed] is missing")
