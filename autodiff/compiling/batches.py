@@ -13,12 +13,15 @@ from numpy.typing import NDArray
 
 from autodiff import trees
 from autodiff.backward import topological_order
+from autodiff.compiling.inputs import Observations
 from autodiff.compiling.specializations import Floats, Places, Rows, Specialization, Specializations
 from autodiff.derivatives import gradients
 from autodiff.non_finite import NonFiniteError, is_detecting, non_finite_error
 from autodiff.sources import record_sources
 from autodiff.value import Value
 
+FEW = 1024
+"""Inputs of fewer observations are copied sooner than looked at one by one."""
 CHUNK, NUMBERS = 16384, 2**20
 """How many observations at a time are put into a matrix, or more as long as it holds no more numbers than this: memory
 is bounded by this, not by the data."""
@@ -81,12 +84,20 @@ def _only_program(
     """The specialization that is right for all observations of a single chunk, and their inputs."""
     if count > chunk_of(programs) or len(programs.all) != 1 or is_detecting():
         return None
-    only, inputs = programs.all[0], rows(0, count)
+    only = programs.all[0]
+    inputs = _read(rows, only, count)
     if only.size != len(theta) or not only.is_right_at(theta) or only.satisfied(theta, inputs) is not None:
         return None
     only.runs += count
     programs.owner.last = only
     return only, inputs
+
+
+def _read(rows: Rows, only: Specialization, count: int) -> Any:
+    """The inputs of all observations: of many, and if nothing else looks at them, where they are."""
+    as_they_are = count >= FEW and not only.reads_inputs and getattr(only.runner, "reads_columns", False)
+    columns = rows.columns() if as_they_are and isinstance(rows, Observations) else None
+    return rows(0, count) if columns is None else columns
 
 
 def values_of(theta: Floats, programs: Specializations, rows: Rows, count: int) -> Floats:

@@ -17,6 +17,7 @@ from autodiff.ieee import as_float
 from autodiff.value import Value
 
 Floats = NDArray[np.float64]
+FLOAT64 = np.dtype(np.float64)
 NUMERIC = "fiub"
 """The kinds of NumPy's types that are real numbers."""
 
@@ -114,6 +115,22 @@ class Structure:
         return [*map(_described, self.arguments)]
 
 
+class Columns:
+    """The inputs of a batch whose columns stand apart: arrays (observations,) of float64, without gaps."""
+
+    __slots__ = ("arrays", "shape")
+
+    def __init__(self, arrays: Sequence[Floats]) -> None:
+        self.arrays, self.shape = arrays, (len(arrays[0]), len(arrays))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice) -> Floats:
+        """Some of the rows, as a matrix."""
+        return np.column_stack([column[rows] for column in self.arrays])
+
+
 class Observations:
     """The inputs of a batch, some rows at a time: ``observations(start, stop)`` is (stop - start, inputs)."""
 
@@ -124,6 +141,13 @@ class Observations:
 
     def __call__(self, start: int, stop: int) -> Floats:
         return self.structure.matrix(self.leaves, start, stop)
+
+    def columns(self) -> Columns | None:
+        """All rows without a copy; None where not every column is an array of its own, as machine code reads them."""
+        are_plain = all(type(leaf) is np.ndarray and leaf.ndim == 1 and leaf.dtype is FLOAT64 for leaf in self.leaves)
+        if not are_plain or any(leaf.strides != (8,) for leaf in self.leaves):
+            return None
+        return Columns(self.leaves)
 
 
 class Batch:

@@ -69,6 +69,8 @@ class Specialization:
         self._of_inputs = _Guards(program, of_inputs, prepare) if of_inputs else None
         self._of_parameters = _Guards(program, of_parameters, prepare) if of_parameters else None
         guards = [part for part in (self._of_inputs, self._of_parameters) if part is not None]
+        self.reads_inputs = self._of_inputs is not None or self._indices is not None
+        """Whether it depends on the inputs if it is right for an observation."""
         self.may_end = any(part.depends_on_parameters for part in guards)
         """Whether a guard can fail when nothing but the parameters has changed."""
         self.runner: Runner = prepare(lower(only(program, program.outputs.tolist())))

@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from autodiff import OPERATIONS, Value, dot, operation, select, sqrt, total
+from autodiff import OPERATIONS, Value, compile, dot, operation, select, sqrt, total
 from autodiff.checking.strategies import TRUNK, draw_graphs
 from autodiff.compiling.backends import cores, prepare
 from autodiff.compiling.numpy.runner import NumpyRunner
@@ -405,6 +405,24 @@ def test_inputs_of_any_layout(layout):
     expected = [*runner.gradient(theta, inputs)[:2], runner.values(theta, inputs)]
     given = [*runner.gradient(read_only(theta), layout(inputs))[:2], runner.values(read_only(theta), layout(inputs))]
     assert all(map(same, expected, given))
+
+
+@pytest.mark.parametrize("observations", [1, 1023, 1024, 10_000])
+def test_columns_are_read_where_they_are(observations):
+    a, b, c = RNG.normal(size=(3, observations))
+    w = Value(1.5)
+    for function in (lambda x, y, z: w * x * y - z, lambda x, y, z: w * x * y if w > 0 else z):
+        error = compile(function, parameters=[w], backend="native")
+        for arrays in ((a, b, c), (a[::-1], b, c), (a, b.tolist(), c), (a, b, np.arange(observations))):
+            numbers = [np.array(each, float) for each in arrays]
+            value, gradients = error.value_and_grad(*arrays, reduction="sum", wrt=("parameters", 0, 1))
+            stacked = error.value_and_grad(*numbers, reduction="sum", wrt=("parameters", 0, 1))
+            assert value == stacked[0]
+            assert [*map(bits, gradients)] == [*map(bits, stacked[1])]
+            assert same(error(*arrays), error.value(*numbers))
+            assert (
+                value == NativeRunner(error.last.runner.program).gradient(np.array([1.5]), np.column_stack(numbers))[3]
+            )
 
 
 def test_inputs_in_a_file(tmp_path):

@@ -129,17 +129,18 @@ def move(numbers: Floats, first: int, place: Floats, at: int, count: int) -> Non
 
 
 def read(
-    code: Integers, inputs: Floats, down: int, across: int, order: Longs, ordered: int, first: int, last: int,
-    v: Floats, stride: int, lanes: int,
+    code: Integers, inputs: Floats, down: int, across: int, columns: Longs, scattered: int, order: Longs, ordered: int,
+    first: int, last: int, v: Floats, stride: int, lanes: int,
 ) -> None:  # fmt: skip
     """The inputs of the observations from ``first`` to ``last``; lanes beyond repeat the last one.
 
-    Two observations are ``down`` numbers apart, two inputs ``across``. If they are ordered, observation i is the one at
-    the i-th place that the order names.
+    Two observations are ``down`` numbers apart, two inputs ``across``; if these are scattered, the ``columns`` say
+    where each begins. If observations are ordered, observation i is the one at the i-th place that the order names.
     """
     at, count = take(code, MAIN + INPUTS), last - first
     for pair in range(at, at + 2 * take(code, MAIN + INPUTS + 1), 2):
-        row, column = take(code, pair) * stride, beyond(inputs, take(code, pair + 1) * across)
+        row, place = take(code, pair) * stride, take(code, pair + 1)
+        column = floats(columns, place) if scattered else beyond(inputs, place * across)
         if ordered:
             for i in range(count):
                 v[row + i] = column[order[first + i] * down]
@@ -186,8 +187,8 @@ def sum_up(numbers: Floats, count: int) -> float:
 
 def gradient_of(
     code: Integers, table: Longs, constants: Floats, parameters: Floats, inputs: Floats, down: int, across: int,
-    order: Longs, ordered: int, first: int, last: int, weights: Floats, weighted: int, lanes: int, how: int,
-    work: Floats, results: Floats, gradient: Floats, slopes: Floats, apart: int,
+    columns: Longs, scattered: int, order: Longs, ordered: int, first: int, last: int, weights: Floats, weighted: int,
+    lanes: int, how: int, work: Floats, results: Floats, gradient: Floats, slopes: Floats, apart: int,
 ) -> bool:  # fmt: skip
     """Values and gradients of the observations from ``first`` to ``last``; whether all gradients are finite.
 
@@ -212,7 +213,7 @@ def gradient_of(
     differences = spread(0.0)  # of adjoints and themselves: nan where one is not finite
     for start in range(first, last, lanes):
         end = min(start + lanes, last)
-        read(code, inputs, down, across, order, ordered, start, end, v, stride, lanes)
+        read(code, inputs, down, across, columns, scattered, order, ordered, start, end, v, stride, lanes)
         run(code, table, MAIN + FORWARD, take(code, TURNS), 0, s, s, v, v, stride, lanes)
         for at in range((1 + loaded) * stride, rows * stride):
             g[at] = nothing
@@ -248,13 +249,14 @@ def total(given: Longs) -> float:
 def values(given: Longs) -> float:
     """All outputs of some observations, those of each side by side; ``given`` holds, in this order,
 
-    code, table and constants; parameters; the inputs, and how far observations and inputs are apart in them; the first
-    observation and the last; the most lanes, and room to work in; where the results go.
+    code, table and constants; parameters; the inputs, how far observations and inputs are apart in them, and if these
+    are scattered, where each begins, or 0; the first observation and the last; the most lanes, and room to work in;
+    where the results go.
     """
     code, table, constants, parameters = integers(given, 0), longs(given, 1), floats(given, 2), floats(given, 3)
-    inputs, down, across, first, last = floats(given, 4), given[5], given[6], given[7], given[8]
-    lanes = lanes_of(last - first, given[9])
-    v, results = floats(given, 10), floats(given, 11)
+    inputs, down, across, first, last = floats(given, 4), given[5], given[6], given[8], given[9]
+    lanes = lanes_of(last - first, given[10])
+    v, results = floats(given, 11), floats(given, 12)
     stride, scalars = stride_of(lanes), take(code, SCALARS)
     s = beyond(v, take(code, MAIN + ROWS) * stride)
     share(code, table, constants, parameters, s, beyond(s, scalars))
@@ -262,7 +264,7 @@ def values(given: Longs) -> float:
     at, outputs = take(code, MAIN + STORES), take(code, MAIN + STORES + 1)
     for start in range(first, last, lanes):
         end = min(start + lanes, last)
-        read(code, inputs, down, across, given, 0, start, end, v, stride, lanes)
+        read(code, inputs, down, across, longs(given, 7), given[7], given, 0, start, end, v, stride, lanes)
         run(code, table, MAIN + FORWARD, 0, 0, s, s, v, v, stride, lanes)
         for output in range(outputs):
             row = take(code, at + output) * stride
@@ -274,33 +276,34 @@ def values(given: Longs) -> float:
 def gradient(given: Longs) -> float:
     """Values, gradients of the parameters and, if they are wanted, of the inputs: quickly, or carefully; given are
 
-    code, table and constants; parameters; the inputs, and how far observations and inputs are apart in them; how many
-    observations there are, and into how many chunks they are cut; the first chunk that is run, and the last; the
-    weights, and whether each observation has its own; the most lanes, and room to work in; how; where go the values and
-    the gradients of the parameters, and how far those of two chunks are apart in them, or 0 if they are added up; room
-    for one; where go those of the inputs, and how far inputs are apart in them.
+    code, table and constants; parameters; the inputs, how far observations and inputs are apart in them, and if these
+    are scattered, where each begins, or 0; how many observations there are, and into how many chunks they are cut; the
+    first chunk that is run, and the last; the weights, and whether each observation has its own; the most lanes, and
+    room to work in; how; where go the values and the gradients of the parameters, and how far those of two chunks are
+    apart in them, or 0 if they are added up; room for one; where go those of the inputs, and how far inputs are apart
+    in them.
 
     Returns nan if a gradient is not finite; else the sum of the values.
     """
     code, table, constants, parameters = integers(given, 0), longs(given, 1), floats(given, 2), floats(given, 3)
-    inputs, down, across, count, chunks = floats(given, 4), given[5], given[6], given[7], given[8]
-    results, gradients, apart, size = floats(given, 16), floats(given, 17), given[18], take(code, PARAMETERS)
+    inputs, down, across, count, chunks = floats(given, 4), given[5], given[6], given[8], given[9]
+    results, gradients, apart, size = floats(given, 17), floats(given, 18), given[19], take(code, PARAMETERS)
     finite = True
     if not apart:
         for at in range(size):
             gradients[at] = 0.0
-    for chunk in range(given[9], given[10]):
+    for chunk in range(given[10], given[11]):
         start, end = count * chunk // chunks, count * (chunk + 1) // chunks
-        part = beyond(gradients, (chunk - given[9]) * apart) if apart else floats(given, 19)
+        part = beyond(gradients, (chunk - given[10]) * apart) if apart else floats(given, 20)
         finite &= gradient_of(
-            code, table, constants, parameters, inputs, down, across, given, 0, start, end, floats(given, 11),
-            given[12], lanes_of(end - start, given[13]), given[15], floats(given, 14), results, part,
-            floats(given, 20), given[21],
+            code, table, constants, parameters, inputs, down, across, longs(given, 7), given[7], given, 0, start, end,
+            floats(given, 12), given[13], lanes_of(end - start, given[14]), given[16], floats(given, 15), results, part,
+            floats(given, 21), given[22],
         )  # fmt: skip
         if not apart:
             for at in range(size):
                 gradients[at] += part[at]
-    first, last = count * given[9] // chunks, count * given[10] // chunks
+    first, last = count * given[10] // chunks, count * given[11] // chunks
     if finite and (apart or is_finite(gradients, 0, size)):
         return sum_up(beyond(results, first), last - first)
     return math.nan
@@ -332,7 +335,7 @@ def descend(given: Longs) -> float:
         first, last = starts[step], starts[step + 1]
         for how in range(1, given[22] + 1):
             if gradient_of(
-                code, table, constants, parameters, inputs, down, across, order, 1, first, last, one, 0,
+                code, table, constants, parameters, inputs, down, across, given, 0, order, 1, first, last, one, 0,
                 lanes_of(last - first, most), how, work, errors, gradient, errors, 0,
             ):  # fmt: skip
                 break

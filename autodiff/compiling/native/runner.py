@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from autodiff.compiling.captures import Captures
+from autodiff.compiling.inputs import Columns
 from autodiff.compiling.native import engine, interpreter, layer, machine, variadic
 from autodiff.compiling.native.callbacks import Callback
 from autodiff.compiling.native.codegen import check_compilable, source
@@ -90,6 +91,9 @@ class Code(NamedTuple):
 class NativeRunner:
     """A program made ready for machine code; see :class:`autodiff.compiling.backends.Runner`, and ``prepare`` there."""
 
+    reads_columns = True
+    """Whether inputs may be :class:`~autodiff.compiling.inputs.Columns`, too."""
+
     def __init__(self, program: Program, threads: int = 1) -> None:
         kinds = {*zip(program.opcodes.tolist(), np.diff(program.starts).tolist())}
         for operation, arity in ((program.operations[code], arity) for code, arity in kinds):
@@ -109,7 +113,7 @@ class NativeRunner:
         self._rooms: list[_Room] = []
         self._pools: dict[int, ThreadPoolExecutor] = {}
 
-    def values(self, parameters: Floats, inputs: Floats) -> Floats:
+    def values(self, parameters: Floats, inputs: Floats | Columns) -> Floats:
         results = np.empty((len(inputs), len(self.program.outputs)))
         theta = plain(parameters)
 
@@ -127,7 +131,7 @@ class NativeRunner:
         return results
 
     def gradient(
-        self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
+        self, parameters: Floats, inputs: Floats | Columns, weight: ArrayLike = 1.0, wrt_inputs: bool = False
     ) -> tuple[Floats, Floats, Floats | None, float]:
         theta, count = plain(parameters), len(inputs)
         own = type(weight) is not float
@@ -155,7 +159,7 @@ class NativeRunner:
         return of_all[0], gradient, of_all[1:].T if wrt_inputs else None, total
 
     def _gradient(
-        self, given: tuple[bool, int, Floats, int, bool, int, int], first: int, last: int, apart: bool = False
+        self, given: tuple[bool, int, Floats | Columns, int, bool, int, int], first: int, last: int, apart: bool = False
     ) -> tuple[Floats, float]:
         """The gradients of the chunks from first to last, or the sum of them, (gradients, parameters).
 
@@ -211,7 +215,7 @@ class NativeRunner:
             room = self._room(parts, int(sizes), update.room(len(parameters)))
             steps += int(_entry("descend")(_pack(
                 *codes[0].where, *codes[1].where, place_of(parameters), len(state), place_of(state),
-                *readable(numbers, 0, 0)[1], place_of(lists[0]), place_of(lists[1]) + 8 * steps,
+                *readable(numbers, 0, 0)[1][:3], place_of(lists[0]), place_of(lists[1]) + 8 * steps,
                 place_of(lists[2]) + 8 * steps, len(rates) - steps, first_step + steps, most, room.place,
                 place_of(errors), place_of(gradient), place_of(gradient) + 8 * len(parameters), how,
             )))  # fmt: skip
@@ -365,21 +369,27 @@ def plain(array: Floats) -> Floats:
     return array if is_plain(array) else np.array(array, np.float64, order="C")
 
 
-def is_readable(inputs: Floats) -> bool:
-    """Whether machine code can read them where they are: an array of any layout."""
+def is_readable(inputs: Floats | Columns) -> bool:
+    """Whether machine code can read them where they are: columns, or an array of any layout."""
+    if type(inputs) is Columns:
+        return True
     return type(inputs) is np.ndarray and inputs.dtype is FLOAT64 and not inputs.strides[0] % 8 | inputs.strides[1] % 8
 
 
-def readable(inputs: Floats, first: int, last: int) -> tuple[Floats, Where]:
+def readable(inputs: Floats | Columns, first: int, last: int) -> tuple[Any, tuple[int, int, int, int]]:
     """The inputs where they are, or a copy of the observations from first to last.
 
     Returns:
-        The numbers; the address of the first observation, and how far observations and inputs are apart.
+        What is to live as long as they are read; the address of the first observation, how far observations and inputs
+        are apart, and the address of a table of columns, or 0.
     """
+    if isinstance(inputs, Columns):
+        table = np.array([place_of(column) for column in inputs.arrays])
+        return table, (0, 1, 0, place_of(table))
     array, moved = (inputs, 0) if is_readable(inputs) else (np.array(inputs[first:last], np.float64), first)
     down, across = array.strides
     place = place_of(array.T if down == 8 else array)
-    return array, (place - moved * down, down // 8, across // 8)
+    return array, (place - moved * down, down // 8, across // 8, 0)
 
 
 def place_of(array: Any) -> int:
@@ -398,7 +408,7 @@ def _pack(*numbers: int) -> bytes:
     return struct.pack(f"{len(numbers)}q", *numbers)
 
 
-_PACK_GRADIENT = struct.Struct("22q").pack
+_PACK_GRADIENT = struct.Struct("23q").pack
 """The same for the call that is most frequent."""
 
 
