@@ -349,7 +349,7 @@ def _is_users(thing: Any) -> bool:
     """Whether it is a function of the user's own, not of an installed library."""
     return (
         isinstance(thing, FunctionType)
-        and not thing.__module__.startswith(("autodiff.", "nn."))
+        and not str(thing.__module__).startswith(("autodiff.", "nn."))
         and not _is_installed(thing.__code__.co_filename)
     )
 
