@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from autodiff.drawing.rendering import Drawing
+    from autodiff.tracing.player.widget import PlayerWidget
 
 
 class Trace(RecordedPass):
@@ -146,6 +147,22 @@ class Trace(RecordedPass):
         from autodiff.tracing.player import save_html
 
         return save_html(self, path, max_nodes, live, updates)
+
+    def widget(self, **options: Any) -> PlayerWidget:
+        """The page as a widget of notebooks: ``player.step = 7`` moves it, and who moves it sets ``player.step``.
+
+        Args:
+            **options: those of :meth:`to_html`.
+
+        Raises:
+            ImportError: anywidget is not installed.
+            ValueError: as for :meth:`to_html`.
+        """
+        try:
+            from autodiff.tracing.player.widget import PlayerWidget
+        except ImportError as error:
+            raise ImportError("a widget needs anywidget, which is not installed: pip install anywidget") from error
+        return PlayerWidget(self, **options)
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         """What a notebook shows: the page of :meth:`to_html`, or the table where that would be too large."""

@@ -3,9 +3,12 @@
 import math
 import re
 import runpy
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from html import escape
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -987,3 +990,59 @@ def test_names_and_numbers_are_set_by_latex(opened: Browser) -> None:
     assert opened.run("return [figure(Infinity), figure(-Infinity), figure(NaN)]") == [
         r"\infty", r"-\infty", r"\mathrm{nan}",
     ]  # fmt: skip
+
+
+HARNESS = """<!DOCTYPE html><title>widget</title><div id="cell"></div><script type="module">
+import widget from "./widget.js";
+const state = {step: 2, page: await (await fetch("page.txt")).text(), title: "pass"};
+const listeners = [];
+window.model = {
+  get: (name) => state[name],
+  set: (name, value) => { state[name] = value; for (const call of listeners) call(); },
+  on: (event, call) => listeners.push(call),
+  off: () => {},
+  save_changes: () => (window.saved = state.step),
+};
+widget.render({model, el: document.querySelector("#cell")});
+</script>"""
+
+
+def test_in_a_widget_the_step_goes_to_and_fro(browser: Browser, recorded: Trace, tmp_path: Path) -> None:
+    anywidget = pytest.importorskip("anywidget", reason="no anywidget here: pip install anywidget")
+    traitlets = pytest.importorskip("traitlets")
+    player = recorded.widget()
+    assert isinstance(player, anywidget.AnyWidget)
+    assert (player.step, player.page) == (-1, recorded.html())
+    player.step = len(recorded) - 1
+    with pytest.raises(traitlets.TraitError, match=f"there is no step {len(recorded)}: this pass has {len(recorded)}"):
+        player.step = len(recorded)
+    (tmp_path / "page.txt").write_text(player.page, encoding="utf-8")
+    (tmp_path / "widget.js").write_text(player._esm, encoding="utf-8")
+    (tmp_path / "index.html").write_text(HARNESS, encoding="utf-8")
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        browser.driver.get(f"http://127.0.0.1:{server.server_port}/index.html")
+
+        def shown() -> str:
+            browser.driver.switch_to.default_content()
+            frames = browser.driver.find_elements("css selector", "iframe")
+            if not frames:
+                return ""
+            browser.driver.switch_to.frame(frames[0])
+            return str(browser.run("return document.querySelector('#where')?.textContent ?? ''"))
+
+        def until(wanted: object, found: Callable[[], object]) -> None:
+            end = time.monotonic() + 10
+            while found() != wanted and time.monotonic() < end:
+                time.sleep(0.02)
+            assert found() == wanted
+
+        until(taken(3, recorded), shown)  # the step of the model, as soon as the page is there
+        browser.press(RIGHT)
+        browser.driver.switch_to.default_content()
+        until(3, lambda: browser.run("return window.saved"))
+        browser.run("model.set('step', 6)")
+        until(taken(7, recorded), shown)
+        browser.driver.switch_to.default_content()
+        server.shutdown()

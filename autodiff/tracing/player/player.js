@@ -24,6 +24,7 @@ class Player {
     if (lines.length) this.code = new Code(page, this, lines);
     this.offerViews();
     this.arrive();
+    this.arrived = true; // a widget around the page says where to begin
   }
 
   /** Show what the address asks for. */
@@ -56,6 +57,7 @@ class Player {
     this.table.mark(this.taken);
     this.stage.reveal(this.step);
     this.remember(this.step);
+    if (this.arrived && parent !== window) parent.postMessage({ step: Math.max(0, this.taken) - 1 }, "*"); // to a widget around the page
     if (this.playing) this.view?.travel(Number(this.find("speed").value) * 0.8);
     if (this.taken === this.model.steps.length) this.pause();
   }
@@ -285,6 +287,9 @@ class Player {
     });
     addEventListener("hashchange", stepping(() => this.arrive()));
     addEventListener("resize", () => this.fit());
+    addEventListener("message", ({ source, data }) => {
+      if (source === parent && Number.isInteger(data?.step) && data.step !== this.taken - 1) stepping(() => this.go(data.step + 1))();
+    });
     addEventListener("beforeprint", () => this.table.complete());
     addEventListener("afterprint", () => this.table.make(this.table.first));
     const stage = this.find("stage");
