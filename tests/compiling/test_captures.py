@@ -497,3 +497,17 @@ def test_nodes_of_constants_outside_are_constants_that_are_seen_at_once():
     for number in (3.0, 4.0, 3.0):
         held[0] = constant(2.0) * number
         assert f([1.0]).tolist() == [2.0 * number]
+
+
+def test_functions_of_no_module_are_looked_into():
+    made = {"scale": 2.0, "weight": Value(3.0)}
+    exec("def helper(x):\n    return x * scale * weight", made)
+    helper = made["helper"]
+    assert helper.__module__ is None
+    f = compile(lambda x: helper(x), backend="numpy")
+    for scale in (2.0, 5.0):
+        made["scale"] = scale
+        assert f([1.0]).tolist() == [scale * 3.0]
+    made["weight"] = Value(7.0)
+    assert f.backward([1.0]) == 35.0
+    assert made["weight"].grad == 5.0
