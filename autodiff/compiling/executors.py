@@ -5,8 +5,9 @@ Of a file that is mapped into memory, its name travels, and the numbers only whe
 What comes back is values, gradients, and which observations take a branch that no program takes: these are run here.
 All of it is plain tuples of arrays, numbers and bytes.
 
-How a batch is cut into chunks depends on its observations and on the function alone, and chunks are added up in their
-order. So the bits do not depend on how many workers there are, which of them did what, and which of them died.
+How a batch is cut into chunks depends on how many observations and numbers it has, and on the size of the function's
+first program; chunks are added up in their order. So the bits do not depend on how many workers there are, nor on
+which of them did what or died.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from autodiff.program.program import Program
 from autodiff.program.storage import VERSION, check_version, dumps, loads
 from autodiff.program.writers import UnwritableError
 
-WORK, PER_PARAMETER = 2**25, 2**11
+WORK, PER_PARAMETER = 2**26, 2**12
 """How much work a chunk is at least, in operands of instructions, for all its observations: some milliseconds. Per
 parameter there is more, since a chunk carries the parameters there and the gradient back."""
 NUMBERS, MOST_NUMBERS = 2**18, 2**23
@@ -281,11 +282,13 @@ class _Sent:
 def _bounds(program: Program, count: int) -> list[tuple[int, int]]:
     """Where the chunks of so many observations begin and end.
 
-    Of many, there are as the square root of the work: with a worker for each, packing takes as long as working.
+    Of many, there are as the square root of the work: with a worker for each, packing takes as long as working. The
+    size of the program is taken roughly, since it may have been recorded on another way through the function.
     """
+    operands = 1 << len(program.operands).bit_length()
     work = max(WORK, PER_PARAMETER * len(program.parameters))
     size = max(1, len(program.inputs))
-    least = max(1, min(work // max(1, len(program.operands)), NUMBERS // size))
+    least = max(1, min(work // operands, NUMBERS // size))
     chunks = -(-count // least)
     chunks = max(min(chunks, 4 * isqrt(chunks)), -(-count // max(1, MOST_NUMBERS // size)))
     return [*pairwise(count * chunk // chunks for chunk in range(chunks + 1))]
