@@ -210,8 +210,8 @@ class Compiled:
         time, so it may be larger than memory. So may a batch in blocks: an iterable, such as a generator, of tuples of
         the arguments.
 
-        Over an executor, a batch is cut into chunks, by its observations alone, which are added up in their order. So
-        the bits are the same for any number of workers. Without an executor the sums over the observations are taken in
+        Over an executor, a batch is cut into chunks by its size and that of the program; they are added up in their
+        order. So the bits are the same for any number of workers. Without an executor the sums over the observations are taken in
         another order: the value and the gradient of the parameters may differ in their last places, what is of single
         observations has the same bits. What a worker loses by dying is computed again.
 
