@@ -396,7 +396,7 @@ class _Writer:
     def _kind(self, values: Sequence[Any]) -> Any:
         """The type of what is one or the other."""
         kinds = [self.llvm(each).type for each in values]
-        return DOUBLE if DOUBLE in kinds else kinds[0]
+        return next((kind for kind in (LANES, DOUBLE) if kind in kinds), kinds[0])
 
     def called(self, name: str, operands: list[Any]) -> Any:
         if name in self.text.functions:
