@@ -41,6 +41,8 @@ COLOUR = r"--([\w-]+): light-dark\(([^)]*)\)"
 READABLE = 4.5
 """The contrast of text that WCAG 2.1 asks for (level AA)."""
 PROJECTOR = (1920, 1080)
+ZOOMED = (640, 400)
+"""What is left of a window of 1280 × 800 at 200 %."""
 LEFT, RIGHT, HOME, END = "\ue012", "\ue014", "\ue011", "\ue010"
 
 
@@ -928,7 +930,7 @@ def test_updates_of_a_training_run_are_under_a_second_slider(browser: Browser, t
 
 @needs_dot
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("size", [PROJECTOR, DESKTOP, PHONE])
+@pytest.mark.parametrize("size", [PROJECTOR, DESKTOP, PHONE, ZOOMED])
 def test_the_page_has_no_barriers(
     browser: Browser, page: Path, recorded: Trace, size: tuple[int, int], dark: bool
 ) -> None:
@@ -946,6 +948,7 @@ def test_the_page_has_no_barriers(
             axe.run(document).then((found) => done(found.violations.map(({id, nodes}) => [id, nodes[0].html])));
         """)
         assert violations == [], state
+        assert browser.run("return document.documentElement.scrollWidth") <= size[0], state
 
 
 @needs_dot
@@ -1039,7 +1042,8 @@ def test_in_a_widget_the_step_goes_to_and_fro(browser: Browser, recorded: Trace,
             assert found() == wanted
 
         until(taken(3, recorded), shown)  # the step of the model, as soon as the page is there
-        browser.press(RIGHT)
+        browser.click("#next")
+        until(taken(4, recorded), shown)
         browser.driver.switch_to.default_content()
         until(3, lambda: browser.run("return window.saved"))
         browser.run("model.set('step', 6)")
