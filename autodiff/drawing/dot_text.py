@@ -23,7 +23,7 @@ from autodiff.drawing.colours import (
     stroke_of,
     strongest,
     text_on,
-)  # fmt: skip
+)
 from autodiff.drawing.columns import Columns, columns, is_dense, natural, straight
 from autodiff.drawing.folding import readable
 from autodiff.drawing.legend import CAPTION, GAP, HEIGHT, WIDTH, below, caption_row, colours_row, fold_row

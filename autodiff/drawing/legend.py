@@ -31,7 +31,7 @@ def caption_row(caption: str, longest: int) -> str:
 
 def fold_row(count: int, folded: str) -> str:
     """The row that says what was folded, and how to see it."""
-    text = f"{count} nodes, each {folded} drawn as one: fold=None draws them all"
+    text = f"{count} nodes; {folded} are drawn as one box each: fold=None draws all nodes"
     return f'<tr><td colspan="{COLUMNS}" align="left">{html(text)}</td></tr>'
 
 

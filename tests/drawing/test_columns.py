@@ -143,13 +143,13 @@ def test_a_drawn_network_has_every_box_and_every_arrow_where_the_layout_puts_it(
 def test_draw_chooses_a_fold_that_can_be_read_and_says_so() -> None:
     large, small = mlp(2, 16, 16, 1), mlp(2, 3, 1)
     assert draw(large).source.count('class="folded') == 33
-    assert "each neurons drawn as one: fold=None" in draw(large).source
+    assert "neurons are drawn as one box each: fold=None" in draw(large).source
     assert "fold=None" not in draw(small).source
     assert draw(small).source == draw(small, fold=None).source
     assert draw(large, fold=None, max_nodes=None).source.count('class="folded') == 0
     assert len(next(iter(foldings(large, max_nodes=READABLE))).picture.boxes) <= READABLE
     whole = mlp(2, 120, 1)
-    assert "each layers drawn as one" in draw(whole).source
+    assert "layers are drawn as one box each" in draw(whole).source
     with pytest.raises(ValueError, match="nodes are more than max_nodes=2"):
         draw(large, max_nodes=2)
 
