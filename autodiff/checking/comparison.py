@@ -36,6 +36,9 @@ CONCLUSIVE = 1e-2
 """A tolerance that is a greater part than this of the derivative decides nothing."""
 OTHER_STEPS = 0.7
 """The factor of all steps in the second, independent estimate."""
+BESIDE, NEGLIGIBLE, NOTHING = 1e-6, 1e-12, 1e-9
+"""A tolerance that is a smaller part than these, of the other derivatives or of the function itself, decides that a
+derivative is as good as 0; the last for one that is said to be 0."""
 NO_NUMBER = "0 · ∞ or ∞ - ∞: the chain rule cannot tell"
 INFINITE = "∞ on the way back: the chain rule cannot tell"
 NO_CONVENTION = "not between the one-sided derivatives, as a convention at a kink is"
@@ -148,7 +151,7 @@ def _compared(claim: Claim) -> Comparison:
     contradict = abs(numerical.value - again.value) > ERRORS * (numerical.error + again.error)
     if second.verdict != first.verdict or (first.verdict == "fail" and contradict):
         return first._replace(verdict="kink" if second.verdict == "kink" else "inconclusive")
-    if first.verdict == "kink" and not _is_between_sides(first):
+    if first.verdict == "kink" and not _is_between_sides(first) and not _is_between_sides(second):
         if not math.isfinite(engine):
             return first._replace(verdict="inconclusive", note=NO_NUMBER if math.isnan(engine) else INFINITE)
         return first._replace(verdict="fail" if claim.rules() == "fail" else "inconclusive", note=NO_CONVENTION)
@@ -205,7 +208,8 @@ def _judged(claim: Claim, estimate: Estimate) -> Comparison:
         roundings * claim.absolute_adjoint,
     )
     undecided = tolerance.numerical + tolerance.round_off
-    decides = min(0.5, max(CONCLUSIVE, 4 * ROUNDINGS * unit))
+    few = min(0.5, 4 * ROUNDINGS * unit)
+    decides = max(CONCLUSIVE, few)
     verdict: Verdict = "inconclusive"
     note = ""
     if not math.isfinite(claim.absolute_adjoint):  # the way back leads through a singular point, as that of sqrt(x - x)
@@ -218,11 +222,19 @@ def _judged(claim: Claim, estimate: Estimate) -> Comparison:
         verdict = "fail"
     elif 0 < size < UNDERFLOW / ROUND_OFF:  # lost to underflow
         pass
-    elif undecided <= decides * max(size, among) or undecided <= 1e-6 * max(
-        claim.absolute_adjoint, claim.typical, 1e-3
-    ):
+    elif undecided <= max(decides * max(size, among), max(BESIDE, few) * max(claim.absolute_adjoint, claim.typical)):
         verdict = "pass"
+    else:
+        part = max(NEGLIGIBLE, few) if engine else max(NOTHING, 4 * few)
+        if undecided <= part * _magnitude(claim.f, claim.x):
+            verdict = "pass"
     return Comparison(claim.name, claim.x, engine, estimate, tolerance, verdict, note)
+
+
+def _magnitude(f: Callable[[float], float], x: float) -> float:
+    """How great the function is at the point and on both sides, but 1 at most."""
+    step = 0.25 * max(1.0, abs(x))
+    return min(1.0, max(abs(y) for y in (f(x), f(x - step), f(x + step), 0.0) if math.isfinite(y)))
 
 
 def absolute_adjoints(order: list[Value]) -> dict[Value, float]:

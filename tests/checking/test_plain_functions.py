@@ -176,6 +176,29 @@ def test_nan_never_passes():
         check_gradients(lambda x: x * x, 2.0, gradient=lambda x: math.nan)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_an_entry_that_nothing_depends_on_passes(dtype):
+    point = POINT.astype(dtype)
+    gradient = np.array([2.0, 0.0, 0.0], dtype)
+    assert check_gradients(lambda w: w[0] ** 2, point, gradient=lambda w: w * gradient / dtype(1)).verdict == "pass"
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-30, 1.0])
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+def test_a_tolerance_is_small_beside_the_function_or_nothing_is_passed(scale):
+    """A derivative that noise hides is not passed, however small the function is."""
+
+    def f(x):
+        return scale * (1 + 1e-10 * math.sin(x) + 1e-12 * math.sin(1e12 * x))
+
+    for factor in (-1.0, 2.0):
+        try:
+            verdict = check_gradients(f, 0.3, gradient=lambda x, k=factor: k * scale * 1e-10 * math.cos(x)).verdict
+        except GradientMismatchError:
+            continue
+        assert verdict == "inconclusive"
+
+
 @pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
 def test_noise_above_everything_decides_nothing():
     numbers = np.random.default_rng(0)
