@@ -376,11 +376,15 @@ class PlainFunction:
         """(n,): a gradient of the structure of the inputs.
 
         Raises:
-            ValueError: it has another structure, or an array in it another shape.
+            TypeError: it holds what is no number.
+        ValueError: it has another structure, or an array in it another shape.
         """
         if isinstance(self.inputs, tuple) and len(self.inputs) == 1 and not isinstance(gradient, (tuple, list)):
             gradient = (gradient,)
         found = named_arrays(tuple(gradient) if isinstance(self.inputs, tuple) else gradient)
+        for leaf in found:
+            if leaf.value is None or isinstance(leaf.value, (str, bytes)):
+                raise TypeError(f"{what} gave {leaf.value!r:.60} for the input {leaf.name}: return numbers or arrays")
         wanted = [(leaf.name, leaf.shape) for leaf in self.varying]
         shapes = {leaf.name: leaf.shape for leaf in found}
         if isinstance(self.inputs, (list, dict, tuple)) or len(found) != 1:
@@ -464,7 +468,11 @@ def by_jax(function: PlainFunction) -> Pullback:
         return [each for each in function.one(arrays) if package_of(each) == "jax"]
 
     def pullback(point: Floats, cotangent: Floats) -> Floats:
-        output, back = jax.vjp(of_varying, *function.arrays(point))
+        try:
+            output, back = jax.vjp(of_varying, *function.arrays(point))
+        except Exception as error:
+            error.add_note("jax.vjp differentiates a function of JAX arrays: compute with jax.numpy, or give gradient=")
+            raise
         pieces = np.split(cotangent, np.cumsum([each.size for each in output])[:-1])
         jnp = sys.modules["jax.numpy"]
         upstream = [jnp.asarray(piece.reshape(out.shape), out.dtype) for out, piece in zip(output, pieces)]

@@ -1,6 +1,7 @@
 """Laws of ``check_rules``: a table of verdicts over our rows, and over those of other frameworks."""
 
 import math
+import re
 import types
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from autodiff import OPERATIONS, operation
 from autodiff.checking import check_rules
 from autodiff.registry import BUILT_IN
+from docs import rules
 
 
 @pytest.mark.slow
@@ -49,13 +51,22 @@ def test_a_modules_functions_are_checked_by_their_own_autograd():
 
 
 @pytest.mark.parametrize(
-    ("rules", "options", "message"),
+    ("checked", "options", "message"),
     [
         (math, {}, "check_rules knows modules of torch, jax, autograd, not math"),
         ([], {"order": 3}, "order must be 1 or 2, not 3"),
         ([], {"points": 0}, "points must be an int of at least 1, not 0"),
     ],
 )
-def test_options_out_of_range_are_refused(rules, options, message):
+def test_options_out_of_range_are_refused(checked, options, message):
     with pytest.raises(ValueError, match=message):
-        check_rules(rules, **options)
+        check_rules(checked, **options)
+
+
+def test_the_page_of_the_rules_of_others_names_what_is_wrong(monkeypatch):
+    wrong = operation("paged_cosine", math.cos, lambda x, y: math.sin(x), replace=True)
+    monkeypatch.setattr(rules, "MODULES", ("numpy",))
+    page = rules.page({"numpy": check_rules([wrong], order=1)})
+    assert "and\n1 fail." in page
+    assert re.search(r"^- `paged_cosine`: the derivative at .* is .*, and should be .* ± ", page, re.MULTILINE)
+    assert "paged_cosine" in page.rpartition("## All of them")[2]

@@ -140,6 +140,14 @@ def test_integers_of_jax_say_what_to_write(jax):
         check_gradients(lambda t: t.sum(), jax.numpy.array([1, 2]))
 
 
+def test_numpy_inside_of_a_function_of_jax_says_what_to_write(jax):
+    import numpy
+
+    with pytest.raises(jax.errors.TracerArrayConversionError) as caught:
+        check_gradients(lambda t: numpy.sin(t).sum(), jax.numpy.array([1.0, 2.0]))
+    assert any("compute with jax.numpy" in note for note in caught.value.__notes__)
+
+
 def test_a_numerical_gradient_hands_a_function_tensors(torch):
     x = torch.tensor([1.0, 2.0])
     found = numerical_gradient(lambda t: (t.dtype == torch.float32) * t.exp().sum(), x)
