@@ -225,17 +225,18 @@ def gradient_of(
                 g[result + i] += weights[0] + 0.0
         run(code, table, MAIN + BACKWARD, 0, how, s, sg, v, g, stride, lanes)
         move(v, result, results, start, end - start)
+        wide = (end - start) // WIDTH * WIDTH
         if apart:
             for pair in range(pairs, pairs + 2 * take(code, MAIN + INPUTS + 1), 2):
-                row = take(code, pair) * stride
-                if lanes == 1:
-                    g[row] += 0.0
-                    differences += g[row] - g[row]
-                for i in range(0, lanes - 1, WIDTH):
+                row, to = take(code, pair) * stride, take(code, pair + 1) * apart + start
+                for i in range(0, wide, WIDTH):
                     adjoints = load(g, row + i) + 0.0
-                    store(g, row + i, adjoints)
+                    store(slopes, to + i, adjoints)
                     differences += adjoints - adjoints
-                move(g, row, slopes, take(code, pair + 1) * apart + start, end - start)
+                for i in range(wide, end - start):
+                    adjoint = g[row + i] + 0.0
+                    slopes[to + i] = adjoint
+                    differences += adjoint - adjoint
     add_up_adjoints(code, MAIN, sg, g, stride, lanes)
     give_back(code, table, s, sg, v0, g0, gradient, how)
     return sum_of(differences) == 0.0 and is_finite(gradient, 0, take(code, PARAMETERS))
