@@ -131,7 +131,7 @@ def numbers_of(array: Any) -> Floats:
         TypeError: they are no real numbers.
     """
     package = package_of(array)
-    if package and "complex" in str(array.dtype):
+    if package and (array.is_complex() if package == "torch" else getattr(array.dtype, "kind", "") == "c"):
         raise TypeError(f"real numbers are needed, not {array.dtype}")
     if package == "torch":
         array = array.detach().to(device="cpu", dtype=sys.modules["torch"].float64).numpy(force=True)
@@ -177,5 +177,7 @@ def with_arrays(tree: Any, new: Iterator[Any]) -> Any:
 
 
 def joined(parts: Sequence[Floats]) -> Floats:
-    """All numbers in one array."""
+    """All numbers in one array of their own."""
+    if len(parts) == 1:
+        return parts[0].copy()
     return np.concatenate(parts) if parts else np.zeros(0)

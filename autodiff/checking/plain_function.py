@@ -177,7 +177,7 @@ class PlainFunction:
         return self.varying[which].index(at - (self.ends[which - 1] if which else 0))
 
     def _pieces(self, points: Floats) -> list[Floats]:
-        return np.split(points, self.ends[:-1], axis=-1)
+        return np.split(points, self.ends[:-1], axis=-1) if len(self.ends) > 1 else [points]
 
     def rounded(self, points: Floats) -> Floats:
         """What the inputs' dtypes make of points (…, n)."""
