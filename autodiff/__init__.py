@@ -24,10 +24,11 @@ from autodiff.functions import (
     cumsum, dot, largest, log_softmax, log_sum_exp, mean, norm, prod, smallest, softmax, std, total, var,
 )  # fmt: skip
 from autodiff.more_rules import (
-    acosh, acot, acoth, acsc, acsch, asec, asech, asinh, atan2, atanh, cbrt, ceil, clip, copysign, cospi, cot,
-    coth, csc, csch, deg2rad, digamma, erfcx, erfinv, exp2, floor, floor_divide, fmod, lgamma, log10, log1mexp,
-    log2, logaddexp, logit, mod, rad2deg, reciprocal, rint, sec, sech, sign, sinc, sinpi, square, trigamma, trunc,
-    xlogy,
+    acosd, acosh, acot, acotd, acoth, acsc, acscd, acsch, asec, asecd, asech, asind, asinh, atan2, atand, atanh, cbrt,
+    ceil, clip, copysign, cosd, cospi, cot, cotd, coth, csc, cscd, csch, deg2rad, digamma, erfcinv, erfcx, erfinv,
+    exp10, exp2, floor, floor_divide, fmod, gamma, lgamma, log10, log1mexp, log1pmx, log1psq, log2, log2mexp, logaddexp,
+    logexpm1, logit, logmxp1, logsubexp, mod, rad2deg, reciprocal, rint, sec, secd, sech, sign, sinc, sind, sinpi,
+    square, tand, trigamma, trunc, xlog1py, xlogx, xlogy,
 )  # fmt: skip
 from autodiff.rules import (
     absolute, acos, asin, atan, cos, cosh, erf, erfc, exp, expm1, gelu, hypot, leaky_relu, log, log1p, maximum,
@@ -49,18 +50,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOT_COMPUTED", "OPERATIONS", "ZERO", "ExecutorError", "FrozenNumberError", "Interval", "NonFiniteError",
-    "Operation", "SingularPoint", "StaleProgramError", "Step", "Trace", "Value", "absolute", "acos", "acosh", "acot",
-    "acoth", "acsc", "acsch", "asec", "asech", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "ceil",
-    "check_finite", "check_gradients", "check_operation", "check_training", "clip", "compile", "constant", "copysign",
-    "cos", "cosh", "cospi", "cot", "coth", "csc", "csch", "cumsum", "deg2rad", "detect_anomaly", "digamma", "dot",
-    "draw", "erf", "erfc", "erfcx", "erfinv", "exp", "exp2", "explain", "expm1", "floor", "floor_divide", "fmod",
-    "gelu", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp", "largest", "leaky_relu", "leaves", "lgamma", "log",
-    "log1mexp", "log1p", "log2", "log10", "log_softmax", "log_sum_exp", "logaddexp", "logit", "lookup", "maximum",
-    "mean", "minimum", "mod", "name_values", "norm", "numerical_derivative", "numerical_gradient", "operation", "power",
-    "prod", "rad2deg", "reciprocal", "record_sources", "relu", "render", "rint", "sec", "sech", "select", "sigmoid",
-    "sign", "silu", "sin", "sinc", "sinh", "sinpi", "smallest", "softmax", "softplus", "sqrt", "square", "std", "tan",
-    "tanh", "topological_order", "total", "trace", "tree", "trigamma", "trunc", "value_and_grad", "var", "watch",
-    "where", "xlogy",
+    "Operation", "SingularPoint", "StaleProgramError", "Step", "Trace", "Value", "absolute", "acos", "acosd", "acosh",
+    "acot", "acotd", "acoth", "acsc", "acscd", "acsch", "asec", "asecd", "asech", "asin", "asind", "asinh", "atan",
+    "atan2", "atand", "atanh", "cbrt", "ceil", "check_finite", "check_gradients", "check_operation", "check_training",
+    "clip", "compile", "constant", "copysign", "cos", "cosd", "cosh", "cospi", "cot", "cotd", "coth", "csc", "cscd",
+    "csch", "cumsum", "deg2rad", "detect_anomaly", "digamma", "dot", "draw", "erf", "erfc", "erfcinv", "erfcx",
+    "erfinv", "exp", "exp2", "exp10", "explain", "expm1", "floor", "floor_divide", "fmod", "gamma", "gelu", "grad",
+    "hessian", "hvp", "hypot", "jacobian", "jvp", "largest", "leaky_relu", "leaves", "lgamma", "log", "log1mexp",
+    "log1p", "log1pmx", "log1psq", "log2", "log2mexp", "log10", "log_softmax", "log_sum_exp", "logaddexp", "logexpm1",
+    "logit", "logmxp1", "logsubexp", "lookup", "maximum", "mean", "minimum", "mod", "name_values", "norm",
+    "numerical_derivative", "numerical_gradient", "operation", "power", "prod", "rad2deg", "reciprocal",
+    "record_sources", "relu", "render", "rint", "sec", "secd", "sech", "select", "sigmoid", "sign", "silu", "sin",
+    "sinc", "sind", "sinh", "sinpi", "smallest", "softmax", "softplus", "sqrt", "square", "std", "tan", "tand", "tanh",
+    "topological_order", "total", "trace", "tree", "trigamma", "trunc", "value_and_grad", "var", "watch", "where",
+    "xlog1py", "xlogx", "xlogy",
 ]  # fmt: skip
 __version__ = "0.1.0"
 

@@ -16,8 +16,8 @@ from autodiff.registry import BUILT_IN, NOT_IN_TABLE, OPERATIONS, operation
 
 # isort: off
 from autodiff.rules import (
-    DISTANCE, POSITIVE, UNIT, one_minus_square, atan, cos, cosh, exp, expm1, hypot, log, maximum, minimum, sigmoid, sin,
-    sinh, sqrt, tan, tanh,
+    DISTANCE, POSITIVE, UNIT, one_minus_square, acos, asin, atan, cos, cosh, exp, expm1, hypot, log, log1p, maximum,
+    minimum, sigmoid, sin, sinh, sqrt, tan, tanh,
 )  # fmt: skip
 # isort: on
 
@@ -25,6 +25,7 @@ BEYOND_ONE = Interval(1.01, 10.0)
 
 cospi: Operation
 csch: Operation
+cosd: Operation
 OVER_SQUARE: Operation  # named by rules that stand before their rows
 
 # fmt: off
@@ -57,6 +58,7 @@ reciprocal = operation("reciprocal", special.in_ieee(lambda x: 1 / x), lambda x,
                        singular_points={(0.0,): Point(inf, (-inf,))})
 cbrt = operation("cbrt", special.cbrt, lambda x, y: 1 / y / y / 3, domain=(POSITIVE,),
                  singular_points={(0.0,): Point(0.0, (inf,))})
+exp10 = operation("exp10", with_limit(lambda x: 10.0**x, lambda x: inf), lambda x, y: y * math.log(10))
 exp2 = operation("exp2", with_limit(lambda x: 2.0**x, lambda x: inf), lambda x, y: y * math.log(2))
 log2 = operation("log2", with_limit(math.log2, lambda x: -inf if x == 0 else nan), lambda x, y: 1 / math.log(2) / x,
                  domain=(POSITIVE,), singular_points={(0.0,): Point(-inf, (inf,))})
@@ -71,6 +73,23 @@ logit = operation("logit", special.in_ieee(special.logit), lambda x, y: 1 / (x *
                   singular_points={(0.0,): Point(-inf, (inf,)), (1.0,): Point(inf, (inf,))})
 xlogy = operation("xlogy", special.xlogy, lambda x, z, y: log(z), lambda x, z, y: 0.0 if x == 0 and z == 0 else x / z,
                   domain=(POSITIVE, POSITIVE), singular_points={(0.0, 0.0): Point(0.0, (-inf, 0.0))})
+
+xlog1py = operation("xlog1py", special.xlog1py, lambda x, z, y: log1p(z),
+                    lambda x, z, y: 0.0 if x == 0 and z == -1 else x / (1 + z),
+                    domain=(POSITIVE, Interval(-0.9, 10.0)), singular_points={(0.0, -1.0): Point(0.0, (-inf, 0.0))})
+xlogx = operation("xlogx", lambda x: special.xlogy(x, x), lambda x, y: 1 + log(x), domain=(POSITIVE,),
+                  singular_points={(0.0,): Point(0.0, (-inf,))})
+logsubexp = operation("logsubexp", special.logsubexp, lambda a, b, y: special.logsubexp_rule(b - a),
+                      lambda a, b, y: special.logsubexp_rule(a - b), domain=(Interval(3.0, 10.0), Interval(-10.0, 2.0)))
+logexpm1 = operation("logexpm1", special.logexpm1, lambda x, y: special.logsubexp_rule(-x), domain=(POSITIVE,),
+                     singular_points={(0.0,): Point(-inf, (inf,))})
+log2mexp = operation("log2mexp", lambda x: log1p(-expm1(x)), lambda x, y: -exp(x) / (1 - expm1(x)),
+                     domain=(Interval(-10.0, 0.6),))
+log1psq = operation("log1psq", lambda x: log1p(x * x) if x * x < 1e16 else 2 * log(abs(x)),
+                    lambda x, y: 2 * OVER_SQUARE(x, 1.0))
+log1pmx = operation("log1pmx", special.log1pmx, lambda x, y: -x / (1 + x) if x < 1 else 1 / (1 + x) - 1,
+                    domain=(Interval(-0.9, 10.0),))
+logmxp1 = operation("logmxp1", special.logmxp1, lambda x, y: (1 - x) / x if x < 2 else 1 / x - 1, domain=(POSITIVE,))
 
 # Angles: of two coordinates, in half turns, in degrees.
 atan2 = operation("atan2", math.atan2, lambda a, b, y: OVER_SQUARE(b, a),
@@ -110,12 +129,40 @@ acsch = operation("acsch", special.in_ieee(special.acsch), lambda x, y: -1 / abs
 acoth = operation("acoth", special.in_ieee(special.acoth), lambda x, y: 1 / (1 - x) / (1 + x), domain=(BEYOND_ONE,),
                   singular_points={(1.0,): Point(inf, (inf,))})
 
+# Angles in degrees. Those of multiples of 90 are exact.
+DEGREE = special.DEGREE
+TURN = Interval(-85.0, 85.0)
+sind = operation("sind", special.sind, lambda x, y: DEGREE * cosd(x), domain=(Interval(-400.0, 400.0),))
+cosd = operation("cosd", special.cosd, lambda x, y: -DEGREE * sind(x), domain=(Interval(-400.0, 400.0),))
+tand = operation("tand", special.in_ieee(lambda x: sind(x) / cosd(x)), lambda x, y: DEGREE * (1 + y * y),
+                 domain=(TURN,))
+secd = operation("secd", special.in_ieee(lambda x: 1 / cosd(x)), lambda x, y: DEGREE * y * tand(x), domain=(TURN,))
+cotd = operation("cotd", special.in_ieee(lambda x: cosd(x) / sind(x)), lambda x, y: -DEGREE * (1 + y * y),
+                 domain=(Interval(5.0, 175.0),))
+cscd = operation("cscd", special.in_ieee(lambda x: 1 / sind(x)), lambda x, y: -DEGREE * y * cotd(x),
+                 domain=(Interval(5.0, 175.0),))
+asind = operation("asind", lambda x: asin(x) / DEGREE, lambda x, y: 1 / DEGREE / sqrt(one_minus_square(x)),
+                  domain=(UNIT,), singular_points={(1.0,): Point(90.0, (inf,))})
+acosd = operation("acosd", lambda x: acos(x) / DEGREE, lambda x, y: -1 / DEGREE / sqrt(one_minus_square(x)),
+                  domain=(UNIT,), singular_points={(1.0,): Point(0.0, (-inf,))})
+atand = operation("atand", lambda x: atan(x) / DEGREE, lambda x, y: OVER_SQUARE(1.0, x) / DEGREE)
+asecd = operation("asecd", lambda x: asec(x) / DEGREE,
+                  lambda x, y: 1 / DEGREE / abs(x) / sqrt(abs(x) - 1) / sqrt(abs(x) + 1),
+                  domain=(BEYOND_ONE,), singular_points={(1.0,): Point(0.0, (inf,))})
+acscd = operation("acscd", lambda x: acsc(x) / DEGREE,
+                  lambda x, y: -1 / DEGREE / abs(x) / sqrt(abs(x) - 1) / sqrt(abs(x) + 1),
+                  domain=(BEYOND_ONE,), singular_points={(1.0,): Point(90.0, (-inf,))})
+acotd = operation("acotd", lambda x: acot(x) / DEGREE, lambda x, y: -OVER_SQUARE(1.0, x) / DEGREE, domain=(POSITIVE,))
+
 # Special functions.
 trigamma = operation("trigamma", special.in_ieee(special.trigamma), lambda x, y: special.tetragamma(x),
                      domain=(Interval(0.1, 10.0),))
 digamma = operation("digamma", special.in_ieee(special.digamma), lambda x, y: trigamma(x), domain=(POSITIVE,))
 lgamma = operation("lgamma", special.in_ieee(special.lgamma), lambda x, y: digamma(x), domain=(POSITIVE,))
 erfcx = operation("erfcx", special.erfcx, special.erfcx_rule, domain=(Interval(-4.0, 10.0),))
+gamma = operation("gamma", special.in_ieee(special.gamma), lambda x, y: y * digamma(x), domain=(POSITIVE,))
+erfcinv = operation("erfcinv", special.erfcinv, special.erfcinv_rule, domain=(Interval(0.01, 1.99),),
+                    singular_points={(0.0,): Point(inf, (-inf,)), (2.0,): Point(-inf, (-inf,))})
 erfinv = operation("erfinv", special.erfinv, special.erfinv_rule, domain=(UNIT,),
                    singular_points={(1.0,): Point(inf, (inf,)), (-1.0,): Point(-inf, (inf,))})
 

@@ -144,6 +144,42 @@ def xlogy(x: Any, y: Any) -> Any:
     return 0.0 if x == 0 and y == y else x * _log(y)
 
 
+def xlog1py(x: Any, y: Any) -> Any:
+    """X · log(1 + y), likewise."""
+    return 0.0 if x == 0 and y == y else x * _log1p(y)
+
+
+def logexpm1(x: Any) -> Any:
+    """log(exp(x) - 1), the inverse of softplus, without overflow."""
+    return _log(_expm1(x)) if x < 40 else x - _exp(-x)
+
+
+def logsubexp(a: Any, b: Any) -> Any:
+    """log(|exp(a) - exp(b)|), without overflow."""
+    return (a if a >= b else b) + log1mexp(-abs(a - b))
+
+
+def logsubexp_rule(rest: Any) -> Any:
+    """Its derivative by an operand, 1 / (1 - exp(rest)), where rest is the other operand less this one."""
+    return -1 / _expm1(rest) if rest < 0 else _exp(-rest) / _expm1(-rest)
+
+
+ATANH = tuple(1 / (2 * k + 3) for k in range(18))
+
+
+def log1pmx(x: Any) -> Any:
+    """log(1 + x) - x; near 0, where that would cancel, by 2 · atanh(x / (2 + x)) and its power series, A & S 4.6.33."""
+    if x > -0.5 and x < 1:
+        s = x / (2 + x)
+        return 2 * s * s * s * polynomial(s * s, ATANH) - s * x
+    return _log1p(x) - x if x < 1e20 else -x
+
+
+def logmxp1(x: Any) -> Any:
+    """log(x) - x + 1, the same about 1."""
+    return log1pmx(x - 1) if x > 0.5 and x < 2 else _log(x) - x + 1 if x < 1e20 else -x
+
+
 def logit(x: Any) -> Any:
     """log(x / (1 - x)); around 1/2 by atanh of 2x - 1, which is exact there."""
     return 2 * _atanh(2 * x - 1) if x >= 0.25 and x <= 0.75 else _log(x / (1 - x))
@@ -169,6 +205,26 @@ def cospi(x: Any) -> Any:
     """cos(πx), of a remainder of x that is exact: 0 at every half of an odd number."""
     size = abs(x - 2 * _rint(0.5 * x))
     return _cos(PI * size) if size <= 0.25 else _sin(PI * (0.5 - size)) if size <= 0.75 else -_cos(PI * (1 - size))
+
+
+DEGREE = PI / 180
+
+
+def sind(x: Any) -> Any:
+    """The sine of an angle in degrees, of a remainder that is exact: 0 at whole half turns."""
+    turn = _mod(abs(x), 360.0)
+    size = 360 - turn if turn > 180 else turn
+    found = _sin(DEGREE * size) if size <= 45 else _cos(DEGREE * (size - 90))
+    found = _sin(DEGREE * (180 - size)) if size > 135 else found
+    return found if (x < 0) == (turn > 180) else -found
+
+
+def cosd(x: Any) -> Any:
+    """The cosine of an angle in degrees, of a remainder that is exact: 0 at odd quarter turns."""
+    turn = _mod(abs(x), 360.0)
+    size = 360 - turn if turn > 180 else turn
+    found = _cos(DEGREE * size) if size <= 45 else _sin(DEGREE * (90 - size))
+    return -_cos(DEGREE * (180 - size)) if size > 135 else found
 
 
 SINC_SLOPE = tuple((-1) ** k * 2 * k * PI ** (2 * k) / math.factorial(2 * k + 1) for k in range(1, 11))
@@ -268,12 +324,45 @@ def _lgamma_above_half(x: Any) -> Any:
         return polynomial(x - 1, AROUND_TWO) - _log(x)
     if x >= 8:
         return (x - 0.5) * (_log(x) - 1) + (0.5 * math.log(2 * PI) - 0.5) + polynomial(1 / x / x, STIRLING) / x
+    x, product = _lowered(x)
+    return _log(product) + polynomial(x - 2, AROUND_TWO)
+
+
+def _lowered(x: Any) -> tuple[Any, Any]:
+    """A number up to 2.5, and the quotient of the gamma function of x, below 8, and of that number."""
     product = 1.0
     for _ in range(6):
         if x > 2.5:
             x = x - 1
             product = product * x
-    return _log(product) + polynomial(x - 2, AROUND_TWO)
+    return x, product
+
+
+def gamma(x: Any) -> Any:
+    """The gamma function Γ(x); nan at its poles below 0."""
+    if abs(x) < 0.5:
+        return _exp(polynomial(x, AROUND_TWO)) / (1 + x) / x
+    if x < 0:  # A & S 6.1.17
+        whole = _rint(x)
+        if x == whole:
+            return nan
+        factor, other = _gamma_factors(-x)
+        return -PI / (x * (1 - 2 * _mod(whole, 2.0)) * _sin(PI * (x - whole))) / factor / other
+    factor, other = _gamma_factors(x)
+    return factor * other
+
+
+def _gamma_factors(x: Any) -> tuple[Any, Any]:
+    """Two numbers whose product is Γ(x) for x above 1/2: Γ may overflow where its reciprocal does not underflow."""
+    if x < 1.5:
+        return _exp(polynomial(x - 1, AROUND_TWO)), 1 / x
+    if x < 8:
+        low, product = _lowered(x)
+        return _exp(polynomial(low - 2, AROUND_TWO)), product
+    if x > 200:
+        return x * inf, 1.0
+    root = x ** (0.5 * x - 0.25)  # A & S 6.1.37
+    return root, root * _exp(-x) * (math.sqrt(2 * PI) * _exp(polynomial(1 / x / x, STIRLING) / x))
 
 
 def digamma(x: Any) -> Any:
@@ -353,10 +442,14 @@ def erfcx(x: Any) -> Any:
     if x < -27:
         return inf
     if x > FAR:
-        return polynomial(0.5 / x / x, ERFCX_FAR) / (math.sqrt(PI) * x)
+        return _erfcx_far(x)
     head = 134217729.0 * x
     head = head - (head - x)
     return _exp(head * head) * _exp((x - head) * (x + head)) * _erfc(x)
+
+
+def _erfcx_far(x: Any) -> Any:
+    return polynomial(0.5 / x / x, ERFCX_FAR) / (math.sqrt(PI) * x)
 
 
 def erfcx_rule(x: Any, y: Any) -> Any:
@@ -372,17 +465,33 @@ def erfinv(x: Any) -> Any:
     size = abs(x)
     if size >= 1:
         return x * inf if size == 1 else nan
-    rest = 1 - size
+    y = _inverse(size, 1 - size)
+    return -y if x < 0 else y
+
+
+def erfcinv(x: Any) -> Any:
+    """The number whose complementary error function is x."""
+    if x <= 0 or x >= 2:
+        return inf if x == 0 else -inf if x == 2 else nan
+    return _inverse(1 - x, x) if x <= 1 else -_inverse(x - 1, 2 - x)
+
+
+def _inverse(size: Any, rest: Any) -> Any:
+    """The number y of which erf(y) is the size, and erfc(y) the rest."""
     if size < 0.96:
         y = size * polynomial(-_log(rest * (1 + size)) - 2.5, CENTRAL)
         for _ in range(2):
             error = _erf(y) - size if size < 0.5 else rest - _erfc(y)
             y = y - error * (0.5 * math.sqrt(PI)) * _exp(y * y)
-        return -y if x < 0 else y
+        return y
     y = _sqrt(-_log(rest) - 0.5 * _log(-PI * _log(rest)))  # of erfc(y) ≈ exp(-y²) / (y√π)
     for _ in range(3):
-        y = y + _log(_erfc(y) / rest) * (0.5 * math.sqrt(PI)) * (_exp(y * y) * _erfc(y))
-    return -y if x < 0 else y
+        if rest > 1e-200:
+            y = y + _log(_erfc(y) / rest) * (0.5 * math.sqrt(PI)) * (_exp(y * y) * _erfc(y))
+        else:  # erfc(y) may be subnormal
+            scaled = _erfcx_far(y)
+            y = y + (_log(scaled) - y * y - _log(rest)) * (0.5 * math.sqrt(PI)) * scaled
+    return y
 
 
 def erfinv_rule(x: Any, y: Any) -> Any:
@@ -391,3 +500,11 @@ def erfinv_rule(x: Any, y: Any) -> Any:
     if size < 0.5 or size >= 1:
         return 0.5 * math.sqrt(PI) * _exp(y * y)
     return 0.5 * math.sqrt(PI) * _erfcx(abs(y)) / (1 - size)
+
+
+def erfcinv_rule(x: Any, y: Any) -> Any:
+    """-√π/2 · exp(y²), likewise; but next to 0, where squares of x would underflow."""
+    rest = 2 - x if x > 1 else x
+    if rest > 0.5 or rest < 1e-150:
+        return -0.5 * math.sqrt(PI) * _exp(y * y)
+    return -0.5 * math.sqrt(PI) * _erfcx(abs(y)) / rest

@@ -32,12 +32,12 @@ BOUND = 4096
 """Units in the last place beyond which a number disagrees: twelve digits are right of sixteen."""
 DIGITS = 1800
 """Of the references. Squares of 1e308 take 616 beside 1, and squares of the steps next to 0 twice 520."""
-FEW_DIGITS = dict.fromkeys(("lgamma", "gamma", "digamma", "trigamma", "logbeta", "beta"), 800)
+FEW_DIGITS = dict.fromkeys(("lgamma", "gamma", "digamma", "trigamma", "erfcinv"), 800)
 """Of references that take long, and are not constant near 0."""
 STEP = 60
 """Digits of the steps of differences: relative for small operands, absolute for large ones."""
-FINE_STEPS = {"power": 380}
-"""Digits where an exponent of 1e308 would make much of a step."""
+FINE_STEPS = dict.fromkeys(("power", "log1psq", "logmxp1"), 380)
+"""Digits where an exponent of 1e308 would make much of a step, or a derivative is 0 but not its differences."""
 BEYOND = 400
 """An infinity stands for e times 10 to this power, beyond all floats; and, to see where a limit is, to twice it."""
 SEED = 18
@@ -188,8 +188,22 @@ REFERENCES: dict[str, Callable[..., Any]] = {
     "trigamma": _trigamma,
     "erfcx": _erfcx,
     "erfinv": mp.erfinv,
+    "erfcinv": lambda x: mp.erfinv(1 - x),
+    "gamma": lambda x: mp.gamma(_of_gamma(x)),
+    "exp10": lambda x: mp.mpf(10) ** x,
+    "xlog1py": lambda x, y: x * mp.log1p(y) if x else x,
+    "xlogx": lambda x: x * mp.log(x) if x else x,
+    "logsubexp": lambda a, b: max(a, b) + mp.log(-mp.expm1(-abs(a - b))),
+    "logexpm1": lambda x: mp.log(mp.expm1(x)) if x < 10000 else x - mp.exp(-x),
+    "log2mexp": lambda x: mp.log1p(-mp.expm1(x)),
+    "log1psq": lambda x: mp.log1p(x * x),
+    "log1pmx": lambda x: mp.log1p(x) - x,
+    "logmxp1": lambda x: mp.log(x) - x + 1,
 }
 """The value of each row, of numbers of mpmath."""
+for _name in ("sin", "cos", "tan", "sec", "csc", "cot"):
+    REFERENCES[f"{_name}d"] = lambda x, of=REFERENCES[_name]: of(mp.radians(x))
+    REFERENCES[f"a{_name}d"] = lambda x, of=REFERENCES[f"a{_name}"]: mp.degrees(of(x))
 ARITIES = {"total": 3, "dot": 4, "norm": 3}
 """Of rows of any number of operands, and their operands are positive: a sum that cancels is as good as its order."""
 

@@ -38,6 +38,10 @@ def exp_of(log):
     return np.exp if log is np.log else mp.exp
 
 
+def expm1_of(log):
+    return np.expm1 if log is np.log else mp.expm1
+
+
 def zero(*numbers):
     """The derivative of what is constant in steps, or independent; nan where something is."""
     return 0 if all(number == number for number in numbers) else math.nan
@@ -109,8 +113,33 @@ FORMULAS = {  # the value and its derivative
     "digamma": (mp.digamma, lambda x: mp.psi(1, x)),
     "trigamma": (lambda x: mp.psi(1, x), lambda x: mp.psi(2, x)),
     "erfcx": (scaled, lambda x: 2 * x * scaled(x) - 2 / mp.sqrt(mp.pi)),
+    "gamma": (mp.gamma, lambda x: mp.gamma(x) * mp.digamma(x)),
+    "erfcinv": (lambda x: mp.erfinv(1 - x), lambda x: -mp.sqrt(mp.pi) / 2 * mp.exp(mp.erfinv(1 - x) ** 2)),
+    "exp10": (lambda x: mp.mpf(10) ** x, lambda x: mp.mpf(10) ** x * mp.log(10)),
+    "xlogx": (lambda x: x * mp.log(x), lambda x: 1 + mp.log(x)),
+    "logexpm1": (lambda x: mp.log(mp.expm1(x)), lambda x: 1 / -mp.expm1(-x)),
+    "log2mexp": (lambda x: mp.log1p(-mp.expm1(x)), lambda x: mp.exp(x) / (mp.exp(x) - 2)),
+    "log1psq": (lambda x: mp.log1p(x * x), lambda x: 2 * x / (1 + x * x)),
+    "log1pmx": (lambda x: mp.log1p(x) - x, lambda x: -x / (1 + x)),
+    "logmxp1": (lambda x: mp.log(x) - x + 1, lambda x: (1 - x) / x),
     "erfinv": (mp.erfinv, lambda x: mp.sqrt(mp.pi) / 2 * mp.exp(mp.erfinv(x) ** 2)),
 }
+FORMULAS |= {
+    "sind": (lambda x: mp.sin(mp.radians(x)), lambda x: mp.cos(mp.radians(x)) * mp.pi / 180),
+    "cosd": (lambda x: mp.cos(mp.radians(x)), lambda x: -mp.sin(mp.radians(x)) * mp.pi / 180),
+    "tand": (lambda x: mp.tan(mp.radians(x)), lambda x: mp.sec(mp.radians(x)) ** 2 * mp.pi / 180),
+    "secd": (lambda x: mp.sec(mp.radians(x)), lambda x: mp.sec(mp.radians(x)) * mp.tan(mp.radians(x)) * mp.pi / 180),
+    "cscd": (lambda x: mp.csc(mp.radians(x)), lambda x: -mp.csc(mp.radians(x)) * mp.cot(mp.radians(x)) * mp.pi / 180),
+    "cotd": (lambda x: mp.cot(mp.radians(x)), lambda x: -(mp.csc(mp.radians(x)) ** 2) * mp.pi / 180),
+}
+
+
+def in_degrees(formula):
+    return lambda x: mp.degrees(formula(x))
+
+
+for name in ("asin", "acos", "atan", "asec", "acsc", "acot"):
+    FORMULAS[f"{name}d"] = tuple(map(in_degrees, FORMULAS[name]))
 
 
 def quotient(a, b):
@@ -156,6 +185,12 @@ SEVERAL = {  # the value and its derivatives, of mpmath's numbers or NumPy's
         1 / (1 + exp_of(log)(a - b)),
     ),
     "xlogy": lambda x, y, log: (x * log(y), log(y), x / y),
+    "xlog1py": lambda x, y, log: (x * log(1 + y), log(1 + y), x / (1 + y)),
+    "logsubexp": lambda a, b, log: (
+        max(a, b) + log(-expm1_of(log)(-abs(a - b))),
+        -1 / expm1_of(log)(b - a),
+        -1 / expm1_of(log)(a - b),
+    ),
     "atan2": lambda a, b, log: (mp.atan2(a, b), b / (h := (a * a + b * b) ** 0.5) / h, -a / h / h),
 }
 TINY = [5e-324, 1e-310, 1e-200, 1e-20, 1e-8]
@@ -174,6 +209,7 @@ FARTHEST = {
     "digamma": 1e5,
     "trigamma": 1e5,
     "erfcx": 800,
+    "gamma": 1e5,
 }
 """Beyond this the references take minutes."""
 SMALLEST_POLE = 1 / 1.7e308
@@ -250,7 +286,7 @@ def test_derivatives_at_zeros_infinities_and_nan_are_those_of_ieee_arithmetic(na
         for ours, number in zip(given, map(float, expected)):
             same = ours == number or (math.isnan(ours) and math.isnan(number))
             same = same or (
-                name in ("hypot", "atan2", "logaddexp") and math.isclose(ours, number, rel_tol=ULPS)
+                name in ("hypot", "atan2", "logaddexp", "logsubexp") and math.isclose(ours, number, rel_tol=ULPS)
             )  # the formula rounds otherwise
             assert same or convention(name, operands, ours), (operands, ours, number)
 

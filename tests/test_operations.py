@@ -92,12 +92,26 @@ REFERENCES = {
     "trigamma": lambda x: mp.psi(1, x),
     "erfcx": lambda x: mp.exp(x * x) * mp.erfc(x),
     "erfinv": mp.erfinv,
+    "erfcinv": lambda x: mp.erfinv(1 - x),
+    "gamma": mp.gamma,
+    "exp10": lambda x: mp.mpf(10) ** x,
+    "xlog1py": lambda x, y: x * mp.log1p(y),
+    "xlogx": lambda x: x * mp.log(x),
+    "logsubexp": lambda a, b: mp.log(abs(mp.exp(a) - mp.exp(b))),
+    "logexpm1": lambda x: mp.log(mp.exp(x) - 1),
+    "log2mexp": lambda x: mp.log(2 - mp.exp(x)),
+    "log1psq": lambda x: mp.log(1 + x * x),
+    "log1pmx": lambda x: mp.log(1 + x) - x,
+    "logmxp1": lambda x: mp.log(x) - x + 1,
 }
 SAME_NAME = (
     "sec", "csc", "cot", "sech", "csch", "coth", "asec", "acsc", "acot", "asinh", "acosh", "atanh", "asech", "acsch",
     "acoth",
 )  # fmt: skip
 REFERENCES |= {name: getattr(mp, name) for name in SAME_NAME}
+for sine in ("sin", "cos", "tan", "sec", "csc", "cot"):
+    REFERENCES[f"{sine}d"] = lambda x, of=getattr(mp, sine): of(mp.radians(x))  # noqa: B008
+    REFERENCES[f"a{sine}d"] = lambda x, of=getattr(mp, f"a{sine}"): mp.degrees(of(x))  # noqa: B008
 BUILT_IN_ROWS = [row for row in OPERATIONS.values() if row.name in BUILT_IN]
 ROWS = pytest.mark.parametrize("row", BUILT_IN_ROWS, ids=str)
 
