@@ -211,9 +211,9 @@ class Compiled:
         the arguments.
 
         Over an executor, a batch is cut into chunks by its size and that of the program; they are added up in their
-        order. So the bits are the same for any number of workers. Without an executor the sums over the observations are taken in
-        another order: the value and the gradient of the parameters may differ in their last places, what is of single
-        observations has the same bits. What a worker loses by dying is computed again.
+        order. So the bits are the same for any number of workers. Without an executor the sums over the observations
+        are taken in another order: the value and the gradient of the parameters may differ in their last places, what
+        is of single observations has the same bits. What a worker loses by dying is computed again.
 
         Args:
             *arguments: one observation or a batch; or an iterable of blocks, for the gradient of parameters.
