@@ -5,11 +5,12 @@ import math
 import pickle
 import random
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from autodiff import Value, draw, operation, versions
+from autodiff import Value, draw, micrograd, operation, versions
 from nn import MLP, Layer, Module, Neuron
 
 # ── The first lecture: derivatives by hand, then by graph ────────────────────────────────────────
@@ -341,3 +342,19 @@ def test_a_graph_over_subclasses_keeps_them_and_its_gradients(copied):
     assert (twin.grad, kept.grad, total.grad) == (1.0, a.grad, loss.parents[0].grad)
     twin.backward()
     assert kept.grad == 2 * a.grad
+
+
+# ── The page ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_page_names_what_the_errors_name():
+    text = (Path(__file__).parents[1] / "docs" / "micrograd.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(): line for line in text.splitlines() if line.startswith("| `")}
+    for name, serves in (("_prev", ".parents"), ("_op", ".op"), ("_backward", "operation(")):
+        (row,) = (line for first, line in rows.items() if f".{name}" in first)
+        assert serves in row
+        assert serves.strip("(") in micrograd.INSTEAD[name]
+    neuron = Neuron(2, activation="linear")
+    assert (len(neuron.weights), neuron.bias.data) == (2, 0.0)
+    for code in ("neuron.weights", "neuron.bias", 'Neuron(2, activation="linear")'):
+        assert code in text
