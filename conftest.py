@@ -2,4 +2,9 @@
 
 from importlib.util import find_spec
 
-collect_ignore_glob = [] if find_spec("jax") else ["autodiff/compiling/jax/*", "autodiff/compiling/pure.py"]
+EXTRAS = {
+    "jax": ["autodiff/compiling/jax/*", "autodiff/compiling/pure.py"],
+    "anywidget": ["autodiff/tracing/player/widget.py"],
+    "matplotlib": ["nn/notebook_figure.py"],
+}
+collect_ignore_glob = [file for package, files in EXTRAS.items() if find_spec(package) is None for file in files]

@@ -32,6 +32,10 @@ BESIDE = {
     "pickling", "primals", "registry", "selection", "special", "text", "trees", "versions", "zeros",
 }  # fmt: skip
 """What the engine loads beside the reading list."""
+EXTRAS = {
+    ".native.": "numba", ".jax.": "jax", ".pure.": "jax", ".widget.": "anywidget", ".notebook_figure.": "matplotlib",
+}  # fmt: skip
+"""What modules need that are left out where it is not installed."""
 SHARED = {"_asdict", "_fields", "_getframe", "_make", "_replace", "_repr_html_", "_repr_mimebundle_", "_repr_pretty_"}
 """Private in name only: parts of Python's and IPython's own interfaces."""
 FILES = [pytest.param(name, path, id=name) for name, path in modules().items()]
@@ -114,9 +118,17 @@ def test_every_public_name_is_there_and_listed():
     assert len({*autodiff.__all__}) == len(autodiff.__all__)
 
 
+def skip_without_extra(name):
+    """Skip a module whose package is not installed."""
+    for part, package in EXTRAS.items():
+        if part in f"{name}.":
+            pytest.importorskip(package, reason=f"{name} needs {package}")
+
+
 @pytest.mark.parametrize("package", [name for name, path in modules().items() if path.name == "__init__.py"])
 def test_no_module_and_function_share_an_import_path(package):
-    found = pytest.importorskip(package, exc_type=ImportError) if "jax" in package else importlib.import_module(package)
+    skip_without_extra(package)
+    found = importlib.import_module(package)
     within = {each.name for each in pkgutil.iter_modules(found.__path__)}
     assert within.isdisjoint(getattr(found, "__all__", ()))
 
@@ -128,8 +140,7 @@ def defined_in(name):
 
 @pytest.mark.parametrize("name", [name for name in modules() if not name.endswith("__main__")])
 def test_exceptions_end_in_error(name):
-    pytest.importorskip("numba") if ".native" in name else None
-    pytest.importorskip("jax") if ".jax" in name or name.endswith(".pure") else None
+    skip_without_extra(name)
     for kind in defined_in(name):
         if issubclass(kind, Warning):
             assert kind.__name__.endswith("Warning")

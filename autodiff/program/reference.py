@@ -29,7 +29,7 @@ def describe(row: Operation) -> str:
     The operation leaky_relu of 2 operands, x and slope, on floats or Values.
     <BLANKLINE>
     value:      slope * x if x <= 0.0 else x
-    ∂/∂x:       1.0 if x > 0.0 else slope if x <= 0.0 else nan
+    ∂/∂x:       1.0 if x > 0.0 else slope if x <= 0.0 else x * slope
     ∂/∂slope:   no dependence if x > 0.0 else x
     domain:     -10 <= x <= 10, 0.001 <= slope <= 0.5, where it is tested
     kinks:      it is not differentiable everywhere inside its domain
