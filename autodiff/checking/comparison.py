@@ -36,6 +36,8 @@ CONCLUSIVE = 1e-2
 """A tolerance that is a greater part than this of the derivative decides nothing."""
 OTHER_STEPS = 0.7
 """The factor of all steps in the second, independent estimate."""
+STEADY = 0.1
+"""How much the derivative may change on one side of a kink, in parts of what it is off by at the kink."""
 BESIDE, NEGLIGIBLE, NOTHING = 1e-6, 1e-12, 1e-9
 """A tolerance that is a smaller part than these, of the other derivatives or of the function itself, decides that a
 derivative is as good as 0; the last for one that is said to be 0."""
@@ -117,7 +119,7 @@ class Claim:
 
 def compare(claim: Claim) -> Comparison:
     """Compare a derivative with its estimate; a "fail" or "kink" must be that of a second, noisier estimate, too."""
-    claim = replace(claim, f=in_domain(claim.f))
+    claim = replace(claim, f=in_domain(claim.f), derivative=claim.derivative and in_domain(claim.derivative))
     found = _compared(claim)
     if found.verdict == "fail" and math.isfinite(claim.engine):
         noise = claim.noise(0)
@@ -154,8 +156,26 @@ def _compared(claim: Claim) -> Comparison:
     if first.verdict == "kink" and not _is_between_sides(first) and not _is_between_sides(second):
         if not math.isfinite(engine):
             return first._replace(verdict="inconclusive", note=NO_NUMBER if math.isnan(engine) else INFINITE)
-        return first._replace(verdict="fail" if claim.rules() == "fail" else "inconclusive", note=NO_CONVENTION)
+        wrong = claim.rules() == "fail" and _is_steady_beside(claim, first)
+        return first._replace(verdict="fail" if wrong else "inconclusive", note=NO_CONVENTION)
     return first
+
+
+def _is_steady_beside(claim: Claim, kink: Comparison) -> bool:
+    """Whether the derivative is about the same at several places on each side of a kink, as beside a corner.
+
+    Where it is not, the function oscillates faster than the steps, which see a corner where there is none.
+    """
+    if claim.derivative is None:
+        return True
+    off = min(abs(kink.engine - side) for side in (kink.estimate.left, kink.estimate.right))
+    step = max(next(steps_at(claim.x, unit=claim.unit)), ERRORS * claim.noise(0)(claim.x) / off)
+    with suppress(TypeError):  # a rule written with math's functions runs on floats alone: nothing is recorded
+        for way in (1, -1):
+            beside = [claim.derivative(claim.x + way * step * 1.5**i) for i in range(4)]
+            if not max(beside) - min(beside) <= STEADY * off:
+                return False
+    return True
 
 
 def _is_between_sides(kink: Comparison) -> bool:

@@ -126,7 +126,7 @@ class Line:
     def slope(self, x: float) -> float:
         """The gradient that is checked, along the line."""
         points, _ = self.places(np.array([x]))
-        return float(self.scalar.gradient_at(points[0])[self.indices] @ self.moves)
+        return float(self.scalar.gradient_near(points[0])[self.indices] @ self.moves)
 
     def slope_noise(self) -> float:
         """How far that moves within a few roundings of the point."""

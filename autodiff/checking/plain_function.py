@@ -79,6 +79,15 @@ class Scalar:
         """(n,): the gradient at the point."""
         return self.gradient_at(self.point)
 
+    def gradient_near(self, point: Floats) -> Floats:
+        """(n,): the gradient at another point; nan where it raises, outside of its domain."""
+        try:
+            return self.gradient_at(point)
+        except UncheckableFunctionError:
+            raise
+        except (ArithmeticError, ValueError):
+            return np.full(len(point), math.nan)
+
     def noise_here(self, seed: int) -> float:
         """The noise at the point, where it is known; the same along all lines through it."""
         if seed not in self._noises and self.own_noise is not None:
@@ -96,7 +105,7 @@ class Scalar:
         random = np.random.default_rng(0)
         steps = 2 * self.unit * np.maximum(np.abs(self.point), np.finfo(np.float64).tiny)
         moved = [self.point + steps * random.choice([-2.0, -1.0, 1.0, 2.0], len(self.point)) for _ in range(3)]
-        return [self.gradient_at(self.rounded(point)) for point in moved]
+        return [self.gradient_near(self.rounded(point)) for point in moved]
 
 
 @dataclass

@@ -163,6 +163,25 @@ def test_at_a_kink_a_gradient_by_hand_lies_between_both_sides(claimed, verdict):
             check()
 
 
+@pytest.mark.parametrize("x", [1e-3, 1e-7, 0.0])
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+def test_a_gradient_that_raises_beside_its_domain_is_judged_at_the_point(x):
+    def check(factor):
+        return check_gradients(lambda x: math.sqrt(x) * x, x, gradient=lambda x: factor * 1.5 * math.sqrt(x)).verdict
+
+    assert check(1.0) in ("pass", "inconclusive")
+    if x:
+        with pytest.raises(GradientMismatchError):
+            check(-2.0)
+
+
+@pytest.mark.parametrize("x", [1e-200, 1e-30, 1e-12, 1e-8, -1e-8])
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+def test_an_oscillation_that_looks_like_a_corner_is_none(x):
+    report = check_gradients(lambda x: x * math.sin(1 / x), x, gradient=lambda x: math.sin(1 / x) - math.cos(1 / x) / x)
+    assert report.verdict in ("inconclusive", "kink")
+
+
 def test_kinks_among_many_entries_are_no_failure():
     point = MANY.copy()
     point[[3, 500, 501]] = 0.0
