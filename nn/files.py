@@ -7,8 +7,10 @@ import io
 import os
 import secrets
 import stat
+import time
 import zipfile
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +19,8 @@ from numpy.typing import NDArray
 
 HEAD = 16384
 """Bytes that are granted to what stands around the numbers of a file, and of an array in it."""
+FORGOTTEN = 3600.0
+"""Seconds after which an unfinished file is that of a process that was killed."""
 KINDS = {
     "a folder": stat.S_ISDIR, "a device": lambda mode: stat.S_ISCHR(mode) or stat.S_ISBLK(mode),
     "a pipe": stat.S_ISFIFO, "a socket": stat.S_ISSOCK,
@@ -31,7 +35,8 @@ def replace_file(path: str | os.PathLike[str], write: Callable[[IO[bytes]], obje
     """
     about = _regular(path, "replaced")
     target = Path(os.path.realpath(path))
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    ours = f".{sha256(os.fsencode(target.name)).hexdigest()[:16]}-"
+    temporary = target.with_name(f"{ours}{secrets.token_hex(8)}.tmp")
     try:
         # A file that only its owner may read must not be readable by others for a moment.
         opened = os.open(temporary, _NEW, 0o666 if about is None else 0o600)
@@ -45,6 +50,8 @@ def replace_file(path: str | os.PathLike[str], write: Callable[[IO[bytes]], obje
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    with contextlib.suppress(OSError):
+        _forget(target.parent, ours)
 
 
 def saved_state(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, float]:
@@ -90,6 +97,14 @@ def _regular(path: str | os.PathLike[str], action: str) -> os.stat_result | None
         kind = next((kind for kind, holds in KINDS.items() if holds(about.st_mode)), "something else")
         raise OSError(f"{os.fspath(path)!r} is {kind}: only a regular file can be {action}")
     return about
+
+
+def _forget(folder: Path, start: str) -> None:
+    """Remove what killed processes left of the files whose names begin so."""
+    for entry in os.scandir(folder):
+        named = entry.name.startswith(start) and entry.name.endswith(".tmp")
+        if named and entry.stat(follow_symlinks=False).st_mtime < time.time() - FORGOTTEN:
+            os.unlink(entry.path)
 
 
 def _like(path: Path, about: os.stat_result) -> None:

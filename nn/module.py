@@ -159,6 +159,7 @@ class Module(metaclass=_NamesParameters):
         """Write the parameters to a file in NumPy's ``.npz`` format; the same numbers give the same bytes.
 
         A new file is written beside the old one and replaces it when it is whole: a crash leaves the old one as it was.
+        Of a process that was killed, an unfinished file remains, which a later ``save`` removes.
         It has the mode of the one that it replaces. A link to a file is followed.
 
         Raises:

@@ -28,6 +28,7 @@ from autodiff import (
     softmax,
     tanh,
 )
+from autodiff.registry import BUILT_IN
 from benchmarks import accuracy
 
 POINTS = 60
@@ -46,6 +47,10 @@ inf, nan = math.inf, math.nan
 
 def second(function):
     return grad(grad(function))
+
+
+def test_every_row_has_a_reference():
+    assert {name for name in OPERATIONS if name in BUILT_IN} == set(accuracy.REFERENCES)
 
 
 @pytest.mark.parametrize(

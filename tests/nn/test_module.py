@@ -177,6 +177,33 @@ def test_a_crash_while_saving_leaves_the_old_file_whole_and_nothing_else(tmp_pat
     assert os.listdir(tmp_path) == ["model.npz"]
 
 
+KILLED = """
+import os, signal, sys
+from nn import MLP
+os.fsync = lambda file: os.kill(os.getpid(), signal.SIGKILL)
+MLP(2, [3, 1], rng=2).save(sys.argv[1])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="only POSIX has SIGKILL")
+def test_what_a_killed_process_left_is_removed_by_a_later_one(tmp_path):
+    path = tmp_path / "model.npz"
+    MLP(2, [3, 1], rng=1).save(path)
+    old = path.read_bytes()
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    assert subprocess.run([sys.executable, "-c", KILLED, str(path)], env=environment, check=False).returncode < 0
+    assert path.read_bytes() == old
+    (left,) = {*os.listdir(tmp_path)} - {"model.npz"}
+    MLP(2, [3, 1], rng=3).save(path)
+    assert left in os.listdir(tmp_path)  # it may be of a process that is at work
+    os.utime(tmp_path / left, (0, 0))
+    MLP(2, [3, 1], rng=3).save(tmp_path / "other.npz")
+    assert left in os.listdir(tmp_path)
+    MLP(2, [3, 1], rng=3).save(path)
+    assert sorted(os.listdir(tmp_path)) == ["model.npz", "other.npz"]
+
+
 def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
     with pytest.raises(ValueError, match="'w' must be finite"):
         Box(w=Value(float("inf"))).save(tmp_path / "model.npz")
