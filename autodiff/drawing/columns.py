@@ -5,7 +5,8 @@ arrows as weights: it takes long, orders the neurons 9 1 7 3, and draws them in 
 
 1. The rank of a box is the length of the longest way to it; a leaf stands beside its first consumer.
 2. A module has a frame, and in it the frames of its modules; frames that share ranks have lanes of their own.
-3. Boxes outside of frames stand below those that share their ranks. High stacks become several columns.
+3. Boxes outside of frames stand below those that share their ranks; all is in the middle. High stacks become several
+   columns.
 """
 
 from __future__ import annotations
@@ -224,12 +225,14 @@ class _Layout:
             high = self.start[group.span[-1]] + self.widths[group.span[-1]] + depth * after[0]
             self.frames[group.path] = self.turned((low, top)), self.turned((high - low, group.height))
             inner_top, inner_height = top + before[1], group.height - before[1] - after[1]
-        for inner, inside in self.tops(group):
-            self.place(inner, inner_top + inside)
         bottoms = self.bottoms(group)
+        below = [bottoms[rank] + self.highest(stack) for rank, stack in group.stacks.items() if rank in bottoms]
+        lanes_top = inner_top + (inner_height - max([self.lanes_height(group), *below])) / 2
+        for inner, inside in self.tops(group):
+            self.place(inner, lanes_top + inside)
         for rank, stack in group.stacks.items():
             if rank in bottoms:
-                self.place_stack(rank, stack, inner_top + bottoms[rank] + self.highest(stack) / 2)
+                self.place_stack(rank, stack, lanes_top + bottoms[rank] + self.highest(stack) / 2)
             else:
                 self.place_stack(rank, stack, inner_top + inner_height / 2)
 

@@ -29,7 +29,7 @@ from autodiff.drawing.folding import readable
 from autodiff.drawing.legend import CAPTION, GAP, HEIGHT, WIDTH, below, caption_row, colours_row, fold_row
 from autodiff.drawing.rendering import Drawing
 from autodiff.drawing.scene import Arrow, Box, Edge, Scene, scene
-from autodiff.drawing.sizes import LETTER, Point, box_size, shown_name
+from autodiff.drawing.sizes import LETTER, Point, box_size, frame_name, shown_name, text_width
 from autodiff.drawing.text import html, sign, span
 from autodiff.program.program import Program
 from autodiff.text import one_line, short
@@ -233,14 +233,16 @@ class _Painter:
         for path in paths:
             name = ".".join(path)
             frame = frames[path] = graphviz.Digraph(f"cluster_{name}")
-            frame.attr(label=f"<{html(path[-1])}>", id=f"{self.prefix}module-{name}", style="rounded,filled",
-                       fillcolor=CLUSTER_FILLS[min(len(path), 3) - 1], color="#d5dae1", fontcolor=QUIET, fontsize="9",
-                       labeljust="l", labelloc="t", margin="7", tooltip=name, **{"class": "module"})  # fmt: skip
+            shown = path[-1]
             if self.layout is not None:
                 (x, y), (width, height) = self.layout.frames[path]
-                room = (len(path[-1]) + 2) * LETTER * UNIT
+                shown = frame_name(shown, width / UNIT)
+                room = (text_width(shown) + 2) * LETTER * UNIT
                 frame.attr(bb=f"{_at((x, y + height))},{_at((x + width, y))}", lp=_at((x + room / 2 + 6, y + 9)),
                            lwidth=f"{room / 72:.2f}", lheight="0.17")  # fmt: skip
+            frame.attr(label=f"<{html(shown)}>", id=f"{self.prefix}module-{name}", style="rounded,filled",
+                       fillcolor=CLUSTER_FILLS[min(len(path), 3) - 1], color="#d5dae1", fontcolor=QUIET, fontsize="9",
+                       labeljust="l", labelloc="t", margin="7", tooltip=name, **{"class": "module"})  # fmt: skip
         active = self.active_boxes()
         for path, boxes in members.items():
             for box in boxes:

@@ -50,10 +50,15 @@ def shown_sign(box: Box) -> str:
     return sign(node.op) if node.parents and box.kind != "folded" else ""
 
 
-def shortened(name: str) -> str:
+def frame_name(name: str, width: float) -> str:
+    """What a frame of that width shows at its top, at 14 px."""
+    return shortened(one_line(name), min(MAX_NAME, int((width - 2 * PAD) / LETTER)))
+
+
+def shortened(name: str, most: int = MAX_NAME) -> str:
     """The name, the middle of a long one left out."""
-    half = MAX_NAME // 2 - 1
-    return name if len(name) <= MAX_NAME else f"{name[:half]}…{name[-half:]}"
+    half = max(1, most // 2 - 1)
+    return name if len(name) <= most else f"{name[:half]}…{name[-half:]}"
 
 
 def text_width(text: str) -> float:

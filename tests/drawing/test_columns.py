@@ -74,6 +74,22 @@ def test_layers_are_columns_and_neurons_stand_in_the_order_of_their_numbers() ->
     assert down["n0"][1] < down["n1000"][1] < down["n2000"][1]
 
 
+def test_frames_and_boxes_of_a_wide_network_have_one_middle() -> None:
+    found = columns(network(200, 4, 1), box_size)
+    middle = found.size[1] / 2
+    assert [top + height / 2 for (_, top), (_, height) in found.frames.values()] == pytest.approx([middle, middle])
+
+
+def test_the_name_of_a_frame_stays_in_it() -> None:
+    loss = total(
+        neuron for neuron in layer_of("a_module_of_quite_a_long_name_indeed.0", layer_of("layers.0", inputs(6)))
+    )
+    source = draw(loss, fold="neuron").source
+    assert "label=<a_modu" in source
+    assert "label=<a_module_of_quite_a_long_name_indeed.0>" not in source
+    assert 'tooltip="a_module_of_quite_a_long_name_indeed.0"' in source
+
+
 def test_a_network_is_no_longer_a_tower() -> None:
     """It was 1837 points wide and 16489 high."""
     width, height = columns(network(2, 16, 16, 1), box_size).size
@@ -107,18 +123,26 @@ def test_numbers_in_names_are_ordered_as_numbers() -> None:
     assert sorted(names, key=lambda name: natural([name])) == [names[3], names[2], names[1], names[0]]
 
 
+def inputs(count: int) -> list[Value]:
+    return [Value(0.1 * i + 0.3, label=f"x{i}") for i in range(count)]
+
+
+def layer_of(name: str, signals: list[Value], width: int = 6) -> list[Value]:
+    outputs = []
+    for neuron in range(width):
+        own = f"{name}.neurons.{neuron}"
+        sum_ = Value(0.1, label=f"{own}.bias")
+        for i, signal in enumerate(signals):
+            sum_ = sum_ + Value(0.3 - 0.17 * ((i * 7 + neuron * 3) % 5), label=f"{own}.weights.{i}") * signal
+        outputs.append(sum_.tanh())
+    return outputs
+
+
 def mlp(*widths: int) -> Value:
     """The squared error of a network with labels as those of ``nn``, for one observation."""
-    signals = [Value(0.1 * i + 0.3, label=f"x{i}") for i in range(widths[0])]
+    signals = inputs(widths[0])
     for layer, width in enumerate(widths[1:]):
-        outputs = []
-        for neuron in range(width):
-            name = f"layers.{layer}.neurons.{neuron}"
-            sum_ = Value(0.1, label=f"{name}.bias")
-            for i, signal in enumerate(signals):
-                sum_ = sum_ + Value(0.3 - 0.17 * ((i * 7 + neuron * 3) % 5), label=f"{name}.weights.{i}") * signal
-            outputs.append(sum_.tanh())
-        signals = outputs
+        signals = layer_of(f"layers.{layer}", signals, width)
     loss = (signals[0] - 1.0) ** 2
     loss.backward()
     return loss

@@ -11,8 +11,7 @@ from html import escape
 from math import hypot
 
 from autodiff.drawing.scene import Box
-from autodiff.drawing.sizes import PAD, ROW, Point, box_size, constant_text, shortened, shown_name, shown_sign
-from autodiff.text import one_line
+from autodiff.drawing.sizes import PAD, ROW, Point, box_size, constant_text, frame_name, shown_name, shown_sign
 from autodiff.tracing.player.layout import LABEL, Frame, Line, View, label_lines
 from autodiff.value import Value
 
@@ -45,7 +44,7 @@ def _frame(frame: Frame) -> str:
     return (
         f'<g class="module depth-{min(len(frame.path), 3)}"><rect x="{x:.1f}" y="{y:.1f}" '
         f'width="{width:.1f}" height="{height:.1f}" rx="10"/>'
-        f'<text x="{x + 10:.1f}" y="{y + 17:.1f}">{escape(shortened(one_line(frame.path[-1])))}</text></g>'
+        f'<text x="{x + 10:.1f}" y="{y + 17:.1f}">{escape(frame_name(frame.path[-1], width))}</text></g>'
     )
 
 
