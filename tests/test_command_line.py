@@ -285,6 +285,37 @@ def test_a_script_that_fails_shows_its_last_pass_and_its_error(
     assert not list(tmp_path.glob("*.txt"))
 
 
+def test_what_a_script_says_when_it_exits_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script, page = tmp_path / "exits.py", tmp_path / "page.html"
+    for exits, code, told in (("'went wrong'", 1, "went wrong"), ("", 0, ""), ("None", 0, ""), ("3", 3, "")):
+        script.write_text(SCRIPT.replace("int(sys.argv[1]) if len(sys.argv) > 1 else 0", exits), encoding="utf-8")
+        assert main(["step", "--html", str(page), str(script)]) == code
+        assert capsys.readouterr().err.strip() == told
+
+
+def test_a_graph_too_large_for_a_picture_is_played_without(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script, page = tmp_path / "long.py", tmp_path / "page.html"
+    script.write_text(
+        "from autodiff import Value\nx = Value(1.0, label='x')\nloss = x\n"
+        "for _ in range(200):\n    loss = loss.sin() * x\nloss.backward()\n",
+        encoding="utf-8",
+    )
+    assert main(["step", "--html", str(page), str(script)]) == 0
+    assert "backward pass 1 of 1, 600 steps: " in capsys.readouterr().out
+    assert '<svg class="view"' not in page.read_text(encoding="utf-8")
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_script_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "train.py"
+    script.write_text("print('it ran')", encoding="utf-8")
+    assert main(["step", "--html", str(tmp_path / "no" / "page.html"), str(script)]) == 2
+    captured = capsys.readouterr()
+    assert "there is no folder" in captured.err
+    assert captured.out == ""
+
+
 def test_passes_over_different_graphs_are_no_updates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     script = tmp_path / "train.py"
     script.write_text(SCRIPT.replace("x = Value(number)", "x = number"), encoding="utf-8")

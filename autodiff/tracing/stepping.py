@@ -12,6 +12,7 @@ from pathlib import Path
 from traceback import print_exc
 
 from autodiff.backward import topological_order
+from autodiff.drawing.scene import TooManyNodesError
 from autodiff.hooks import Observer, observed_by
 from autodiff.sources import record_sources
 from autodiff.tracing.player.page import MAX_STEPS
@@ -67,12 +68,15 @@ def main(arguments: Sequence[str]) -> int:
         return _refused(f"there is no script {options.script!r}")
     if options.html is not None and Path(options.html).suffix.lower() != ".html":
         return _refused(f"the file of --html must end in .html, not {options.html!r}")
+    if options.html is not None and not Path(options.html).parent.is_dir():
+        return _refused(f"there is no folder {str(Path(options.html).parent)!r} for the page")
     if any(number is not None and number < 1 for number in (options.at, options.every)):
         return _refused("--at and --every count from 1")
     passes = Passes(options.at, options.every)
     code = _run(script, options.arguments, passes)
     if not passes.kept:
-        made = f"it made {passes.count}" if passes.count else "it made none by backward() (nn.fit: engine='eager')"
+        none = "it made none by backward() in its main thread (nn.fit: engine='eager')"
+        made = f"it made {passes.count}" if passes.count else none
         return _refused(f"{script.name} made no such backward pass: {made}", code or 1)
     folder = Path(tempfile.mkdtemp(prefix="autodiff-")) if options.html is None else Path(options.html).parent
     stem = script.stem if options.html is None else Path(options.html).stem
@@ -80,13 +84,17 @@ def main(arguments: Sequence[str]) -> int:
     number, recorded = max(passes.kept.items()) if options.every is None else min(passes.kept.items())
     updates = [*passes.kept.values()] if options.every is not None else []
     try:
-        recorded[:MAX_STEPS].to_html(path, updates=updates)
+        try:
+            recorded[:MAX_STEPS].to_html(path, updates=updates)
+        except TooManyNodesError:  # however it is folded: the table is shown without a picture
+            recorded[:MAX_STEPS].to_html(path, updates=updates, max_nodes=0)
     except ValueError as error:
         return _refused(f"no page was written: {error}", code or 1)
     count = (
         f"{len(updates)} of {passes.count} backward passes" if updates else f"backward pass {number} of {passes.count}"
     )
-    print(f"{count}, {len(recorded)} steps: {path}")
+    first = f", of which the first {MAX_STEPS} are shown" if len(recorded) > MAX_STEPS else ""
+    print(f"{count}, {len(recorded)} steps{first}: {path}")
     if options.html is None:
         webbrowser.open(path.as_uri())
     return code
@@ -100,7 +108,10 @@ def _run(script: Path, arguments: list[str], passes: Passes) -> int:
         with record_sources(), observed_by(passes):
             runpy.run_path(str(script), run_name="__main__")
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+        if stop.code is None or isinstance(stop.code, int):
+            return stop.code or 0
+        print(stop.code, file=sys.stderr)  # as Python does
+        return 1
     except Exception:
         print_exc()
         return 1
