@@ -495,7 +495,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     options = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     options.add_argument("rows", nargs="*", metavar="ROW", help="which rows (all)")
-    options.add_argument("--points", type=int, default=1200, help="about how many points for each row (1200)")
+    options.add_argument("--points", type=int, default=500, help="about how many points for each row (500)")
     options.add_argument(
         "--show", type=int, default=0, help="how many points of each kind to print where a peer is better"
     )
