@@ -36,7 +36,7 @@ FEW_DIGITS = dict.fromkeys(("lgamma", "gamma", "digamma", "trigamma", "erfcinv")
 """Of references that take long, and are not constant near 0."""
 STEP = 60
 """Digits of the steps of differences: relative for small operands, absolute for large ones."""
-FINE_STEPS = dict.fromkeys(("power", "log1psq", "logmxp1"), 380)
+FINE_STEPS = dict.fromkeys(("power", "log1psq", "logmxp1", "sind", "cosd", "secd", "cscd"), 380)
 """Digits where an exponent of 1e308 would make much of a step, or a derivative is 0 but not its differences."""
 BEYOND = 400
 """An infinity stands for e times 10 to this power, beyond all floats; and, to see where a limit is, to twice it."""
