@@ -261,13 +261,45 @@ def _all(group: _Group) -> list[_Group]:
 def ranks(picture: Scene) -> dict[str, int]:
     """The column of each box: after those of its operands, and of a leaf, just before that of its first consumer.
 
-    Between folded modules there may be circles; an arrow that closes one is left out.
+    Between folded modules there may be circles; an arrow that closes one is left out. Modules of a list that all go
+    into each other, or not at all, such as the neurons of a recurrent layer, are in one column.
     """
     after: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
     before: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
     for arrow in picture.arrows:
         after[arrow.tail.id].append(arrow.head.id)
         before[arrow.head.id].append(arrow.tail.id)
+    order = _finished(after)[::-1]
+    place = {box: number for number, box in enumerate(order)}
+    if all(place[arrow.tail.id] < place[arrow.head.id] for arrow in picture.arrows):
+        return _ranks(place, after, before)
+    column = _columns(picture, order, after, before)
+    after, before = _contracted(column, after), _contracted(column, before)
+    rank = _ranks({each: number for number, each in enumerate(_finished(after)[::-1])}, after, before)
+    return {box: rank[column[box]] for box in column}
+
+
+def _ranks(place: Mapping[str, int], after: Mapping[str, list[str]], before: Mapping[str, list[str]]) -> dict[str, int]:
+    """Those of boxes with places in an order; arrows against it are left out."""
+    rank: dict[str, int] = {}
+    for box in place:
+        rank[box] = max((rank[each] + 1 for each in before[box] if place[each] < place[box]), default=0)
+    for box in place:
+        if not before[box] and after[box]:
+            rank[box] = min(rank[each] for each in after[box]) - 1
+    return rank
+
+
+def _contracted(column: Mapping[str, str], neighbours: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """The neighbours of columns, of which each has the name of a box in it."""
+    found: dict[str, list[str]] = {each: [] for each in column.values()}
+    for box, own in neighbours.items():
+        found[column[box]] += [column[each] for each in own if column[each] != column[box]]
+    return found
+
+
+def _finished(after: Mapping[str, list[str]]) -> list[str]:
+    """The boxes in the order in which a search in depth is done with them: consumers first, but for circles."""
     finished: list[str] = []
     state: dict[str, bool] = {}  # of a box: whether its consumers are finished
     for start in after:
@@ -282,14 +314,31 @@ def ranks(picture: Scene) -> dict[str, int]:
                 if not state[box]:
                     state[box] = True
                     finished.append(box)
-    place = {box: number for number, box in enumerate(reversed(finished))}
-    rank: dict[str, int] = {}
-    for box in place:
-        rank[box] = max((rank[each] + 1 for each in before[box] if place[each] < place[box]), default=0)
-    for box in place:
-        if not before[box] and after[box]:
-            rank[box] = min(rank[each] for each in after[box]) - 1
-    return rank
+    return finished
+
+
+def _columns(
+    picture: Scene, order: list[str], after: Mapping[str, list[str]], before: Mapping[str, list[str]]
+) -> dict[str, str]:
+    """The box in whose column each box is: the first of a list of modules on the same circles, else itself."""
+    circle: dict[str, str] = {}
+    for start in order:
+        stack = [start]
+        while stack:
+            box = stack.pop()
+            if box not in circle:
+                circle[box] = start
+                stack += before[box]
+    lists: dict[tuple[str, Path, str], list[str]] = {}
+    for each in picture.boxes:
+        if each.kind == "folded":
+            lists.setdefault((circle[each.id], each.path, each.short_name.rstrip("0123456789")), []).append(each.id)
+    found = {box: box for box in after}
+    for boxes in lists.values():
+        inside = {(box, head) for box in boxes for head in set(after[box]).intersection(boxes)}
+        if all((head, box) in inside for box, head in inside):
+            found.update(dict.fromkeys(boxes, boxes[0]))
+    return found
 
 
 def straight(

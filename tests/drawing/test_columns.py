@@ -105,6 +105,23 @@ def test_a_leaf_stands_beside_its_first_consumer_and_circles_end() -> None:
     assert columns(chain, box_size).places
 
 
+def test_the_neurons_of_a_recurrent_layer_are_one_column() -> None:
+    """Those of a decoder after an encoder, in circles, are two; modules one after another stay so."""
+    first = [box(i, path=("enc",), name=f"enc.neurons.{i}") for i in range(3)]
+    second = [box(10 + i, path=("dec",), name=f"dec.neurons.{i}") for i in range(3)]
+    inputs, end = box(20, "variable"), box(21, "result")
+
+    def all_to_all(tails: list[Box], heads: list[Box]) -> list[Arrow]:
+        return [arrow(tail, head) for tail in tails for head in heads]
+
+    recurrent = Scene([inputs, *first, end], all_to_all([inputs], first) + all_to_all(first, [*first, end]), {})
+    assert [*ranks(recurrent).values()] == [0, 1, 1, 1, 2]
+    arrows = all_to_all([inputs], first) + all_to_all(first, second) + all_to_all(second, [*first, end])
+    assert [*ranks(Scene([inputs, *first, *second, end], arrows, {})).values()] == [0, 1, 1, 1, 2, 2, 2, 3]
+    chain = [arrow(a, b) for a, b in pairwise(first)] + [arrow(first[-1], first[0])]
+    assert sorted(ranks(Scene(first, chain, {})).values()) == [0, 1, 2]
+
+
 def test_arrows_are_straight_but_for_those_that_lead_back() -> None:
     size = (40.0, 20.0)
     first, second, third, last = straight(((0.0, 0.0), size), ((200.0, 90.0), size))
