@@ -101,10 +101,11 @@ def _regular(path: str | os.PathLike[str], action: str) -> os.stat_result | None
 
 def _forget(folder: Path, start: str) -> None:
     """Remove what killed processes left of the files whose names begin so."""
-    for entry in os.scandir(folder):
-        named = entry.name.startswith(start) and entry.name.endswith(".tmp")
-        if named and entry.stat(follow_symlinks=False).st_mtime < time.time() - FORGOTTEN:
-            os.unlink(entry.path)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            named = entry.name.startswith(start) and entry.name.endswith(".tmp")
+            if named and entry.stat(follow_symlinks=False).st_mtime < time.time() - FORGOTTEN:
+                os.unlink(entry.path)
 
 
 def _like(path: Path, about: os.stat_result) -> None:

@@ -5,6 +5,7 @@ import stat
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -138,6 +139,33 @@ def test_the_least_recently_used_are_removed_above_the_bound(store, monkeypatch)
     assert sorted(os.listdir(store.folder())) == ["a.code", "c.code", "d.code", "notes.txt"]
     store.write("e.code", bytes(20_000))  # larger than all may be
     assert store.read("e.code") is None
+
+
+def test_a_file_that_another_process_removes_meanwhile_is_no_matter(store, monkeypatch):
+    for number in range(5):
+        store.write(f"{number}.code", bytes(1000))
+    scandir, closed = os.scandir, []
+
+    class Gone:
+        name, path = "gone.code", str(store.folder() / "gone.code")
+
+        def is_file(self, follow_symlinks):
+            return True
+
+        def stat(self, follow_symlinks):
+            raise FileNotFoundError(self.path)
+
+    @contextmanager
+    def listed(place):
+        with scandir(place) as entries:
+            yield [Gone(), *entries]
+        closed.append(place)
+
+    monkeypatch.setattr(store.os, "scandir", listed)
+    monkeypatch.setenv("AUTODIFF_CACHE_SIZE", "0.002")
+    store.write(NAME, bytes(100))
+    assert closed == [store.folder()]
+    assert sum(path.stat().st_size for path in store.folder().iterdir()) <= 2000
 
 
 def test_with_a_size_of_0_nothing_is_kept(store, monkeypatch):

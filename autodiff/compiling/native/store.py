@@ -122,13 +122,17 @@ def _is_own(about: os.stat_result) -> bool:
 def _forget(place: Path, bound: int) -> None:
     """Remove the files that were not used for longest, until the others take less than the bound."""
     files = []
-    for entry in os.scandir(place):
-        if entry.name.endswith((SUFFIX, UNFINISHED)) and entry.is_file(follow_symlinks=False):
-            about = entry.stat(follow_symlinks=False)
-            if entry.name.endswith(SUFFIX):
-                files.append((about.st_mtime, about.st_size, entry.path))
-            elif about.st_mtime < time.time() - FORGOTTEN:
-                Path(entry.path).unlink(missing_ok=True)
+    with os.scandir(place) as entries:
+        for entry in entries:
+            if entry.name.endswith((SUFFIX, UNFINISHED)) and entry.is_file(follow_symlinks=False):
+                try:
+                    about = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:  # another process has removed it
+                    continue
+                if entry.name.endswith(SUFFIX):
+                    files.append((about.st_mtime, about.st_size, entry.path))
+                elif about.st_mtime < time.time() - FORGOTTEN:
+                    Path(entry.path).unlink(missing_ok=True)
     total = sum(size for _, size, _ in files)
     for _, size, path in sorted(files):
         if total <= bound:
