@@ -81,6 +81,12 @@ def opened(browser: Browser, page: Path) -> Iterator[Browser]:
     assert browser.requests() == [] or all(url.startswith("file:") for url in browser.requests())
 
 
+def address(browser: Browser) -> str:
+    """The end of the address, which follows the step a moment later."""
+    browser.run("return new Promise((done) => setTimeout(done, 200))")
+    return str(browser.run("return location.hash"))
+
+
 def where(browser: Browser) -> str:
     return browser.text("#where")
 
@@ -164,7 +170,7 @@ def test_the_address_leads_to_a_step(browser: Browser, page: Path, recorded: Tra
     browser.open(page, fragment=fragment)
     assert where(browser) == taken(8, recorded)
     browser.press(RIGHT)
-    assert browser.run("return location.hash") == "#step=8"
+    assert address(browser) == "#step=8"
     change = "addEventListener('hashchange', () => done()); location.hash = '#step=2'"
     browser.run(f"return new Promise((done) => {{ {change} }})")
     assert where(browser) == taken(3, recorded)
@@ -637,6 +643,31 @@ def test_a_drag_moves_the_graph_and_is_no_click(opened: Browser) -> None:
 
 
 @needs_dot
+def test_after_a_drag_that_is_broken_off_a_click_is_one(opened: Browser) -> None:
+    opened.run("""
+        const stage = document.querySelector("#stage");
+        stage.setPointerCapture = () => {};
+        const pointer = (type, clientX) => stage.dispatchEvent(new PointerEvent(type,
+            { bubbles: true, clientX, clientY: 100, button: 0, buttons: 1, pointerId: 1, pointerType: "mouse" }));
+        pointer("pointerdown", 300);
+        pointer("pointermove", 330);
+        pointer("pointercancel", 330);
+        return new Promise((done) => setTimeout(done, 50));
+    """)
+    opened.run("document.querySelector('.node.result').dispatchEvent(new MouseEvent('click', { bubbles: true }))")
+    assert opened.run("return document.querySelector('#details').checkVisibility()")
+
+
+@needs_dot
+def test_details_tell_no_number_before_the_forward_pass_computes_it(opened: Browser, recorded: Trace) -> None:
+    opened.press(HOME, HOME)
+    opened.run("player.explain(player.model.root.place)")
+    assert opened.text("#numbers").startswith("data not computed yet, ")
+    opened.press(END)
+    assert opened.text("#numbers").startswith(f"data {recorded.root.data!r}, ")
+
+
+@needs_dot
 def test_fit_shows_all_of_the_graph_and_then_what_can_be_read(browser: Browser, page: Path) -> None:
     browser.open(page, size=(900, 500))
     overview = "return !document.querySelector('#overview').hasAttribute('hidden')"
@@ -715,6 +746,63 @@ def test_a_step_can_be_guessed_first(opened: Browser, recorded: Trace) -> None:
     assert opened.run("return document.querySelector('#guess').getAttribute('aria-pressed')") == "false"
 
 
+@needs_dot
+def test_a_question_stays_in_another_view_and_ends_the_forward_pass(opened: Browser, recorded: Trace) -> None:
+    opened.press(HOME, "g")
+    assert where(opened) == taken(0, recorded)
+    opened.run("document.querySelector('#guessed').value = '7'; player.choose(player.views[1])")
+    assert opened.run("return document.querySelector('#question').checkVisibility()")
+    assert opened.run("return document.querySelector('#guessed').value") == "7"
+    assert opened.text("#contribution") == "?"
+    assert address(opened) == "#view=neurons"
+
+
+@needs_dot
+def test_a_question_is_in_sight_on_a_phone(browser: Browser, page: Path) -> None:
+    browser.open(page, size=PHONE)
+    browser.click("#guess")
+    bottom, controls = browser.run("""
+        return [document.querySelector("#question"), document.querySelector("#controls")]
+            .map((part, at) => part.getBoundingClientRect()[at ? "top" : "bottom"]);
+    """)
+    assert bottom <= controls
+    assert browser.errors() == []
+
+
+def test_a_key_that_is_held_writes_no_more_addresses_than_browsers_take(opened: Browser, recorded: Trace) -> None:
+    opened.run("for (let i = 0; i < 300; i += 1) player.go(i % 2 ? 3 : 5)")
+    assert address(opened) == "#step=2"
+
+
+@needs_dot
+def test_what_is_found_follows_the_numbers(opened: Browser) -> None:
+    opened.press("/")
+    opened.driver.find_element("id", "search").send_keys("nan")
+    assert opened.text("#matches") == "none"
+    opened.run("live.set(live.leaves[0], NaN)")
+    count = opened.run("return player.model.nodes.filter(matcher('nan')).length")
+    assert opened.text("#matches").startswith(f"1 of {count}: ")
+    assert opened.run("return document.querySelectorAll('svg.view:not([hidden]) .node.found').length") > 0
+    opened.run("live.reset()")
+    assert opened.text("#matches") == "none"
+    assert opened.run("return document.querySelectorAll('.node.found').length") == 0
+
+
+def test_a_long_table_is_printed_whole_and_without_gaps(browser: Browser, large: tuple[Path, Trace]) -> None:
+    page, recorded = large
+    browser.open(page)
+    browser.run("player.go(2000); dispatchEvent(new Event('beforeprint'))")
+    rows, above, below, last = browser.run("""
+        const { body, above, below } = player.table;
+        return [body.rows.length, above.offsetHeight, below.offsetHeight, body.lastElementChild.cells[5].textContent];
+    """)
+    assert (rows, above, below) == (len(recorded), 0, 0)
+    assert last == number(recorded[-1].after)
+    browser.run("dispatchEvent(new Event('afterprint'))")
+    assert browser.run("return player.table.body.rows.length") < len(recorded)
+    assert browser.errors() == []
+
+
 def test_a_local_derivative_is_told_from_a_contribution(opened: Browser) -> None:
     judged = "return judged(arguments[0], {local: 2, upstream: 5, contribution: 10, before: 1, after: 11})"
     told = {number: opened.run(judged, number) for number in (10, 10.05, 2, 5, 11, -10, 7, 3)}
@@ -724,15 +812,21 @@ def test_a_local_derivative_is_told_from_a_contribution(opened: Browser) -> None
 
 
 @needs_dot
-@pytest.mark.parametrize("query", ["tanh", "NEURONS.1", "nan", "0", "> 0.1", "<1e-3", "nothing", "target"])
+@pytest.mark.parametrize(
+    "query", ["tanh", "NEURONS.1", "nan", "0", "> 0.1", ">0", ">= 0", "<1e-3", "<= 0", "nothing", "target"]
+)
 def test_nodes_are_found_by_name_operation_and_size(opened: Browser, recorded: Trace, query: str) -> None:
     def wanted(node: object) -> bool:
         name, op, gradient = node.name.lower(), node.op, node.gradient  # type: ignore[attr-defined]
         if query in ("nan", "0"):
             return op != "constant" and (gradient != gradient if query == "nan" else gradient == 0)
         if query[0] in "<>":
-            size = float(query[1:])
-            return op != "constant" and (abs(gradient) >= size if query[0] == ">" else abs(gradient) <= size)
+            size = float(query.lstrip("<>="))
+            if op == "constant":
+                return False
+            if abs(gradient) == size:
+                return "=" in query
+            return bool(abs(gradient) > size if query[0] == ">" else abs(gradient) < size)
         return bool(query.lower() in (op, name) or query.lower() in name)
 
     found = [node.name for node in recorded.nodes if wanted(node)]
@@ -789,7 +883,7 @@ def test_the_address_leads_to_a_view_and_keeps_it(browser: Browser, page: Path, 
     assert browser.run("return player.view.title") == "layers"
     assert browser.run("return document.querySelector('#views :checked').parentElement.textContent") == "layers"
     browser.press(RIGHT)
-    assert browser.run("return location.hash") == "#step=4&view=layers"
+    assert address(browser) == "#step=4&view=layers"
     change = "addEventListener('hashchange', () => done()); location.hash = '#step=2'"
     browser.run(f"return new Promise((done) => {{ {change} }})")
     assert browser.run("return player.view.title") == "all nodes"
@@ -841,7 +935,7 @@ def test_the_forward_pass_is_stepped_before_the_backward_pass(opened: Browser, r
     opened.press(RIGHT)
     assert where(opened) == taken(0, recorded)
     opened.press(LEFT)
-    assert opened.run("return location.hash") == f"#forward={len(results) - 1}"
+    assert address(opened) == f"#forward={len(results) - 1}"
     assert set(opened.run("return player.model.at(-1).map(state => state.gradient)")) == {None}
 
 
@@ -920,12 +1014,25 @@ def test_updates_of_a_training_run_are_under_a_second_slider(browser: Browser, t
         assert browser.run("return live.leaves[0].number") == passes[at].node("w").data
     browser.press("]")
     assert browser.text("#update-where").startswith("update 2 of 4")
+    browser.run("live.set(live.leaves[0], 7)")
+    assert browser.text("#update-where").startswith("update 2 of 4, changed, L = ")
+    assert browser.text("#update-where").endswith(browser.text("#root").split(" = ")[-1])
+    browser.run("document.querySelector('#reset').click()")
+    assert browser.text("#update-where") == f"update 0 of 4, L = {number(passes[0].root.data)}"
+    assert browser.run("return document.querySelector('#update').value") == "0"
     assert browser.run("return document.querySelector('#curve polyline').points.length") == 5
     assert browser.errors() == []
     with pytest.raises(ValueError, match="update 1 is a pass over another graph"):
         passes[0].html(updates=[passes[0], trace(w * 2.0)])
     with pytest.raises(TypeError, match="updates must be traces"):
         passes[0].html(updates=[1.0])  # type: ignore[list-item]
+
+
+def test_a_run_whose_losses_are_all_nan_has_a_flat_curve(browser: Browser, tmp_path: Path) -> None:
+    passes = [trace(Value(math.nan, label="w") * 2.0) for _ in range(3)]
+    browser.open(passes[0].to_html(tmp_path / "run.html", updates=passes, max_nodes=0))
+    assert browser.text("#update-where") == "update 0 of 2, L = nan"
+    assert browser.errors() == []
 
 
 @needs_dot

@@ -36,7 +36,7 @@ class Details {
     this.find("node").textContent = operands.length ? `${node.name} = ${node.op}(${shown.join(", ")})` : node.name;
     const known = state.gradient !== null;
     const gradient = known ? exact(state.gradient) + (state.state === "final" ? "" : " + …") : "not computed yet";
-    this.find("numbers").textContent = `data ${exact(node.data)}, gradient ${node.op === "constant" ? "none: it is a constant" : gradient}`;
+    this.find("numbers").textContent = `data ${state.computed ? exact(node.data) : "not computed yet"}, gradient ${node.op === "constant" ? "none: it is a constant" : gradient}`;
     this.find("rule").textContent = this.rules[node.op] ?? "";
     this.find("rule").hidden = !this.rules[node.op];
     this.listTerms(model, node);

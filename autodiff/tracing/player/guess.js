@@ -30,7 +30,7 @@ class Guess {
   /** Ask for the contribution of a step that is not taken yet; if there is none, the pass is done. */
   ask(step) {
     this.player.pause();
-    this.player.taken = Math.max(0, this.player.taken);
+    if (this.player.taken < 0) this.player.go(0);
     this.step = step ?? null;
     this.find("question").hidden = !this.step;
     this.say("");
@@ -38,6 +38,7 @@ class Guess {
     if (!this.step) return;
     this.field.value = "";
     this.field.focus({ preventScroll: true });
+    this.find("question").scrollIntoView({ block: "nearest", behavior: "instant" }); // on a phone, it is below the graph
   }
 
   stop() {

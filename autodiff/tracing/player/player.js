@@ -1,3 +1,5 @@
+const ADDRESS = 100; // milliseconds between two addresses
+
 /** Shows a model in the page: text and classes change, the drawing stays. */
 class Player {
   constructor(page, model) {
@@ -32,6 +34,7 @@ class Player {
     const computed = /\bforward=(\d+)/.exec(location.hash);
     const forward = computed && Number(computed[1]) - this.model.forward.length;
     const [taken, view] = [forward ?? this.asked() ?? 0, this.askedView()];
+    this.taken = taken;
     if (view !== this.view) this.choose(view);
     this.go(taken);
   }
@@ -45,6 +48,7 @@ class Player {
     this.find("slider").max = steps.length;
     this.table.setSteps(steps);
     this.guess.step &&= steps[this.guess.step.place];
+    this.search.lookAgain();
     this.fillLegend();
     this.show();
   }
@@ -186,7 +190,8 @@ class Player {
     this.view = chosen;
     this.stage.show(chosen);
     this.fit();
-    this.go(this.taken);
+    this.show();
+    this.remember(this.step);
     this.search.mark();
   }
 
@@ -209,7 +214,7 @@ class Player {
     root.dataset.theme = dark ? "light" : "dark";
   }
 
-  /** Keep the step and the view in the address, where the page has one of its own. */
+  /** Keep the step and the view in the address, where the page has one of its own; browsers refuse to do so often. */
   remember(step) {
     if (location.protocol === "about:") return;
     const state = new URLSearchParams();
@@ -217,7 +222,15 @@ class Player {
     else if (step) state.set("step", step.place);
     if (this.view !== this.firstView) state.set("view", this.view.title);
     const wanted = state.size ? `#${state}` : "";
-    if (location.hash !== wanted) history.replaceState(null, "", wanted || location.pathname + location.search);
+    clearTimeout(this.writing);
+    if (location.hash === wanted) return;
+    const wait = (this.written ?? -Infinity) + ADDRESS - performance.now();
+    if (wait > 0) {
+      this.writing = setTimeout(() => this.remember(this.step), wait);
+      return;
+    }
+    this.written = performance.now();
+    history.replaceState(null, "", wanted || location.pathname + location.search);
   }
 
   /** How many steps the address asks for, as `#step=12` or `#12`: that step is the last of them. */

@@ -21,6 +21,17 @@ class Search {
     if (this.found.length) this.next(1);
   }
 
+  /** Look among the numbers of another pass; what is in sight stays. */
+  lookAgain() {
+    const wanted = matcher(this.field.value);
+    if (!wanted) return;
+    const place = this.found[this.at]?.place;
+    this.found = this.player.model.nodes.filter(wanted);
+    this.at = Math.max(this.found.findIndex((node) => node.place === place), this.found.length ? 0 : -1);
+    this.mark();
+    this.tell();
+  }
+
   clear() {
     this.field.value = "";
     this.look();
@@ -66,9 +77,9 @@ function matcher(query) {
   if (wanted === "nan") return (node) => Number.isNaN(node.data) || (known(node) && Number.isNaN(node.gradient));
   if (wanted === "inf") return ({ data, gradient }) => [data, gradient].some((each) => Math.abs(each) === Infinity);
   if (wanted === "0" || wanted === "zero") return (node) => known(node) && node.gradient === 0;
-  const size = /^([<>])=?\s*(.+)$/.exec(wanted);
-  const bound = size ? parsed(size[2]) : null;
-  if (bound !== null && size[1] === ">") return (node) => known(node) && Math.abs(node.gradient) >= bound;
-  if (bound !== null) return (node) => known(node) && Math.abs(node.gradient) <= bound;
+  const [, sign, typed] = /^([<>]=?)\s*(.+)$/.exec(wanted) ?? [];
+  const bound = sign ? parsed(typed) : null;
+  const holds = { "<": (size) => size < bound, "<=": (size) => size <= bound, ">": (size) => size > bound, ">=": (size) => size >= bound };
+  if (bound !== null) return (node) => known(node) && holds[sign](Math.abs(node.gradient));
   return ({ name, op }) => op === wanted || name.toLowerCase().includes(wanted);
 }

@@ -133,6 +133,9 @@ class Stage {
     });
     element.addEventListener("pointermove", (event) => this.drag(event));
     for (const end of ["pointerup", "pointercancel"]) element.addEventListener(end, () => this.release());
+    element.addEventListener("click", (event) => {
+      if (this.dragged) event.stopPropagation(); // it was no click
+    }, { capture: true });
     element.addEventListener("touchmove", (event) => this.pinch(event), { passive: false });
     element.addEventListener("touchend", () => (this.spread = null));
     overview.addEventListener("pointerdown", (event) => {
@@ -164,14 +167,14 @@ class Stage {
       from.dragged = true;
       this.element.setPointerCapture(event.pointerId);
       this.element.classList.add("panning");
-      const once = { once: true, capture: true };
-      this.element.addEventListener("click", (click) => click.stopPropagation(), once); // it was no click
     }
     this.element.scrollBy({ left: -x, top: -y, behavior: "instant" });
     Object.assign(from, { x: event.clientX, y: event.clientY });
   }
 
   release() {
+    this.dragged = this.pointer?.dragged ?? false;
+    setTimeout(() => (this.dragged = false)); // the click that ends the drag comes at once, or not at all
     this.pointer = null;
     this.element.classList.remove("panning");
   }

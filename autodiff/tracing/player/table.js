@@ -30,7 +30,7 @@ class Table {
   make(first) {
     this.first = Math.max(0, Math.min(first, this.steps.length - ROWS));
     for (const row of this.rows) this.sight.forget(row);
-    this.rows = this.steps.slice(this.first, this.first + ROWS).map(({ place }) => this.makeRow(place));
+    this.rows = this.steps.slice(this.first, this.first + ROWS).map(({ place }) => this.sight.watch(this.makeRow(place)));
     this.body.replaceChildren(...this.rows.map((row) => row.element));
     this.sight.change(this.rows);
     this.sight.settle();
@@ -64,7 +64,7 @@ class Table {
       });
       element.title = place < this.taken ? line(step) : "";
     };
-    return this.sight.watch({ element, write, place });
+    return { element, write, place };
   }
 
   /** Make other rows, if what is seen is beside those that are there. */
@@ -103,6 +103,10 @@ class Table {
 
   /** All rows, for paper. */
   complete() {
-    if (this.rows.length < this.steps.length) this.body.replaceChildren(...this.steps.map(({ place }) => this.makeRow(place).element));
+    if (this.rows.length === this.steps.length) return;
+    const rows = this.steps.map(({ place }) => this.makeRow(place));
+    for (const row of rows) row.write();
+    this.body.replaceChildren(...rows.map((row) => row.element));
+    for (const body of [this.above, this.below]) this.space(body, 0);
   }
 }
