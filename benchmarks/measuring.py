@@ -89,12 +89,15 @@ def race(contenders: Sequence[Contender], repeats: int = 7) -> list[dict[str, An
     The repeats are interleaved, so that a noisy moment of the machine meets all engines alike.
     """
     check_equal(contenders)
-    runs = {contender.engine: max(1, round(SECONDS / repeats / warmed_up(contender.job))) for contender in contenders}
+    quickest = {contender.engine: warmed_up(contender.job) for contender in contenders}
+    runs = {engine: max(1, round(SECONDS / repeats / seconds)) for engine, seconds in quickest.items()}
     seconds: dict[str, list[float]] = {contender.engine: [] for contender in contenders}
     for _ in range(repeats):
         for engine, job, evaluations, *_ in contenders:
             gc.collect()  # what the job before left in cycles is not this one's
             gc.freeze()  # nor are the objects of all the other libraries, which the collector would walk over
+            if quickest[engine] < SECONDS:
+                job()  # caches are warm again, and what an engine does once a second is done
             start = time.perf_counter()
             for _ in range(runs[engine]):
                 job()
