@@ -26,7 +26,17 @@ from autodiff.drawing.colours import (
 )
 from autodiff.drawing.columns import Columns, columns, is_dense, natural, straight
 from autodiff.drawing.folding import readable
-from autodiff.drawing.legend import CAPTION, GAP, HEIGHT, WIDTH, below, caption_row, colours_row, fold_row
+from autodiff.drawing.legend import (
+    CAPTION,
+    GAP,
+    HEIGHT,
+    WIDTH,
+    below,
+    caption_row,
+    caption_width,
+    colours_row,
+    fold_row,
+)
 from autodiff.drawing.rendering import Drawing
 from autodiff.drawing.scene import Arrow, Box, Edge, Scene, scene
 from autodiff.drawing.sizes import LETTER, Point, box_size, frame_name, shown_name, text_width
@@ -178,7 +188,8 @@ def _digraph(
         graph.attr("graph", label=below(rows), labelloc="b", labeljust="l")
     elif rows and layout is not None:
         height = (HEIGHT + 4) * len(rows) + (CAPTION if state is not None else 0)
-        room = _room((WIDTH / 2, layout.size[1] + height / 2), (WIDTH, height))
+        width = WIDTH if state is None else max(WIDTH, caption_width(state.longest_caption) + 20.0)
+        room = _room((width / 2, layout.size[1] + height / 2), (width, height))
         graph.node("legend", label=below(rows), shape="plaintext", style="", tooltip=" ", **room)
     _Painter(picture, colours, prefix, state, isinstance(root, Value), layout, down).add_all(graph)
     return graph
@@ -304,18 +315,26 @@ class _Painter:
         node, name = box.nodes[0], html(box.short_name if self.layout is None else shown_name(box))
         if box.kind == "folded":
             outputs = f", {len(box.nodes)} outputs" if len(box.nodes) > 1 else ""
-            rows = [_row(f"<b>{name}{_times(box)}</b>", ""), _wide_row(_padded(f"{box.count} nodes{outputs}"), quiet)]
+            rows = [
+                self.name_row(f"<b>{name}{_times(box)}</b>", ""),
+                _wide_row(_coloured(_padded(f"{box.count} nodes{outputs}"), quiet)),
+            ]
         else:
             left = f"<b>{name}</b>" if node.label else f'<font color="{quiet}">{name}</font>'
-            rows = [_row(left, f"<b>{html(sign(node.op))}</b>" if node.parents else "")]
+            rows = [self.name_row(left, f"<b>{html(sign(node.op))}</b>" if node.parents else "")]
         if self.numbers:
-            room = 0 if self.state is None else ROOM if len(box.nodes) == 1 else 2 * ROOM
+            sized = self.state is None or self.layout is not None
+            room = 0 if sized else ROOM if len(box.nodes) == 1 else 2 * ROOM
             named = (("data", data), ("grad", gradient))
             rows += [_row(f'<font color="{quiet}">{word}</font>', number, room) for word, number in named]
         if box.hidden_operands:
             more = f"… {box.hidden_operands} operand{'s' * (box.hidden_operands > 1)} not drawn"
-            rows.append(_wide_row(f"<i>{_padded(more)}</i>", quiet))
+            rows.append(_wide_row(_coloured(f"<i>{_padded(more)}</i>", quiet)))
         return f'<table border="0" cellborder="0" cellspacing="0" cellpadding="1">{"".join(rows)}</table>'
+
+    def name_row(self, name: str, symbol: str) -> str:
+        """Where the size of the box is given, a name takes no room from the numbers below it."""
+        return _wide_row(name) if self.layout is not None and not symbol else _row(name, symbol)
 
     def add_arrow(self, graph: Any, arrow: Arrow) -> None:
         state, constant = self.state, arrow.tail.kind == "constant"
@@ -358,8 +377,12 @@ def _padded(text: str) -> str:
     return text + "\u00a0" * max(1, len(re.sub("<.*?>", "", text)) // 8)
 
 
-def _wide_row(text: str, colour: str) -> str:
-    return f'<tr><td colspan="2" align="left"><font color="{colour}">{text}</font></td></tr>'
+def _wide_row(text: str) -> str:
+    return f'<tr><td colspan="2" align="left">{text}</td></tr>'
+
+
+def _coloured(text: str, colour: str) -> str:
+    return f'<font color="{colour}">{text}</font>'
 
 
 def _times(box: Box) -> str:

@@ -22,11 +22,17 @@ def below(rows: Sequence[str]) -> str:
     return f'<<font point-size="8" color="{QUIET}">{table}</font>>'
 
 
+def caption_width(longest: int) -> int:
+    """The width of a caption of so many letters: at 11 points, a letter is about 6 wide."""
+    return round(longest * 6.1)
+
+
 def caption_row(caption: str, longest: int) -> str:
     """The row of a caption, as wide as the longest one of a pass."""
-    width = round(longest * 6.1)  # at 11 points, a letter is about 6 wide
     text = f'<font point-size="11" color="{INK}">{html(caption)}</font>'
-    return f'<tr><td colspan="{COLUMNS}" align="left" width="{width}" height="{CAPTION}">{text}</td></tr>'
+    return (
+        f'<tr><td colspan="{COLUMNS}" align="left" width="{caption_width(longest)}" height="{CAPTION}">{text}</td></tr>'
+    )
 
 
 def fold_row(count: int, folded: str) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autodiff import Operation, Value
-from autodiff.drawing import find_dot
+from autodiff import Operation, Value, total
+from autodiff.drawing import find_dot, render
 from autodiff.drawing.colours import ACTIVE
 from autodiff.text import short
 from autodiff.tracing import Trace, dumps, loads, record_sources, trace
@@ -162,6 +162,29 @@ def test_modules_are_folded_in_pictures_too() -> None:
     recorded = trace((weights[0] * x).tanh() + (weights[1] * x).tanh())
     assert "neurons.1" in recorded.draw(3, fold="neuron").source
     assert recorded.draw(3, fold="neuron", legend=False).source.count("->") < recorded.draw(3).source.count("->")
+
+
+@needs_dot
+@pytest.mark.parametrize("taken", [None, 0, 20])
+def test_texts_of_a_folded_network_stay_in_their_boxes_and_the_caption_in_the_picture(
+    tmp_path: Path, taken: int | None
+) -> None:
+    signals = [Value(0.3 * i - 0.4, label=f"x{i}") for i in range(4)]
+    for layer in range(2):
+        names = [f"layers.{layer}.neurons.{i}" for i in range(4)]
+        signals = [
+            total(Value(0.007, label=f"{name}.weights.{i}") * signal for i, signal in enumerate(signals)).tanh()
+            for name in names
+        ]
+    root = ElementTree.parse(render(trace(total(signals)).draw(taken, fold="neuron"), tmp_path / "frame.svg")).getroot()
+    left_edge = float(root.attrib["viewBox"].split()[0])
+    boxes = [g for g in root.iter(f"{SVG}g") if (g.get("class") or "").startswith("node")]
+    assert sum("folded" in g.attrib["class"] for g in boxes) == 8
+    for group in boxes:
+        texts = [float(text.attrib["x"]) for text in group.iter(f"{SVG}text")]
+        outlines = [path.attrib["d"] for path in group.iter(f"{SVG}path")] if group.get("id") != "legend" else []
+        across = [float(x) for outline in outlines for x in re.findall(r"(-?[\d.]+),", outline)]
+        assert min(texts) > min(across, default=left_edge)
 
 
 @needs_dot
