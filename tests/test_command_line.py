@@ -293,6 +293,24 @@ def test_what_a_script_says_when_it_exits_is_told(tmp_path: Path, capsys: pytest
         assert capsys.readouterr().err.strip() == told
 
 
+@pytest.mark.parametrize(("error", "code"), [("KeyError", 1), ("KeyboardInterrupt", 130)])
+def test_the_traceback_of_a_script_begins_in_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], error: str, code: int
+) -> None:
+    script, page = tmp_path / "fails.py", tmp_path / "page.html"
+    script.write_text(SCRIPT.replace("sys.exit", f"raise {error}"), encoding="utf-8")
+    assert main(["step", "--html", str(page), str(script)]) == code
+    told = capsys.readouterr().err
+    assert error in told
+    assert [line.split('"')[1] for line in told.splitlines() if line.startswith("  File ")] == [str(script)]
+    assert page.exists()
+    script.write_text("x = = 1", encoding="utf-8")
+    assert main(["step", "--html", str(page), str(script)]) == 1
+    told = capsys.readouterr().err
+    assert "SyntaxError" in told
+    assert "runpy" not in told
+
+
 def test_a_graph_too_large_for_a_picture_is_played_without(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     script, page = tmp_path / "long.py", tmp_path / "page.html"
     script.write_text(

@@ -9,7 +9,7 @@ import tempfile
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
-from traceback import print_exc
+from traceback import print_exception
 
 from autodiff.backward import topological_order
 from autodiff.drawing.scene import TooManyNodesError
@@ -18,6 +18,9 @@ from autodiff.sources import record_sources
 from autodiff.tracing.player.page import MAX_STEPS
 from autodiff.tracing.views import Trace, trace
 from autodiff.value import Value
+
+INTERRUPTED = 130
+"""The exit code of a program that was ended by Ctrl+C."""
 
 
 class Passes(Observer):
@@ -49,7 +52,7 @@ class Passes(Observer):
         before = [(node, node.grad) for node in topological_order(root)]
         self.is_recording = True
         try:
-            self.kept[self.count] = trace(root, seed)
+            self.kept[self.count] = trace(root, seed, accumulate=True)
         finally:
             self.is_recording = False
             for node, gradient in before:
@@ -101,7 +104,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(script: Path, arguments: list[str], passes: Passes) -> int:
-    """Run the script as Python would, and return its exit code; its traceback is printed."""
+    """Run the script as Python would, and return its exit code; its traceback is printed, from the script on."""
     before = sys.argv, sys.path[:]
     sys.argv, sys.path[:0] = [str(script), *arguments], [str(script.resolve().parent)]
     try:
@@ -112,9 +115,12 @@ def _run(script: Path, arguments: list[str], passes: Passes) -> int:
             return stop.code or 0
         print(stop.code, file=sys.stderr)  # as Python does
         return 1
-    except Exception:
-        print_exc()
-        return 1
+    except (Exception, KeyboardInterrupt) as error:  # a long training is ended by Ctrl+C: what it made is played
+        own = error.__traceback__
+        while own is not None and own.tb_frame.f_code.co_filename != str(script):
+            own = own.tb_next
+        print_exception(error.with_traceback(own))
+        return 1 if isinstance(error, Exception) else INTERRUPTED
     finally:
         sys.argv, sys.path[:] = before
     return 0
