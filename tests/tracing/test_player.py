@@ -31,7 +31,7 @@ from autodiff.drawing.colours import (
 from autodiff.drawing.text import span
 from autodiff.text import number, short
 from autodiff.tracing import Trace, dumps, explain, loads, record_sources, trace
-from autodiff.tracing.player import html
+from autodiff.tracing.player import html, layout
 from tests.browser import DESKTOP, PHONE, Browser
 
 pytestmark = pytest.mark.slow  # in a browser
@@ -504,6 +504,18 @@ def test_what_is_too_large_or_no_page_is_refused(recorded: Trace, tmp_path: Path
 
 
 @needs_dot
+@needs_dot
+def test_what_graphviz_cannot_lay_out_stands_in_columns(recorded: Trace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost(*_: object) -> bytes:
+        raise RuntimeError("dot failed with code 1: lost an edge")
+
+    monkeypatch.setattr(layout, "run_dot", lost)
+    page = html(recorded)
+    assert 'data-title="all nodes"' in page
+    for node in recorded.nodes:
+        assert f'data-members="{node.place}"' in page
+
+
 def test_views_with_too_many_nodes_are_left_out() -> None:
     recorded = trace(network())
     count = {limit: recorded.html(max_nodes=limit).count('<svg class="view"') for limit in (300, 20, 8, 0)}

@@ -60,7 +60,7 @@ def views(root: Value, dot: str, max_nodes: int | None) -> list[View]:
     try:
         for title, picture in foldings(root, max_nodes=max_nodes):
             name = title or "all nodes"
-            found.append(_in_columns(name, picture) if is_dense(picture) else _laid_out(name, picture, dot))
+            found.append(_view(name, picture, dot))
     except TooManyNodesError as error:
         count = str(error).partition(" ")[0]
         raise TooManyNodesError(
@@ -68,6 +68,15 @@ def views(root: Value, dot: str, max_nodes: int | None) -> list[View]:
             "or pass max_nodes=0 for a page without a picture"
         ) from None
     return found
+
+
+def _view(title: str, picture: Scene, dot: str) -> View:
+    if is_dense(picture):
+        return _in_columns(title, picture)
+    try:
+        return _laid_out(title, picture, dot)
+    except RuntimeError:  # Graphviz loses itself in some graphs of many frames
+        return _in_columns(title, picture)
 
 
 def label_lines(arrow: Arrow) -> int:
