@@ -773,10 +773,14 @@ def test_a_question_stays_in_another_view_and_ends_the_forward_pass(opened: Brow
 def test_a_question_is_in_sight_on_a_phone(browser: Browser, page: Path) -> None:
     browser.open(page, size=PHONE)
     browser.click("#guess")
-    bottom, controls = browser.run("""
-        return [document.querySelector("#question"), document.querySelector("#controls")]
+    edges = """
+        return [document.querySelector(arguments[0]), document.querySelector("#controls")]
             .map((part, at) => part.getBoundingClientRect()[at ? "top" : "bottom"]);
-    """)
+    """
+    bottom, controls = browser.run(edges, "#question")
+    assert bottom <= controls
+    browser.click("#reveal")
+    bottom, controls = browser.run(edges, "#verdict")
     assert bottom <= controls
     assert browser.errors() == []
 

@@ -38,7 +38,7 @@ class Guess {
     if (!this.step) return;
     this.field.value = "";
     this.field.focus({ preventScroll: true });
-    this.find("question").scrollIntoView({ block: "nearest", behavior: "instant" }); // on a phone, it is below the graph
+    this.bring("question");
   }
 
   stop() {
@@ -72,6 +72,12 @@ class Guess {
 
   say(text) {
     this.find("verdict").textContent = text;
+    if (text) this.bring("verdict");
+  }
+
+  /** Bring in sight what, on a phone, is below the graph. */
+  bring(id) {
+    this.find(id).scrollIntoView({ block: "nearest", behavior: "instant" });
   }
 }
 
