@@ -1018,7 +1018,7 @@ def test_updates_of_a_training_run_are_under_a_second_slider(browser: Browser, t
         loss = (w * x - 3.0) ** 2
         w.grad = 0.0
         passes.append(trace(loss))
-        w.data -= 0.05 * w.grad
+        w.data -= 0.05 * (passes[-1].node("w").gradient or 0.0)
     browser.open(passes[0].to_html(tmp_path / "run.html", updates=passes), fragment="#step=2")
     for at in (0, 3, 4, 1):
         browser.run("const s = document.querySelector('#update'); s.value = arguments[0];"
