@@ -120,7 +120,7 @@ def _run(options: argparse.Namespace) -> int:
         file = getattr(options, kind)
         if file is not None and not file.lower().endswith(f".{kind}"):
             raise _UsageError(f"the file of --{kind} must end in .{kind}, not {file!r}")
-    recorded = trace(loss) if variables else None
+    recorded = trace(loss, accumulate=True) if variables else None
     if recorded is None and (options.json is not None or options.html is not None or options.latex):
         raise _UsageError("an expression without names has no gradient")
     if recorded is not None and options.json is not None:

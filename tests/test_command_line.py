@@ -27,7 +27,7 @@ def test_value_trace_and_gradients_are_printed(capsys: pytest.CaptureFixture[str
     variables, loss = neuron()
     assert err == ""
     assert f"L = tanh(w*x + b) = {loss.data!r}" in out
-    assert str(trace(loss)) in out
+    assert str(trace(loss, accumulate=True)) in out
     for name, value in variables.items():
         assert f"∂L/∂{name} = {value.grad!r}" in out
 

@@ -403,7 +403,7 @@ def test_an_operation_cannot_take_the_method_of_another_as_its_ufunc():
 def test_a_rule_may_give_any_real_number(declare, two):
     twice = declare("twice", lambda x: 2 * x, lambda x, y: two)
     x = Value(3.0, label="x")
-    recorded = trace(twice(x))
+    recorded = trace(twice(x), accumulate=True)
     (step,) = recorded.steps
     assert str(step) == "∂L/∂x += ∂v1/∂x · ∂L/∂v1 = 2.0 × 1.0 = 2.0"
     assert [type(number) for number in (step.local, step.contribution, x.grad, grad(twice)(3.0))] == [float] * 4

@@ -38,12 +38,24 @@ class RecordedPass(Sequence[TracedStep]):
     """The user's lines, if sources were recorded; empty if the trace was loaded from a file."""
 
     @classmethod
-    def of(cls, loss: Value, seed: float = 1.0) -> Self:
+    def of(cls, loss: Value, seed: float = 1.0, accumulate: bool = False) -> Self:
         """Run the backward pass from a root and record it. See :func:`autodiff.trace`."""
         if not isinstance(loss, Value):
             raise TypeError(f"trace needs a Value, not {type(loss).__name__} {loss!r:.60}")
         seed = as_float(seed)
         order = topological_order(loss)
+        leaves = [(node, node.grad) for node in order if node.op is VARIABLE]
+        try:
+            for leaf, _ in leaves if not accumulate else ():
+                leaf.grad = 0.0
+            return cls._recorded(loss, seed, order)
+        finally:
+            for leaf, gradient in leaves if not accumulate else ():
+                leaf.grad = gradient
+
+    @classmethod
+    def _recorded(cls, loss: Value, seed: float, order: list[Value]) -> Self:
+        """Run the pass, as ``backward`` does, and record it."""
         name = names(order)
         places = {node: place for place, node in enumerate(order)}
         initial = {node: 0.0 if node.parents else (node.grad or 0.0) + 0.0 for node in order if node.op is not CONSTANT}

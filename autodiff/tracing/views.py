@@ -171,18 +171,19 @@ class Trace(RecordedPass):
         return notebook(self)
 
 
-def trace(loss: Value, seed: float = 1.0) -> Trace:
+def trace(loss: Value, seed: float = 1.0, *, accumulate: bool = False) -> Trace:
     """Run the backward pass and record every step of it.
 
-    The gradients are left exactly as ``loss.backward(seed)`` leaves them: those of leaves accumulate over calls.
+    The gradients of leaves are left alone: the pass that is recorded begins with none, however often it was run before.
 
     Args:
         loss: the root, a scalar.
         seed: the gradient that the root starts with.
+        accumulate: begin with the gradients that the leaves have, and add to them, exactly as ``loss.backward(seed)``.
 
     Raises:
         TypeError: ``loss`` is not a ``Value``, or the seed not a number.
         ValueError: ``loss`` is a constant.
         RuntimeError: a leaf's data was changed since the forward pass.
     """
-    return Trace.of(loss, seed)
+    return Trace.of(loss, seed, accumulate)

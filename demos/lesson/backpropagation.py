@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     error, _ = error_of(flower)
     print(f"Flower {flower + 1} with the lecture's 1st setting: error {error:.4f}")
     print("p₁ = w₁·x₁, p₂ = w₂·x₂, s = p₁ + p₂, z = s + b, h = tanh z, q = v·h, ŷ = q + c, d = y − ŷ, E = |d|\n")
-    passed = trace(error)
+    passed = trace(error, accumulate=True)
     print(passed)
 
     rows = gradients()

@@ -81,7 +81,7 @@ def answer(task: Exercise) -> str:
     """The solution as text: forward, backward edge by edge, and the gradients."""
     results = {node.label: node for node in topological_order(task.root)}  # not in the order of the lines
     forward = [f"  {name} = {results[name]:.0f}" for name in NAMES[len(task.leaves) :]]
-    passed = trace(task.root)
+    passed = trace(task.root, accumulate=True)
     gradients = [f"  ∂{task.root.label}/∂{leaf.label} = {leaf.grad:.0f}" for leaf in task.leaves]
     return "\n".join(["Forward", *forward, "", "Backward", str(passed), "", "So", *gradients]).replace("-", "−")
 

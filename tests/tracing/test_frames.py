@@ -107,7 +107,7 @@ def test_the_colours_mean_the_same_in_all_pictures() -> None:
 def test_gradients_from_before_are_there_at_the_start() -> None:
     w = Value(3.0, label="w")
     w.grad = 5.0
-    source = trace(w * 2.0, 0.5).draw().source
+    source = trace(w * 2.0, 0.5, accumulate=True).draw().source
     assert "5 + …" in source
     assert "∂L/∂v2 = 0.5" in source
 

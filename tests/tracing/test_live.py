@@ -297,7 +297,7 @@ def test_folded_views_follow_too(visit: Callable[..., Browser]) -> None:
 def test_accumulated_gradients_and_the_seed_are_kept(visit: Callable[..., Browser]) -> None:
     w = Value(3.0, label="w")
     (w * w).backward()
-    browser = visit(trace(w * w * 2.0, seed=0.5))
+    browser = visit(trace(w * w * 2.0, seed=0.5, accumulate=True))
     give(browser, 5.0)
     assert shown(browser)[0][1] == 6.0 + 0.5 * 2 * 2 * 5.0  # of the pass before, and of this one
 

@@ -15,12 +15,27 @@ def network() -> tuple[list[Value], Value]:
     return [w, x, b], (h * h - 3 * w) ** 2 + total([w, w, b]) / x
 
 
-def test_a_trace_leaves_every_gradient_as_backward_does() -> None:
+def test_a_trace_leaves_the_gradients_of_leaves_alone() -> None:
+    leaves, loss = network()
+    first = trace(loss)
+    assert not any(leaf.grad for leaf in leaves)
+    loss.backward()
+    before = [leaf.grad for leaf in leaves]
+    again = trace(loss)
+    assert [leaf.grad for leaf in leaves] == before == [first.node(leaf.label).gradient for leaf in leaves]
+    assert again == first
+    leaves[1].data = 7.0
+    with pytest.raises(RuntimeError, match="changed"):
+        trace(loss)
+    assert [leaf.grad for leaf in leaves] == before
+
+
+def test_a_trace_that_accumulates_leaves_every_gradient_as_backward_does() -> None:
     for seed in (1.0, -0.25):
         leaves, loss = network()
         others, other = network()
         for _ in range(3):
-            trace(loss, seed)
+            trace(loss, seed, accumulate=True)
             other.backward(seed)
         ours = [node.grad for node in topological_order(loss)]
         assert ours == [node.grad for node in topological_order(other)]
@@ -38,7 +53,7 @@ def test_a_trace_holds_the_steps_of_the_pass() -> None:
 def test_every_gradient_is_the_sum_of_its_contributions() -> None:
     leaves, loss = network()
     loss.backward()  # leaves begin with what they have
-    recorded = trace(loss)
+    recorded = trace(loss, accumulate=True)
     recorded.check()
     for node in topological_order(loss):
         parts = recorded.contributions(node)
@@ -104,7 +119,7 @@ def test_an_index_out_of_range_says_how_many_steps_there_are() -> None:
 
 def test_until_ends_with_the_step_that_completes_the_gradient() -> None:
     leaves, loss = network()
-    recorded = trace(loss)
+    recorded = trace(loss, accumulate=True)
     for leaf in leaves:
         part = recorded.until(leaf)
         assert part[-1].parent.name == leaf.label
@@ -182,7 +197,7 @@ def test_the_graph_is_a_program_with_the_names_of_the_trace() -> None:
 def test_a_graph_of_one_node_has_no_steps() -> None:
     x = Value(2.0, label="x")
     x.grad = 3.0
-    recorded = trace(x)
+    recorded = trace(x, accumulate=True)
     assert (len(recorded), recorded.root.initial, x.grad) == (0, 4.0, 4.0)
     recorded.check()
     assert str(recorded) == "L = x = 2.0, ∂L/∂x = 1.0, 0 steps back"
