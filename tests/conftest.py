@@ -9,7 +9,7 @@ from tests.browser import browser as browser
 
 @pytest.fixture(autouse=True, scope="module")
 def _quick_collector():
-    """What the tests of a module leave behind, above all libraries, is not walked over by the collector from then on."""
+    """From then on, the collector does not walk over what the tests of a module left behind, above all libraries."""
     yield
     gc.collect()
     gc.freeze()
