@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from math import ceil, sqrt
+from math import ceil, hypot, sqrt
 from typing import NamedTuple
 
 from autodiff.drawing.clusters import Path
@@ -109,11 +109,7 @@ class _Layout:
 
     def order_loose(self, picture: Scene) -> None:
         """Sort boxes that are no modules by where their neighbours are: those before them, else those after them."""
-        before: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
-        after: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
-        for arrow in picture.arrows:
-            before[arrow.head.id].append(arrow.tail.id)
-            after[arrow.tail.id].append(arrow.head.id)
+        after, before = _neighbours(picture)
         number = {box.id: place for place, box in enumerate(picture.boxes)}
         position: dict[str, float] = {}
 
@@ -121,9 +117,9 @@ class _Layout:
             stacks = [(rank, stack) for group in _all(self.root) for rank, stack in group.stacks.items()]
             for _, stack in sorted(stacks, key=lambda item: item[0], reverse=backwards):
 
-                def key(box: Box) -> tuple[int, float, int]:
+                def key(box: Box) -> tuple[float, int]:
                     known = [position[each] for each in neighbours[box.id] if each in position]
-                    return 1, sum(known) / len(known) if known else 0.0, number[box.id]
+                    return sum(known) / len(known) if known else 0.0, number[box.id]
 
                 chosen = iter(sorted((box for box in stack if wanted(box)), key=key))
                 stack[:] = [next(chosen) if wanted(box) else box for box in stack]
@@ -258,17 +254,23 @@ def _all(group: _Group) -> list[_Group]:
     return [group, *(each for inner in group.groups for each in _all(inner))]
 
 
+def _neighbours(picture: Scene) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """For each box, the boxes that its arrows lead to, and those that arrows come from."""
+    after: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
+    before: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
+    for arrow in picture.arrows:
+        after[arrow.tail.id].append(arrow.head.id)
+        before[arrow.head.id].append(arrow.tail.id)
+    return after, before
+
+
 def ranks(picture: Scene) -> dict[str, int]:
     """The column of each box: after those of its operands, and of a leaf, just before that of its first consumer.
 
     Between folded modules there may be circles; an arrow that closes one is left out. Modules of a list that all go
     into each other, or not at all, such as the neurons of a recurrent layer, are in one column.
     """
-    after: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
-    before: dict[str, list[str]] = {box.id: [] for box in picture.boxes}
-    for arrow in picture.arrows:
-        after[arrow.tail.id].append(arrow.head.id)
-        before[arrow.head.id].append(arrow.tail.id)
+    after, before = _neighbours(picture)
     order = _finished(after)[::-1]
     place = {box: number for number, box in enumerate(order)}
     if all(place[arrow.tail.id] < place[arrow.head.id] for arrow in picture.arrows):
@@ -356,6 +358,13 @@ def straight(
     rise = (end_y - y) / 3 if x < end_x else 0.0
     points = (x, y), (x + out, y + rise), (end_x - out, end_y - rise), (end_x, end_y)
     return tuple(map(turned, points))  # type: ignore[return-value]  # four points
+
+
+def base_of(tip: Point, other: Point, length: float) -> Point:
+    """Where an arrowhead of that length begins, on the way from another point to its tip."""
+    far = hypot(other[0] - tip[0], other[1] - tip[1])
+    part = min(1.0, length / far) if far else 0.0
+    return tip[0] + part * (other[0] - tip[0]), tip[1] + part * (other[1] - tip[1])
 
 
 def natural(path: Iterable[str]) -> list[list[tuple[bool, int, str]]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
-from math import hypot
 from typing import Any, NamedTuple
 
 import graphviz
@@ -24,7 +23,7 @@ from autodiff.drawing.colours import (
     strongest,
     text_on,
 )
-from autodiff.drawing.columns import Columns, columns, is_dense, natural, straight
+from autodiff.drawing.columns import Columns, base_of, columns, is_dense, natural, straight
 from autodiff.drawing.folding import readable
 from autodiff.drawing.legend import (
     CAPTION,
@@ -214,9 +213,7 @@ def _way(points: Sequence[Point], back: bool) -> str:
     """A curve as Graphviz has it; its arrowhead is at the end, or at the start."""
     first, *middle, last = points
     tip, other = (first, middle[0]) if back else (last, middle[-1])
-    length = hypot(other[0] - tip[0], other[1] - tip[1])
-    part = min(1.0, ARROWHEAD / length) if length else 0.0
-    base = (tip[0] + part * (other[0] - tip[0]), tip[1] + part * (other[1] - tip[1]))
+    base = base_of(tip, other, ARROWHEAD)
     curve = [base, *middle, last] if back else [first, *middle, base]
     return f"{'s' if back else 'e'},{_at(tip)} {' '.join(map(_at, curve))}"
 

@@ -86,20 +86,20 @@ def notebook_picture(value: Value) -> dict[str, str]:
         dot = find_dot()
         if dot is None:
             return {"text/plain": tree(value, max_nodes=30)}
-        options = _readable_options(value)
-        prefix = f"g{sha256(draw(value, **options).source.encode()).hexdigest()[:10]}-"
+        options, source = _readable(value)
+        prefix = f"g{sha256(source.encode()).hexdigest()[:10]}-"
         picture = svg(dot, draw(value, prefix=prefix, **options).source)
     except Exception as error:  # a value that cannot be drawn must still be shown: the reason goes with it
         return {"text/plain": f"{value!r}\n(not drawn: {error})"}
     return {"text/plain": repr(value), "image/svg+xml": picture}
 
 
-def _readable_options(value: Value) -> dict[str, Any]:
-    """The options of :func:`draw` for a picture that can be read: folded, or of the last operations alone."""
+def _readable(value: Value) -> tuple[dict[str, Any], str]:
+    """The options of :func:`draw` for a picture that can be read, folded or of the last operations alone; its DOT."""
     for depth in (None, *DEPTHS):
         try:
-            draw(value, max_nodes=READABLE, depth=depth)
-        except TooManyNodesError:
-            continue
-        return {"max_nodes": READABLE, "depth": depth}
-    return {"max_nodes": None, "depth": 0}
+            options: dict[str, Any] = {"max_nodes": READABLE, "depth": depth}
+            return options, draw(value, **options).source
+        except TooManyNodesError as error:
+            refused = error
+    raise refused

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from math import hypot
 from typing import NamedTuple
 
 from autodiff.drawing.clusters import Path
-from autodiff.drawing.columns import columns, is_dense, straight
+from autodiff.drawing.columns import base_of, columns, is_dense, straight
 from autodiff.drawing.folding import foldings
 from autodiff.drawing.rendering import run_dot
 from autodiff.drawing.scene import Arrow, Box, Scene, TooManyNodesError
@@ -96,9 +95,7 @@ def _in_columns(title: str, picture: Scene) -> View:
     lines = []
     for arrow in picture.arrows:
         first, second, third, tip = straight(boxes[arrow.tail.id], boxes[arrow.head.id])
-        back = hypot(third[0] - tip[0], third[1] - tip[1]) or 1.0
-        base = tuple(end + ARROWHEAD * (before - end) / back for end, before in zip(tip, third))
-        lines.append(Line(arrow, (first, second, third, (base[0], base[1])), tip, None))
+        lines.append(Line(arrow, (first, second, third, base_of(tip, third, ARROWHEAD)), tip, None))
     frames = tuple(Frame(path, moved(corner), size) for path, (corner, size) in found.frames.items())
     places = tuple((box, boxes[box.id][0]) for box in picture.boxes)
     return View(title, moved(moved(found.size)), frames, tuple(lines), places, picture)

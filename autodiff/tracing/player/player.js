@@ -202,10 +202,13 @@ class Player {
   }
 
   resize(how) {
+    if (how === "fit") {
+      this.stage.whole();
+      this.stage.reveal(this.step);
+      return;
+    }
     const { left, top, width, height } = this.find("stage").getBoundingClientRect();
-    if (how === "fit") this.stage.whole();
-    else this.stage.enlarge({ in: 1.25, out: 0.8 }[how], left + width / 2, top + height / 2);
-    if (how === "fit") this.stage.reveal(this.step);
+    this.stage.enlarge({ in: 1.25, out: 0.8 }[how], left + width / 2, top + height / 2);
   }
 
   toggleTheme() {
