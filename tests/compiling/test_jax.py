@@ -52,13 +52,17 @@ def points_of(row, special):
     return [*np.array(rows).T]
 
 
+def at_points(name, special):
+    """The row of that name, its function of JAX, and operands, one column each, as NumPy's and as JAX's arrays."""
+    row = lookup(name)
+    columns = points_of(row, special)
+    return row, row_of(row, row.arity), columns, [*map(jnp.asarray, columns)]
+
+
 @pytest.mark.parametrize("name", TABLE)
 @pytest.mark.usefixtures("float64")
 def test_every_operation_has_value_and_derivative_of_its_row_in_both_modes_also_at_singular_points(name):
-    row = lookup(name)
-    columns = points_of(row, True)
-    function = row_of(row, row.arity)
-    arrays = [*map(jnp.asarray, columns)]
+    row, function, columns, arrays = at_points(name, special=True)
     outputs, pull = jax.vjp(function, *arrays)
     wanted = [row.evaluate(numbers) for numbers in zip(*map(np.ndarray.tolist, columns))]
     locals_ = [row.local_derivatives(numbers, y) for numbers, y in zip(zip(*map(np.ndarray.tolist, columns)), wanted)]
@@ -74,10 +78,7 @@ def test_every_operation_has_value_and_derivative_of_its_row_in_both_modes_also_
 @pytest.mark.parametrize("name", TABLE)
 @pytest.mark.usefixtures("float64")
 def test_every_operation_has_the_second_derivatives_of_its_row(name):
-    row = lookup(name)
-    columns = points_of(row, False)
-    function = row_of(row, row.arity)
-    arrays = [*map(jnp.asarray, columns)]
+    row, function, columns, arrays = at_points(name, special=False)
     for first, second in product(range(row.arity), repeat=2):
         rule = autodiff.grad(autodiff.grad(row, first), second)
         wanted = np.array([rule(*numbers) for numbers in zip(*map(np.ndarray.tolist, columns))])

@@ -44,6 +44,7 @@ from autodiff import (
 from autodiff.compiling import FrozenNumberError, StaleProgramError, audits
 from autodiff.hooks import Observer, observed_by, watchers
 from nn import Module
+from tests.compiling.test_python import in_thread
 
 W = Value(2.0, label="w")
 GLOBAL = 2.0
@@ -449,15 +450,6 @@ def cases(monkeypatch, tmp_path):
 class Threes(Methods):
     def method(self):
         return 3.0
-
-
-def in_thread(function):
-    """What it returns in another thread."""
-    found = []
-    thread = threading.Thread(target=lambda: found.append(function()))
-    thread.start()
-    thread.join()
-    return found[0]
 
 
 with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:

@@ -53,6 +53,7 @@ def or_else(first, then):
 
 
 def in_thread(function):
+    """What it returns in another thread."""
     found = []
     thread = threading.Thread(target=lambda: found.append(function()))
     thread.start()
