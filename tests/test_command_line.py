@@ -285,6 +285,22 @@ def test_a_script_that_fails_shows_its_last_pass_and_its_error(
     assert not list(tmp_path.glob("*.txt"))
 
 
+def test_step_says_that_it_does_not_see_the_passes_of_other_threads(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = tmp_path / "threads.py"
+    script.write_text(
+        "import threading\nfrom autodiff import Value\n"
+        "thread = threading.Thread(target=(Value(2.0) * 3.0).backward)\nthread.start()\nthread.join()\n",
+        encoding="utf-8",
+    )
+    assert main(["step", str(script)]) == 1
+    assert "other threads" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["step", "--help"])
+    assert "other threads" in " ".join(capsys.readouterr().out.split())
+
+
 def test_what_a_script_says_when_it_exits_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     script, page = tmp_path / "exits.py", tmp_path / "page.html"
     for exits, code, told in (("'went wrong'", 1, "went wrong"), ("", 0, ""), ("None", 0, ""), ("3", 3, "")):

@@ -26,7 +26,7 @@ PREFIXES = {"negative": "-", "positive": "+"}
 LEAVES = {"output": "y", "upstream": "upstream", "zero": "zero"}
 """The kinds of expressions that have no parts, beside operands and numbers, and what they are called."""
 LONG = 400
-"""The most characters of a text that is repeated rather than computed where it may not be needed."""
+"""The most characters of a text that is repeated rather than named, where naming it would compute it in vain."""
 
 
 class UnwritableError(ValueError):
@@ -205,12 +205,22 @@ def _needed_in_any_case(order: Numbered, places: Sequence[int]) -> list[bool]:
 
 
 def written(expression: Expression, target: Target) -> str:
-    """The expression as one text."""
-    return statements([expression], target, share=False)[1][0]
+    """The expression as one text. What is long and occurs more than once has a name: written out, erfinv is ten million
+    characters long.
+
+    >>> from autodiff.program.expressions import traced
+    >>> print(traced(lambda x: (x + 1) * (x + 1), 1))
+    (x0 + 1.0) * (x0 + 1.0)
+    >>> text = str(traced(lambda x: sum([x] * 200) ** 2 / sum([x] * 200), 1))
+    >>> text[:45], len(text) < 1100
+    ('t0 ** 2.0 / t0, where t0 = 0.0 + x0 + x0 + x0', True)
+    """
+    lines, (text,) = statements([expression], target, named_from=LONG + 1)
+    return f"{text}, where {'; '.join(lines)}" if lines else text
 
 
-def statements(expressions: Iterable[Expression], target: Target, share: bool = True) -> tuple[list[str], list[str]]:
-    """Statements that name what occurs more than once, if that is to be shared; and the text of each expression.
+def statements(expressions: Iterable[Expression], target: Target, named_from: int = 0) -> tuple[list[str], list[str]]:
+    """Statements that name what occurs more than once and has at least so many characters; each expression's text.
 
     Of two branches only one is computed. So what may not be needed is written out again, unless it is long.
 
@@ -235,7 +245,8 @@ def statements(expressions: Iterable[Expression], target: Target, share: bool = 
             text = Text(target.names.get(kind, LEAVES[kind]))
         else:
             text = target.apply(kind, [texts[part] for part in parts])
-        if share and parts and uses[place] > 1 and (needed[place] or len(text.text) > LONG):
+        least = named_from if needed[place] else max(named_from, LONG + 1)
+        if parts and uses[place] > 1 and len(text.text) >= least:
             lines.append(target.assignment.format(f"t{len(lines)}", text.text))
             text = Text(f"t{len(lines) - 1}")
         texts.append(text)

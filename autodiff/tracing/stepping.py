@@ -19,6 +19,7 @@ from autodiff.tracing.player.page import MAX_STEPS
 from autodiff.tracing.views import Trace, trace
 from autodiff.value import Value
 
+UNSEEN = "Passes of other threads, of processes and of compiled functions are not seen (nn.fit: engine='eager')."
 INTERRUPTED = 130
 """The exit code of a program that was ended by Ctrl+C."""
 
@@ -78,7 +79,7 @@ def main(arguments: Sequence[str]) -> int:
     passes = Passes(options.at, options.every)
     code = _run(script, options.arguments, passes)
     if not passes.kept:
-        none = "it made none by backward() in its main thread (nn.fit: engine='eager')"
+        none = f"it made none by backward() in its main thread. {UNSEEN}"
         made = f"it made {passes.count}" if passes.count else none
         return _refused(f"{script.name} made no such backward pass: {made}", code or 1)
     folder = Path(tempfile.mkdtemp(prefix="autodiff-")) if options.html is None else Path(options.html).parent
@@ -135,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="autodiff step",
         description="Run a script, and play the last backward pass that it made, with the lines that computed it.",
+        epilog=UNSEEN,
         allow_abbrev=False,
     )
     add = parser.add_argument
