@@ -8,6 +8,7 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType
@@ -90,9 +91,9 @@ def _stamp(count: int, file: str, line: int) -> Stamp:
 
 class _Recorder(Observer):
     def recorded(self, node: Value) -> None:
-        frame = user_frame()
-        if frame is not None:
-            node.stamp = _stamp(int(node.stamp), frame.f_code.co_filename, frame.f_lineno)
+        source = _replayed.get() or user_line()
+        if source is not None:
+            node.stamp = _stamp(int(node.stamp), *source)
 
     def given(self, leaf: Value) -> None:
         self.recorded(leaf)
@@ -110,6 +111,7 @@ class _Recorder(Observer):
                 raise
 
 
+_replayed: ContextVar[Source | None] = ContextVar("replayed", default=None)
 RECORDER = _Recorder()
 
 
@@ -132,10 +134,26 @@ def record_sources() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def replaying(source: Source | None) -> Iterator[None]:
+    """What is computed inside came from this line, not from the one that runs now: the line is of a program that
+    another framework has recorded, and that is replayed on ``Value``s. None for the line that runs.
+
+    >>> with record_sources(), replaying(Source("model.py", 3)): y = Value(2.0) ** 2
+    >>> print(y.source)
+    model.py:3
+    """
+    token = _replayed.set(source)
+    try:
+        yield
+    finally:
+        _replayed.reset(token)
+
+
 def user_frame() -> FrameType | None:
     """The innermost frame of the user's own code; None if there is none."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and not _is_users(frame.f_code.co_filename):
+    while frame is not None and not is_users(frame.f_code.co_filename):
         frame = frame.f_back
     return frame
 
@@ -154,7 +172,7 @@ _LIBRARIES = tuple(
 
 
 @lru_cache(maxsize=4096)
-def _is_users(file: str) -> bool:
+def is_users(file: str) -> bool:
     """Whether a file is what debuggers call "my code": a cell of a notebook is, code made from a string is not."""
     if file.startswith("<"):
         return file in linecache.cache

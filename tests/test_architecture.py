@@ -21,6 +21,7 @@ BELOW = {
     "drawing": {"program", "reading list", "beside it"},
     "tracing": {"drawing", "program", "reading list", "beside it"},
     "checking": {"program", "reading list", "beside it"},
+    "bridges": {"reading list", "beside it"},
     "autodiff": {"checking", "compiling", "drawing", "tracing", "program", "reading list", "beside it"},
     "nn": {"autodiff", "beside it"},
 }

@@ -1,0 +1,50 @@
+"""The names of inputs, as they stand in traces and drawings: ``layers[0].w[3,1]``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from autodiff.bridges.arrays import Array, filled
+from autodiff.trees import places
+from autodiff.value import Value
+
+
+def path(keys: Iterable[Any]) -> str:
+    """The way to a part of a structure: names with dots, all other keys in brackets.
+
+    >>> path(["params", "layers", 0, "w"]), path(["mlp/linear"])
+    ('params.layers[0].w', "['mlp/linear']")
+    """
+    found = ""
+    for key in keys:
+        named = isinstance(key, str) and key.isidentifier()
+        found += (f".{key}" if found else key) if named else f"[{key!r}]"
+    return found
+
+
+def element(name: str, place: Sequence[int]) -> str:
+    """The name of a number of an array; of one without dimensions, the array's own.
+
+    >>> element("w", (3, 1)), element("b", ())
+    ('w[3,1]', 'b')
+    """
+    return f"{name}[{','.join(map(str, place))}]" if place else name
+
+
+def variables(array: Any, name: str) -> Array:
+    """A new variable for each number of a plain array, labelled by the name and its place.
+
+    >>> import numpy as np
+    >>> [v.label for v in variables(np.array([1.0, 2.0]), "x")]
+    ['x[0]', 'x[1]']
+    """
+    numbers = zip(array.astype(float).ravel().tolist(), places(array.shape))
+    return filled((Value(number, element(name, place)) for number, place in numbers), array.shape)
+
+
+def name(array: Array, label: str) -> None:
+    """Label the results in a recorded array that have no label yet; variables and constants keep what they have."""
+    for value, place in zip(array.ravel().tolist(), places(array.shape)):
+        if isinstance(value, Value) and value.parents and not value.label:
+            value.label = element(label, place)
