@@ -15,7 +15,7 @@ from nn.directions import principal_directions, random_directions
 from nn.dropping import dropout, without_dropout
 from nn.epoch_metrics import NonFiniteLossError
 from nn.landscape import Landscape, loss_landscape
-from nn.layers import MLP, Layer, Neuron
+from nn.layers import MLP, Layer, Linear, Neuron
 from nn.losses import (
     absolute_error,
     binary_cross_entropy,
@@ -27,13 +27,16 @@ from nn.losses import (
 )
 from nn.module import Module
 from nn.optimizers import SGD, Adam, Optimizer
+from nn.parts import Activation, Dropout, Embedding, LayerNorm, Sequential
 from nn.plots import plot_contour, plot_decision_boundary, plot_loss, plot_surface
+from nn.recurrent import GRUCell, RNNCell
 from nn.training import History, accuracy, fit
 
 __all__ = [
-    "MLP", "SGD", "Adam", "Dataset", "Descent", "History", "Landscape", "Layer", "Module", "Neuron",
-    "NonFiniteLossError", "Optimizer", "absolute_error", "accuracy", "binary_cross_entropy", "circles", "descend",
-    "digits", "dropout", "fit", "hinge", "iris", "loss_landscape", "mean_over", "moons", "plot_contour",
-    "plot_decision_boundary", "plot_loss", "plot_surface", "principal_directions", "random_directions",
-    "softmax_cross_entropy", "spirals", "squared_error", "sum_over", "without_dropout",
+    "MLP", "SGD", "Activation", "Adam", "Dataset", "Descent", "Dropout", "Embedding", "GRUCell", "History",
+    "Landscape", "Layer", "LayerNorm", "Linear", "Module", "Neuron", "NonFiniteLossError", "Optimizer", "RNNCell",
+    "Sequential", "absolute_error", "accuracy", "binary_cross_entropy", "circles", "descend", "digits", "dropout",
+    "fit", "hinge", "iris", "loss_landscape", "mean_over", "moons", "plot_contour", "plot_decision_boundary",
+    "plot_loss", "plot_surface", "principal_directions", "random_directions", "softmax_cross_entropy", "spirals",
+    "squared_error", "sum_over", "without_dropout",
 ]  # fmt: skip

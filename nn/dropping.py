@@ -47,14 +47,23 @@ def dropout(values: Sequence[Any], p: float, *, rng: np.random.Generator) -> lis
             f"rng must be a generator that is made once, as numpy.random.default_rng(0) makes one, not "
             f"{type(rng).__name__} {rng!r:.60}: a seed would draw the same in every call"
         )
-    if not 0 <= p < 1:
-        raise ValueError(f"p must be at least 0 and below 1, not {p!r}")
+    check_probability(p)
     if _off.get() or p == 0:
         return [*values]
     for value in values:
         _check_not_recorded(value)
     keeps = rng.random(len(values)) >= p
     return [value / (1 - p) if keep else 0.0 for value, keep in zip(values, keeps.tolist())]
+
+
+def check_probability(p: float) -> None:
+    """Refuse a probability with which nothing would be left, or that is none.
+
+    Raises:
+        ValueError: it is out of range.
+    """
+    if not 0 <= p < 1:
+        raise ValueError(f"p must be at least 0 and below 1, not {p!r}")
 
 
 @contextmanager

@@ -8,22 +8,16 @@ Rectifiers", eq. 10); else they are uniform on ±sqrt(6 / (inputs + outputs)) (G
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from autodiff import Operation, Value, constant, dot, lookup
-from nn.losses import is_vector
+from autodiff import Value, dot
+from nn.arguments import ActivationLike, Inputs, activation_of, check_number, counted, name_of, nodes
 from nn.mistakes import Renamed, instead
 from nn.module import Module
-from nn.observations import row
 from nn.seeding import Seed, generator
-
-Activation: TypeAlias = str | Callable[[Any], Any]
-Inputs: TypeAlias = Sequence[Any] | NDArray[Any]
 
 RELU_LIKE = frozenset({"relu", "leaky_relu", "silu", "gelu", "softplus"})
 OTHERS = {
@@ -41,6 +35,7 @@ class Neuron(Module):
         activation: "linear", the name of an operation of one operand, or a function of a ``Value``.
         rng: the seed or generator of the initial weights; None is the seed 0.
         expanded: write the dot product out in products and sums, one node each, as a lecture does.
+        bias: whether a bias is added; without one, ``bias`` is None.
         fan_out: how many neurons there are in its layer; see the scheme of this module.
 
     Raises:
@@ -61,22 +56,23 @@ class Neuron(Module):
     def __init__(
         self,
         inputs: int,
-        activation: Activation = "relu",
+        activation: ActivationLike = "relu",
         rng: Seed = None,
         *,
         expanded: bool = False,
+        bias: bool = True,
         fan_out: int = 1,
     ) -> None:
-        inputs, fan_out = _count("inputs", inputs), _count("fan_out", fan_out)
-        self.activation = _activation(activation)
+        inputs, fan_out = counted("inputs", inputs), counted("fan_out", fan_out)
+        self.activation = activation_of(activation)
         rng = generator(rng)
-        if self.activation is not None and _name(self.activation) in RELU_LIKE:
+        if self.activation is not None and name_of(self.activation) in RELU_LIKE:
             weights = rng.normal(0.0, np.sqrt(2 / inputs), inputs)
         else:
             limit = np.sqrt(6 / (inputs + fan_out))
             weights = rng.uniform(-limit, limit, inputs)
         self.weights = [Value(weight) for weight in weights]
-        self.bias = Value(0.0)
+        self.bias = Value(0.0) if bias else None
         self.expanded = expanded
 
     def __call__(self, inputs: Sequence[Any]) -> Any:
@@ -88,18 +84,18 @@ class Neuron(Module):
         Raises:
             ValueError: the number of inputs is not that of the weights.
         """
-        _check_number(inputs, len(self.weights))
+        check_number(inputs, len(self.weights))
         if self.expanded:
             weighted = self.weights[0] * inputs[0]
             for weight, x in zip(self.weights[1:], inputs[1:]):
                 weighted = weighted + weight * x
         else:
             weighted = dot(self.weights, inputs)
-        response = weighted + self.bias
+        response = weighted if self.bias is None else weighted + self.bias
         return response if self.activation is None else self.activation(response)
 
     def __repr__(self) -> str:
-        return f"Neuron({len(self.weights)}, activation={_name(self.activation)!r})"
+        return f"Neuron({len(self.weights)}, activation={name_of(self.activation)!r})"
 
 
 class Layer(Module):
@@ -108,7 +104,7 @@ class Layer(Module):
     Args:
         inputs: how many inputs it takes.
         outputs: how many neurons there are.
-        activation, rng, expanded: as for :class:`Neuron`.
+        activation, rng, expanded, bias: as for :class:`Neuron`.
 
     Raises:
         TypeError, ValueError: as :class:`Neuron`.
@@ -122,12 +118,18 @@ class Layer(Module):
 
     @instead(**OTHERS)
     def __init__(
-        self, inputs: int, outputs: int, activation: Activation = "relu", rng: Seed = None, *, expanded: bool = False
+        self,
+        inputs: int,
+        outputs: int,
+        activation: ActivationLike = "relu",
+        rng: Seed = None,
+        *,
+        expanded: bool = False,
+        bias: bool = True,
     ) -> None:
-        rng = generator(rng)
-        outputs = _count("outputs", outputs)
+        rng, outputs = generator(rng), counted("outputs", outputs)
         self.neurons = [
-            Neuron(inputs, activation, rng, expanded=expanded, fan_out=outputs) for _ in range(outputs)
+            Neuron(inputs, activation, rng, expanded=expanded, bias=bias, fan_out=outputs) for _ in range(outputs)
         ]  # fmt: skip
 
     def __call__(self, inputs: Inputs) -> list[Any]:
@@ -140,12 +142,47 @@ class Layer(Module):
             TypeError: the inputs are not a sequence of real numbers.
             ValueError: there are too many or too few.
         """
-        nodes = _nodes(inputs, len(self.neurons[0].weights))
-        return [neuron(nodes) for neuron in self.neurons]
+        given = nodes(inputs, self.inputs)
+        return [neuron(given) for neuron in self.neurons]
+
+    @property
+    def inputs(self) -> int:
+        """How many inputs it takes."""
+        return len(self.neurons[0].weights)
 
     def __repr__(self) -> str:
         first = self.neurons[0]
-        return f"Layer({len(first.weights)}, {len(self.neurons)}, activation={_name(first.activation)!r})"
+        return f"Layer({self.inputs}, {len(self.neurons)}, activation={name_of(first.activation)!r})"
+
+
+class Linear(Layer):
+    """A layer without an activation: ``weights @ inputs + biases``.
+
+    Args:
+        inputs: how many inputs it takes.
+        outputs: how many outputs it has.
+        bias: whether biases are added.
+        rng: the seed or generator of the initial weights; None is the seed 0.
+
+    Raises:
+        TypeError, ValueError: as :class:`Neuron`.
+
+    >>> linear = Linear(2, 3, bias=False)
+    >>> linear
+    Linear(2, 3, bias=False)
+    >>> len(linear([0.5, -1.0]))
+    3
+    """
+
+    weight, bias = Renamed("neurons[…].weights"), Renamed("neurons[…].bias")
+
+    @instead(in_features="inputs", out_features="outputs", activation="Layer(inputs, outputs, activation)", **OTHERS)
+    def __init__(self, inputs: int, outputs: int, bias: bool = True, rng: Seed = None) -> None:
+        super().__init__(inputs, outputs, "linear", rng, bias=bias)
+
+    def __repr__(self) -> str:
+        without = "" if self.neurons[0].bias is not None else ", bias=False"
+        return f"Linear({self.inputs}, {len(self.neurons)}{without})"
 
 
 class MLP(Module):
@@ -179,7 +216,7 @@ class MLP(Module):
         self,
         inputs: int,
         outputs: Iterable[int],
-        activation: Activation = "relu",
+        activation: ActivationLike = "relu",
         rng: Seed = None,
         *,
         expanded: bool = False,
@@ -190,7 +227,7 @@ class MLP(Module):
             raise TypeError(f"outputs must be a list of layer sizes such as [16, 1], not {outputs!r:.60}") from None
         if len(sizes) == 1:
             raise ValueError("at least one layer is needed: outputs such as [16, 1]")
-        rng, activation = generator(rng), _activation(activation) or "linear"
+        rng, activation = generator(rng), activation_of(activation) or "linear"
         activations = [activation] * (len(sizes) - 2) + ["linear"]
         self.layers = [
             Layer(before, after, function, rng, expanded=expanded)
@@ -213,76 +250,5 @@ class MLP(Module):
         return signal[0] if len(signal) == 1 else signal
 
     def __repr__(self) -> str:
-        inputs = len(self.layers[0].neurons[0].weights)
-        layers = [f"{len(layer.neurons)} {_name(layer.neurons[0].activation)}" for layer in self.layers]
-        return f"MLP({' → '.join([str(inputs), *layers])}, {len(self.parameters())} parameters)"
-
-
-def _activation(activation: Activation) -> Callable[[Any], Any] | None:
-    """The function of that name; None for "linear", which adds no node."""
-    if isinstance(activation, str):
-        if activation == "linear":
-            return None
-        activation = lookup(activation)
-    if not callable(activation):
-        raise TypeError(
-            f"an activation must be a name or a function, not {type(activation).__name__} {activation!r:.60}"
-        )
-    if isinstance(activation, Operation):
-        needed = None if activation.arity is None else activation.arity - len(activation.defaults)
-        if needed != 1:
-            raise ValueError(
-                f"an activation must be an operation of one operand, and {activation.name!r} takes "
-                f"{'any number' if needed is None else needed}"
-            )
-    return activation
-
-
-def _name(activation: Callable[[Any], Any] | None) -> str:
-    if activation is None:
-        return "linear"
-    return activation.name if isinstance(activation, Operation) else getattr(activation, "__name__", repr(activation))
-
-
-def _count(what: str, number: Any) -> int:
-    try:
-        count = operator.index(number)
-    except TypeError:
-        raise TypeError(f"{what} must be an int, not {type(number).__name__} {number!r:.60}") from None
-    if count < 1:
-        raise ValueError(f"{what} must be at least 1, not {count}")
-    return count
-
-
-def _check_number(given: Sequence[Any], expected: int) -> None:
-    if len(given) == expected:
-        return
-    if any(map(is_vector, given)):
-        raise TypeError(_is_matrix(given))
-    raise ValueError(f"{expected} input{'s' * (expected != 1)} expected, {len(given)} given")
-
-
-def _nodes(inputs: Inputs, expected: int) -> tuple[Any, ...]:
-    """The inputs as nodes; a plain number becomes ONE constant, which all neurons of the layer share."""
-    given = row(inputs)
-    given = given.tolist() if isinstance(given, np.ndarray) else given
-    if not isinstance(given, Sequence) or isinstance(given, str):
-        needed = f"{expected} number{'s' * (expected != 1)}"
-        raise TypeError(
-            f"a sequence of {needed} is needed, not {type(inputs).__name__} {inputs!r:.60}; the inputs of a data set "
-            f"have the shape (observations, {expected}){', as X.reshape(-1, 1) has' * (expected == 1)}"
-        )
-    _check_number(given, expected)
-    try:
-        return tuple([x if hasattr(type(x), "__autodiff__") else constant(x) for x in given])
-    except TypeError:
-        if any(map(is_vector, given)):
-            raise TypeError(_is_matrix(given)) from None
-        raise
-
-
-def _is_matrix(given: Sequence[Any]) -> str:
-    return (
-        f"a model takes one observation, and {len(given)} were given: write model.predict(X) for their predictions as "
-        "an array, or [model(x) for x in X] for Values"
-    )
+        layers = [f"{len(layer.neurons)} {name_of(layer.neurons[0].activation)}" for layer in self.layers]
+        return f"MLP({' → '.join([str(self.layers[0].inputs), *layers])}, {len(self.parameters())} parameters)"

@@ -27,11 +27,11 @@ ZEROED = float("0.0")
 
 
 class _NamesParameters(type):
-    """Gives the parameters of a module their names as labels, once it is constructed."""
+    """Gives the parts of a module their names, once it is constructed; those of the parameters are their labels."""
 
     def __call__(cls: type[M], *args: Any, **options: Any) -> M:
         module = super().__call__(*args, **options)  # type: ignore[misc]  # mypy takes cls for a plain class
-        _label_parameters(module)
+        _name_parts(module)
         return module  # type: ignore[no-any-return]
 
     @property
@@ -95,6 +95,9 @@ class Module(metaclass=_NamesParameters):
                 except Exception:  # the model itself says below what it is, or runs where it cannot be compiled
                     pass
             return np.array([_plain(self(row)) for row in rows])
+
+    def placed(self, name: str) -> None:
+        """Called when a module that this one is a part of has been made, with the name in it; ``""`` is itself."""
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """The module itself, named ``""``, and all modules in it, each once, with their names."""
@@ -303,15 +306,14 @@ def _walk(root: Module) -> Iterator[tuple[str, Module | Value]]:
         stack += [(f"{prefix}{key}", part) for key, part in inside][::-1]
 
 
-def _label_parameters(module: Module) -> None:
-    """Label each parameter with its name, where it has no label or one that a part of the module gave it."""
-    given = {
-        (id(value), name)
-        for _, part in module.named_modules()
-        if part is not module
-        for name, value in part.named_parameters()
-    }
-    for name, value in module.named_parameters():
+def _name_parts(module: Module) -> None:
+    """Tell each part its name, and label each parameter with its own, unless its label was given by hand."""
+    given: set[tuple[int, str]] = set()
+    for place, part in module.named_modules():
+        part.placed(place)
+        if part is not module:
+            given.update((id(value), name) for name, value in part.named_parameters())
+    for name, value in module.named_parameters():  # a part labelled it before the module had a name for it
         if not value.label or (id(value), value.label) in given:
             value.label = name
 
