@@ -6,8 +6,9 @@ import operator
 from collections.abc import Callable
 from itertools import count
 from math import inf
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
+from autodiff.declarations import Declared
 from autodiff.hooks import tell, watchers
 from autodiff.ieee import as_float
 from autodiff.operations import CONSTANT, Operation
@@ -46,7 +47,7 @@ def _refused(how: str, instead: str = "") -> Callable[..., NoReturn]:
     return refused
 
 
-class NumberLike:
+class NumberLike(Declared):
     """The part of a ``Value`` that has nothing to do with graphs."""
 
     __slots__ = ()
@@ -54,8 +55,22 @@ class NumberLike:
     number: float
     op: Operation
 
-    __lt__, __le__ = _comparison("<", operator.lt), _comparison("<=", operator.le)
-    __gt__, __ge__ = _comparison(">", operator.gt), _comparison(">=", operator.ge)
+    if not TYPE_CHECKING:  # comparisons are declared; what is refused is an error to a type checker, too
+        __lt__, __le__ = _comparison("<", operator.lt), _comparison("<=", operator.le)
+        __gt__, __ge__ = _comparison(">", operator.gt), _comparison(">=", operator.ge)
+
+        def __float__(self) -> float:
+            if watchers:
+                tell("read", self, "float()")
+            if self.op is not CONSTANT:
+                raise TypeError(
+                    "float() of a Value would cut the graph unseen: use .data for the number, "
+                    "and the functions of autodiff or NumPy in place of math's"
+                )
+            return self.number
+
+        __int__, __index__ = _refused("int()"), _refused("an index")
+        as_integer_ratio = _refused("a fraction", ", and mean, var and std of autodiff in place of statistics'")
 
     def __eq__(self, other: object) -> bool:
         next(equalities)
@@ -69,19 +84,6 @@ class NumberLike:
             tell("compared", "!=", self, 0.0, holds)
         return holds
 
-    def __float__(self) -> float:
-        if watchers:
-            tell("read", self, "float()")
-        if self.op is not CONSTANT:
-            raise TypeError(
-                "float() of a Value would cut the graph unseen: use .data for the number, "
-                "and the functions of autodiff or NumPy in place of math's"
-            )
-        return self.number
-
-    __int__, __index__ = _refused("int()"), _refused("an index")
-    as_integer_ratio = _refused("a fraction", ", and mean, var and std of autodiff in place of statistics'")
-
     def __str__(self) -> str:
         return format(self)
 
@@ -90,7 +92,7 @@ class NumberLike:
             tell("read", self, TEXT)
         return format(self.number, spec)
 
-    def conjugate(self) -> NumberLike:
+    def conjugate(self) -> Self:
         """Itself, as of every real number: NumPy's ``var`` and ``std`` of arrays ask for it."""
         return self
 

@@ -84,15 +84,15 @@ class NumpyProtocol:
         """
         raise _refusal("logical_xor")
 
-    def fabs(self) -> Any:
+    def fabs(self: Any) -> Any:
         """``np.fabs``: the absolute value."""
         return lookup("absolute")(self)
 
-    def degrees(self) -> Any:
+    def degrees(self: Any) -> Any:
         """``np.degrees``: the angle in degrees."""
         return lookup("rad2deg")(self)
 
-    def radians(self) -> Any:
+    def radians(self: Any) -> Any:
         """``np.radians``: the angle in radians."""
         return lookup("deg2rad")(self)
 

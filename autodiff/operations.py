@@ -9,11 +9,15 @@ to apply an operation (``__autodiff__``).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from autodiff.documentation import Documentation, signature
 from autodiff.ieee import Ieee, as_float
 from autodiff.zeros import ZERO
+
+if TYPE_CHECKING:
+    from autodiff.declarations import Number, Plain
+    from autodiff.value import Value
 
 Rule = Callable[..., Any]
 
@@ -84,6 +88,10 @@ class Operation:
         self.defaults = defaults
         self.ufunc = ufunc or name
 
+    @overload
+    def __call__(self, *operands: Plain) -> float: ...  # type: ignore[overload-overlap]  # if there are none
+    @overload
+    def __call__(self, *operands: Number) -> Value: ...
     def __call__(self, *operands: Any) -> Any:
         """Apply the operation: to floats it gives a float, to ``Value``s a recorded ``Value``."""
         if self.arity is not None and len(operands) != self.arity:

@@ -193,15 +193,16 @@ class Value(NumpyProtocol, NumberLike, FromMicrograd):
 
     # ── Arithmetic ───────────────────────────────────────────────────────────────────────────────
 
-    __add__, __radd__ = _operator(rules.add), _reflected(rules.add)
-    __sub__, __rsub__ = _operator(rules.subtract), _reflected(rules.subtract)
-    __mul__, __rmul__ = _operator(rules.multiply), _reflected(rules.multiply)
-    __truediv__, __rtruediv__ = _operator(rules.divide), _reflected(rules.divide)
-    __pow__, __rpow__ = _operator(rules.power), _reflected(rules.power)
-    __mod__, __rmod__ = _operator(more_rules.mod), _reflected(more_rules.mod)
-    __floordiv__, __rfloordiv__ = _operator(more_rules.floor_divide), _reflected(more_rules.floor_divide)
-    __neg__, __pos__, __abs__ = _method(rules.negative), _method(rules.positive), _method(rules.absolute)
-    __floor__, __ceil__, __trunc__ = _method(more_rules.floor), _method(more_rules.ceil), _method(more_rules.trunc)
+    if not TYPE_CHECKING:  # declared with their types in declarations.pyi
+        __add__, __radd__ = _operator(rules.add), _reflected(rules.add)
+        __sub__, __rsub__ = _operator(rules.subtract), _reflected(rules.subtract)
+        __mul__, __rmul__ = _operator(rules.multiply), _reflected(rules.multiply)
+        __truediv__, __rtruediv__ = _operator(rules.divide), _reflected(rules.divide)
+        __pow__, __rpow__ = _operator(rules.power), _reflected(rules.power)
+        __mod__, __rmod__ = _operator(more_rules.mod), _reflected(more_rules.mod)
+        __floordiv__, __rfloordiv__ = _operator(more_rules.floor_divide), _reflected(more_rules.floor_divide)
+        __neg__, __pos__, __abs__ = _method(rules.negative), _method(rules.positive), _method(rules.absolute)
+        __floor__, __ceil__, __trunc__ = _method(more_rules.floor), _method(more_rules.ceil), _method(more_rules.trunc)
 
     def __divmod__(self, other: Any) -> tuple[Value, Value]:
         """``self // other`` and ``self % other``: of the first all derivatives are 0, of the second ∂/∂self is 1."""
@@ -213,10 +214,6 @@ class Value(NumpyProtocol, NumberLike, FromMicrograd):
     def __round__(self, digits: int | None = None) -> Value:
         """The nearest number of that many decimals: a ``Value``, constant in steps, so that its derivative is 0."""
         return self.rint() if digits is None else (self * 10.0**digits).rint() / 10.0**digits
-
-    if TYPE_CHECKING:  # methods_for() below adds a method for every row of the table
-
-        def __getattr__(self, name: str) -> Callable[..., Value]: ...
 
     @staticmethod
     def __autodiff__(op: Operation, operands: Sequence[Any]) -> Value:

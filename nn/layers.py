@@ -75,7 +75,7 @@ class Neuron(Module):
         self.bias = Value(0.0) if bias else None
         self.expanded = expanded
 
-    def __call__(self, inputs: Sequence[Any]) -> Any:
+    def __call__(self, inputs: Sequence[Any]) -> Value:
         """The neuron's output, a scalar.
 
         Args:
@@ -91,7 +91,7 @@ class Neuron(Module):
                 weighted = weighted + weight * x
         else:
             weighted = dot(self.weights, inputs)
-        response = weighted if self.bias is None else weighted + self.bias
+        response: Value = weighted if self.bias is None else weighted + self.bias
         return response if self.activation is None else self.activation(response)
 
     def __repr__(self) -> str:
@@ -132,7 +132,7 @@ class Layer(Module):
             Neuron(inputs, activation, rng, expanded=expanded, bias=bias, fan_out=outputs) for _ in range(outputs)
         ]  # fmt: skip
 
-    def __call__(self, inputs: Inputs) -> list[Any]:
+    def __call__(self, inputs: Inputs) -> list[Value]:
         """The outputs of all neurons, always a list.
 
         Args:

@@ -1,7 +1,8 @@
 """SCALE it: what was recorded as a program of instructions, run by arrays, by machine code, or in the browser."""
 
 from autodiff.compiling.audits import StaleProgramError
-from autodiff.compiling.compiled import Compiled, compile
+from autodiff.compiling.compiled import Compiled
+from autodiff.compiling.decorator import compile
 from autodiff.compiling.executors import ExecutorError
 from autodiff.compiling.recording import FrozenNumberError
 from autodiff.non_finite import NonFiniteError

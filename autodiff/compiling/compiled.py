@@ -1,4 +1,4 @@
-"""``compile``: a function of one observation, recorded once and run over batches, with its gradients."""
+"""A compiled function: what is called over batches, gives gradients, and shows its programs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper
-from typing import Any, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,62 +26,14 @@ from autodiff.pickling import is_pickled_by_value
 from autodiff.program.program import Program
 from autodiff.value import Value
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 PARAMETERS = "parameters"
 
 
-def compile(
-    function: Callable[..., Any] | None = None,
-    *,
-    parameters: Any = None,
-    ndim: Sequence[int] | int | None = None,
-    backend: str | None = None,
-    threads: int | None = None,
-    max_structures: int = 128,
-    max_branches: int = 32,
-) -> Any:
-    """The function of one observation, only faster: recorded as a program, and run over batches.
-
-    Args:
-        function: takes numbers, arrays of them, and lists, tuples and dicts of those, as positional arguments; keyword
-            arguments are static options. It returns a scalar, or a structure of scalars. Without it, a decorator.
-        parameters: a module or the leaf ``Value``s, in the order of all vectors; None to find those that the function
-            refers to.
-        ndim: how many dimensions the positional arguments of ONE observation have, such as ``(1, 0)``; an int if there
-            is one argument. By default, a call is one observation if a plain number is among its arguments, else a
-            batch, with the observations along the first axis of every array and list; a list of arrays of one shape is
-            a list of rows. In tuples, dicts and other lists, each array has an axis of its own.
-        backend: ``"numpy"``, ``"native"`` or ``"jax"``, which also runs on GPUs; None for the fastest that is installed
-            for one processor.
-        threads: over how many threads machine code spreads large batches, None for one on each processor that the
-            process may use; the bits do not depend on it.
-        max_structures: how many structures and shapes of arguments are kept; the least recently used are forgotten.
-        max_branches: how many ways through the function's branches are compiled for one structure; observations that go
-            yet another way run eagerly, with a warning.
-
-    Returns:
-        A :class:`Compiled`.
-
-    Raises:
-        TypeError: there is no function, or ``parameters`` holds something else than leaves.
-        ValueError: a leaf is listed twice, or a number is out of range.
-
-    >>> w = Value(2.0, label="w")
-    >>> @compile
-    ... def error(x, y):
-    ...     return (w * x - y) ** 2
-    >>> error([1.0, 2.0, 3.0], [0.0, 4.0, 7.0])
-    array([4., 0., 1.])
-    >>> error.backward([1.0, 2.0, 3.0], [0.0, 4.0, 7.0], reduction="sum"), w.grad
-    (5.0, -2.0)
-    """
-    settings = parameters, ndim, backend, threads, max_structures, max_branches
-    return Compiled(function, *settings) if function is not None else lambda of: Compiled(of, *settings)
-
-
-class Compiled:
-    """A compiled function; :func:`compile` makes one.
+class Compiled(Generic[P]):
+    """A compiled function; :func:`autodiff.compile` makes one.
 
     It is called like the function, and gives floats; of a batch, arrays with the observations in front: (observations,)
     for a number, (observations, k) for a list of k numbers, as a network returns it, and tuples and dicts of arrays for
@@ -137,7 +89,7 @@ class Compiled:
 
     # ── What is run ──────────────────────────────────────────────────────────────────────────────
 
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
+    def __call__(self, *arguments: P.args, **options: P.kwargs) -> Any:
         """The results: of one observation as floats, of a batch as arrays with the observations in front.
 
         Raises:
@@ -235,6 +187,7 @@ class Compiled:
                 fail, chunks kill them again and again, or an operation of the user's own cannot travel to them; it
                 says what to do.
 
+        >>> from autodiff import compile
         >>> w = Value(2.0)
         >>> square = compile(lambda x: w * x * x)
         >>> square.value_and_grad([1.0, 3.0], wrt=("parameters", 0))
@@ -288,6 +241,7 @@ class Compiled:
         Raises:
             TypeError, ValueError: as a call.
 
+        >>> from autodiff import compile
         >>> w = Value(0.0)
         >>> error = compile(lambda x, y: (w * x - y) ** 2)
         >>> descent = error.descent([1.0, 2.0], [3.0, 6.0], rule=lambda gradient, rate, step: (-rate * gradient,))
@@ -339,7 +293,7 @@ class Compiled:
             )
         return pure_function(latest)
 
-    def __get__(self, instance: Any, owner: type) -> Compiled:
+    def __get__(self, instance: Any, owner: type) -> Compiled[P]:
         """The compiled function of a class; a method is compiled for its object.
 
         Raises:
@@ -352,7 +306,7 @@ class Compiled:
             )
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Compiled[P]:
         """Itself; if it is compiled for an object that is copied, too, the same for the copy."""
         function = copy.deepcopy(self.function, memo)
         return self if function is self.function else Compiled(function, *copy.deepcopy(self._made_of[1:], memo))

@@ -188,9 +188,9 @@ class Recorder(Observer):
         )
 
     def detached(self, node: Value) -> Value | None:
-        return (
-            None if node.op is CONSTANT else Context().run(self._alone, DETACHED, node)
-        )  # to others, it is a constant
+        if node.op is CONSTANT:
+            return None
+        return Context().run(self._alone, lambda: DETACHED(node))  # to others, it is a constant
 
     def contributions(self, out: Value, upstream: Any, wanted: Sequence[bool]) -> Sequence[Any]:
         """The contributions, on all branches: to other observers, those that are not taken would look like faults."""

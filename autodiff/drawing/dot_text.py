@@ -128,7 +128,7 @@ def draw(
     2
     """
     numbers = not isinstance(value, Program)
-    root = value if numbers else value.to_picture()
+    root = value.to_picture() if isinstance(value, Program) else value
     if not isinstance(root, Value):
         raise TypeError(f"draw needs a Value, not {type(value).__name__} {value!r:.60}")
     _choice("direction", direction, tuple(DIRECTIONS))
