@@ -79,34 +79,47 @@ def common(*paths: Path) -> Path:
     return tuple(steps[0] for steps in same)
 
 
-def folded_modules(wanted: str | Iterable[str] | None, paths: Iterable[Path]) -> dict[Path, Path]:
+def folded_modules(
+    wanted: str | Iterable[str] | None, paths: Iterable[Path], opened: str | Iterable[str] = ()
+) -> dict[Path, Path]:
     """For each path the outermost module around it that is to be folded; empty if none is.
 
-    Wanted are modules of a kind, such as "neuron", modules by their paths, or several of these.
+    Wanted are modules of a kind, such as "neuron", modules by their paths, or several of these. Instead of one that is
+    opened, the modules in it are folded.
 
     Raises:
-        TypeError: what is wanted is not a str, nor several.
+        TypeError: what is wanted, or opened, is not a str, nor several.
         ValueError: there is nothing of that name.
 
-    >>> folded_modules("neuron", [("layers.0", "neurons.1")])
-    {('layers.0', 'neurons.1'): ('layers.0', 'neurons.1')}
+    >>> folded_modules("layer", [("layers.0", "neurons.1"), ("layers.1", "neurons.0")], "layers.1")
+    {('layers.0', 'neurons.1'): ('layers.0',), ('layers.1', 'neurons.0'): ('layers.1', 'neurons.0')}
     """
-    several: list[str] = []
-    if wanted is not None:
-        several = [*wanted] if isinstance(wanted, Iterable) and not isinstance(wanted, str) else [wanted]
-    if not all(isinstance(name, str) for name in several):
-        raise TypeError(f"fold must be a str or several, not {wanted!r}")
     around = {path: [path[:depth] for depth in range(1, len(path) + 1)] for path in dict.fromkeys(paths)}
-    names = [_names(each) for inside in around.values() for each in inside]
-    known = {"layer", "neuron", "layers", "neurons"}.union(*names)
+    known = {"layer", "neuron", "layers", "neurons"}.union(
+        *(_names(each) for inside in around.values() for each in inside)
+    )
+    folds, opens = _several("fold", wanted, known), _several("opened", opened, known)
+    found = {}
+    for path, inside in around.items():
+        left = iter(inside)
+        module = next((each for each in left if not _names(each).isdisjoint(folds)), ())
+        while module and not _names(module).isdisjoint(opens):
+            module = next(left, ())
+        found[path] = module
+    return found
+
+
+def _several(option: str, given: str | Iterable[str] | None, known: set[str]) -> list[str]:
+    """One name or several, if all are known."""
+    several = [given] if isinstance(given, str) or not isinstance(given, Iterable) else [*given]
+    several = [] if given is None else several
+    if not all(isinstance(name, str) for name in several):
+        raise TypeError(f"{option} must be a str or several, not {given!r}")
     for name in several:
         if name not in known:
             allowed = ", ".join(map(repr, sorted(known - {"layers", "neurons"})))
             raise ValueError(f"there is nothing to fold of the name {name!r} (must be one of {allowed})")
-    return {
-        path: next((each for each in inside if not _names(each).isdisjoint(several)), ())
-        for path, inside in around.items()
-    }
+    return several  # type: ignore[return-value]  # as was just checked
 
 
 def _names(path: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""A layout for networks: columns from the operands to the root, the modules of a list in order, straight arrows.
+"""A layout for networks: columns from the operands to the root, the modules of a list in order.
 
 Graphviz bends arrows around each other and around the room for their texts. Between folded layers there are as many
 arrows as weights: it takes long, orders the neurons 9 1 7 3, and draws them in a column 16 times as high as wide.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from math import ceil, hypot, sqrt
+from math import ceil, sqrt
 from typing import NamedTuple
 
 from autodiff.drawing.clusters import Path
@@ -29,8 +29,8 @@ BETWEEN, MARGIN, HEAD = 8.0, 8.0, 20.0
 """Between two boxes of a stack, around the boxes of a frame, and the height of the name of a frame."""
 FAR, STEEP = 50.0, 0.2
 """The least room for arrows between two columns, and its part of how far they climb."""
-BULGE = 40.0
-"""How far an arrow that leads back swings out."""
+ASIDE = 14.0
+"""Room beside everything, for arrows that go around it."""
 
 
 class Columns(NamedTuple):
@@ -88,6 +88,8 @@ class _Layout:
         self.root = self.grouped(picture)
         self.order_loose(picture)
         self.measure(self.root)
+        is_long = any(abs(self.rank[head] - self.rank[tail]) > 1 for tail, head in self.arrows)
+        self.aside = ASIDE * unit if is_long else 0.0
         self.places: dict[str, Point] = {}
         self.frames: dict[Path, tuple[Point, Point]] = {}
 
@@ -208,8 +210,8 @@ class _Layout:
         for rank in sorted(widths):
             self.start[rank], end = at, at + widths[rank]
             at = end + max(FAR * self.unit, STEEP * climb[rank]) + depth * (before + after)
-        self.place(self.root, 0.0)
-        return Columns(self.turned((end + depth * after, self.root.height)), self.places, self.frames)
+        self.place(self.root, self.aside)
+        return Columns(self.turned((end + depth * after, self.root.height + 2 * self.aside)), self.places, self.frames)
 
     def place(self, group: _Group, top: float) -> None:
         """Give the boxes of a group their places, and those of the groups in it."""
@@ -341,30 +343,6 @@ def _columns(
         if all((head, box) in inside for box, head in inside):
             found.update(dict.fromkeys(boxes, boxes[0]))
     return found
-
-
-def straight(
-    tail: tuple[Point, Point], head: tuple[Point, Point], *, down: bool = False
-) -> tuple[Point, Point, Point, Point]:
-    """The points of a cubic Bézier curve between two boxes, each given by its middle and its size.
-
-    It is straight; where the head does not come after the tail, it swings out on the way from one to the other.
-    """
-    turned: Callable[[Point], Point] = (lambda point: (point[1], point[0])) if down else (lambda point: point)
-    (x, y), (width, _) = map(turned, tail)
-    (end_x, end_y), (end_width, _) = map(turned, head)
-    x, end_x = x + width / 2, end_x - end_width / 2
-    out = (end_x - x) / 3 if x < end_x else BULGE
-    rise = (end_y - y) / 3 if x < end_x else 0.0
-    points = (x, y), (x + out, y + rise), (end_x - out, end_y - rise), (end_x, end_y)
-    return tuple(map(turned, points))  # type: ignore[return-value]  # four points
-
-
-def base_of(tip: Point, other: Point, length: float) -> Point:
-    """Where an arrowhead of that length begins, on the way from another point to its tip."""
-    far = hypot(other[0] - tip[0], other[1] - tip[1])
-    part = min(1.0, length / far) if far else 0.0
-    return tip[0] + part * (other[0] - tip[0]), tip[1] + part * (other[1] - tip[1])
 
 
 def natural(path: Iterable[str]) -> list[list[tuple[bool, int, str]]]:

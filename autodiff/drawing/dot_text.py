@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import graphviz
@@ -23,7 +24,7 @@ from autodiff.drawing.colours import (
     strongest,
     text_on,
 )
-from autodiff.drawing.columns import Columns, base_of, columns, is_dense, natural, straight
+from autodiff.drawing.columns import Columns, columns, is_dense, natural
 from autodiff.drawing.folding import readable
 from autodiff.drawing.legend import (
     CAPTION,
@@ -37,8 +38,9 @@ from autodiff.drawing.legend import (
     fold_row,
 )
 from autodiff.drawing.rendering import Drawing
+from autodiff.drawing.routes import Routes, base_of
 from autodiff.drawing.scene import Arrow, Box, Edge, Scene, scene
-from autodiff.drawing.sizes import LETTER, Point, box_size, frame_name, shown_name, text_width
+from autodiff.drawing.sizes import LETTER, Point, box_size, frame_name, shown_name, shown_sign, text_width
 from autodiff.drawing.text import html, sign, span
 from autodiff.program.program import Program
 from autodiff.text import one_line, short
@@ -79,6 +81,7 @@ def draw(
     value: Value | Program,
     *,
     fold: str | Iterable[str] | None = "auto",
+    opened: str | Iterable[str] = (),
     constants: bool = True,
     merge: str = "constants",
     depth: int | None = None,
@@ -104,6 +107,8 @@ def draw(
             as "layers.0", or several of these. Modules are known by the labels of their parameters. None folds nothing.
             By default, the innermost modules are folded that leave a picture to be read, of at most 100 boxes, which
             the legend says.
+        opened: of what is folded, the modules to open, by the same names: the modules in them are folded instead, or if
+            there are none, their nodes are drawn. ``fold="layer", opened="layers.1"`` shows the neurons of one layer.
         constants: False hides them.
         merge: "constants" draws equal constants of one result, or folded module, once, with their number as "×3";
             "siblings" also folded modules that are alike, with the ranges of their numbers; "nothing" draws all.
@@ -143,7 +148,11 @@ def draw(
         "max_nodes": max_nodes, "constants": constants, "merge": merge, "depth": depth, "clusters": clusters,
         "numbers": numbers, "taken": None if pass_state is None else pass_state.taken,
     }  # fmt: skip
-    title, picture = readable(root, **options) if fold == "auto" else ("", scene(root, fold=fold, **options))
+    title = ""
+    if fold == "auto":
+        title, picture, fold = readable(root, **options)
+    if opened or not title:
+        picture = scene(root, fold=fold, opened=opened, **options)
     return _digraph(value, picture, title if legend else "", direction, legend and numbers, prefix, pass_state)
 
 
@@ -230,6 +239,12 @@ class _Painter:
     layout: Columns | None
     """Where everything goes; None if Graphviz decides."""
     down: bool
+
+    @cached_property
+    def routes(self) -> Routes:
+        assert self.layout is not None
+        sizes = {box.id: _size(box) for box in self.picture.boxes}
+        return Routes({name: (place, sizes[name]) for name, place in self.layout.places.items()}, down=self.down)
 
     def add_all(self, graph: Any) -> None:
         """Boxes, each inside the frames of its path: one frame below another, innermost first. Then arrows."""
@@ -320,8 +335,11 @@ class _Painter:
             left = f"<b>{name}</b>" if node.label else f'<font color="{quiet}">{name}</font>'
             rows = [self.name_row(left, f"<b>{html(sign(node.op))}</b>" if node.parents else "")]
         if self.numbers:
-            sized = self.state is None or self.layout is not None
-            room = 0 if sized else ROOM if len(box.nodes) == 1 else 2 * ROOM
+            if self.layout is not None:  # at the right of the box
+                beside = UNIT * LETTER * text_width(shown_name(box)) if shown_sign(box) else 0.0
+                room = int(_size(box)[0] - 16 - max(30.0, beside))
+            else:
+                room = 0 if self.state is None else ROOM if len(box.nodes) == 1 else 2 * ROOM
             named = (("data", data), ("grad", gradient))
             rows += [_row(f'<font color="{quiet}">{word}</font>', number, room) for word, number in named]
         if box.hidden_operands:
@@ -359,8 +377,7 @@ class _Painter:
             options |= {"color": ACTIVE, "fontcolor": ACTIVE, "penwidth": "3", "arrowsize": "0.8", "dir": "back"}
             options["class"] += " active"
         if self.layout is not None:
-            ends = [(self.layout.places[box.id], _size(box)) for box in (arrow.tail, arrow.head)]
-            options["pos"] = _way(straight(*ends, down=self.down), active)
+            options["pos"] = _way(self.routes.curve(arrow.tail.id, arrow.head.id), active)
         graph.edge(arrow.tail.id, arrow.head.id, tooltip=" ", labeltooltip=" ", **options)
 
 

@@ -19,6 +19,8 @@ class Folded(NamedTuple):
 
     title: str
     picture: Scene
+    fold: set[str] | None
+    """What is folded, as :func:`scene` takes it."""
 
 
 def foldings(root: Value, **options: Any) -> Iterator[Folded]:
@@ -43,7 +45,7 @@ def foldings(root: Value, **options: Any) -> Iterator[Folded]:
             error = error or refused
             continue
         found = True
-        yield Folded(title, picture)
+        yield Folded(title, picture, fold)
     if error and not found:
         raise error
 

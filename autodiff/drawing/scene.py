@@ -76,6 +76,7 @@ def scene(
     root: Value,
     *,
     fold: str | Iterable[str] | None = None,
+    opened: str | Iterable[str] = (),
     constants: bool = True,
     merge: str = "constants",
     depth: int | None = None,
@@ -99,7 +100,7 @@ def scene(
         _limit(len(shown) - (0 if constants else plain), plain, max_nodes)
     inside = set(shown)
     path: dict[Value, Path] = modules(order) if clusters or fold else dict.fromkeys(order, ())
-    folds = folded_modules(fold, path.values())
+    folds = folded_modules(fold, path.values(), opened)
     box_of = _boxes(root, shown, path, folds, name, place, constants, merge)
     if merge == "siblings":
         _merge_siblings(box_of, shown)

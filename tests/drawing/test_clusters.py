@@ -4,7 +4,7 @@ import pytest
 
 from autodiff import Value
 from autodiff.backward import topological_order
-from autodiff.drawing import draw
+from autodiff.drawing import draw, folding
 from autodiff.drawing.clusters import modules
 from autodiff.drawing.scene import Box, Scene, scene
 
@@ -94,6 +94,29 @@ def test_one_module_can_be_folded_by_its_path() -> None:
     assert list(folded(out, fold=["layers.0.neurons.2", "layers.1"])) == ["layers.0.neurons.2", "layers.1"]
     with pytest.raises(ValueError, match=r"'layers\.7' \(must be one of 'layer', 'layers\.0'"):
         draw(out, fold="layers.7")
+
+
+@pytest.mark.parametrize(
+    ("fold", "opened", "expected"),
+    [
+        ("layer", "layers.1", ["layers.0", "layers.1.neurons.0"]),
+        ("layer", ["layers.1", "neuron"], ["layers.0"]),
+        ("neuron", "layers.0.neurons.1", ["layers.0.neurons.0", "layers.0.neurons.2", "layers.1.neurons.0"]),
+        ("layer", "layers.0.neurons.1", ["layers.0", "layers.1"]),
+    ],
+)
+def test_what_is_opened_shows_what_is_in_it(fold: str, opened: str | list[str], expected: list[str]) -> None:
+    _, (out,) = network()
+    assert sorted(folded(out, fold=fold, opened=opened)) == expected
+    with pytest.raises(ValueError, match=r"nothing to fold of the name 'layers\.7'"):
+        draw(out, fold=fold, opened="layers.7")
+
+
+def test_a_module_can_be_opened_in_the_fold_that_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding, "READABLE", 10)  # neurons can be read, all nodes cannot
+    _, (out,) = network()
+    assert draw(out).source.count('class="folded') == 4
+    assert draw(out, opened="layers.0.neurons.1").source.count('class="folded') == 3
 
 
 def test_siblings_that_are_alike_are_merged_with_their_number() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from autodiff import Value, total
 from autodiff.drawing import draw, find_dot
-from autodiff.drawing.columns import STACK, columns, is_dense, natural, ranks, straight
+from autodiff.drawing.columns import STACK, columns, is_dense, natural, ranks
 from autodiff.drawing.folding import READABLE, foldings
 from autodiff.drawing.rendering import run_dot
 from autodiff.drawing.scene import Arrow, Box, Scene, scene
@@ -120,19 +120,6 @@ def test_the_neurons_of_a_recurrent_layer_are_one_column() -> None:
     assert [*ranks(Scene([inputs, *first, *second, end], arrows, {})).values()] == [0, 1, 1, 1, 2, 2, 2, 3]
     chain = [arrow(a, b) for a, b in pairwise(first)] + [arrow(first[-1], first[0])]
     assert sorted(ranks(Scene(first, chain, {})).values()) == [0, 1, 2]
-
-
-def test_arrows_are_straight_but_for_those_that_lead_back() -> None:
-    size = (40.0, 20.0)
-    first, second, third, last = straight(((0.0, 0.0), size), ((200.0, 90.0), size))
-    assert first == (20.0, 0.0)
-    assert last == (180.0, 90.0)
-    for x, y in (second, third):
-        assert y / 90.0 == pytest.approx((x - 20.0) / 160.0)
-    back = straight(((200.0, 90.0), size), ((0.0, 0.0), size))
-    assert back[0][0] < back[1][0]
-    assert back[2][0] < back[3][0]
-    assert straight(((0.0, 0.0), size), ((90.0, 200.0), size), down=True)[0] == (0.0, 10.0)
 
 
 def test_numbers_in_names_are_ordered_as_numbers() -> None:

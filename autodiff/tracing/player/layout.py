@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from autodiff.drawing.clusters import Path
-from autodiff.drawing.columns import base_of, columns, is_dense, straight
+from autodiff.drawing.columns import columns, is_dense
 from autodiff.drawing.folding import foldings
 from autodiff.drawing.rendering import run_dot
+from autodiff.drawing.routes import Routes, base_of
 from autodiff.drawing.scene import Arrow, Box, Scene, TooManyNodesError
 from autodiff.drawing.sizes import LETTER, Point, box_size, shortened, text_width
 from autodiff.value import Value
@@ -57,7 +58,7 @@ def views(root: Value, dot: str, max_nodes: int | None) -> list[View]:
     """
     found = []
     try:
-        for title, picture in foldings(root, max_nodes=max_nodes):
+        for title, picture, _ in foldings(root, max_nodes=max_nodes):
             name = title or "all nodes"
             found.append(_view(name, picture, dot))
     except TooManyNodesError as error:
@@ -92,10 +93,10 @@ def _in_columns(title: str, picture: Scene) -> View:
         return point[0] + MARGIN, point[1] + MARGIN
 
     boxes = {box.id: (moved(found.places[box.id]), box_size(box)) for box in picture.boxes}
-    lines = []
+    lines, routes = [], Routes(boxes)
     for arrow in picture.arrows:
-        first, second, third, tip = straight(boxes[arrow.tail.id], boxes[arrow.head.id])
-        lines.append(Line(arrow, (first, second, third, base_of(tip, third, ARROWHEAD)), tip, None))
+        *curve, tip = routes.curve(arrow.tail.id, arrow.head.id)
+        lines.append(Line(arrow, (*curve, base_of(tip, curve[-1], ARROWHEAD)), tip, None))
     frames = tuple(Frame(path, moved(corner), size) for path, (corner, size) in found.frames.items())
     places = tuple((box, boxes[box.id][0]) for box in picture.boxes)
     return View(title, moved(moved(found.size)), frames, tuple(lines), places, picture)
