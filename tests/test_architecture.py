@@ -20,7 +20,7 @@ BELOW = {
     "compiling": {"program", "reading list", "beside it"},
     "drawing": {"program", "reading list", "beside it"},
     "tracing": {"drawing", "program", "reading list", "beside it"},
-    "checking": {"program", "reading list", "beside it"},
+    "checking": {"compiling", "program", "reading list", "beside it"},
     "bridges": {"reading list", "beside it"},
     "autodiff": {"checking", "compiling", "drawing", "tracing", "program", "reading list", "beside it"},
     "nn": {"autodiff", "beside it"},

@@ -18,8 +18,18 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from autodiff.checking.arrays import Floats
-from autodiff.checking.comparison import FEW, OTHER_STEPS, ROUNDINGS, Claim, Comparison, Verdict, compare, glance
-from autodiff.checking.extrapolation import ROUND_OFF, steps_at
+from autodiff.checking.comparison import (
+    FEW,
+    OTHER_STEPS,
+    ROUNDINGS,
+    TYPICAL,
+    Claim,
+    Comparison,
+    Verdict,
+    compare,
+    glance,
+)
+from autodiff.checking.extrapolation import COARSE, ROUND_OFF, steps_at
 from autodiff.checking.jumps import FEW_DIGITS
 from autodiff.checking.noise import VISIBLE, jitter, neighbours
 from autodiff.checking.plain_function import Scalar
@@ -136,12 +146,27 @@ class Line:
     def floor(self, seed: int) -> Callable[[float], float]:
         """The noise of the function, from its values alone unless it is known."""
         scalar = self.scalar
-        if scalar.own_noise is not None:
-            own = scalar.own_noise
+        if scalar.own_noises is not None:
             here = scalar.noise_here(seed)
             if len(scalar.point) > MEASURED:
                 return lambda x: here
-            return lambda x: here if x == self.x else own(seed, self.places(np.array([x]))[0][0])
+            known = {self.x: here}
+            own = scalar.own_noises
+
+            def measure(xs: Sequence[float]) -> None:
+                known.update(zip(xs, own(self.places(np.array(xs))[0], seed).tolist()))
+
+            if scalar.batched:  # where the walk from fine to coarse may ask
+                finest, *steps = steps_at(self.x, OTHER_STEPS if seed else 1.0, scalar.unit)
+                wide = [finest, *(step for step in steps if step > COARSE * max(1.0, abs(self.x)))]
+                measure([self.x + way * step for step in wide for way in (1, -1)])
+
+            def noise(x: float) -> float:
+                if x not in known:
+                    measure([x])
+                return known[x]
+
+            return noise
         if scalar.batched:
             distances = [way * each for each in neighbours(self.x, scalar.unit) for way in (1, -1)]
             self.prefetch([self.x + each * i for each in distances for i in range(7)])
@@ -189,8 +214,8 @@ def line_compared(
         rules=rules,
         unit=scalar.unit,
         size=size,
-        typical=scalar.typical,
-        digits=0.0 if scalar.own_noise is not None else FEW_DIGITS,
+        typical=max(scalar.typical, 0.0 if scalar.own_noises is None else TYPICAL),
+        digits=0.0 if scalar.own_noises is not None else FEW_DIGITS,
     )
     if floor is not None:
         return glance(claim)

@@ -85,20 +85,24 @@ def no_framework() -> Iterator[None]:
     """Refuse that a function hands ``Value``s to another framework, whose own derivatives would then not be seen.
 
     A ``torch.autograd.Function`` runs its ``forward`` on whatever it is given, and its ``backward`` would never be
-    called. Nothing is looked at where no framework is loaded.
+    called. Nothing is looked at where no framework is loaded, or while a profiler such as cProfile looks itself.
     """
-    if not FRAMEWORKS & sys.modules.keys():
+    before = sys.getprofile()
+    if not FRAMEWORKS & sys.modules.keys() or not (before is None or callable(before)):
         yield
         return
     handed: list[str] = []
+    innocent: set[Any] = set()
 
     def look(frame: Any, event: str, argument: Any) -> None:
-        if event == "call" and not handed:
-            module = str(frame.f_globals.get("__name__", ""))
-            if module.partition(".")[0] in FRAMEWORKS and _holds_value(list(frame.f_locals.values())):
-                handed.append(module)
+        if event != "call" or frame.f_code in innocent:
+            return
+        module = str(frame.f_globals.get("__name__", ""))
+        if module.partition(".")[0] not in FRAMEWORKS:
+            innocent.add(frame.f_code)
+        elif not handed and _holds_value(list(frame.f_locals.values())):
+            handed.append(module)
 
-    before = sys.getprofile()
     sys.setprofile(look)
     try:
         yield
@@ -154,21 +158,25 @@ class FunctionUnderTest:
 
     def call(self, point: Sequence[float]) -> tuple[Any, list[Value], Any]:
         """Result, nodes and arguments of one call at a point; the nodes of parameters are the module's own."""
+        arguments, nodes = self.arguments(point)
+        return self.f(*arguments), nodes, arguments
+
+    def arguments(self, point: Sequence[float]) -> tuple[tuple[Any, ...], list[Value]]:
+        """What the function is called with at a point, and the nodes in it."""
         if self._plain:  # most points are a tuple of numbers: a tenth less time for a check
             nodes = [*map(Value, point)]
-            return self.f(*nodes), nodes, tuple(nodes)
+            return tuple(nodes), nodes
         self.give_parameters(point)
         if len(self._kept) == len(self.names) and not isinstance(self.inputs, (tuple, list, dict)):
-            return self.f(self.inputs), [*self._kept], self.inputs  # a module: nothing is to be put in its place
+            return (self.inputs,), [*self._kept]  # a module: nothing is to be put in its place
         nodes = [Value(x) if kept is None else kept for kept, x in zip(self._parameters, point)]
         arguments = with_leaves(self.inputs, iter(nodes), keep_modules=True)
-        result = self.f(*arguments) if isinstance(arguments, tuple) else self.f(arguments)
-        return result, nodes, arguments
+        return arguments if isinstance(arguments, tuple) else (arguments,), nodes
 
     def root(self, point: Sequence[float]) -> tuple[Value, list[Value]]:
         """The recorded result at a point, and the nodes of the inputs."""
         result, nodes, _ = self.call(point)
-        return self._value(result), nodes
+        return self.value(result), nodes
 
     def graph(self) -> Graph:
         """The recorded function at the point."""
@@ -221,8 +229,11 @@ class FunctionUnderTest:
 
         return noise_at
 
-    def examine(self) -> None:
+    def examine(self) -> tuple[Value, list[Value]]:
         """Call the function at the point, and refuse what cannot be checked.
+
+        Returns:
+            The recorded result there, and the nodes of the inputs.
 
         Raises:
             UncheckableFunctionError: it says why, and what to do.
@@ -237,7 +248,8 @@ class FunctionUnderTest:
                 raise mutated(f"the function changed its input {name}: it was {x}, and is {now!r:.60} {advice}")
         if len(after) != len(nodes):
             raise mutated(f"the function was given {len(nodes)} numbers, and its inputs hold {len(after)} {advice}")
-        found, again = self._value(result).number, self.root(self.point)[0].number
+        root, nodes = self.root(self.point)
+        found, again = self.value(result).number, root.number
         if again != found and not (math.isnan(again) and math.isnan(found)):
             raise UncheckableFunctionError(
                 "not deterministic",
@@ -248,19 +260,14 @@ class FunctionUnderTest:
             raise UncheckableFunctionError(
                 "not finite", f"the function is {found} at this point, {self.shown()}: choose a point in its domain"
             )
-
-    def unused(self) -> list[str]:
-        """The names of the inputs that the recorded result does not depend on."""
-        root, nodes = self.root(self.point)
-        order = set(topological_order(root))
-        return [name for name, node in zip(self.names, nodes) if node not in order]
+        return root, nodes
 
     def shown(self) -> str:
         """The point, by the inputs' names."""
         return ", ".join(f"{name} = {x!r}" for name, x in zip(self.names, self.point))
 
     @staticmethod
-    def _value(result: Any) -> Value:
+    def value(result: Any) -> Value:
         """The result, if it is a ``Value``."""
         if isinstance(result, Value):
             return result

@@ -14,14 +14,14 @@ import numpy as np
 
 from autodiff.backward import topological_order
 from autodiff.checking.arrays import Floats, named_arrays, package_of
+from autodiff.checking.at_once import AtOnce
 from autodiff.checking.comparison import Claim, Comparison, Verdict, absolute_adjoints, compare, gravest
 from autodiff.checking.cuts import find_cut
 from autodiff.checking.directions import SINGLES, entries_compared, outputs_compared, progress
 from autodiff.checking.extrapolation import ROUND_OFF
-from autodiff.checking.function_under_test import FunctionUnderTest, UncheckableFunctionError, in_domain, needs_function
+from autodiff.checking.function_under_test import FunctionUnderTest, UncheckableFunctionError, needs_function
 from autodiff.checking.graphs import Graph
 from autodiff.checking.messages import GradientMismatchError
-from autodiff.checking.noise import recorded_noise
 from autodiff.checking.plain_function import PlainFunction, Pullback, Scalar, by_hand, by_jax, by_jvp, by_torch, by_vjp
 from autodiff.checking.wrong_rules import faults, verdict_on_rules
 from autodiff.derivatives import grad
@@ -29,6 +29,8 @@ from autodiff.functions import dot
 from autodiff.value import Value
 
 Backward = Callable[[Value], object]
+LARGE = 2000
+"""A graph of more nodes than these is run at many points at once."""
 TWICE = 1e-12
 """The relative difference allowed between the first and the second backward pass over one graph."""
 
@@ -158,15 +160,16 @@ def checked(
     under_test = FunctionUnderTest(f, inputs)
     try:
         try:
-            under_test.examine()
+            root, nodes = under_test.examine()
         except (TypeError, AttributeError) as error:
             error.add_note(
                 "A function of plain numbers or NumPy arrays is checked with its gradient: "
                 "check_gradients(f, x, gradient=g)"
             )
             raise
-        unused = under_test.unused()
-        report = Report(tuple(_first(under_test, backward)))
+        used = {*topological_order(root)}
+        unused = [name for name, node in zip(under_test.names, nodes) if node not in used]
+        report = Report(tuple(_first(under_test, backward, root, nodes)))
         if report.verdict == "fail":
             raise GradientMismatchError(
                 report.comparisons,
@@ -224,14 +227,15 @@ def _plain_checked(function: PlainFunction, given: dict[str, Callable[..., Any] 
     return report
 
 
-def _first(under_test: FunctionUnderTest, backward: Backward) -> Iterator[Comparison]:
+def _first(under_test: FunctionUnderTest, backward: Backward, root: Value, nodes: list[Value]) -> Iterator[Comparison]:
     """For each input the derivative, and whether a second backward pass over the same graph adds the same again."""
-    root, nodes = under_test.root(under_test.point)
     gradients, left = _two_passes(root, nodes, backward)
-    adjoints = absolute_adjoints(topological_order(root))
+    order = topological_order(root)
+    adjoints = absolute_adjoints(order)
     rules = cache(lambda: verdict_on_rules(under_test.graph()))
-    if len(nodes) > SINGLES:
-        yield from entries_compared(_scalar(under_test, backward, [adjoints.get(node, 0.0) for node in nodes]), rules)
+    if len(nodes) > SINGLES or len(order) > LARGE:
+        own = np.array(gradients), np.array([adjoints.get(node, 0.0) for node in nodes])
+        yield from entries_compared(_scalar(under_test, backward, *own), rules)
         for i, node in enumerate(nodes):
             if abs(left[i]) > TWICE * max(adjoints.get(node, 0.0), abs(gradients[i])):
                 yield _stale(_alone(under_test, i, gradients[i], adjoints.get(node, 0.0), rules), left[i])
@@ -270,45 +274,32 @@ def _stale(found: Comparison, left: float) -> Comparison:
     return found._replace(engine=found.engine + left, verdict="fail", note=note)
 
 
-def _scalar(under_test: FunctionUnderTest, backward: Backward, adjoints: list[float]) -> Scalar:
-    """A function of many ``Value``s, for directions."""
-
-    def root(point: Floats) -> tuple[Value, list[Value]]:
-        return under_test.root(tuple(point.tolist()))
-
-    return Scalar(
-        _numbers(root),
-        lambda point: np.array(_two_passes(*root(point), backward)[0]),
+def _scalar(under_test: FunctionUnderTest, backward: Backward, gradient: Floats, adjoint: Floats) -> Scalar:
+    """A function of many ``Value``s, for directions, with its gradient at the point."""
+    function = AtOnce(under_test)
+    scalar = Scalar(
+        function.values,
+        lambda point: np.array(_two_passes(*function.root(point), backward)[0]),
         np.array(under_test.point),
         under_test.names.__getitem__,
-        own_noise=lambda seed, point: recorded_noise(topological_order(root(point)[0]), seed),
-        adjoint=np.array(adjoints),
+        batched=function.program is not None,
+        own_noises=function.noises,
+        adjoint=adjoint,
     )
-
-
-def _numbers(root: Callable[[Floats], tuple[Value, list[Value]]]) -> Callable[[Floats], Floats]:
-    """The recorded results at points (k, n); nan outside of the domain."""
-
-    def values(points: Floats) -> Floats:
-        number = in_domain(lambda at: root(points[int(at)])[0].number)
-        return np.array([number(at) for at in range(len(points))])
-
-    return values
+    scalar.gradient = gradient
+    return scalar
 
 
 def _second_scalar(under_test: FunctionUnderTest) -> Scalar:
     """The engine's gradient along a random direction, with Hessian · direction as its gradient."""
-    vector = np.random.default_rng(0).choice([-1.0, 1.0], len(under_test.point))
-
-    def along(point: Floats) -> tuple[Value, list[Value]]:
-        root, nodes = under_test.root(tuple(point.tolist()))
-        return dot(grad(root, nodes), vector.tolist()), nodes
-
+    vector = np.random.default_rng(0).choice([-1.0, 1.0], len(under_test.point)).tolist()
+    function = AtOnce(under_test, lambda root, nodes: dot(grad(root, nodes), vector))
     return Scalar(
-        _numbers(along),
-        lambda point: np.array([each.number for each in grad(*along(point))]),
+        function.values,
+        lambda point: np.array([each.number for each in grad(*function.root(point))]),
         np.array(under_test.point),
         lambda at: f"∇f · v, {under_test.names[at]}",
+        batched=function.program is not None,
     )
 
 
@@ -361,7 +352,9 @@ def _second(under_test: FunctionUnderTest) -> Iterator[Comparison]:
 
 
 def _first_fails(backward: Backward, graph: Graph) -> bool:
-    return any(found.verdict == "fail" for found in _first(FunctionUnderTest(graph, graph.inputs), backward))
+    under_test = FunctionUnderTest(graph, graph.inputs)
+    compared = _first(under_test, backward, *under_test.root(under_test.point))
+    return any(found.verdict == "fail" for found in compared)
 
 
 def _count(report: Report) -> None:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Sequence
 from random import Random
 
-from autodiff.operations import VARIABLE
+from autodiff.operations import VARIABLE, Operation
 from autodiff.value import Value
 
 ULP = 2.0**-52
@@ -37,11 +37,21 @@ DEVIATIONS = 3.0
 """How many standard deviations the noise is."""
 
 
+def roundings(op: Operation, operands: int) -> Sequence[int]:
+    """By how many roundings each operand of a variadic operation is moved, beside its result; none of any other.
+
+    A sum of n numbers from left to right rounds n times: all of that moves its first operand, one rounding its last.
+    The roundings go the same way, as they do where the summands are equal.
+
+    >>> from autodiff import lookup
+    >>> [*roundings(lookup("total"), 3)]
+    [3, 2, 1]
+    """
+    return range(operands, 0, -1) if operands > 2 and op.arity is None else ()
+
+
 def rerun(order: Sequence[Value], factors: Sequence[float]) -> float:
     """The last node's number, computed anew with each result multiplied by its factor.
-
-    A variadic operation of n operands, such as a sum from left to right, rounds n times: all of that moves its first
-    operand, one rounding its last. The roundings go the same way, as they do where the summands are equal.
 
     >>> a = Value(3.0)
     >>> b = a * a
@@ -55,9 +65,9 @@ def rerun(order: Sequence[Value], factors: Sequence[float]) -> float:
             numbers[node] = node.number
             continue
         operands = [numbers[parent] for parent in parents]
-        if len(operands) > 2 and node.op.arity is None:
-            left = range(len(operands), 0, -1)
-            operands = [number * (1.0 + roundings * (factor - 1.0)) for number, roundings in zip(operands, left)]
+        moved = roundings(node.op, len(operands))
+        if moved:
+            operands = [number * (1.0 + times * (factor - 1.0)) for number, times in zip(operands, moved)]
         numbers[node] = node.op.evaluate(operands) * factor
     return numbers[order[-1]]
 

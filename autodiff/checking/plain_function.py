@@ -58,7 +58,7 @@ class Scalar:
         unit: the greatest relative error of one rounding of inputs or output.
         spread: the noise of repeated calls.
         batched: whether many points cost little more than one.
-        own_noise: for a seed, gives the noise at a point, where it is known from elsewhere.
+        own_noises: (points, n) and a seed → (points,): the noise there, where it is known from elsewhere.
         adjoint: (n,), the gradient with nothing cancelled, where that is known.
     """
 
@@ -70,7 +70,7 @@ class Scalar:
     unit: float = ROUND_OFF
     spread: float = 0.0
     batched: bool = False
-    own_noise: Callable[[int, Floats], float] | None = None
+    own_noises: Callable[[Floats, int], Floats] | None = None
     adjoint: Floats | None = None
     _noises: dict[int, float] = field(default_factory=dict)
 
@@ -90,8 +90,8 @@ class Scalar:
 
     def noise_here(self, seed: int) -> float:
         """The noise at the point, where it is known; the same along all lines through it."""
-        if seed not in self._noises and self.own_noise is not None:
-            self._noises[seed] = self.own_noise(seed, self.point)
+        if seed not in self._noises and self.own_noises is not None:
+            self._noises[seed] = float(self.own_noises(self.point[None], seed)[0])
         return self._noises[seed]
 
     @cached_property
