@@ -70,6 +70,11 @@ class Structure:
         ]
 
     @cached_property
+    def _starts(self) -> list[int]:
+        """The column where each argument begins."""
+        return [sum(leaf.size for leaf in trees.leaves(self.arguments[:at])) for at in range(len(self.arguments))]
+
+    @cached_property
     def size(self) -> int:
         """How many numbers an observation has."""
         return sum(leaf.size for leaf in self.leaves)
@@ -99,15 +104,19 @@ class Structure:
 
     def gradients(self, position: int, matrix: Floats, batch: bool) -> Any:
         """The columns of one argument in its structure: of a batch, with the observations in front."""
-        start = sum(leaf.size for leaf in trees.leaves(self.arguments[:position]))
+        start, argument = self._starts[position], self.arguments[position]
 
         def columns(leaf: Leaf) -> Any:
             nonlocal start
+            if not leaf.dimensions:
+                part = matrix[:, start]
+                start += 1
+                return part if batch else float(part[0])
             part = matrix[:, start : start + leaf.size].reshape(len(matrix), *leaf.dimensions)
             start += leaf.size
-            return part if batch else part[0] if leaf.dimensions else float(part[0])
+            return part if batch else part[0]
 
-        return trees.mapped(columns, self.arguments[position])
+        return columns(argument) if type(argument) is Leaf else trees.mapped(columns, argument)
 
     @property
     def described(self) -> list[str]:

@@ -17,8 +17,10 @@ from tests.compiling.programs import bits, eager, network, program_of, tangle
 
 pytest.importorskip("numba", reason="the native backend needs numba")
 
+from autodiff.compiling.inputs import Columns
 from autodiff.compiling.native import NativeRunner, runner
 from autodiff.compiling.native.fused import can_be_fused
+from autodiff.compiling.native.layout import WHOLE, lay_out
 from autodiff.compiling.native.runner import CHUNK, WORK
 
 ROWS = [row for row in map(lookup, sorted(BUILT_IN)) if row.arity and row is not DETACHED]
@@ -182,6 +184,35 @@ def test_inputs_of_any_layout(layout):
     inputs = RNG.normal(size=(2 * CHUNK + 3, 2)).astype(np.float32).astype(float)
     one, other = (fused(program).gradient(np.ones(1), each, wrt_inputs=True) for each in (inputs, layout(inputs)))
     assert [*map(bits, one)] == [*map(bits, other)]
+
+
+@pytest.mark.parametrize("observations", [2, 7, 8, 9, 128, 131, 4096, 8193, 20_000])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("layout", ["rows", "columns", "apart", "every other"])
+def test_what_reads_inputs_alone_reads_them_where_they_are(layout, weighted, observations):
+    """With the bits of the instructions one by one; of an input that nothing depends on, the gradient is 0."""
+    program = lower(program_of(lambda a, b, c: (a + c - (a * c + c**3)) ** 2 / 2, RNG.standard_normal(3)))
+    assert lay_out(program, wrt_inputs=True, fused=True).words[WHOLE]
+    numbers = RNG.standard_normal((observations, 3))
+    inputs = {
+        "rows": numbers,
+        "columns": np.asfortranarray(numbers),
+        "apart": Columns([*numbers.T.copy()]),
+        "every other": np.repeat(numbers, 2, axis=0)[::2],
+    }[layout]
+    weights = RNG.standard_normal(observations) if weighted else 0.5
+    wanted = plain(program).gradient(np.empty(0), numbers, weights, True)
+    for threads in (1, 2):
+        found = fused(program, threads).gradient(np.empty(0), inputs, weights, True)
+        assert [bits(each) for each in found] == [bits(each) for each in wanted]
+
+
+@pytest.mark.parametrize("place", [0, 8, 16])
+def test_of_one_that_is_not_finite_all_others_are_right(place):
+    program = lower(program_of(lambda a: autodiff.sqrt(a) * 2.0, [1.0]))
+    numbers = RNG.uniform(1.0, 2.0, (17, 1))
+    numbers[place] = 0.0
+    check(program, np.empty(0), numbers)
 
 
 def test_nothing_changes_when_the_fused_code_arrives(monkeypatch):

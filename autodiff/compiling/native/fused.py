@@ -6,14 +6,16 @@ of every backend, with constants put in place of their operands. Contributions a
 engine, so the bits are those of the instructions one by one.
 
 The last segment of a program is run once for a gradient, forward and backward in one; an earlier one computes again, in
-the backward pass, what costs less than to keep it. There is no careful text: where a gradient is not finite, the
-instructions are run one by one.
+the backward pass, what costs less than to keep it. A segment that is all that observations do, and reads inputs alone,
+is *whole*: it needs no block, and reads and writes the caller's arrays where they are. There is no careful text: where
+a gradient is not finite, the instructions are run one by one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import product
 
 from autodiff.compiling.native.codegen import code_of
 from autodiff.compiling.native.language import OF_VECTORS
@@ -51,6 +53,7 @@ class Segment:
         active: whether a gradient flows through a slot.
         handed_on: whether a slot is read outside of the segment.
         turns: whether nothing comes after it, so that its backward pass follows at once.
+        inputs: the slots of the inputs, if nothing comes before it either; else none.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Segment:
         active: Callable[[int], bool],
         handed_on: Callable[[int], bool],
         turns: bool,
+        inputs: Collection[int],
     ) -> None:
         self.active, self.turns = active, turns
         results = [each.slot for each in instructions]
@@ -74,6 +78,9 @@ class Segment:
         self.word = {slot: word for word, slot in enumerate(self.slots, 1)}
         self.flows = any(map(active, self.writes))
         """Whether a gradient comes in through something that is handed on."""
+        self.is_whole = (
+            self.turns and self.flows and len(self.writes) == 1 and all(map(inputs.__contains__, self.reads))
+        )
 
     def forward(self) -> str:
         """The text of the code that computes what is handed on."""
@@ -81,6 +88,8 @@ class Segment:
 
     def backward(self) -> str:
         """The text of the code that passes adjoints on, after it has computed what it needs."""
+        if self.is_whole:
+            return self._whole()
         if self.turns:
             values = [*self._loads(self.reads), *self.text.forward(), *self._stores()]
         else:
@@ -94,13 +103,39 @@ class Segment:
         return (f"store(at_v{self.word[slot]}, lane, x{self.local[slot]})" for slot in self.writes)
 
     def _passed_on(self) -> Iterator[str]:
-        """The backward pass: an adjoint that is begun here begins as 0.0."""
         outside = [slot for slot in self.slots if self.active(slot)]
         yield from (f"g{self.local[slot]} = load(at_g{self.word[slot]}, lane)" for slot in outside)
-        yield from self.text.backward(outside, "0.0 + ")
+        yield from self.text.backward(outside)
         yield from (
             f"store(at_g{self.word[slot]}, lane, g{self.local[slot]})" for slot in outside if slot in {*self.reads}
         )
+
+    def _whole(self) -> str:
+        """The text of a function that reads inputs and writes the value and the adjoints, each at a place of its own.
+
+        The differences of adjoints and themselves are added up: nan tells that one is not finite.
+        """
+        local, reads, (result,) = self.local, sorted(self.reads), self.writes
+        passed_on = [*self.text.backward([result])]
+        reached = {line.split(" = ")[0] for line in passed_on}
+        wanted = {slot: f"g{local[slot]}" if f"g{local[slot]}" in reached else "0.0" for slot in reads}
+        lines = [
+            *(f"x{local[slot]} = load(at_v{slot}, lane)" for slot in reads),
+            *self.text.forward(),
+            f"store(at_result, lane, x{local[result]})",
+            f"g{local[result]} = load(weights, lane * weighted)",
+            *passed_on,
+            *(f"store(at_g{slot}, lane, {adjoint} + 0.0)" for slot, adjoint in wanted.items()),
+            f"differences = differences + ({' + '.join(f'({each} - {each})' for each in wanted.values())})",
+        ]
+        return "\n    ".join([
+            "def code(places: Longs, weights: Floats, weighted: int, finite: Floats, lanes: int):",
+            *(f"at_{array}{slot} = floats(places, {at})" for at, (slot, array) in enumerate(product(reads, "vg"))),
+            f"at_result, differences = floats(places, {2 * len(reads)}), load(finite, 0)",
+            "for lane in range(0, lanes, WIDTH):",
+            *(f"    {line}" for line in lines),
+            "store(finite, 0, differences)\n",
+        ])  # fmt: skip
 
     def _code(self, lines: Sequence[str]) -> str:
         """The function ``code``, which runs the lines on a vector of observations after the other."""

@@ -27,12 +27,15 @@ from autodiff.compiling.native.layout import (
     SHARED,
     STORES,
     TURNS,
+    WHOLE,
 )
 from autodiff.compiling.native.machine import (
     WIDTH,
     Floats,
     Integers,
     Longs,
+    address_of,
+    as_longs,
     beyond,
     call,
     floats,
@@ -195,6 +198,11 @@ def gradient_of(
     Observation i has weight number i, or if they are not ``weighted`` number 0. The gradients of an input are side by
     side, those of two inputs ``apart``, or not wanted if that is 0.
     """
+    if take(code, WHOLE):
+        return gradient_where_they_are(
+            code, table, inputs, down, across, columns, scattered, order, ordered, first, last, weights, weighted,
+            lanes, how, work, results, gradient, slopes, apart,
+        )  # fmt: skip
     stride, scalars, shared = stride_of(lanes), take(code, SCALARS), take(code, SHARED + ROWS)
     rows, loaded = take(code, MAIN + ROWS), take(code, MAIN + LOADS + 1)
     v = work
@@ -240,6 +248,56 @@ def gradient_of(
     add_up_adjoints(code, MAIN, sg, g, stride, lanes)
     give_back(code, table, s, sg, v0, g0, gradient, how)
     return sum_of(differences) == 0.0 and is_finite(gradient, 0, take(code, PARAMETERS))
+
+
+def gradient_where_they_are(
+    code: Integers, table: Longs, inputs: Floats, down: int, across: int, columns: Longs, scattered: int,
+    order: Longs, ordered: int, first: int, last: int, weights: Floats, weighted: int, lanes: int, how: int,
+    work: Floats, results: Floats, gradient: Floats, slopes: Floats, apart: int,
+) -> bool:  # fmt: skip
+    """As ``gradient_of`` for a whole segment: it depends on no parameters, and gradients of inputs are wanted.
+
+    Its code is given places: for each input that it reads, where its numbers stand and where its adjoints go; and where
+    the values go. These are the caller's own. What is left over, and what has gaps, is copied block by block.
+    """
+    stride, pairs, count = stride_of(lanes), take(code, MAIN + INPUTS), take(code, MAIN + INPUTS + 1)
+    rows, result = take(code, MAIN + ROWS), take(code, take(code, MAIN + STORES))
+    v = work
+    g, own, differences = beyond(v, rows * stride), beyond(v, 2 * rows * stride), beyond(v, (2 * rows + 1) * stride)
+    places = as_longs(beyond(differences, WIDTH))
+    segment = table[3 * take(code, take(code, take(code, MAIN + FORWARD))) + how]
+    for at in range(WIDTH):
+        differences[at] = 0.0
+    for i in range(lanes):
+        own[i] = weights[0]
+    filled = 0 if ordered or down != 1 else (last - first) // WIDTH * WIDTH
+    if filled:
+        for at in range(count):
+            place = take(code, pairs + 2 * at + 1)
+            column = floats(columns, place) if scattered else beyond(inputs, place * across)
+            places[2 * at] = address_of(beyond(column, first))
+            places[2 * at + 1] = address_of(beyond(slopes, place * apart + first))
+        places[2 * count] = address_of(beyond(results, first))
+        call(segment, places, beyond(weights, first) if weighted else own, weighted, differences, filled)
+    for at in range(count):
+        row = take(code, pairs + 2 * at) * stride
+        places[2 * at], places[2 * at + 1] = address_of(beyond(v, row)), address_of(beyond(g, row))
+    places[2 * count] = address_of(beyond(v, result * stride))
+    for start in range(first + filled, last, lanes):
+        end = min(start + lanes, last)
+        read(code, inputs, down, across, columns, scattered, order, ordered, start, end, v, stride, lanes)
+        if weighted:
+            for i in range(lanes):
+                own[i] = weights[min(start + i, last - 1)]
+        call(segment, places, own, 1, differences, lanes)
+        move(v, result * stride, results, start, end - start)
+        for at in range(count):
+            row, place = take(code, pairs + 2 * at) * stride, take(code, pairs + 2 * at + 1)
+            move(g, row, slopes, place * apart + start, end - start)
+    for at in range(take(code, PARAMETERS)):
+        gradient[at] = 0.0
+    rest: float = sum_of(load(differences, 0))
+    return rest == 0.0
 
 
 def total(given: Longs) -> float:
@@ -289,12 +347,12 @@ def gradient(given: Longs) -> float:
     code, table, constants, parameters = integers(given, 0), longs(given, 1), floats(given, 2), floats(given, 3)
     inputs, down, across, count, chunks = floats(given, 4), given[5], given[6], given[8], given[9]
     results, gradients, apart, size = floats(given, 17), floats(given, 18), given[19], take(code, PARAMETERS)
-    finite = True
-    if not apart:
-        for at in range(size):
-            gradients[at] = 0.0
-    for chunk in range(given[10], given[11]):
-        start, end = count * chunk // chunks, count * (chunk + 1) // chunks
+    finite, whole = True, take(code, WHOLE)
+    for at in range(apart * (given[11] - given[10]) if apart else size):
+        gradients[at] = 0.0
+    step = given[11] - given[10] if whole else 1  # there is nothing to add up
+    for chunk in range(given[10], given[11], step):
+        start, end = count * chunk // chunks, count * (chunk + step) // chunks
         part = beyond(gradients, (chunk - given[10]) * apart) if apart else floats(given, 20)
         finite &= gradient_of(
             code, table, constants, parameters, inputs, down, across, longs(given, 7), given[7], given, 0, start, end,

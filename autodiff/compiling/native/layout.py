@@ -38,11 +38,12 @@ from autodiff.rules import dot, norm, total
 LAYER, DOT, TOTAL, NORM, SELECT, SELECT_SCALAR, FIRST_ROW = range(7)
 """The numbers of operations; from ``FIRST_ROW`` on, those of other rows, one for each number of operands."""
 
-SCALARS, CONSTANTS, PARAMETERS, COPIES, SHARED, MAIN, TURNS, HEADER = 0, 1, 2, 3, 6, 18, 30, 31
+SCALARS, CONSTANTS, PARAMETERS, COPIES, SHARED, MAIN, TURNS, WHOLE, HEADER = 0, 1, 2, 3, 6, 18, 30, 31, 32
 """The array begins with how many scalars, constants and parameters there are. ``COPIES``: where the scalars that are
 copied are listed, how many they are, and the scalar of the first copy. Then come the words of the two stages: what all
 observations share, and what is run for each of them. ``TURNS``: how many of the last records of the main stage are run
-forward and backward in one, where a gradient is wanted."""
+forward and backward in one, where a gradient is wanted. ``WHOLE``: whether the only record of the main stage is a whole
+segment, whose code reads inputs and writes results where they are."""
 ROWS, LOADS, INPUTS, FORWARD, BACKWARD, STORES = 0, 1, 4, 6, 8, 10
 """The words of a stage: how many rows it has, then where each of its lists begins and how long it is. The lists are the
 pairs (row, scalar) to load, with a third word for how many of these have adjoints; the pairs (row, input); the records;
@@ -136,6 +137,7 @@ class _Layout:
             scalars = self.scalar[results].tolist()
             put(header + STORES, rows if header == MAIN else chain(*zip(rows, scalars)), len(results))
             words[TURNS] = bool(records and records[-1:] == backward[-1:] and isinstance(unit, Segment) and unit.turns)
+            words[WHOLE] = bool(words[TURNS] and isinstance(unit, Segment) and unit.is_whole)
         put(COPIES, self.copies, len(self.copies))
         words[COPIES + 2] = self.first_copy
         words[SCALARS] = self.first_copy + len(self.copies)
@@ -166,7 +168,8 @@ class _Layout:
             if place in runs:
                 run = runs[place]
                 turns = run[-1].slot - self.first == max(units)
-                found[place] = Segment(run, constants, active, handed_on.__contains__, turns)
+                inputs = range(self.program.first_input, self.first) if len(run) == len(units) else ()
+                found[place] = Segment(run, constants, active, handed_on.__contains__, turns, inputs)
             elif self.first + place not in owner:
                 found[place] = unit
         return found

@@ -77,11 +77,20 @@ def take(builder: Any, code: Any, place: Any) -> Any:
 
 
 @Word
-def call(
-    builder: Any, place: Any, record: Any, s: Any, sg: Any, v: Any, g: Any, stride: Any, lanes: Any
-) -> None:  # fmt: skip
-    """Call the code of an operation, at that address."""
-    arguments = [record, s, sg, v, g, stride, lanes]
+def address_of(builder: Any, pointer: Any) -> Any:
+    """The address of a number."""
+    return builder.ptrtoint(pointer, LONG)
+
+
+@Word
+def as_longs(builder: Any, pointer: Any) -> Any:
+    """The pointer to a number as one to a long integer."""
+    return builder.bitcast(pointer, KINDS["Longs"])
+
+
+@Word
+def call(builder: Any, place: Any, *arguments: Any) -> None:
+    """Call the code at that address."""
     kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
     builder.call(builder.inttoptr(place, kind.as_pointer()), arguments)
 

@@ -34,11 +34,13 @@ from autodiff.compiling.native.layout import (
     SELECT_SCALAR,
     SHARED,
     TOTAL,
+    WHOLE,
     WITH_CODE,
     Kind,
     lay_out,
     operations_in,
 )
+from autodiff.compiling.native.machine import WIDTH
 from autodiff.operations import Operation
 from autodiff.program.expressions import Expression, applied, rule_of_steps
 from autodiff.program.lowering import lower
@@ -317,8 +319,8 @@ class _Parts:
                     table[opcode, part] = _place_of_code(kind, part, how)
             rows = int(words[MAIN + ROWS])
             self.most = self.most or max(8, min(MOST_LANES, ROOM // rows // 8 * 8))
-            self.size = max(self.size, 2 * (int(words[SCALARS]) + int(words[SHARED + ROWS])))
-            self.rows = max(self.rows, 2 * rows)
+            self.size = max(self.size, 2 * (int(words[SCALARS]) + int(words[SHARED + ROWS])), WIDTH + 2 * rows)
+            self.rows = max(self.rows, 2 * rows + int(words[WHOLE]))
             arrays = words, table, plain(self.program.constants)
             self.found[wrt_inputs, how] = Code(arrays, (place_of(words), place_of(table), place_of(arrays[2])))
         return self.found[wrt_inputs, how]
@@ -395,8 +397,8 @@ def readable(inputs: Floats | Columns, first: int, last: int) -> tuple[Any, tupl
 def place_of(array: Any) -> int:
     """The address of an array's first number; the caller keeps the array alive."""
     try:
-        return _address(_byte(array))
-    except (TypeError, ValueError):  # it may not be changed, has gaps, or is empty: this takes longer
+        return _address(_byte(array)) if array.size else 0
+    except (TypeError, ValueError):  # it may not be changed, or has gaps: this takes longer
         return int(array.ctypes.data)
 
 

@@ -48,7 +48,7 @@ class Straight:
         none = [f"g{line.local[slot]} = None" for slot in reads if slot != root]
         heads = [f"x{line.local[slot]} = x[{at}]" for at, slot in enumerate(reads)]
         values = [*heads, *line.forward(), f"return {_listed(texts)}"]
-        both = [*heads, *none, *line.forward(), *seed, *line.backward(begun, "")]
+        both = [*heads, *none, *line.forward(), *seed, *line.backward(begun)]
         both.append(f"return {texts[0]}, {_listed(wanted)}")
         self.values: Callable[..., Any] = _function("function(x)", values, namespace)
         self.gradient: Callable[..., Any] = _function("function(x, weights)", both, namespace)

@@ -68,8 +68,8 @@ class StraightLine:
                 lines, (text,) = statements(self._of([formula(op, len(operands))], operands), self.target)
                 yield from [*lines, f"x{self.local[slot]} = {text}"]
 
-    def backward(self, begun: Collection[int], first: str) -> Iterator[str]:
-        """The statements that pass adjoints on; what is not yet ``begun`` begins as ``first`` and the contribution."""
+    def backward(self, begun: Collection[int]) -> Iterator[str]:
+        """The statements that pass adjoints on; what is not yet ``begun`` is its first contribution."""
         begun = {*begun}
         for slot, op, operands in reversed(self.instructions):
             if slot not in begun:
@@ -86,7 +86,7 @@ class StraightLine:
             yield from lines
             for (at, _), text in zip(pairs, texts):
                 name = f"g{self.local[operands[at]]}"
-                yield f"{name} = {name} + ({text})" if operands[at] in begun else f"{name} = {first}({text})"
+                yield f"{name} = {name} + ({text})" if operands[at] in begun else f"{name} = {text}"
                 begun.add(operands[at])
 
     def _of(self, formulas: Sequence[Expression], operands: Sequence[int]) -> list[Expression]:
