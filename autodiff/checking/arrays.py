@@ -20,6 +20,8 @@ from autodiff.checking.extrapolation import ROUND_OFF
 from autodiff.ieee import as_float
 
 Floats = NDArray[np.float64]
+AT_ONCE = 2**22
+"""The most numbers that are evaluated at once."""
 
 
 def package_of(thing: Any) -> str:
@@ -174,6 +176,11 @@ def with_arrays(tree: Any, new: Iterator[Any]) -> Any:
             next(new)
         return tree
     return trees.rebuilt(tree, [with_arrays(part, new) for part in inside.values()])
+
+
+def in_rows(arrays: Sequence[Any], count: int) -> Floats:
+    """(count, numbers): arrays whose first axis counts points, side by side."""
+    return np.concatenate([numbers_of(array).reshape(count, -1) for array in arrays], axis=1)
 
 
 def joined(parts: Sequence[Floats]) -> Floats:

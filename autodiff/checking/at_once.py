@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from autodiff.backward import topological_order
-from autodiff.checking.arrays import Floats
+from autodiff.checking.arrays import AT_ONCE, Floats
 from autodiff.checking.function_under_test import FunctionUnderTest, in_domain
 from autodiff.checking.noise import FACTORS, RUNS, recorded_noise, roundings
 from autodiff.compiling.numpy.functions import primal_function
@@ -31,8 +31,6 @@ from autodiff.value import Value
 
 FEW = 4
 """Fewer points than these are left to the engine."""
-AT_ONCE = 2**22
-"""The most numbers that are kept at once."""
 AGREES = 4.0
 """How many times the noise program and engine may differ by: NumPy's exponentials are not those of ``math``."""
 

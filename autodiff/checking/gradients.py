@@ -21,6 +21,7 @@ from autodiff.checking.directions import SINGLES, entries_compared, outputs_comp
 from autodiff.checking.extrapolation import ROUND_OFF
 from autodiff.checking.function_under_test import FunctionUnderTest, UncheckableFunctionError, needs_function
 from autodiff.checking.graphs import Graph
+from autodiff.checking.mapping import mapped
 from autodiff.checking.messages import GradientMismatchError
 from autodiff.checking.plain_function import PlainFunction, Pullback, Scalar, by_hand, by_jax, by_jvp, by_torch, by_vjp
 from autodiff.checking.wrong_rules import faults, verdict_on_rules
@@ -87,7 +88,8 @@ def check_gradients(
         vjp: ``vjp(*inputs, cotangent)`` gives cotangent · Jacobian, like the inputs; the cotangent is like the output.
         jvp: ``jvp(*inputs, tangent)`` gives Jacobian · tangent, like the output; the tangent is like the inputs.
         vectorized: f takes many points at once: each input with a first axis more, and gives its outputs so. The
-            gradients given are still asked for one point.
+            gradients given are still asked for one point. Functions of PyTorch and JAX are mapped by their own ``vmap``
+            where that works.
         backward: the backward pass to be checked, ``Value.backward`` unless you wrote your own.
         allow_unused: accept inputs that the function does not depend on.
 
@@ -196,6 +198,8 @@ def _plain_checked(function: PlainFunction, given: dict[str, Callable[..., Any] 
     """The check of a function of plain numbers and arrays."""
     function.call_elsewhere()  # what is kept of the first call, and never renewed, is not of the point then
     found, spread = function.examine()
+    if function.at_once is None and not spread:
+        function.at_once = mapped(function)
     pullbacks: list[Pullback] = []
     if given["gradient"] is not None:
         if len(found) != 1:

@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 
 from autodiff.checking.arrays import (
+    AT_ONCE,
     Floats,
     Leaf,
     array_leaves,
+    in_rows,
     joined,
     named_arrays,
     numbers_of,
@@ -38,8 +40,6 @@ ELSEWHERE = (2.0**-9, 2.0**-12)
 """How far from the point, relatively and absolutely, a function is called to see whether anything is kept of that."""
 CHANGED = 1e-3
 """A gradient of which two calls differ by a greater part than this is not the same function."""
-AT_ONCE = 2**22
-"""The most numbers of points that are evaluated at once."""
 
 Pullback = Callable[[Floats, Floats], Floats]
 """Gives the gradient of cotangent · f at a point, one number for each of the point's."""
@@ -125,6 +125,8 @@ class PlainFunction:
     f: Callable[..., Any]
     inputs: Any
     vectorized: bool = False
+    at_once: Callable[[Floats], Floats] | None = None
+    """(points, n) → (points, outputs): many points at once, where that can be."""
     leaves: list[Leaf] = field(init=False)
     template: Any = field(init=False, default=None)
 
@@ -141,6 +143,8 @@ class PlainFunction:
         for at in np.flatnonzero(~np.isfinite(self.point))[:1].tolist():
             raise ValueError(f"the input {self.name(at)} must be finite, not {self.point[at]}")
         self.unit = max(leaf.unit for leaf in self.varying)
+        if self.vectorized:
+            self.at_once = self._batch
 
     def _choose(self) -> None:
         """Say by which inputs there are derivatives, and refuse what has none."""
@@ -255,27 +259,25 @@ class PlainFunction:
 
         def values(points: Floats) -> Floats:
             with np.errstate(all="ignore"):
-                if not self.vectorized:
+                if self.at_once is None:
                     return np.array([at(point) for point in points])
                 size = max(1, AT_ONCE // points.shape[1])
-                found = [self._batch(points[at : at + size]) @ cotangent for at in range(0, len(points), size)]
+                found = [self.at_once(points[at : at + size]) @ cotangent for at in range(0, len(points), size)]
                 return joined(found)
 
         return values
 
     def _batch(self, points: Floats) -> Floats:
         """(points, m): the outputs of a vectorised function."""
-        output = self.call(self.arrays(points))
-        rows = []
-        for leaf in array_leaves(output):
+        leaves = [*array_leaves(self.call(self.arrays(points)))]
+        for leaf in leaves:
             if leaf.shape[:1] != (len(points),):
                 raise UncheckableFunctionError(
                     "not vectorized",
                     f"a vectorized function must give one output for each of {len(points)} points in the first axis, "
                     f"not an array of shape {leaf.shape}",
                 )
-            rows.append(numbers_of(leaf.value).reshape(len(points), -1))
-        return np.concatenate(rows, axis=1)
+        return in_rows([leaf.value for leaf in leaves], len(points))
 
     def one(self, arrays: Sequence[Any]) -> list[Any]:
         """The arrays of the output at one point; a vectorised function is given a batch of one."""
@@ -327,10 +329,14 @@ class PlainFunction:
         self._untouched(arrays, point, what)
         return found
 
+    def elsewhere(self, way: float = 1.0) -> Floats:
+        """(n,): a point close by, on either side."""
+        relative, absolute = ELSEWHERE
+        return self.rounded(self.point * (1 + way * relative) + way * absolute)
+
     def call_elsewhere(self) -> None:
         """Call the function close to the point, so that what it keeps of a call is not of the point."""
-        relative, absolute = ELSEWHERE
-        moved = self.rounded(self.point * (1 + relative) + absolute)
+        moved = self.elsewhere()
         with suppress(Exception), np.errstate(all="ignore"):  # whatever it raises outside of its domain
             if self.vectorized:
                 self._batch(moved[None])
@@ -378,8 +384,13 @@ class PlainFunction:
         """Cotangent · f, with its gradient."""
         return Scalar(
             self.dots(cotangent), lambda point: pullback(point, cotangent), self.point, self.name, self.rounded,
-            self.unit, SPREAD * spread * float(np.abs(cotangent).sum()), self.vectorized,
+            self.unit, SPREAD * spread * float(np.abs(cotangent).sum()), self.at_once is not None,
         )  # fmt: skip
+
+    def pieces(self, cotangent: Floats) -> Iterator[tuple[Leaf, Floats]]:
+        """Each array or number of the output, and the part of a cotangent that is its own."""
+        leaves = [*array_leaves(self.template)]
+        return zip(leaves, np.split(cotangent, np.cumsum([leaf.size for leaf in leaves])[:-1]))
 
     def flat(self, gradient: Any, what: str) -> Floats:
         """(n,): a gradient of the structure of the inputs.
@@ -433,9 +444,9 @@ def by_vjp(function: PlainFunction, vjp: Callable[..., Any]) -> Pullback:
     needs_function(vjp, "vjp")
 
     def pullback(point: Floats, cotangent: Floats) -> Floats:
-        leaves = [*array_leaves(function.template)]
-        pieces = np.split(cotangent, np.cumsum([leaf.size for leaf in leaves])[:-1])
-        upstream = with_arrays(function.template, iter([leaf.like(piece) for leaf, piece in zip(leaves, pieces)]))
+        upstream = with_arrays(
+            function.template, iter([leaf.like(piece) for leaf, piece in function.pieces(cotangent)])
+        )
         return function.flat(function.derivative(point, vjp, "vjp", upstream), "vjp")
 
     return pullback
@@ -448,10 +459,12 @@ def by_torch(function: PlainFunction) -> Pullback:
     def pullback(point: Floats, cotangent: Floats) -> Floats:
         with torch.enable_grad():
             tensors = [each.requires_grad_() for each in function.arrays(point)]
-            found = [each for each in function.one(tensors) if package_of(each) == "torch"]
+            found = function.one(tensors)
             tensors = [leaf.value if leaf.in_place else each for leaf, each in zip(function.varying, tensors)]
-            pieces = np.split(cotangent, np.cumsum([each.numel() for each in found])[:-1])
-            depends = [(out, piece) for out, piece in zip(found, pieces) if out.requires_grad]
+            depends = [
+                (out, piece) for out, (_, piece) in zip(found, function.pieces(cotangent))
+                if package_of(out) == "torch" and out.requires_grad
+            ]  # fmt: skip
             if not depends:
                 raise UncheckableFunctionError(
                     "needs no gradient",
@@ -482,7 +495,7 @@ def by_jax(function: PlainFunction) -> Pullback:
         except Exception as error:
             error.add_note("jax.vjp differentiates a function of JAX arrays: compute with jax.numpy, or give gradient=")
             raise
-        pieces = np.split(cotangent, np.cumsum([each.size for each in output])[:-1])
+        pieces = [piece for leaf, piece in function.pieces(cotangent) if leaf.package == "jax"]
         jnp = sys.modules["jax.numpy"]
         upstream = [jnp.asarray(piece.reshape(out.shape), out.dtype) for out, piece in zip(output, pieces)]
         return joined([numbers_of(each) for each in back(upstream)])

@@ -1,11 +1,15 @@
 """Laws of ``check_gradients`` for functions of PyTorch and JAX: what is checked is their own autograd."""
 
+import contextlib
 import subprocess
 import sys
 
+import numpy
 import pytest
 
 from autodiff.checking import GradientMismatchError, UncheckableFunctionError, check_gradients, numerical_gradient
+from autodiff.checking.mapping import mapped
+from autodiff.checking.plain_function import PlainFunction
 
 
 @pytest.fixture
@@ -141,8 +145,6 @@ def test_integers_of_jax_say_what_to_write(jax):
 
 
 def test_numpy_inside_of_a_function_of_jax_says_what_to_write(jax):
-    import numpy
-
     with pytest.raises(jax.errors.TracerArrayConversionError) as caught:
         check_gradients(lambda t: numpy.sin(t).sum(), jax.numpy.array([1.0, 2.0]))
     assert any("compute with jax.numpy" in note for note in caught.value.__notes__)
@@ -167,3 +169,117 @@ def test_neither_package_is_imported():
         "assert not {'torch', 'jax'} & sys.modules.keys()"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def counted(f):
+    """The function, and a list with the shape that each call was given."""
+    shapes = []
+
+    def g(t):
+        shapes.append(tuple(t.shape))
+        return f(t)
+
+    return g, shapes
+
+
+def numpys_sine(torch, rule):
+    """Sine by NumPy, which ``vmap`` has no rule for."""
+
+    class Sine(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return torch.from_numpy(numpy.sin(x.detach().numpy()))
+
+        @staticmethod
+        def backward(ctx, upstream):
+            return upstream * rule * ctx.saved_tensors[0].cos()
+
+    return Sine
+
+
+SINGLE_CALLS = 30
+"""More calls than these are those of single points."""
+
+
+def test_many_points_of_tensors_are_mapped(torch):
+    f, shapes = counted(lambda t: (t.tanh() * t).sum())
+    x = torch.linspace(-1, 1, 20, dtype=torch.float64)
+    assert check_gradients(f, x).verdict == "pass"
+    assert len(shapes) < 4 * len(x)
+
+
+def test_many_points_of_arrays_of_jax_are_mapped(jax):
+    f, shapes = counted(lambda t: (jax.numpy.tanh(t) * t).sum())
+    x = jax.numpy.linspace(-1, 1, 20)
+    assert check_gradients(f, x).verdict == "pass"
+    assert len(shapes) < 4 * len(x)
+
+
+NOT_MAPPED_BY_TORCH = [
+    pytest.param(lambda torch, t: numpys_sine(torch, 1.0).apply(t).sum(), id="a Function without a rule for vmap"),
+    pytest.param(lambda torch, t: t.exp().sum() if t[0] > 0 else t.sum(), id="a branch"),
+    pytest.param(lambda torch, t: t.sum() * t[1].item() / t[1], id="a number taken out"),
+    pytest.param(lambda torch, t: (t * t.detach().numpy().shape[0]).sum(), id="an array taken out"),
+    pytest.param(lambda torch, t: [t.sum(), 2.0], id="a plain number among the outputs"),
+]
+
+
+@pytest.mark.parametrize("f", NOT_MAPPED_BY_TORCH)
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+def test_what_cannot_be_mapped_is_called_at_single_points(torch, f):
+    x = torch.tensor([0.5, 1.5, -2.0], dtype=torch.float64)
+    assert mapped(PlainFunction(lambda t: f(torch, t), x)) is None
+    counting, shapes = counted(lambda t: f(torch, t))
+    with contextlib.suppress(GradientMismatchError):  # the one that takes a number out has a wrong gradient
+        check_gradients(counting, x)
+    assert len(shapes) > SINGLE_CALLS
+
+
+def test_a_function_without_a_rule_for_vmap_is_checked_all_the_same(torch):
+    x = torch.tensor([0.5, 1.5, -2.0], dtype=torch.float64)
+    assert check_gradients(lambda t: numpys_sine(torch, 1.0).apply(t).sum(), x).verdict == "pass"
+    with pytest.raises(GradientMismatchError):
+        check_gradients(lambda t: numpys_sine(torch, 1 + 1e-5).apply(t).sum(), x)
+
+
+def test_a_branch_of_jax_on_a_number_is_called_at_single_points(jax):
+    x = jax.numpy.array([0.5, 1.5])
+    assert mapped(PlainFunction(lambda t: t.sum() if float(t[0]) > 0 else t.prod(), x)) is None
+
+
+def test_numbers_that_vmap_gives_otherwise_are_not_taken(torch):
+    x = torch.tensor([0.5, 1.5], dtype=torch.float64)
+
+    def f(t):
+        return t.sum() * (2.0 if torch._C._functorch.is_batchedtensor(t) else 1.0)
+
+    assert mapped(PlainFunction(f, x)) is None
+    assert check_gradients(f, x).verdict == "pass"
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("error", [0.0, 1e-2])
+def test_outputs_of_several_shapes_are_mapped(torch, dtype, error):
+    wrong = squares(torch, 1 + error)
+    x = torch.tensor([[0.5, 1.5], [0.25, -1.0]], dtype=getattr(torch, dtype))
+
+    def f(t):
+        return {"a": t.sin(), "b": (t @ t).sum(), "c": [t[0] * t[1]]}
+
+    assert mapped(PlainFunction(f, x)) is not None
+    assert check_gradients(f, x).verdict == "pass"
+    if error:
+        with pytest.raises(GradientMismatchError):
+            check_gradients(lambda t: [f(t), wrong.apply(t)], x)
+
+
+def test_plain_numbers_among_the_outputs_are_constants(torch, jax):
+    x = torch.tensor([0.5, 1.5], dtype=torch.float64)
+    assert check_gradients(lambda t: [2.0, t.sin(), 3], x).verdict == "pass"
+    with pytest.raises(GradientMismatchError):
+        check_gradients(lambda t: [2.0, squares(torch, 1.01).apply(t)], x)
+    y = jax.numpy.array([0.5, 1.5])
+    assert check_gradients(lambda t: (2.0, jax.numpy.sin(t), 3), y).verdict == "pass"
+    with pytest.raises(GradientMismatchError):
+        check_gradients(lambda t: (2.0, sines(jax, 1.01, "vjp")(t)), y)
