@@ -9,11 +9,12 @@
 True
 """
 
+from nn.clipping import clip_gradients
 from nn.datasets import Dataset, circles, digits, iris, moons, spirals
 from nn.descent import Descent, descend
 from nn.directions import principal_directions, random_directions
 from nn.dropping import dropout, without_dropout
-from nn.epoch_metrics import NonFiniteLossError
+from nn.epoch_metrics import Epoch, NonFiniteLossError
 from nn.landscape import Landscape, loss_landscape
 from nn.layers import MLP, Layer, Linear, Neuron
 from nn.losses import (
@@ -26,17 +27,19 @@ from nn.losses import (
     sum_over,
 )
 from nn.module import Module
-from nn.optimizers import SGD, Adam, Optimizer
+from nn.optimizers import SGD, Adam, AdamW, Optimizer
 from nn.parts import Activation, Dropout, Embedding, LayerNorm, Sequential
 from nn.plots import plot_contour, plot_decision_boundary, plot_loss, plot_surface
 from nn.recurrent import GRUCell, RNNCell
+from nn.schedules import CosineDecay, StepDecay, Warmup
 from nn.training import History, accuracy, fit
 
 __all__ = [
-    "MLP", "SGD", "Activation", "Adam", "Dataset", "Descent", "Dropout", "Embedding", "GRUCell", "History",
-    "Landscape", "Layer", "LayerNorm", "Linear", "Module", "Neuron", "NonFiniteLossError", "Optimizer", "RNNCell",
-    "Sequential", "absolute_error", "accuracy", "binary_cross_entropy", "circles", "descend", "digits", "dropout",
-    "fit", "hinge", "iris", "loss_landscape", "mean_over", "moons", "plot_contour", "plot_decision_boundary",
-    "plot_loss", "plot_surface", "principal_directions", "random_directions", "softmax_cross_entropy", "spirals",
-    "squared_error", "sum_over", "without_dropout",
+    "MLP", "SGD", "Activation", "Adam", "AdamW", "CosineDecay", "Dataset", "Descent", "Dropout", "Embedding",
+    "Epoch", "GRUCell", "History", "Landscape", "Layer", "LayerNorm", "Linear", "Module", "Neuron",
+    "NonFiniteLossError", "Optimizer", "RNNCell", "Sequential", "StepDecay", "Warmup", "absolute_error", "accuracy",
+    "binary_cross_entropy", "circles", "clip_gradients", "descend", "digits", "dropout", "fit", "hinge", "iris",
+    "loss_landscape", "mean_over", "moons", "plot_contour", "plot_decision_boundary", "plot_loss", "plot_surface",
+    "principal_directions", "random_directions", "softmax_cross_entropy", "spirals", "squared_error", "sum_over",
+    "without_dropout",
 ]  # fmt: skip

@@ -53,7 +53,8 @@ def dropout(values: Sequence[Any], p: float, *, rng: np.random.Generator) -> lis
     for value in values:
         _check_not_recorded(value)
     keeps = rng.random(len(values)) >= p
-    return [value / (1 - p) if keep else 0.0 for value, keep in zip(values, keeps.tolist())]
+    nothing = autodiff.constant(0.0) if any(isinstance(value, Value) for value in values) else 0.0
+    return [value / (1 - p) if keep else nothing for value, keep in zip(values, keeps.tolist())]
 
 
 def check_probability(p: float) -> None:

@@ -53,6 +53,8 @@ class Task:
     validation: EpochMetrics
     executor: Any = None
     """Whose workers compute the gradients; None for this process."""
+    clip: Callable[[], object] | None = None
+    """Clips the gradients before each step."""
 
 
 class EagerEngine:
@@ -85,6 +87,8 @@ class EagerEngine:
         for value in self.parameters:
             if value.grad is ZEROED:  # the loss of this batch does not depend on it: so the gradient is 0
                 value.grad = 0.0
+        if self.task.clip is not None:
+            self.task.clip()
 
     def backward(self, batch: Batch, epoch: int) -> None:
         """Note loss and metric of the batch, and add the gradient of its mean loss to the parameters' gradients."""
@@ -111,6 +115,10 @@ class EagerEngine:
 
     def finish(self) -> None:
         """Leave parameters and optimizer as the last step left them, also one before an exception."""
+
+    def handed_over(self) -> AbstractContextManager[None]:
+        """Let parameters and optimizer themselves hold their numbers for a while, and go on from what these become."""
+        return nullcontext()
 
     @contextmanager
     def _back_to_good_parameters(self) -> Iterator[None]:
@@ -174,11 +182,11 @@ class GradientEngine(EagerEngine):
             self._note(self.task.validation, errors.tolist(), predictions, self.task.held_out[1])
             self.task.validation.close_epoch()
         else:
-            with self._handed_over():
+            with self._left_to_eager():
                 super().validate(epoch)
 
-    def _handed_over(self) -> AbstractContextManager[None]:
-        """Let the parameters themselves hold their numbers for a while, and take over what becomes of them."""
+    def _left_to_eager(self) -> AbstractContextManager[None]:
+        """Let the eager engine do what this one cannot."""
         return nullcontext()
 
     def _vector(self) -> Floats | None:
@@ -209,15 +217,29 @@ class RuleEngine(GradientEngine):
     def __init__(self, task: Task, optimizer: Optimizer) -> None:
         super().__init__(task)
         self.optimizer = optimizer
+        self._begin()
+
+    def _begin(self) -> None:
+        optimizer = self.optimizer
+        self.decays = bool(optimizer.weight_decay)
+        """Whether the rule is that with weight decay; the numbers of the parameters are then a state of it."""
+        rule = optimizer.rule_with_decay if self.decays else optimizer.rule
         self.descent = self.error.descent(
-            self.inputs, self.targets, rule=optimizer.rule, state=optimizer.state, steps=optimizer.steps
+            self.inputs, self.targets, rule=rule, state=self._remembered(), steps=optimizer.steps
         )
         self._now = self._state()
         """After the last step that is done, with its report."""
         self._last = _Call(self._now, (), ())
 
+    def _remembered(self) -> Sequence[Sequence[float]]:
+        """What the optimizer remembers, as the descent holds it."""
+        return [numbers(self.parameters), *self.optimizer.state] if self.decays else self.optimizer.state
+
     def steps(self, batches: Batches, epoch: int) -> None:
         self._show()
+        if self.decays != bool(self.optimizer.weight_decay):  # it was changed since the last epoch
+            self.finish()
+            self._begin()
         at_once = AT_ONCE if self.task.metric is None else 1  # a metric wants the predictions before each step
         done = 0
         while done < len(batches):
@@ -226,7 +248,7 @@ class RuleEngine(GradientEngine):
             done += compiled
             if compiled < len(part):
                 before = self._now
-                with self._handed_over():
+                with self._left_to_eager():
                     super().steps([part[compiled]], epoch)
                 self._last = _Call(before, (), ())
                 done += 1
@@ -247,7 +269,7 @@ class RuleEngine(GradientEngine):
         now = self._now
         with self.optimizer.all_or_nothing():
             assign(self.parameters, now.parameters.tolist())
-            self.optimizer.state, self.optimizer.steps = now.state.tolist(), now.steps
+            self.optimizer.state, self.optimizer.steps = now.state[self.decays :].tolist(), now.steps
 
     def _compiled_steps(self, batches: Batches) -> int:
         """How many of the steps could be taken: all, or those before one that cannot be taken compiled."""
@@ -285,7 +307,16 @@ class RuleEngine(GradientEngine):
         return errors[: starts[done]].tolist(), done
 
     @contextmanager
-    def _handed_over(self) -> Iterator[None]:
+    def handed_over(self) -> Iterator[None]:
+        self.finish()
+        try:
+            yield
+        finally:
+            state = np.reshape(self._remembered(), self.descent.state.shape)
+            self._now = _State(np.array(numbers(self.parameters)), state, self.optimizer.steps)
+            self._go_to(self._now)
+
+    def _left_to_eager(self) -> AbstractContextManager[None]:
         now, (before, batches, rates) = self._now, self._last
         if len(batches) > 1:  # the parameters before the last step: take all but that one again
             self._go_to(before)
@@ -293,13 +324,7 @@ class RuleEngine(GradientEngine):
             before = self._state()
             self._go_to(now)
         self.good = before.parameters.tolist()
-        self.finish()
-        try:
-            yield
-        finally:
-            state = np.reshape(self.optimizer.state, self.descent.state.shape)
-            self._now = _State(np.array(numbers(self.parameters)), state, self.optimizer.steps)
-            self._go_to(self._now)
+        return self.handed_over()
 
     def _vector(self) -> Floats:
         return self._now.parameters
@@ -352,7 +377,7 @@ def engine_for(task: Task, wanted: str) -> tuple[EagerEngine, str]:
         return GradientEngine(task), ""
     try:
         optimizer = task.optimizer
-        if isinstance(optimizer, Optimizer) and _goes_by_its_rule(optimizer, task):
+        if isinstance(optimizer, Optimizer) and task.clip is None and _goes_by_its_rule(optimizer, task):
             return RuleEngine(task, optimizer), ""
         return GradientEngine(task), ""
     except Exception as error:  # whatever a model or loss may raise: run eagerly, it says so itself if it is wrong

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import fsum, isfinite
+from collections.abc import Callable, Sequence
+from math import fsum, isfinite, nan
 from numbers import Real
-from typing import Any, TypeAlias
+from types import NoneType
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
 
 from autodiff import NonFiniteError, Value, check_finite, trees
 from nn.losses import Loss
@@ -13,6 +16,26 @@ from nn.module import Module
 
 Metric: TypeAlias = Callable[[Any, Any], float | Value]
 """A function ``(prediction, target) -> number`` of one observation, such as a loss; its mean is reported."""
+
+
+class Epoch(NamedTuple):
+    """What a callback of ``fit`` is told after an epoch."""
+
+    number: int
+    """Counted from 1."""
+    loss: float
+    """The mean over the observations, each taken when its batch was run."""
+    metric: float
+    """nan if there is none, as all that is not measured."""
+    validation_loss: float
+    validation_metric: float
+    model: Module
+    """With the parameters after the epoch."""
+    optimizer: Any
+
+
+Callback: TypeAlias = Callable[[Epoch], bool | None]
+"""A function that is called after each epoch; where it returns True, the training ends."""
 NonFiniteLossError = NonFiniteError
 """The loss of an observation is nan or infinite: its ``epoch``, ``observation`` and ``node`` say where."""
 
@@ -32,6 +55,36 @@ def check_scalar(error: Any) -> None:
 def note(error: Exception, index: int) -> None:
     """Let an error of the model or the loss say for which observation they were called."""
     error.add_note(f"at observation {index}: inputs[{index}] and targets[{index}]")
+
+
+def check_callbacks(callbacks: Any) -> None:
+    """Refuse what is no list of functions.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if callable(callbacks) or not isinstance(callbacks, Sequence) or not all(map(callable, callbacks)):
+        raise TypeError(
+            f"callbacks must be a list of functions of an epoch, such as [lambda epoch: epoch.loss < 0.01], not "
+            f"{type(callbacks).__name__} {callbacks!r:.60}"
+        )
+
+
+def called(callbacks: Sequence[Callback], epoch: Epoch) -> bool:
+    """Call all of them; whether one wants the training to end.
+
+    Raises:
+        TypeError: one returned neither None nor a bool.
+        Exception: one of them raised it.
+    """
+    wishes = [callback(epoch) for callback in callbacks]
+    for wish in wishes:
+        if not isinstance(wish, (bool, np.bool_, NoneType)):
+            raise TypeError(
+                f"a callback must return True to end the training, else False or None, not {type(wish).__name__} "
+                f"{wish!r:.60}"
+            )
+    return any(wishes)
 
 
 class EpochMetrics:
@@ -95,6 +148,11 @@ class EpochMetrics:
             if numbers:
                 means.append(fsum(numbers) / len(numbers))
                 numbers.clear()
+
+    @property
+    def last(self) -> tuple[float, float]:
+        """The last means of loss and metric; nan for what is not measured."""
+        return self.losses[-1] if self.losses else nan, self.metrics[-1] if self.metrics else nan
 
     def shown(self) -> dict[str, str]:
         """The last means, under the names that the progress bar shows."""

@@ -13,8 +13,7 @@ from autodiff import Value, trees
 P = ParamSpec("P")
 T = TypeVar("T")
 
-IN_THE_OPTIMIZER = "the learning rate is the optimizer's: optimizer=Adam(model.parameters(), learning_rate=0.01)"
-NO_DECAY = "add it to the loss, such as decay * total(p * p for p in model.parameters()), or write a rule() of your own"
+IN_THE_OPTIMIZER = "it is the optimizer's: optimizer=AdamW(model.parameters(), learning_rate=0.01, weight_decay=0.01)"
 LOSSES = {
     "squared_error": ("mse", "l2", "mean_squared_error", "mse_loss", "squared_error"),
     "absolute_error": ("mae", "l1", "mean_absolute_error", "absolute_error"),
@@ -43,7 +42,7 @@ IN_A_MODEL = {
     "predict_proba": "apply autodiff.sigmoid, or autodiff.softmax for several classes, to the predictions",
 }
 """What models of other libraries have, and what serves here."""
-OPTIMIZERS = {"SGD": ("sgd", "gd", "momentum"), "Adam": ("adam", "adamw")}
+OPTIMIZERS = {"SGD": ("sgd", "gd", "momentum"), "Adam": ("adam",), "AdamW": ("adamw",)}
 
 
 def instead(usage: str = "", /, **advice: str) -> Callable[[Callable[P, T]], Callable[P, T]]:

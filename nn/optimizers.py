@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import repeat
 from math import inf, isfinite
+from numbers import Real
+from types import NoneType
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from autodiff import NOT_COMPUTED, Value, sqrt
 from nn.interrupts import interrupts_held
-from nn.mistakes import NO_DECAY, instead
+from nn.mistakes import instead
 from nn.module import ZEROED, assign
 
 Batch = TypeVar("Batch")
@@ -18,7 +20,11 @@ Batch = TypeVar("Batch")
 Rate: TypeAlias = float | Callable[[int], float]
 """A learning rate: a number, or a schedule, a function of the number of steps taken so far."""
 
-OTHERS = {"lr": "learning_rate", "weight_decay": NO_DECAY, "nesterov": "SGD has plain momentum"}
+OTHERS = {"lr": "learning_rate", "decay": "weight_decay", "nesterov": "SGD has plain momentum",
+          "clipnorm": "fit() has clip_norm=, and nn.clip_gradients() clips by hand",
+          "clipvalue": "fit() has clip_value=, and nn.clip_gradients() clips by hand"}  # fmt: skip
+OTHERS_OF_ADAM = {"betas": "they are two, beta1=0.9 and beta2=0.999", "eps": "epsilon",
+                  "amsgrad": "Adam is that of its paper", "momentum": "beta1", **OTHERS}  # fmt: skip
 """Options that optimizers have elsewhere."""
 
 
@@ -55,16 +61,21 @@ class Optimizer:
     Args:
         parameters: the leaf ``Value``s to move.
         learning_rate: a positive number, or a function ``step -> rate``, called with 0 for the first step.
+        weight_decay: this times the parameter is added to its gradient, as if half of it times the sum of the squares
+            of all parameters were added to the loss. 0 adds nothing.
 
     Raises:
         TypeError: a parameter is not a leaf ``Value``.
-        ValueError: there are no parameters, one is listed twice, or the learning rate is not positive.
+        ValueError: there are no parameters, one is listed twice, the learning rate is not positive, or the weight decay
+            is negative.
     """
 
     states = 0
     """How many numbers the rule remembers of each parameter; they begin as 0."""
+    decoupled = False
+    """Whether the weight decay moves the parameters beside the rule, not by way of their gradients."""
 
-    def __init__(self, parameters: Iterable[Value], learning_rate: Rate) -> None:
+    def __init__(self, parameters: Iterable[Value], learning_rate: Rate, weight_decay: float = 0.0) -> None:
         try:
             self.parameters = list(parameters)
         except TypeError:
@@ -86,7 +97,8 @@ class Optimizer:
             raise ValueError("a parameter is listed twice, and would be moved twice")
         if not callable(learning_rate):
             _check("learning_rate", learning_rate, lambda number: number > 0, "positive")
-        self.learning_rate = learning_rate
+        _check("weight_decay", weight_decay, lambda number: number >= 0, "at least 0")
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.steps = 0
         self.state = [[0.0] * len(self.parameters) for _ in range(self.states)]
         """(states, parameters): what is remembered of each parameter."""
@@ -186,9 +198,12 @@ class Optimizer:
 
     def moves(self, rate: float) -> list[float]:
         """What is added to each parameter in this step, whose number is ``self.steps``, counted from 1."""
-        gradients = [value.grad for value in self.parameters]
-        results = map(self.rule, gradients, repeat(rate), repeat(self.steps), *self.state)
-        moves, *self.state = map(list, zip(*results))
+        gradients, state = [value.grad for value in self.parameters], self.state
+        rule = self.rule
+        if self.weight_decay:
+            rule, state = self.rule_with_decay, [[value.number for value in self.parameters], *state]
+        moves, *state = map(list, zip(*map(rule, gradients, repeat(rate), repeat(self.steps), *state)))
+        self.state = state[1:] if self.weight_decay else state
         return moves
 
     def rule(self, gradient: Any, rate: Any, step: Any, *state: Any) -> tuple[Any, ...]:
@@ -200,12 +215,84 @@ class Optimizer:
             f"{type(self).__name__} does not say how parameters move: write its rule() or moves()"
         )
 
+    def rule_with_decay(self, gradient: Any, rate: Any, step: Any, parameter: Any, *state: Any) -> tuple[Any, ...]:
+        """The rule with weight decay, which takes and gives the number of the parameter before those of the rule."""
+        if self.decoupled:
+            move, *after = self.rule(gradient, rate, step, *state)
+            move = move - rate * self.weight_decay * parameter
+        else:
+            move, *after = self.rule(gradient + self.weight_decay * parameter, rate, step, *state)
+        return move, parameter + move, *after
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it remembers, and its options, in plain numbers: with the parameters', all that a training goes on from.
+
+        A schedule of the learning rate is left out: it is a function.
+
+        Returns:
+            A dict of its kind, options, steps and state; as JSON it is the same again.
+
+        Raises:
+            ValueError: a subclass has an attribute of another kind, and no ``state_dict`` of its own.
+
+        >>> SGD([Value(3.0)], learning_rate=0.25).state_dict()["options"]
+        {'learning_rate': 0.25, 'weight_decay': 0.0, 'momentum': 0.0}
+        """
+        options = {name: each for name, each in vars(self).items() if name not in ("parameters", "steps", "state")}
+        if callable(self.learning_rate):
+            del options["learning_rate"]
+        for name, option in options.items():
+            if not isinstance(option, (bool, int, float, str, NoneType)):
+                raise ValueError(
+                    f"the attribute {name} of {type(self).__name__} is no number, but {type(option).__name__} "
+                    f"{option!r:.60}: let the class have a state_dict() and a load_state_dict() that know it"
+                )
+        state = [list(row) for row in self.state]
+        return {"kind": type(self).__name__, "options": options, "steps": self.steps, "state": state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from what another optimizer of this kind remembered, with its options; on an error nothing is changed.
+
+        Args:
+            state: what ``state_dict()`` gave.
+
+        Raises:
+            TypeError: it is no state, or of numbers that are none.
+            ValueError: it is the state of another kind of optimizer, or one of other parameters; or it has a learning
+                rate, and this optimizer a schedule, or the other way around.
+        """
+        if not isinstance(state, Mapping) or not state.keys() >= {"kind", "options", "steps", "state"}:
+            raise TypeError(f"a state must be what state_dict() of an optimizer gives, not {state!r:.60}")
+        ours, options, rows = self.state_dict(), dict(state["options"]), [list(row) for row in state["state"]]
+        if state["kind"] != ours["kind"]:
+            raise ValueError(f"it is the state of {state['kind']}, and this is {ours['kind']}")
+        for name in options.keys() ^ ours["options"].keys():
+            has, not_ = ("the state", "this optimizer") if name in options else ("this optimizer", "the state")
+            told = f"{not_} has a schedule" if name == "learning_rate" else f"{not_} has not"
+            raise ValueError(f"{has} has a {name} of {(options | ours['options'])[name]!r:.60}, and {told}")
+        sizes = [len(row) for row in rows], [len(row) for row in ours["state"]]
+        if sizes[0] != sizes[1]:
+            raise ValueError(
+                f"the state has {sizes[0]} numbers, and this {ours['kind']} {sizes[1]}: it is of other parameters"
+            )
+        steps = state["steps"]
+        if type(steps) is not int or steps < 0:
+            raise TypeError(f"steps must be an int from 0, not {type(steps).__name__} {steps!r:.60}")
+        for number in (number for row in rows for number in row):
+            if not isinstance(number, (int, float)):
+                raise TypeError(f"a state must be of numbers, not {type(number).__name__} {number!r:.60}")
+        for name, option in options.items():
+            if isinstance(option, Real) != isinstance(ours["options"][name], Real):
+                raise TypeError(f"{name} must be one like {ours['options'][name]!r}, not {option!r:.60}")
+        with interrupts_held():
+            vars(self).update(options, steps=steps, state=[[*map(float, row)] for row in rows])
+
     @property
     def has_rule(self) -> bool:
         """Whether its steps are those of its rule, so that they can be compiled."""
         return type(self).rule is not Optimizer.rule and all(
             getattr(getattr(self, name), "__func__", None) is getattr(Optimizer, name)  # nor replaced on the instance
-            for name in ("zero_grad", "step", "moves", "rate")
+            for name in ("zero_grad", "step", "moves", "rate", "rule_with_decay")
         )
 
 
@@ -217,7 +304,7 @@ class SGD(Optimizer):
     rate outside the velocity, so that a schedule acts at once.
 
     Args:
-        parameters, learning_rate: as for :class:`Optimizer`.
+        parameters, learning_rate, weight_decay: as for :class:`Optimizer`.
         momentum: from 0 up to but not including 1.
 
     Raises:
@@ -236,8 +323,15 @@ class SGD(Optimizer):
     states = 1  # the velocity
 
     @instead(**OTHERS)
-    def __init__(self, parameters: Iterable[Value], learning_rate: Rate = 0.01, momentum: float = 0.0) -> None:
-        super().__init__(parameters, learning_rate)
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: Rate = 0.01,
+        momentum: float = 0.0,
+        *,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(parameters, learning_rate, weight_decay)
         _check("momentum", momentum, lambda number: 0 <= number < 1, "at least 0 and below 1")
         self.momentum = momentum
 
@@ -252,7 +346,7 @@ class Adam(Optimizer):
     Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", Algorithm 1, with its defaults.
 
     Args:
-        parameters, learning_rate: as for :class:`Optimizer`.
+        parameters, learning_rate, weight_decay: as for :class:`Optimizer`.
         beta1: the decay of the mean of the gradients, from 0 up to but not including 1.
         beta2: the decay of the mean of their squares, in the same range.
         epsilon: a positive number that keeps the division finite.
@@ -270,10 +364,7 @@ class Adam(Optimizer):
 
     states = 2  # the moments
 
-    @instead(
-        betas="they are two, beta1=0.9 and beta2=0.999", eps="epsilon", amsgrad="Adam is that of its paper",
-        momentum="beta1", **OTHERS,
-    )  # fmt: skip
+    @instead(**OTHERS_OF_ADAM)
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -281,8 +372,10 @@ class Adam(Optimizer):
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-8,
+        *,
+        weight_decay: float = 0.0,
     ) -> None:
-        super().__init__(parameters, learning_rate)
+        super().__init__(parameters, learning_rate, weight_decay)
         _check("beta1", beta1, lambda number: 0 <= number < 1, "at least 0 and below 1")
         _check("beta2", beta2, lambda number: 0 <= number < 1, "at least 0 and below 1")
         _check("epsilon", epsilon, lambda number: number > 0, "positive")
@@ -293,6 +386,43 @@ class Adam(Optimizer):
         second = self.beta2 * second + (1 - self.beta2) * gradient * gradient
         bias1, bias2 = 1 - self.beta1**step, 1 - self.beta2**step
         return -rate * (first / bias1) / (sqrt(second / bias2) + self.epsilon), first, second
+
+
+class AdamW(Adam):
+    """Adam with a weight decay beside it: in each step, a parameter loses rate · weight_decay of itself.
+
+    Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization", Algorithm 2, with PyTorch's product of rate and
+    decay.
+
+    Args:
+        parameters, learning_rate, beta1, beta2, epsilon: as for :class:`Adam`.
+        weight_decay: at least 0.
+
+    Raises:
+        TypeError, ValueError: as :class:`Adam`.
+
+    >>> x = Value(3.0, label="x")
+    >>> adam = AdamW([x], learning_rate=0.5, weight_decay=0.1)
+    >>> (x ** 2).backward()
+    >>> adam.step()
+    >>> print(f"{x:.6f}")
+    2.350000
+    """
+
+    decoupled = True
+
+    @instead(**OTHERS_OF_ADAM)
+    def __init__(
+        self,
+        parameters: Iterable[Value],
+        learning_rate: Rate = 1e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        *,
+        weight_decay: float = 0.01,
+    ) -> None:
+        super().__init__(parameters, learning_rate, beta1, beta2, epsilon, weight_decay=weight_decay)
 
 
 def _check(name: str, number: float, is_allowed: Callable[[float], bool], range_: str) -> None:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from math import inf
+from functools import partial
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from nn.datasets import Data
+from autodiff import Value
+from nn.checkpoints import Checkpoint, Progress, digest, function_name
+from nn.clipping import checked_limit, clip_gradients
+from nn.datasets import Data, taken
 from nn.engines import Batches, Task, engine_for
-from nn.epoch_metrics import EpochMetrics, Metric
+from nn.epoch_metrics import Callback, Epoch, EpochMetrics, Metric, called, check_callbacks
 from nn.losses import Loss, is_vector
 from nn.mistakes import (
     IN_THE_OPTIMIZER,
-    NO_DECAY,
     USAGE,
     Renamed,
     check_function,
@@ -23,7 +28,7 @@ from nn.mistakes import (
     check_optimizer,
     instead,
 )
-from nn.module import Module, assign
+from nn.module import Module, assign, numbers
 from nn.observations import observations
 from nn.optimizers import OptimizerLike
 from nn.seeding import Seed, generator
@@ -45,6 +50,7 @@ class History:
     best_epoch: int
     """The epoch, counted from 1, with the least validation loss, or training loss if there is no validation."""
     stopped_early: bool
+    """Whether ``patience`` or a callback ended it."""
     engine: str = "eager"
     """Which engine ran: ``"compiled"`` or ``"eager"``."""
     engine_reason: str = ""
@@ -62,12 +68,12 @@ class History:
 
 
 @instead(
-    USAGE, lr=IN_THE_OPTIMIZER, learning_rate=IN_THE_OPTIMIZER, weight_decay=NO_DECAY, verbose="progress", seed="rng",
-    random_state="rng", validation_data="validation", criterion="loss", loss_fn="loss", metrics="metric", X="inputs",
-    x="inputs", y="targets", labels="targets", steps="epochs", max_iter="epochs", n_epochs="epochs",
-    num_epochs="epochs", shuffle="batches are shuffled in every epoch, where batch_size= is given",
-    validation_split="validation=(inputs, targets) of a part that you take out, as Dataset.split() does",
-    callbacks="metric= is called for every observation; several fit() of the same optimizer go on where they were",
+    USAGE, lr=IN_THE_OPTIMIZER, learning_rate=IN_THE_OPTIMIZER, weight_decay=IN_THE_OPTIMIZER, verbose="progress",
+    seed="rng", random_state="rng", validation_data="validation", validation_split="validation", criterion="loss",
+    loss_fn="loss", metrics="metric", X="inputs", x="inputs", y="targets", labels="targets", steps="epochs",
+    max_iter="epochs", n_epochs="epochs", num_epochs="epochs", early_stopping="patience", max_norm="clip_norm",
+    shuffle="batches are shuffled in every epoch, where batch_size= is given",
+    resume="checkpoint= goes on from its file, if there is one",
 )  # fmt: skip
 def fit(
     model: Module,
@@ -79,8 +85,13 @@ def fit(
     epochs: int,
     batch_size: int | None = None,
     metric: Metric | None = None,
-    validation: tuple[Data, Data] | None = None,
+    validation: tuple[Data, Data] | float | None = None,
     patience: int | None = None,
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    callbacks: Sequence[Callback] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int = 1,
     rng: Seed = None,
     progress: bool = True,
     engine: str = "auto",
@@ -102,10 +113,20 @@ def fit(
         batch_size: how many observations a step is taken for; they are then shuffled in every epoch.
             None takes all of them, in order.
         metric: a number to report beside the loss, ``metric(prediction, target)``; it may be another loss.
-        validation: inputs and targets on which loss and metric are computed after each epoch, without dropout.
+        validation: inputs and targets on which loss and metric are computed after each epoch, without dropout; or a
+            part of the observations, such as 0.2, which is drawn at random and held out.
         patience: stop after this many epochs without a new lowest loss (of the validation, else of the training)
             and go back to the parameters with the lowest. None never stops early.
-        rng: seed or generator of the shuffling; None is the seed 0.
+        clip_norm, clip_value: the greatest norm of the gradient of a step, or the greatest absolute value of each of
+            its parts; see :func:`clip_gradients`. The optimizer then takes its steps itself.
+        callbacks: functions that are called with an :class:`Epoch` after each epoch, in order. They may change the
+            optimizer's options and the parameters; where one returns True, the training ends.
+        checkpoint: a file to which all that the training goes on from is written after an epoch. If there is such a
+            file, it goes on from there, up to ``epochs`` in all, and its end has the same bits as that of a training
+            which never broke off, as far as all that draws does it by ``rng`` or by random generators in attributes of
+            the model's modules. What callbacks remember is theirs to save.
+        checkpoint_every: after how many epochs the file is written; it always is at the end.
+        rng: seed or generator of the shuffling, and of what is held out; None is the seed 0.
         progress: show a progress bar with loss and metric.
         engine: ``"eager"`` records a graph for each observation. ``"compiled"`` compiles the loss, and the steps too
             if the optimizer has a rule: far faster, and the same model except for rounding, since the sum over a batch
@@ -127,7 +148,9 @@ def fit(
         TypeError: the loss does not return a ``Value``, or something else is given than is asked for here; the message
             says what to write.
         ValueError: no observations, not one target for each, or an option out of range; an optimizer that moves no
-            parameter of the model, or a loss that depends on none that it moves. Nothing was changed.
+            parameter of the model, or a loss that depends on none that it moves; a checkpoint of another training.
+            Nothing was changed.
+        OSError: the checkpoint can be neither read nor written.
         NonFiniteLossError: a loss is nan or infinite. The parameters are then those of the last finite loss.
         FloatingPointError: a gradient is not finite; the parameters are left as they were.
         StaleProgramError: an audit of a compiled loss found that it is another one than at the start.
@@ -152,41 +175,54 @@ def fit(
         given = f"{type(executor).__name__} {executor!r:.60}"
         raise TypeError(f"executor must be a concurrent.futures.Executor, not {given}")
     inputs, targets = _data(inputs, targets, "training")
-    held_out: tuple[Data, Data] = ([], [])
-    if validation is not None:
-        if not isinstance(validation, (tuple, list)) or len(validation) != 2:
-            raise TypeError(f"validation must be a pair, (inputs, targets), not {type(validation).__name__}")
-        held_out = _data(*validation, "validation")
-    for name, number in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience)):
+    for name, number in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience),
+                         ("checkpoint_every", checkpoint_every)):  # fmt: skip
         if number is not None and (not isinstance(number, int) or number < 1):
             raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
+    check_callbacks(callbacks)
     random = generator(rng)
+    (inputs, targets), held_out = _shared_out(inputs, targets, validation, random)
     seen, checked = EpochMetrics(loss, metric), EpochMetrics(loss, metric, "validation ")
-    task = Task(model, parameters, loss, metric, optimizer, inputs, targets, held_out, seen, checked, executor)
+    means = (seen.losses, seen.metrics, checked.losses, checked.metrics)
+    task = Task(model, parameters, loss, metric, optimizer, inputs, targets, held_out, seen, checked, executor,
+                _clipping(clip_norm, clip_value, getattr(optimizer, "parameters", parameters)))  # fmt: skip
+    now, file = Progress(best_numbers=numbers(parameters)), None
+    if checkpoint is not None:
+        begun = {
+            "training data": digest(inputs, targets), "validation data": digest(*held_out), "loss": function_name(loss),
+            "metric": function_name(metric), "batch_size": batch_size, "clip_norm": clip_norm, "clip_value": clip_value,
+            "engine": engine,
+        }  # fmt: skip
+        file = Checkpoint(checkpoint, model, optimizer, random, means, begun)
+        if file.exists():
+            now = file.load(epochs)
     run, reason = engine_for(task, engine)
-    best, best_epoch, stopped = (inf, run.numbers()), 0, False
+    if file is not None:
+        file.restore_generators()
     try:
-        with tqdm(total=epochs, desc=f"training, {run.name}", unit="epoch", disable=not progress) as bar:
-            for epoch in range(1, epochs + 1):
+        with tqdm(
+            total=epochs, initial=now.epochs, desc=f"training, {run.name}", unit="epoch", disable=not progress
+        ) as bar:
+            while now.epochs < epochs and not now.stopped:
                 start = run.numbers()
-                run.train(_batches(len(inputs), batch_size, random), epoch)
+                run.train(_batches(len(inputs), batch_size, random), now.epochs + 1)
                 if validation is not None:
-                    run.validate(epoch)
+                    run.validate(now.epochs + 1)
                 bar.set_postfix(seen.shown() | checked.shown(), refresh=False)
                 bar.update()
                 # The training loss was measured during the epoch, beginning with the parameters at its start.
-                measured = (checked.losses[-1], run.numbers()) if checked.losses else (seen.losses[-1], start)
-                if measured[0] < best[0]:
-                    best, best_epoch = measured, epoch
-                elif patience is not None and epoch - best_epoch >= patience:
-                    stopped = True
-                    break
+                losses, there = (checked.losses, run.numbers()) if checked.losses else (seen.losses, start)
+                now.note(losses[-1], there, patience)
+                with run.handed_over() if callbacks or file else nullcontext():
+                    last = Epoch(now.epochs, *seen.last, *checked.last, model, optimizer)
+                    now.stopped |= called(callbacks, last)
+                    if file and (now.stopped or now.epochs == epochs or now.epochs % checkpoint_every == 0):
+                        file.save(now)
     finally:
         run.finish()
     if patience is not None:
-        assign(model.parameters(), best[1])
-    numbers = (seen.losses, seen.metrics, checked.losses, checked.metrics)
-    return History(*numbers, seen.metric_name, best_epoch, stopped, run.name, reason)
+        assign(parameters, now.best_numbers)
+    return History(*means, seen.metric_name, now.best_epoch, now.stopped, run.name, reason)
 
 
 def accuracy(prediction: Any, target: Any) -> float:
@@ -220,6 +256,37 @@ def _data(inputs: Any, targets: Any, what: str) -> tuple[Data, Data]:
     if not len(inputs):
         raise ValueError(f"the {what} data is empty: at least one observation is needed")
     return inputs, targets
+
+
+def _shared_out(
+    inputs: Data, targets: Data, validation: tuple[Data, Data] | float | None, random: np.random.Generator
+) -> tuple[tuple[Data, Data], tuple[Data, Data]]:
+    """What is trained on, and what is held out."""
+    if validation is None:
+        return (inputs, targets), ([], [])
+    if isinstance(validation, (tuple, list)) and len(validation) == 2:
+        return (inputs, targets), _data(*validation, "validation")
+    if not isinstance(validation, (int, float, np.floating)):
+        raise TypeError(
+            f"validation must be a pair, (inputs, targets), or a part of the observations, such as 0.2, not "
+            f"{type(validation).__name__} {validation!r:.60}"
+        )
+    count = round(validation * len(targets)) if 0 < validation < 1 else 0
+    if not 0 < count < len(targets):
+        raise ValueError(
+            f"validation must be a part of the {len(targets)} observations between 0 and 1 that leaves some for "
+            f"training and validation, not {validation!r}"
+        )
+    order = random.permutation(len(targets))
+    rest, held_out = np.sort(order[count:]), np.sort(order[:count])
+    return (taken(inputs, rest), taken(targets, rest)), (taken(inputs, held_out), taken(targets, held_out))
+
+
+def _clipping(norm: float | None, value: float | None, parameters: Iterable[Value]) -> Callable[[], object] | None:
+    if norm is None and value is None:
+        return None
+    checked_limit(norm, value, "clip_")
+    return partial(clip_gradients, parameters, norm=norm, value=value)
 
 
 def _batches(observations: int, batch_size: int | None, random: np.random.Generator) -> Batches:

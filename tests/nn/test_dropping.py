@@ -53,7 +53,8 @@ def test_gradients_flow_through_what_is_kept():
     values = [Value(1.0) for _ in range(20)]
     dropped = dropout(values, 0.5, rng=np.random.default_rng(0))
     sum(dropped).backward()
-    assert [value.grad for value in values] == [2.0 if isinstance(each, Value) else 0.0 for each in dropped]
+    assert [value.grad for value in values] == [2.0 if each.parents else 0.0 for each in dropped]
+    assert isinstance(dropout(values, 0.999, rng=np.random.default_rng(0))[0], Value)
 
 
 def test_nothing_is_left_out_inside_of_without_dropout_nor_for_p_of_zero():

@@ -148,3 +148,141 @@ def test_accuracy_reads_signs_and_greatest_logits():
     for prediction, target in ((0.5, 2), (Value(0.5), 0.5), ([0.1, 0.2], 2), ([0.1, 0.2], -1)):
         with pytest.raises(ValueError, match="the target must be one of"):
             accuracy(prediction, target)
+
+
+# ── Callbacks ────────────────────────────────────────────────────────────────────────────────────
+
+
+ENGINES = pytest.mark.parametrize("engine", ["eager", "compiled"])
+
+
+@ENGINES
+def test_a_callback_is_told_of_each_epoch_with_the_parameters_after_it(engine):
+    seen = []
+    model, history, _ = trained(
+        epochs=4, engine=engine, validation=0.25,
+        callbacks=[lambda epoch: seen.append((epoch, epoch.model.state_dict(), epoch.optimizer.steps))],
+    )  # fmt: skip
+    epochs = [epoch for epoch, _, _ in seen]
+    assert [epoch.number for epoch in epochs] == [1, 2, 3, 4]
+    assert [epoch.loss for epoch in epochs] == history.losses
+    assert [epoch.metric for epoch in epochs] == history.metrics
+    assert [epoch.validation_loss for epoch in epochs] == history.validation_losses
+    assert [epoch.validation_metric for epoch in epochs] == history.validation_metrics
+    assert seen[-1][1] == model.state_dict() != seen[0][1]
+    assert [steps for _, _, steps in seen] == [1, 2, 3, 4]
+
+
+def test_what_is_not_measured_is_nan():
+    seen = []
+    run(Scale(), callbacks=[seen.append])
+    assert math.isnan(seen[0].metric + seen[0].validation_loss + seen[0].validation_metric)
+    assert seen[0].loss == 1.0
+
+
+@ENGINES
+def test_a_callback_may_end_the_training(engine):
+    called = []
+    history = run(Scale(), epochs=50, engine=engine,
+                  callbacks=[lambda epoch: epoch.loss < 0.5, lambda epoch: called.append(epoch.number)])  # fmt: skip
+    assert history.stopped_early
+    assert history.losses[-1] < 0.5 <= history.losses[-2]
+    assert called == [*range(1, history.epochs + 1)]
+
+
+@ENGINES
+def test_a_callback_changes_nothing_by_being_there(engine):
+    plain, watched = (trained(epochs=5, batch_size=16, engine=engine, callbacks=callbacks) for callbacks in
+                      ([], [lambda epoch: False]))  # fmt: skip
+    assert plain[0].state_dict() == watched[0].state_dict()
+    assert plain[1] == watched[1]
+
+
+def changing(change):
+    """The numbers after some epochs, before each of which but the first something is changed, in each engine."""
+    found = []
+    for engine in ("eager", "compiled"):
+        model = Scale(1.0)
+        optimizer = Adam(model.parameters(), 0.1)
+        history = fit(model, [1.0, 2.0], [0.0, 1.0], squared_error, optimizer=optimizer, epochs=6, progress=False,
+                      engine=engine, callbacks=[change])  # fmt: skip
+        assert history.engine == engine
+        found.append([model.w.data, *(row[0] for row in optimizer.state)])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "values"), [("learning_rate", (0.02, 0.3)), ("beta1", (0.5, 0.7)), ("weight_decay", (0.5, 0.0))]
+)
+def test_what_a_callback_changes_of_the_optimizer_holds_from_the_next_epoch_on(name, values):
+    def change(epoch):
+        setattr(epoch.optimizer, name, values[epoch.number % 2])
+
+    eager, compiled = changing(change)
+    assert compiled == pytest.approx(eager, rel=1e-13)
+    assert compiled != pytest.approx(changing(lambda epoch: None)[1], rel=1e-3)
+
+
+def test_what_a_callback_changes_of_the_parameters_holds_from_the_next_epoch_on():
+    def clamp(epoch):
+        epoch.model.w.data = max(epoch.model.w.data, 0.85)
+
+    eager, compiled = changing(clamp)
+    assert eager[0] == compiled[0] == 0.85
+    assert compiled == pytest.approx(eager, rel=1e-13)
+
+
+@ENGINES
+def test_an_exception_of_a_callback_ends_the_training_after_its_epoch(engine):
+    model = Scale(1.0)
+
+    def fail(epoch):
+        if epoch.number == 3:
+            raise RuntimeError("enough")
+
+    optimizer = SGD(model.parameters(), 0.1)
+    with pytest.raises(RuntimeError, match="enough"):
+        fit(model, [1.0], [0.0], squared_error, optimizer=optimizer, epochs=9, progress=False, engine=engine,
+            callbacks=[fail])  # fmt: skip
+    assert optimizer.steps == 3
+    assert model.w.data == pytest.approx(0.8**3)
+
+
+def test_a_part_that_is_held_out_is_the_same_in_every_run_and_none_of_it_is_trained_on():
+    def drawn(**options):
+        seen = set()
+
+        def loss(prediction, target):
+            seen.add(float(target))
+            return squared_error(prediction, target)
+
+        targets = [float(place) for place in range(20)]
+        history = run(Scale(0.0), 1e-300, inputs=[1.0] * 20, targets=targets, loss=loss, engine="eager", epochs=1,
+                      **options)  # fmt: skip
+        return history.losses[0] * 15 + history.validation_losses[0] * 5, history.validation_losses
+
+    total, held_out = drawn(validation=0.25)
+    assert total == pytest.approx(sum(place**2 for place in range(20)))
+    assert drawn(validation=0.25)[1] == held_out == drawn(validation=0.25, rng=0)[1]
+    assert drawn(validation=0.25, rng=1)[1] != held_out
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"validation": 0.2}, ValueError, "a part of the 1 observations between 0 and 1 that leaves some"),
+        ({"validation": 1.5}, ValueError, "not 1.5"),
+        ({"validation": -0.1}, ValueError, "not -0.1"),
+        ({"validation": math.nan}, ValueError, "not nan"),
+        ({"validation": "0.2"}, TypeError, "a pair, .*, or a part of the observations, such as 0.2, not str"),
+        ({"callbacks": print}, TypeError, r"a list of functions of an epoch, such as \[lambda"),
+        ({"callbacks": [1]}, TypeError, r"not list \[1\]"),
+        ({"callbacks": [lambda epoch: epoch.loss]}, TypeError, "return True to end the training, .* not float 1.0"),
+        ({"clip_norm": 1.0, "clip_value": 1.0}, ValueError, "clip_norm= or clip_value=, not both"),
+        ({"clip_norm": -1.0}, ValueError, "clip_norm must be positive, not -1.0"),
+        ({"checkpoint_every": 0}, ValueError, "checkpoint_every must be a whole number"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        run(Scale(), **options)
