@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import pickle
 import random
-from abc import ABCMeta
 from array import array
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
@@ -34,7 +33,7 @@ from autodiff.value import Value
 PLAIN = (int, float, str, type(None), np.number, np.bool_)
 COMPARED = (*PLAIN, FunctionType, BuiltinFunctionType, type, Operation, Enum, Number, range, bytes)
 """What is a constant of the program: plain numbers, and functions, such as the activation of a network."""
-SIMPLE = {float, int, bool, str, bytes, type(None), FunctionType, BuiltinFunctionType, Operation, type, ABCMeta}
+SIMPLE = {float, int, bool, str, bytes, type(None), FunctionType, BuiltinFunctionType, Operation}
 """The most frequent of these types, which tell themselves apart."""
 FLAT = (set, frozenset, deque, array, bytearray)
 """Collections that hold nothing but what is plain, if they are compared at all."""
@@ -472,7 +471,7 @@ def _content(thing: Any) -> Hashable:
 
     None if nothing is, or too much; () if nothing is, but an empty list, or one of nodes, may come to hold something.
     """
-    if type(thing) in SIMPLE:
+    if type(thing) in SIMPLE or isinstance(thing, type):
         return _scalar(thing)
     if isinstance(thing, FLAT):
         scalars = [*map(_scalar, thing)] if len(thing) <= FEW else [None]
@@ -536,7 +535,7 @@ def _scalar(thing: Any) -> Hashable:
     kind = type(thing)
     if kind is float:
         return thing.hex()  # type: ignore[no-any-return]
-    if kind in SIMPLE:
+    if kind in SIMPLE or isinstance(thing, type):
         return kind, thing
     if isinstance(thing, Number) and not isinstance(thing, (int, np.generic)):  # Decimal("-0") equals Decimal("0")
         return kind, thing, repr(thing)

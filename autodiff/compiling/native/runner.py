@@ -137,13 +137,13 @@ class NativeRunner:
     ) -> tuple[Floats, Floats, Floats | None, float]:
         theta, count = plain(parameters), len(inputs)
         own = type(weight) is not float
-        weights = np.array(weight, np.float64, ndmin=1) if own else _one_weight(weight)  # type: ignore[arg-type]
+        weights, at_weights = _weights(weight) if own else _one_weight(weight)  # type: ignore[arg-type]
         # one array for all: several that are freed at once are given back, and cleared when asked for
         of_all = np.empty((1 + inputs.shape[1] if wrt_inputs else 1, count))
         if wrt_inputs and len(self.unread):
             of_all[1 + self.unread] = 0.0
         given = (
-            wrt_inputs, place_of(theta), inputs, place_of(weights), own and len(weights) > 1, place_of(of_all), count,
+            wrt_inputs, place_of(theta), inputs, at_weights, own and len(weights) > 1, place_of(of_all), count,
         )  # fmt: skip
         chunks = max(count // CHUNK, 1)
         if chunks == 1 or (is_readable(inputs) and not self._is_spread(count)):
@@ -420,9 +420,15 @@ def _entry(name: str) -> Callable[[bytes], float]:
 
 
 @lru_cache(maxsize=16)
-def _one_weight(weight: float) -> Floats:
-    """The weight of all observations of a call."""
-    return np.array([weight])
+def _one_weight(weight: float) -> tuple[Floats, int]:
+    """The weight of all observations of a call, and where it stands."""
+    return _weights(weight)
+
+
+def _weights(weights: ArrayLike) -> tuple[Floats, int]:
+    """The weights as an array, and where they stand."""
+    array = np.array(weights, np.float64, ndmin=1)
+    return array, place_of(array)
 
 
 def _place_of_code(kind: Kind | int, part: int, how: int) -> int:
