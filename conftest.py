@@ -6,5 +6,6 @@ EXTRAS = {
     "jax": ["autodiff/compiling/jax/*", "autodiff/compiling/pure.py"],
     "anywidget": ["autodiff/tracing/player/widget.py"],
     "matplotlib": ["nn/notebook_figure.py"],
+    "sklearn": ["nn/estimators.py"],
 }
 collect_ignore_glob = [file for package, files in EXTRAS.items() if find_spec(package) is None for file in files]

@@ -7,7 +7,11 @@
 ...     optimizer=Adam(model.parameters(), learning_rate=0.05), epochs=30, progress=False)
 >>> history.losses[-1] < history.losses[0]
 True
+
+``MLPClassifier`` and ``MLPRegressor`` are estimators of scikit-learn, and need it.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from nn.clipping import clip_gradients
 from nn.datasets import Dataset, circles, digits, iris, moons, spirals
@@ -26,6 +30,7 @@ from nn.losses import (
     squared_error,
     sum_over,
 )
+from nn.mistakes import no_such_name
 from nn.module import Module
 from nn.optimizers import SGD, Adam, AdamW, Optimizer
 from nn.parts import Activation, Dropout, Embedding, LayerNorm, Sequential
@@ -33,6 +38,10 @@ from nn.plots import plot_contour, plot_decision_boundary, plot_loss, plot_surfa
 from nn.recurrent import GRUCell, RNNCell
 from nn.schedules import CosineDecay, StepDecay, Warmup
 from nn.training import History, accuracy, fit
+
+if TYPE_CHECKING:
+    from nn.estimators import MLPClassifier as MLPClassifier
+    from nn.estimators import MLPRegressor as MLPRegressor
 
 __all__ = [
     "MLP", "SGD", "Activation", "Adam", "AdamW", "CosineDecay", "Dataset", "Descent", "Dropout", "Embedding",
@@ -43,3 +52,11 @@ __all__ = [
     "principal_directions", "random_directions", "softmax_cross_entropy", "spirals", "squared_error", "sum_over",
     "without_dropout",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("MLPClassifier", "MLPRegressor"):  # they load scikit-learn
+        from nn import estimators
+
+        return getattr(estimators, name)
+    raise AttributeError(no_such_name(name))

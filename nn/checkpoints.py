@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from math import inf, isfinite
@@ -17,6 +18,7 @@ import numpy as np
 
 from autodiff import Value, trees
 from nn.files import replace_file
+from nn.mistakes import moved_besides
 from nn.module import Module, assign, numbers
 
 FORMAT = "checkpoint of nn.fit, version 1"
@@ -73,11 +75,12 @@ class Checkpoint:
                     "write both, as those of nn.Optimizer are"
                 )
         self.path, self.model, self.optimizer, self.random = os.fspath(path), model, optimizer, random
+        self.besides = moved_besides(optimizer, model.parameters())
         self.means = means
         started = optimizer.state_dict()
         options = {f"{name} of the optimizer": option for name, option in dict(started.get("options", {})).items()}
         self.begun = begun | {"optimizer": type(optimizer).__name__, **options, "rng": digest(_state(random))}
-        self._drawn: dict[str, Any] | None = None
+        self._drawn: dict[str, Any] = {}
 
     def exists(self) -> bool:
         """Whether there is a file to go on from."""
@@ -93,7 +96,8 @@ class Checkpoint:
             OSError: the file cannot be written.
         """
         parameters = self.model.state_dict()
-        if not all(map(isfinite, parameters.values())):
+        besides = numbers(self.besides)
+        if not all(map(isfinite, [*parameters.values(), *besides])):
             return
         content = {
             "format": FORMAT,
@@ -101,6 +105,7 @@ class Checkpoint:
             "progress": asdict(progress),
             "means": self.means,
             "parameters": parameters,
+            "moved besides": besides,
             "optimizer": self.optimizer.state_dict(),
             "random": _state(self.random),
             "generators": {name: _state(each) for name, each in self._generators()},
@@ -120,35 +125,39 @@ class Checkpoint:
         """
         with open(self.path, "rb") as file:
             content = file.read()
-        before = numbers(self.model.parameters()), self.optimizer.state_dict()
         try:
-            found = _read(content)
-            self._check_same(found["begun"])
-            progress = Progress(**found["progress"])
-            if progress.epochs > epochs:
-                raise ValueError(f"it has {progress.epochs} epochs, and not {epochs}")
-            if len(progress.best_numbers) != len(before[0]):
-                raise ValueError(f"it has {len(progress.best_numbers)} best numbers for {len(before[0])} parameters")
-            drawn, names = found["generators"], [name for name, _ in self._generators()]
-            if sorted(drawn) != sorted(names):
-                raise ValueError(f"it has random generators at {sorted(drawn)}, and the model at {sorted(names)}")
-            if [*map(type, found["means"])] != [list] * len(self.means):
-                raise ValueError(f"it has not the {len(self.means)} lists of losses and metrics")
-            try:
-                self.model.load_state_dict(found["parameters"])
-                self.optimizer.load_state_dict(found["optimizer"])
-                _set_state(self.random, found["random"])
-            except BaseException:
-                assign(self.model.parameters(), before[0])
-                self.optimizer.load_state_dict(before[1])
-                raise
+            return self._go_on(_read(content), epochs)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             told = f"there is no {error}" if isinstance(error, KeyError) else error
             raise ValueError(
                 f"cannot go on from the checkpoint {self.path!r}: {told}. Give what it was begun with, or remove the "
                 "file to begin anew"
             ) from error
-        for ours, theirs in zip(self.means, found["means"]):
+
+    def _go_on(self, found: dict[str, Any], epochs: int) -> Progress:
+        for name in self.begun | found["begun"]:
+            theirs, ours = found["begun"].get(name), self.begun.get(name)
+            if theirs != ours:
+                raise ValueError(f"it is of another training, with the {name} {theirs!r:.80}, and not {ours!r:.80}")
+        progress, besides = Progress(**found["progress"]), [*map(float, found["moved besides"])]
+        if progress.epochs > epochs:
+            raise ValueError(f"it has {progress.epochs} epochs, and not {epochs}")
+        means = [[*map(float, each)] for each in found["means"]]
+        before, drawn, generators = numbers(self.model.parameters()), found["generators"], dict(self._generators())
+        _check_counts("epochs", [progress.epochs], [len(means[0])])
+        _check_counts("numbers", [len(progress.best_numbers), len(besides)], [len(before), len(self.besides)])
+        _check_counts("lists of means, and random generators at", [len(means), *drawn], [len(self.means), *generators])
+        for name, each in {"": self.random, **generators}.items():  # on a copy, to see whether it can be set
+            deepcopy(each).bit_generator.state = drawn[name] if name else found["random"]
+        self.model.load_state_dict(found["parameters"])
+        try:
+            self.optimizer.load_state_dict(found["optimizer"])
+        except BaseException:
+            assign(self.model.parameters(), before)
+            raise
+        assign(self.besides, besides)
+        self.random.bit_generator.state = found["random"]
+        for ours, theirs in zip(self.means, means):
             ours[:] = theirs
         self._drawn = drawn
         return progress
@@ -156,8 +165,8 @@ class Checkpoint:
     def restore_generators(self) -> None:
         """Let the random generators of the model go on where they were; after all that draws before the first step."""
         for name, each in self._generators():
-            if self._drawn is not None:
-                _set_state(each, self._drawn[name])
+            if name in self._drawn:
+                each.bit_generator.state = self._drawn[name]
 
     def _generators(self) -> Iterator[tuple[str, np.random.Generator]]:
         """Those in attributes of the model's modules, by name."""
@@ -165,12 +174,6 @@ class Checkpoint:
             for name, each in vars(part).items():
                 if isinstance(each, np.random.Generator):
                     yield f"{place}.{name}" if place else name, each
-
-    def _check_same(self, begun: dict[str, Any]) -> None:
-        for name in self.begun | begun:
-            theirs, ours = begun.get(name), self.begun.get(name)
-            if theirs != ours:
-                raise ValueError(f"it is of another training, with the {name} {theirs!r:.80}, and not {ours!r:.80}")
 
 
 def digest(*data: Any) -> str:
@@ -214,8 +217,9 @@ def _state(generator: np.random.Generator) -> dict[str, Any]:
     return state
 
 
-def _set_state(generator: np.random.Generator, state: dict[str, Any]) -> None:
-    generator.bit_generator.state = state
+def _check_counts(what: str, theirs: list[Any], ours: list[Any]) -> None:
+    if theirs != ours:
+        raise ValueError(f"it has {theirs} {what}, and not {ours}")
 
 
 def _read(content: bytes) -> dict[str, Any]:

@@ -29,6 +29,40 @@ LOSSES = {
 }  # fmt: skip
 """Our losses and metrics, by the names that they have elsewhere."""
 USAGE = "fit(model, inputs, targets, loss, optimizer=Adam(model.parameters()), epochs=100)"
+AN_ACTIVATION = 'it is a name: "{}" in a Sequential, or activation="{}"'
+A_LOSS = "it is the function nn.{}"
+IN_A_LOOP = "nn has cells, RNNCell and GRUCell, which a loop in Python runs over a sequence"
+ELSEWHERE = {
+    **{name: AN_ACTIVATION.format(ours, ours) for name, ours in {
+        "ReLU": "relu", "LeakyReLU": "leaky_relu", "Tanh": "tanh", "Sigmoid": "sigmoid", "GELU": "gelu", "SiLU": "silu",
+        "Softplus": "softplus",
+    }.items()},
+    **{name: A_LOSS.format(ours) for name, ours in {
+        "MSELoss": "squared_error", "L1Loss": "absolute_error", "BCEWithLogitsLoss": "binary_cross_entropy",
+        "BCELoss": "binary_cross_entropy", "CrossEntropyLoss": "softmax_cross_entropy", "NLLLoss":
+        "softmax_cross_entropy", "MultiMarginLoss": "hinge", "cross_entropy": "softmax_cross_entropy",
+        "mse_loss": "squared_error",
+    }.items()},
+    "Dense": "it is called Linear(inputs, outputs), and Layer(inputs, outputs, activation)",
+    "Softmax": "autodiff.softmax is a function of a list; softmax_cross_entropy takes the outputs without it",
+    "Parameter": "assign an autodiff.Value to an attribute of a Module",
+    "ModuleList": "assign a list to an attribute: the modules in it are found",
+    "ModuleDict": "assign a dict to an attribute: the modules in it are found",
+    "BatchNorm1d": "a model takes one observation at a time: LayerNorm is computed over its numbers",
+    "Identity": "leave the part out",
+    "Flatten": "a part takes a list of numbers",
+    "EarlyStopping": "fit() has patience=, and callbacks= for other reasons to stop",
+    "ModelCheckpoint": "fit() has checkpoint=",
+    "ReduceLROnPlateau": "a callback of fit() may set epoch.optimizer.learning_rate",
+    "CosineAnnealingLR": "it is called CosineDecay(rate, steps)",
+    "StepLR": "it is called StepDecay(rate, steps, factor)",
+    "LSTM": IN_A_LOOP, "LSTMCell": IN_A_LOOP, "GRU": IN_A_LOOP, "RNN": IN_A_LOOP,
+    "clip_grad_norm_": "it is called clip_gradients(parameters, norm=...)",
+    "clip_grad_value_": "it is called clip_gradients(parameters, value=...)",
+    "functional": "they are functions of autodiff, such as autodiff.relu, and losses of nn",
+    "optim": "they stand in nn itself, such as nn.Adam",
+}  # fmt: skip
+"""What other libraries have in their ``nn``, and what serves here."""
 IN_A_MODEL = {
     "fit": f"it is a function, {USAGE}",
     "compile": "loss and optimizer are arguments of fit(); autodiff.compile(model) is the model for whole batches",
@@ -73,6 +107,11 @@ def instead(usage: str = "", /, **advice: str) -> Callable[[Callable[P, T]], Cal
         return checked
 
     return decorate
+
+
+def no_such_name(name: str, module: str = "nn") -> str:
+    """What to say of a name that the module has not."""
+    return f"module {module!r} has no {name}" + (f": {ELSEWHERE[name]}" if name in ELSEWHERE else "")
 
 
 class Absent:
@@ -170,6 +209,12 @@ def check_optimizer(optimizer: Any, model: Any, parameters: Sequence[Value]) -> 
             RuntimeWarning,
             stacklevel=4,
         )
+
+
+def moved_besides(optimizer: Any, parameters: Sequence[Value]) -> list[Value]:
+    """What the optimizer moves besides these parameters of a model, such as numbers of the loss, in its order."""
+    moved, known = moved_by(optimizer) or set(), {*parameters}
+    return [each for each in getattr(optimizer, "parameters", ()) if each in moved - known] if moved else []
 
 
 def moved_by(optimizer: Any) -> set[Value] | None:

@@ -27,6 +27,7 @@ from nn.mistakes import (
     check_model,
     check_optimizer,
     instead,
+    moved_besides,
 )
 from nn.module import Module, assign, numbers
 from nn.observations import observations
@@ -185,7 +186,7 @@ def fit(
     seen, checked = EpochMetrics(loss, metric), EpochMetrics(loss, metric, "validation ")
     means = (seen.losses, seen.metrics, checked.losses, checked.metrics)
     task = Task(model, parameters, loss, metric, optimizer, inputs, targets, held_out, seen, checked, executor,
-                _clipping(clip_norm, clip_value, getattr(optimizer, "parameters", parameters)))  # fmt: skip
+                _clipping(clip_norm, clip_value, [*parameters, *moved_besides(optimizer, parameters)]))  # fmt: skip
     now, file = Progress(best_numbers=numbers(parameters)), None
     if checkpoint is not None:
         begun = {

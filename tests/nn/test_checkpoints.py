@@ -188,13 +188,26 @@ def test_generators_in_attributes_of_a_model_go_on(tmp_path):
     assert trained(Gaussian, adam, dict, checkpoint=tmp_path / "run") == whole
 
 
+def test_numbers_that_the_optimizer_moves_besides_the_model_go_on(tmp_path):
+    def moved(epochs, **options):
+        model, scale = perceptron(), Value(1.0)
+        fit(model, DATA.inputs, DATA.targets, lambda p, t: squared_error(scale * p, t), epochs=epochs, progress=False,
+            optimizer=adam([*model.parameters(), scale]), clip_norm=0.5, **options)  # fmt: skip
+        return model.state_dict(), scale.data
+
+    whole = moved(EPOCHS)
+    moved(4, checkpoint=tmp_path / "run")
+    assert moved(EPOCHS, checkpoint=tmp_path / "run") == whole
+    assert whole[1] != 1.0
+
+
 OTHERS = {
-    "model": ({"model": lambda: MLP(2, [3, 1], "tanh", rng=1)}, "best numbers for 13 parameters"),
+    "model": ({"model": lambda: MLP(2, [3, 1], "tanh", rng=1)}, r"it has \[17, 0\] numbers, and not \[13, 0\]"),
     "names": (
         {"model": lambda: Sequential(Linear(2, 4), "tanh", Linear(4, 1))},
         "missing 'layers.2.neurons.0.weights.0'",
     ),
-    "generators": ({"model": dropping}, "parameters"),
+    "generators": ({"model": dropping}, "numbers"),
     "optimizer": ({"optimizer": lambda p: SGD(p, 0.05)}, "the optimizer 'Adam', and not 'SGD'"),
     "rate": ({"optimizer": lambda p: Adam(p, 0.06)}, "the learning_rate of the optimizer 0.05, and not 0.06"),
     "inputs": ({"inputs": 2 * DATA.inputs}, "with the training data"),
