@@ -21,7 +21,7 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-OPENED = "return performance.getEntriesByType('navigation')[0].loadEventEnd"
+OPENED = "return begun.then(() => performance.now())"
 TIMED = """
     const times = [];
     for (let turn = 0; turn < 20; turn += 1) {

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import zlib
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,7 @@ class Browser:
         self.driver.get("about:blank")
         self.errors(), self.requests()  # those of the page before are forgotten
         self.driver.get(page.resolve().as_uri() + fragment)
+        self.run("return typeof begun === 'undefined' ? null : begun")  # a page that unpacks its contents
 
     def resize(self, size: tuple[int, int]) -> None:
         """Give the window another size, and the page the time to follow."""
@@ -73,6 +77,13 @@ class Browser:
         """The addresses of everything that was loaded since it was asked last."""
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+
+
+def contents(page: str) -> dict[str, Any]:
+    """What a page of the player is about, of its text."""
+    found = re.search(r'id="contents">([^<]*)<', page)
+    assert found
+    return dict(json.loads(zlib.decompress(b64decode(found[1]), -15)))
 
 
 @pytest.fixture(scope="session")

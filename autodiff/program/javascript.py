@@ -46,8 +46,20 @@ def javascript(program: Program) -> str:
     >>> from autodiff import lookup
     >>> from autodiff.program.program import Instruction, assemble
     >>> script = javascript(assemble([], ["w"], ["x"], [Instruction(lookup("multiply"), (0, 1))], [2]))
-    >>> print(script.splitlines()[-3])
+    >>> print(next(line for line in script.splitlines() if line.startswith("{ value")))
     { value: (x) => x[0] * x[1], locals: (x, y) => [x[1], x[0]] },
+    """
+    data, rows = parts(program)
+    constants = ", ".join(map(literal, data.pop("constants")))
+    fields = [f"{name}: {embedded(field)}," for name, field in data.items()]
+    return "\n".join([f"({runner(rows)})({{", *fields, f"constants: [{constants}],", "})"])
+
+
+def parts(program: Program) -> tuple[dict[str, Any], list[str]]:
+    """The arrays of the program, for the function that :func:`runner` writes of its rows.
+
+    Raises:
+        UnwritableError: as for :func:`javascript`.
     """
     codes: dict[str, int] = {}
     arities = [0 if op in VARIADIC else len(operands) for op, operands in program]
@@ -62,14 +74,15 @@ def javascript(program: Program) -> str:
         "starts": program.starts.tolist(),
         "operands": program.operands.tolist(),
         "outputs": program.outputs.tolist(),
+        "constants": program.constants.tolist(),
     }
-    fields = [f"{name}: {embedded(field)}," for name, field in data.items()]
-    constants = ", ".join(map(literal, program.constants.tolist()))
-    return "\n".join(
-        ["(() => {", '"use strict";', runtime(), "return runner({", *fields, f"constants: [{constants}],", "}, ["]
-        + [f"{row}," for row in codes]
-        + ["]);", "})()"]
-    )
+    return data, list(codes)
+
+
+def runner(rows: Sequence[str]) -> str:
+    """The JavaScript function that makes a program of its arrays; the rows compute each kind of operation."""
+    listed = "\n".join(f"{row}," for row in rows)
+    return f'(data) => {{\n"use strict";\n{runtime()}\nreturn runner(data, [\n{listed}\n]);\n}}'
 
 
 @cache

@@ -119,7 +119,9 @@ class Trace(RecordedPass):
         One file that loads nothing else and runs no foreign program: the graph, the equation of the step, the table of
         all steps. Keys: ← and → step, Home and End, space plays, + − 0 change the size, d the colours. The address may
         end in ``#step=12``. A click on a node shows the step that completes its gradient. Where labels tell of
-        modules, the graph can be folded by them. Without a dot the page has everything but the picture, and says so.
+        modules, the graph can be folded by them; "+" opens a single one, and "−" closes it. Without a dot, everything
+        stands in columns. Ten thousand nodes take half a megabyte, which Chrome 123, Firefox 120, Safari 17.5 and
+        later ones unpack.
 
         The graph is live: the reader gives its leaves other numbers, by typing, with ↑ and ↓, or by dragging a name or
         a box to and fro, and every number, colour and step follows at once. The browser computes them from the rows of

@@ -357,8 +357,8 @@ def test_without_a_variable_there_is_nothing_to_change() -> None:
 
 def test_live_is_left_out_where_it_is_not_wanted() -> None:
     passed = trace(neuron())
-    assert "new Live(" in passed.html()
-    assert "new Live(" not in passed.html(live=False)
+    assert "class Live" in passed.html()
+    assert "class Live" not in passed.html(live=False)
     assert "runner" not in passed.html(live=False)
 
 

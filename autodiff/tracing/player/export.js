@@ -54,7 +54,7 @@ class Export {
     copy.prepend(background);
     copy.setAttribute("width", view.width);
     copy.setAttribute("height", view.height);
-    for (const token of copy.querySelectorAll(".token")) token.remove();
+    for (const token of copy.querySelectorAll(".token, .toggles")) token.remove();
     return new XMLSerializer().serializeToString(copy);
   }
 

@@ -1,23 +1,24 @@
-"""Where the boxes, arrows and frames of a graph go: places from Graphviz, those of networks from columns."""
+"""Where boxes, frames and arrows go: places from Graphviz; those of networks, and of insides of modules, in columns."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from math import inf
 from typing import NamedTuple
 
-from autodiff.drawing.clusters import Path
-from autodiff.drawing.columns import columns, is_dense
+from autodiff.backward import topological_order
+from autodiff.drawing.clusters import Path, modules
+from autodiff.drawing.columns import columns, is_dense, natural
 from autodiff.drawing.folding import foldings
 from autodiff.drawing.rendering import run_dot
-from autodiff.drawing.routes import Routes, base_of
-from autodiff.drawing.scene import Arrow, Box, Scene, TooManyNodesError
+from autodiff.drawing.scene import Arrow, Box, Scene, TooManyNodesError, scene
 from autodiff.drawing.sizes import LETTER, Point, box_size, shortened, text_width
 from autodiff.value import Value
 
 LABEL = (64.0, 16.0)
 """The room for one line beside an edge."""
-MARGIN, ARROWHEAD = 8.0, 8.0
+MARGIN = 8.0
 
 
 class Frame(NamedTuple):
@@ -40,18 +41,68 @@ class Line(NamedTuple):
 
 
 class View(NamedTuple):
-    """One way to show the graph, laid out: frames, lines, and each box with its middle."""
+    """One way to show the graph, laid out: frames, each box with its middle, and lines, of which columns have none."""
 
     title: str
     size: Point
     frames: tuple[Frame, ...]
+    places: tuple[tuple[Box, Point], ...]
     lines: tuple[Line, ...]
+    picture: Scene
+
+
+class Inside(NamedTuple):
+    """What is in the frame of a module that is opened: each box with its middle, as seen from the frame's corner."""
+
+    path: Path
+    size: Point
     places: tuple[tuple[Box, Point], ...]
     picture: Scene
 
 
-def views(root: Value, dot: str, max_nodes: int | None) -> list[View]:
+def paths_of(root: Value) -> dict[Value, Path]:
+    """The module of every node, in the order of the graph."""
+    return modules(topological_order(root))
+
+
+def all_modules(paths: Iterable[Path]) -> list[Path]:
+    """All modules, those that others are in first."""
+    found = {path[:depth] for path in paths for depth in range(1, len(path) + 1)}
+    return sorted(found, key=lambda path: (len(path), natural(path)))
+
+
+def insides(root: Value, max_nodes: int | None) -> list[Inside]:
+    """What is in each module: its own nodes, and the modules in it, folded. Those of too many boxes are left out."""
+    paths = set(paths_of(root).values())
+    found = []
+    for depth in range(1, max(map(len, paths)) + 1):
+        deeper = {".".join(path[: depth + 1]) for path in paths if len(path) > depth}
+        picture = scene(root, fold=deeper or None)
+        inside: dict[Path, Scene] = {}
+        for box in picture.boxes:
+            if len(box.path) == depth:
+                inside.setdefault(box.path, Scene([], [], {})).boxes.append(box)
+        for node, box in picture.box_of.items():
+            if len(box.path) == depth:
+                inside[box.path].box_of[node] = box
+        for arrow in picture.arrows:
+            if arrow.tail.path == arrow.head.path and len(arrow.tail.path) == depth:
+                inside[arrow.tail.path].arrows.append(arrow)
+        found += [_inside(path, part) for path, part in inside.items() if len(part.boxes) <= (max_nodes or inf)]
+    return found
+
+
+def _inside(path: Path, part: Scene) -> Inside:
+    laid = columns(part, box_size)
+    (x, y), size = laid.frames[path]
+    places = {name: (at[0] - x, at[1] - y) for name, at in laid.places.items()}
+    return Inside(path, size, tuple((box, places[box.id]) for box in part.boxes), part)
+
+
+def views(root: Value, dot: str | None, max_nodes: int | None) -> list[View]:
     """The graph with all nodes, and folded at each depth of its modules; views with too many boxes are left out.
+
+    Without a dot, all stand in columns.
 
     Raises:
         ValueError: there are too many in every view.
@@ -70,8 +121,8 @@ def views(root: Value, dot: str, max_nodes: int | None) -> list[View]:
     return found
 
 
-def _view(title: str, picture: Scene, dot: str) -> View:
-    if is_dense(picture):
+def _view(title: str, picture: Scene, dot: str | None) -> View:
+    if dot is None or is_dense(picture):
         return _in_columns(title, picture)
     try:
         return _laid_out(title, picture, dot)
@@ -92,14 +143,9 @@ def _in_columns(title: str, picture: Scene) -> View:
     def moved(point: Point) -> Point:
         return point[0] + MARGIN, point[1] + MARGIN
 
-    boxes = {box.id: (moved(found.places[box.id]), box_size(box)) for box in picture.boxes}
-    lines, routes = [], Routes(boxes)
-    for arrow in picture.arrows:
-        *curve, tip = routes.curve(arrow.tail.id, arrow.head.id)
-        lines.append(Line(arrow, (*curve, base_of(tip, curve[-1], ARROWHEAD)), tip, None))
     frames = tuple(Frame(path, moved(corner), size) for path, (corner, size) in found.frames.items())
-    places = tuple((box, boxes[box.id][0]) for box in picture.boxes)
-    return View(title, moved(moved(found.size)), frames, tuple(lines), places, picture)
+    places = tuple((box, moved(found.places[box.id])) for box in picture.boxes)
+    return View(title, moved(moved(found.size)), frames, places, (), picture)
 
 
 def _laid_out(title: str, picture: Scene, dot: str) -> View:
@@ -126,7 +172,7 @@ def _laid_out(title: str, picture: Scene, dot: str) -> View:
         lines.append(Line(arrows[edge["id"]], tuple(map(point, curve)), point(end.removeprefix("e,")), label))
     frames.sort(key=lambda frame: len(frame.path))  # the outer ones are drawn first
     size = (width + 2 * MARGIN, height + 2 * MARGIN)
-    return View(title, size, tuple(frames), tuple(lines), tuple(places), picture)
+    return View(title, size, tuple(frames), tuple(places), tuple(lines), picture)
 
 
 def _floats(text: str) -> list[float]:

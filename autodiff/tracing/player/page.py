@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from base64 import b64encode
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from autodiff.drawing import find_dot, notebook_picture
-from autodiff.drawing.folding import READABLE
-from autodiff.drawing.rendering import HINT
 from autodiff.drawing.scene import TooManyNodesError
 from autodiff.operations import CONSTANT, VARIABLE
-from autodiff.program.javascript import embedded, javascript
+from autodiff.program.javascript import parts, runner
 from autodiff.program.reference import describe
 from autodiff.registry import NOT_IN_TABLE, OPERATIONS
 from autodiff.text import one_line
 from autodiff.tracing.frames import check_begins
-from autodiff.tracing.player.graph_svg import graph_svg
-from autodiff.tracing.player.layout import views
+from autodiff.tracing.player.contents import drawing_data, packed, pass_data
 from autodiff.tracing.recorded_pass import RecordedPass
 from autodiff.tracing.steps import TracedNode
-from autodiff.tracing.storage import dumps, plain
+from autodiff.tracing.storage import plain
 
 MAX_STEPS = 20_000
 PROGRAM = (
-    "numbers.js", "model.js", "view.js", "stage.js", "table.js", "search.js", "guess.js", "details.js", "code.js",
-    "export.js", "equation.js", "player.js",
+    "numbers.js", "data.js", "model.js", "arrangement.js", "drawing.js", "view.js", "stage.js", "toggles.js",
+    "table.js", "search.js", "guess.js", "details.js", "code.js", "export.js", "equation.js", "player.js",
 )  # fmt: skip
 NOTEBOOK_NODES = 100
 NOTEBOOK_STEPS = 2000
@@ -52,27 +48,29 @@ def html(
     check_begins(trace)
     if len(trace) > MAX_STEPS:
         raise ValueError(f"{len(trace)} steps are too many for a page: play the first of them, trace[:{MAX_STEPS}]")
-    style, program = _asset("player.css"), "\n".join(map(_asset, PROGRAM))
-    numbers = leaves_of_updates(trace, updates) if updates else []
+    numbers = leaves_of_updates(trace, updates) if updates else None
     if updates and live is False:
         raise ValueError("updates need a live page, whose numbers change: leave out live=False")
-    if live is not False and (alive := _live(trace, required=bool(live or updates))):
-        style, program = f"{style}\n{_asset('live.css')}", f"{program}\n{_asset('live.js')}\n{alive}"
-        if updates:
-            program += f"\n{_asset('updates.js')}\nconst updates = new Updates(document, live, {embedded(numbers)});"
-    printable = replace(trace, nodes=tuple(node._replace(name=one_line(node.name)) for node in trace.nodes))
-    parts = {
-        "TITLE": escape(f"Backward pass of {printable.root.name}"),
+    contents: dict[str, Any] = {
+        "pass": pass_data(trace), "drawing": _drawing(trace, max_nodes), "rules": _rules(trace), "code": [*trace.code],
+    }  # fmt: skip
+    sheets, scripts, rows = ["player.css"], [*PROGRAM], None
+    if live is not False and (found := _live(trace, required=bool(live or updates))):
+        data, rows, contents["slots"] = found
+        contents["program"] = data | {"constants": plain(data["constants"]), "names": []}
+        contents["updates"] = numbers
+        sheets, scripts = [*sheets, "live.css"], [*scripts, "live.js", *(["updates.js"] if updates else [])]
+    style, program = ("\n".join(map(_asset, names)) for names in (sheets, [*scripts, "start.js"]))
+    program += f"\nconst program = {runner(rows)};" if rows is not None else ""
+    pieces = {
+        "TITLE": escape(f"Backward pass of {one_line(trace.root.name)}"),
         "POLICY": _policy(style, program),
         "STYLE": style,
-        "GRAPH": _graph(trace, max_nodes),
-        "TRACE": embedded(json.loads(dumps(printable))),
-        "RULES": embedded(_rules(trace)),
-        "CODE": embedded([*trace.code]),
+        "CONTENTS": packed(contents),
         "PROGRAM": program,
     }
     # One pass over the template, so that text inside a part is never taken for a placeholder.
-    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], _asset("player.html"))
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: pieces[found[1]], _asset("player.html"))
 
 
 def leaves_of_updates(trace: RecordedPass, updates: Sequence[RecordedPass]) -> list[list[float | str]]:
@@ -144,17 +142,8 @@ def _picture(trace: RecordedPass) -> dict[str, str]:
     return notebook_picture(trace.graph()[-1]) | {"text/plain": str(trace)}
 
 
-def _graph(trace: RecordedPass, max_nodes: int | None) -> str:
-    dot = find_dot()
-    if dot is None:
-        return f'<p class="hint">There is no picture here: {escape(HINT)}, and write this page again.</p>'
-    if max_nodes == 0:
-        return ""
-    nodes = trace.graph()
-    place = {node: number for number, node in enumerate(nodes)}
-    shown = views(nodes[-1], dot, max_nodes)
-    first = next((view for view in shown if len(view.places) <= READABLE), shown[-1])
-    return "\n".join(graph_svg(view, view is not first, place) for view in shown)
+def _drawing(trace: RecordedPass, max_nodes: int | None) -> dict[str, Any] | None:
+    return None if max_nodes == 0 else drawing_data(trace.graph(), find_dot(), max_nodes)
 
 
 def _rules(trace: RecordedPass) -> dict[str, str]:
@@ -164,17 +153,20 @@ def _rules(trace: RecordedPass) -> dict[str, str]:
     return {name: describe(rows[name]).partition("\n\n")[2] for name in names}
 
 
-def _live(trace: RecordedPass, required: bool) -> str:
-    """The statement that makes the page live; empty if it cannot be live, and need not be."""
+def _live(trace: RecordedPass, required: bool) -> tuple[dict[str, Any], list[str], list[int]] | None:
+    """The arrays and the rows of the program that makes the page live, and the slots of the nodes.
+
+    None if it cannot be live, and need not be.
+    """
     try:
         program, slots = trace.program
         if not program.parameters:
             raise ValueError("there is no variable in the graph, so no number to change")
-        return f"const live = new Live(document, player, {javascript(program)}, {slots});"
+        return *parts(program), slots
     except ValueError:
         if required:
             raise
-        return ""
+        return None
 
 
 def _asset(name: str) -> str:

@@ -2,8 +2,10 @@ const ADDRESS = 100; // milliseconds between two addresses
 
 /** Shows a model in the page: text and classes change, the drawing stays. */
 class Player {
-  constructor(page, model) {
+  constructor(page, { pass, drawing, rules, code }) {
     this.page = page;
+    this.rules = rules;
+    this.opened = new Set(); // the modules that are open, by their numbers
     this.find = (id) => page.getElementById(id);
     this.taken = 0;
     this.timer = null;
@@ -15,15 +17,17 @@ class Player {
     this.sight = new Sight();
     this.table = new Table(page, this.sight);
     this.stage = new Stage(page);
-    this.views = [...page.querySelectorAll("svg.view, template.view")].map((drawing) => new View(drawing, this.sight));
-    this.view = this.firstView = this.views.find((view) => view.svg) ?? null;
-    if (this.view) this.stage.show(this.view);
+    this.modules = drawing?.modules ?? [];
+    this.views = (drawing?.views ?? []).map((data) => new View(page, this.sight, drawing, data));
+    this.view = this.firstView = this.views[drawing?.first] ?? null;
+    this.model = new Model(expanded(pass));
+    if (this.view) this.draw();
     this.export = new Export(page, this);
     this.listen();
+    this.toggles = this.view ? new Toggles(this) : null;
     this.find("zoom").hidden = !this.view;
-    this.setModel(model);
-    const lines = JSON.parse(this.find("listing").textContent);
-    if (lines.length) this.code = new Code(page, this, lines);
+    this.setModel(this.model);
+    if (code.length) this.code = new Code(page, this, code);
     this.offerViews();
     this.arrive();
     this.arrived = true; // a widget around the page says where to begin
@@ -33,9 +37,11 @@ class Player {
   arrive() {
     const computed = /\bforward=(\d+)/.exec(location.hash);
     const forward = computed && Number(computed[1]) - this.model.forward.length;
-    const [taken, view] = [forward ?? this.asked() ?? 0, this.askedView()];
+    const [taken, view, opened] = [forward ?? this.asked() ?? 0, this.askedView(), this.askedOpen()];
     this.taken = taken;
-    if (view !== this.view) this.choose(view);
+    const isOther = String([...opened]) !== String([...this.opened]);
+    this.opened = opened;
+    if (view !== this.view || (view && isOther)) this.choose(view);
     this.go(taken);
   }
 
@@ -156,15 +162,16 @@ class Player {
       return made;
     };
     const positive = texts.map((text, place) => span(text, `swatch grad-${place}`));
-    const negative = [1, 2, 3, 4, 5].map((place) => span("\u00a0", `swatch grad-${place} negative`));
-    this.find("legend").replaceChildren(
-      span("size of gradient", "title"), ...positive, span("if negative", "title"), ...negative,
+    const negative = span("");
+    negative.append(
+      span("if negative", "title"), ...[1, 2, 3, 4, 5].map((place) => span("\u00a0", `swatch grad-${place} negative`)),
     );
+    this.find("legend").replaceChildren(span("size of gradient", "title"), ...positive, negative);
   }
 
   /** Show all there is to know about a node. */
   explain(place) {
-    this.details ??= new Details(this.page, this, JSON.parse(this.find("rules").textContent));
+    this.details ??= new Details(this.page, this, this.rules);
     this.details.open(place);
   }
 
@@ -184,15 +191,39 @@ class Player {
   }
 
   choose(chosen) {
-    chosen.make(this.find("stage"));
-    for (const view of this.views) view.svg?.toggleAttribute("hidden", view !== chosen);
-    this.find("views").querySelectorAll("input")[this.views.indexOf(chosen)].checked = true;
+    const inputs = this.find("views").querySelectorAll("input");
+    if (inputs.length) inputs[this.views.indexOf(chosen)].checked = true;
     this.view = chosen;
-    this.stage.show(chosen);
+    this.draw();
     this.fit();
     this.show();
     this.remember(this.step);
     this.search.mark();
+  }
+
+  /** Draw the view that is chosen. */
+  draw() {
+    this.view.make(this.find("stage"), this.model, this.opened);
+    for (const view of this.views) view.svg?.toggleAttribute("hidden", view !== this.view);
+    this.stage.show(this.view);
+    this.toggles?.take();
+  }
+
+  /** Open a folded box, or close it; what is at its corner stays there. */
+  toggle(module) {
+    const before = this.view.corner(module);
+    if (!this.opened.delete(module)) this.opened.add(module);
+    const { zoom } = this.stage;
+    this.draw();
+    this.stage.zoom = zoom;
+    this.stage.fit();
+    this.show();
+    const after = this.view.corner(module);
+    if (before && after) {
+      this.find("stage").scrollBy({ left: after[0] - before[0], top: after[1] - before[1], behavior: "instant" });
+    }
+    this.search.mark();
+    this.remember(this.step);
   }
 
   /** Fit the graph to the window; the step stays in sight. */
@@ -224,6 +255,7 @@ class Player {
     if (this.taken < 0) state.set("forward", this.model.forward.length + this.taken);
     else if (step) state.set("step", step.place);
     if (this.view !== this.firstView) state.set("view", this.view.title);
+    if (this.opened.size) state.set("open", [...this.opened].map((module) => this.modules[module][0]).join());
     const wanted = state.size ? `#${state}` : "";
     clearTimeout(this.writing);
     if (location.hash === wanted) return;
@@ -246,6 +278,12 @@ class Player {
   askedView() {
     const title = new URLSearchParams(location.hash.slice(1)).get("view");
     return this.views.find((view) => view.title === title) ?? this.firstView;
+  }
+
+  /** The modules that the address asks for, as `#open=layers.0,layers.1`. */
+  askedOpen() {
+    const names = new URLSearchParams(location.hash.slice(1)).get("open")?.split(",") ?? [];
+    return new Set(names.map((name) => this.modules.findIndex(([known]) => known === name)).filter((at) => at >= 0));
   }
 
   // ── What the reader does ────────────────────────────────────────────────────────────────────
@@ -284,6 +322,7 @@ class Player {
       Escape: () => this.details?.close(),
     };
     this.page.addEventListener("keydown", (event) => {
+      if (event.defaultPrevented) return; // a part of the page has its own use for it
       const own = event.target.closest?.("input, select, button, a");
       const typed = own && (own.matches("input, select") || event.key === " ");
       if (!keys[event.key] || typed || event.ctrlKey || event.altKey || event.metaKey) return;
@@ -296,6 +335,7 @@ class Player {
       if (row) stepping(() => this.go(Number(row.dataset.step) + 1))();
     });
     this.find("stage").addEventListener("click", (event) => {
+      if (event.target.closest(".toggle")) return;
       const node = event.target.closest(".node[data-nodes]");
       if (node) this.explain(Number(node.dataset.nodes.split(" ").at(-1)));
       const step = this.view?.stepAt(event.target, this.model);
@@ -328,4 +368,3 @@ function shortened(name) {
 
 const counted = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
-const player = new Player(document, new Model(JSON.parse(document.getElementById("trace").textContent)));

@@ -56,24 +56,33 @@ class Sight {
 
 /** One drawing of the graph: its boxes and arrows, with the nodes and edges they stand for. It is made when it is shown. */
 class View {
-  constructor(drawing, sight) {
-    this.sight = sight;
-    this.title = drawing.dataset.title;
-    if (drawing.content) this.template = drawing;
-    else this.read(drawing);
+  constructor(page, sight, drawing, data) {
+    Object.assign(this, { page, sight, drawing, data, title: data.title, boxes: [], arrows: [] });
   }
 
-  /** Take the drawing out of its template, if that is still to do. */
-  make(stage) {
-    if (this.svg) return;
-    stage.append(this.template.content);
-    this.read(stage.lastElementChild);
+  /** Draw it in the stage, with these modules open, if that is still to do. */
+  make(stage, model, opened) {
+    const wanted = [...opened].join();
+    if (this.svg && this.opened === wanted) return;
+    this.opened = wanted;
+    this.arrangement = new Arrangement(this.drawing, this.data, opened);
+    const { parts, attributes } = new Drawing(this.page, this.arrangement, model, this.drawing.modules);
+    if (!this.svg) {
+      this.svg = this.page.createElementNS("http://www.w3.org/2000/svg", "svg");
+      this.svg.setAttribute("class", "view");
+      this.svg.dataset.title = this.title;
+      stage.append(this.svg);
+    }
+    for (const part of [...this.boxes, ...this.arrows]) this.sight.forget(part);
+    for (const [name, value] of Object.entries(attributes)) this.svg.setAttribute(name, value);
+    this.svg.replaceChildren(...parts);
+    this.read(this.svg);
   }
 
   read(svg) {
-    this.svg = svg;
-    this.width = svg.viewBox.baseVal.width;
-    this.height = svg.viewBox.baseVal.height;
+    this.now = null; // nothing is written yet
+    [this.width, this.height] = [this.arrangement.width, this.arrangement.height];
+    this.toggles = [...svg.querySelectorAll(".toggle")];
     this.boxOf = new Map();
     this.arrowOf = new Map();
     this.boxes = [...svg.querySelectorAll(".node[data-nodes]")].map((group) => {
@@ -89,6 +98,15 @@ class View {
       for (const edge of arrow.edges) this.arrowOf.set(edge, arrow);
       return this.sight.watch(arrow);
     });
+  }
+
+  /** The corner of an open frame, or of a folded box, in the window. */
+  corner(module) {
+    const { frames, boxes } = this.arrangement;
+    const part = frames.find((frame) => frame.isOpen && frame.module === module) ?? boxes.find((box) => box.module === module);
+    if (!part) return null;
+    const svg = this.svg.getBoundingClientRect();
+    return [svg.left + (part.x * svg.width) / this.width, svg.top + (part.y * svg.height) / this.height];
   }
 
   /** The boxes as one path, for the overview. */

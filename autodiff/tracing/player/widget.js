@@ -7,12 +7,13 @@ function render({ model, el }) {
   frame.srcdoc = model.get("page");
   const send = () => frame.contentWindow?.postMessage({ step: model.get("step") }, "*");
   const receive = (event) => {
-    if (event.source !== frame.contentWindow || !Number.isInteger(event.data?.step)) return;
+    if (event.source !== frame.contentWindow) return;
+    if (event.data?.ready) send();
+    if (!Number.isInteger(event.data?.step)) return;
     if (event.data.step === model.get("step")) return;
     model.set("step", event.data.step);
     model.save_changes();
   };
-  frame.addEventListener("load", send);
   addEventListener("message", receive);
   model.on("change:step", send);
   el.append(frame);
