@@ -93,7 +93,7 @@ At a point alone, with the numbers on both sides:
 from autodiff import check_gradients
 
 x = torch.tensor(1e-8, dtype=torch.float64)
-check_gradients(torch.func.grad(torch.special.sinc), x)
+check_gradients(torch.func.grad(torch.special.sinc), x)  # raises GradientMismatchError
 ```
 
 Without a rule: {missing}.

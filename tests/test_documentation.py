@@ -1,0 +1,51 @@
+"""Every program in the documentation runs as its reader would run it, and the checks of the site find what is wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from docs.snippets import run, snippets
+
+DOCS = Path(__file__).parents[1] / "docs"
+PAGES = [path for path in sorted(DOCS.rglob("*.md")) if snippets(path)]
+NEEDS = {"gpu.md": "jax", "rules.md": "torch", "how_to/data.md": "pandas", "how_to/checking.md": "hypothesis"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [pytest.param(path, id=path.relative_to(DOCS).as_posix()) for path in PAGES])
+def test_the_programs_of_a_page_run(page, tmp_path, monkeypatch):
+    needed = NEEDS.get(page.relative_to(DOCS).as_posix())
+    if needed:
+        pytest.importorskip(needed, reason=f"{page.name} needs {needed}")
+    monkeypatch.chdir(tmp_path)
+    assert run(page)
+
+
+def test_a_page_has_programs_of_each_kind_and_knows_their_lines(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# Page\n\n<!-- run\nx = 1\n-->\n\n```python\ny = x + 1\n```\n\n```pycon\n>>> y\n2\n```\n\n"
+        "```{player}\n:title: It\nloss = 1\n```\n\n```python\n1 / 0  # raises ZeroDivisionError\n```\n"
+    )
+    found = [(snippet.kind, snippet.line, snippet.raises) for snippet in snippets(page)]
+    assert found == [
+        ("python", 4, ""), ("python", 8, ""), ("pycon", 12, ""), ("player", 18, ""),
+        ("python", 22, "ZeroDivisionError"),
+    ]  # fmt: skip
+    assert run(page) == 5
+
+
+@pytest.mark.parametrize(
+    ("program", "error"),
+    [
+        ("```pycon\n>>> 1 + 1\n3\n```\n", AssertionError),
+        ("```python\n1 / 0\n```\n", ZeroDivisionError),
+        ("```python\n1 + 1  # raises ValueError\n```\n", AssertionError),
+        ("```python\n1 / 0  # raises ValueError\n```\n", ZeroDivisionError),
+    ],
+)
+def test_a_wrong_program_in_a_page_is_found(program, error, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(program)
+    with pytest.raises(error):
+        run(page)
