@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 import autodiff
 from autodiff import Value, constant, mean, trees
+from nn.clipping import Clipping, clip_gradients
 from nn.datasets import Data, taken
 from nn.dropping import without_dropout
 from nn.epoch_metrics import EpochMetrics, Metric, NonFiniteLossError, check_scalar, note
 from nn.losses import Loss
-from nn.mistakes import moved_by
+from nn.mistakes import moved_besides, moved_by
 from nn.module import ZEROED, Module, assign, numbers
 from nn.observations import are_arrays
 from nn.optimizers import Optimizer, OptimizerLike, take_steps
@@ -53,8 +54,8 @@ class Task:
     validation: EpochMetrics
     executor: Any = None
     """Whose workers compute the gradients; None for this process."""
-    clip: Callable[[], object] | None = None
-    """Clips the gradients before each step."""
+    clipping: Clipping | None = None
+    """What is done to the gradient before each step."""
 
 
 class EagerEngine:
@@ -65,6 +66,8 @@ class EagerEngine:
     def __init__(self, task: Task) -> None:
         self.task = task
         self.parameters = task.parameters
+        self.moved = [*task.parameters, *moved_besides(task.optimizer, task.parameters)]
+        """All that the optimizer may move."""
         self.good = numbers(self.parameters)
         """The parameters of the last batch whose loss was finite, as they were before its step."""
 
@@ -87,8 +90,9 @@ class EagerEngine:
         for value in self.parameters:
             if value.grad is ZEROED:  # the loss of this batch does not depend on it: so the gradient is 0
                 value.grad = 0.0
-        if self.task.clip is not None:
-            self.task.clip()
+        clipping = self.task.clipping
+        if clipping is not None:
+            clip_gradients(self.moved, **{clipping.kind: clipping.limit})
 
     def backward(self, batch: Batch, epoch: int) -> None:
         """Note loss and metric of the batch, and add the gradient of its mean loss to the parameters' gradients."""
@@ -227,6 +231,7 @@ class RuleEngine(GradientEngine):
         self.descent = self.error.descent(
             self.inputs, self.targets, rule=rule, state=self._remembered(), steps=optimizer.steps
         )
+        self.descent.clip = self.task.clipping
         self._now = self._state()
         """After the last step that is done, with its report."""
         self._last = _Call(self._now, (), ())
@@ -377,7 +382,7 @@ def engine_for(task: Task, wanted: str) -> tuple[EagerEngine, str]:
         return GradientEngine(task), ""
     try:
         optimizer = task.optimizer
-        if isinstance(optimizer, Optimizer) and task.clip is None and _goes_by_its_rule(optimizer, task):
+        if isinstance(optimizer, Optimizer) and _goes_by_its_rule(optimizer, task):
             return RuleEngine(task, optimizer), ""
         return GradientEngine(task), ""
     except Exception as error:  # whatever a model or loss may raise: run eagerly, it says so itself if it is wrong

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from autodiff import Value
 from nn.checkpoints import Checkpoint, Progress, digest, function_name
-from nn.clipping import checked_limit, clip_gradients
+from nn.clipping import Clipping
 from nn.datasets import Data, taken
 from nn.engines import Batches, Task, engine_for
 from nn.epoch_metrics import Callback, Epoch, EpochMetrics, Metric, called, check_callbacks
@@ -27,7 +25,6 @@ from nn.mistakes import (
     check_model,
     check_optimizer,
     instead,
-    moved_besides,
 )
 from nn.module import Module, assign, numbers
 from nn.observations import observations
@@ -119,7 +116,7 @@ def fit(
         patience: stop after this many epochs without a new lowest loss (of the validation, else of the training)
             and go back to the parameters with the lowest. None never stops early.
         clip_norm, clip_value: the greatest norm of the gradient of a step, or the greatest absolute value of each of
-            its parts; see :func:`clip_gradients`. The optimizer then takes its steps itself.
+            its parts; see :func:`clip_gradients`.
         callbacks: functions that are called with an :class:`Epoch` after each epoch, in order. They may change the
             optimizer's options and the parameters; where one returns True, the training ends.
         checkpoint: a file to which all that the training goes on from is written after an epoch. If there is such a
@@ -180,13 +177,14 @@ def fit(
                          ("checkpoint_every", checkpoint_every)):  # fmt: skip
         if number is not None and (not isinstance(number, int) or number < 1):
             raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
+    clipping = None if clip_norm is None and clip_value is None else Clipping(clip_norm, clip_value, "clip_")
     check_callbacks(callbacks)
     random = generator(rng)
     (inputs, targets), held_out = _shared_out(inputs, targets, validation, random)
     seen, checked = EpochMetrics(loss, metric), EpochMetrics(loss, metric, "validation ")
     means = (seen.losses, seen.metrics, checked.losses, checked.metrics)
     task = Task(model, parameters, loss, metric, optimizer, inputs, targets, held_out, seen, checked, executor,
-                _clipping(clip_norm, clip_value, [*parameters, *moved_besides(optimizer, parameters)]))  # fmt: skip
+                clipping)  # fmt: skip
     now, file = Progress(best_numbers=numbers(parameters)), None
     if checkpoint is not None:
         begun = {
@@ -281,13 +279,6 @@ def _shared_out(
     order = random.permutation(len(targets))
     rest, held_out = np.sort(order[count:]), np.sort(order[:count])
     return (taken(inputs, rest), taken(targets, rest)), (taken(inputs, held_out), taken(targets, held_out))
-
-
-def _clipping(norm: float | None, value: float | None, parameters: Iterable[Value]) -> Callable[[], object] | None:
-    if norm is None and value is None:
-        return None
-    checked_limit(norm, value, "clip_")
-    return partial(clip_gradients, parameters, norm=norm, value=value)
 
 
 def _batches(observations: int, batch_size: int | None, random: np.random.Generator) -> Batches:

@@ -71,6 +71,8 @@ class Descent:
         """(states, parameters): what the rule remembers of each."""
         self.steps = steps
         """How many steps were taken so far."""
+        self.clip: Callable[[Floats], Floats] | None = None
+        """What makes another gradient of each before its step; the steps are then taken one call each."""
 
     def run(self, order: ArrayLike, starts: ArrayLike, rates: ArrayLike) -> tuple[Floats, int]:
         """Take a step for each batch; stop before the first whose errors or gradient are not finite.
@@ -118,7 +120,7 @@ class Descent:
             gradient_of(self.parameters, self._programs, rows_of(self._inputs), 1, 1.0, False)
 
     def _run(self, order: Integers, starts: Integers, rates: Floats) -> tuple[Floats, int]:
-        only = self._only_program()
+        only = self._only_program() if self.clip is None else None
         if only is not None:
             self._programs.owner.last = only
             if only.descending is not None:
@@ -136,8 +138,9 @@ class Descent:
             errors[starts[step] : starts[step + 1]] = found.values
             if not (np.isfinite(found.values).all() and np.isfinite(found.parameters).all()):
                 return errors, step
+            gradient = found.parameters if self.clip is None else self.clip(found.parameters)
             with np.errstate(all="ignore"):
-                move, *state = update(found.parameters, rate, float(self.steps + step + 1), *self.state)
+                move, *state = update(gradient, rate, float(self.steps + step + 1), *self.state)
             self.parameters += move
             for old, new in zip(self.state, state):
                 old[:] = new

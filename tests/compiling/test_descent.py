@@ -155,3 +155,20 @@ def test_a_function_of_several_results_is_refused():
     w = Value(1.0)
     with pytest.raises(TypeError, match="one scalar Value"):
         compile(lambda x: [w * x]).descent([1.0], rule=lambda g, rate, step: (g,))
+
+
+@pytest.mark.parametrize("make", [one_way, branching_on_inputs])
+def test_each_gradient_may_be_made_another_before_its_step(make):
+    def run(clip, rates):
+        w, v = Value(0.5, label="w"), Value(0.1, label="v")
+        x, y = np.random.default_rng(0).normal(size=(2, 12))
+        descent = compile(make(w, v), parameters=[w, v]).descent(x, y, rule=momentum, state=np.zeros((1, 2)))
+        descent.clip = clip
+        errors, steps = descent.run(np.arange(12), [0, 5, 9, 12], rates)
+        assert steps == descent.steps == 3
+        return errors.tolist(), descent.parameters.tolist()
+
+    plain, same = run(None, [0.1] * 3), run(lambda gradient: gradient, [0.1] * 3)
+    np.testing.assert_allclose(same[0], plain[0], rtol=CLOSE)
+    np.testing.assert_allclose(same[1], plain[1], rtol=CLOSE)
+    np.testing.assert_allclose(run(lambda gradient: gradient / 2, [0.2] * 3)[1], plain[1], rtol=CLOSE)

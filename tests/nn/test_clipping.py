@@ -5,7 +5,7 @@ import math
 import pytest
 
 from autodiff import NOT_COMPUTED, Value
-from nn import MLP, SGD, clip_gradients, fit, moons, squared_error
+from nn import MLP, SGD, AdamW, clip_gradients, fit, moons, squared_error
 
 
 def values(*gradients):
@@ -65,37 +65,51 @@ def test_it_is_pytorchs(limit):
 
 
 class Noting(SGD):
-    """It keeps the norm of each step's gradients."""
+    """It keeps the norm of each step's gradients, and the largest of them."""
 
     def step(self):
-        norms.append(math.hypot(*gradients(self.parameters)))
+        here = gradients(self.parameters)
+        noted.append((math.hypot(*here), max(map(abs, here))))
         super().step()
 
 
-norms = []
+noted = []
+
+
+def trained(engine="auto", kind=SGD, **options):
+    data, model = moons(12, rng=1), MLP(2, [4, 1], rng=1)
+    optimizer = kind(model.parameters(), 0.1)
+    history = fit(model, data.inputs, data.targets, squared_error, optimizer=optimizer, epochs=5, batch_size=4,
+                  progress=False, engine=engine, **options)  # fmt: skip
+    assert engine in ("auto", history.engine)
+    return [*model.state_dict().values()]
 
 
 @pytest.mark.parametrize("engine", ["eager", "compiled"])
 @pytest.mark.parametrize("limit", [{"clip_norm": 0.05}, {"clip_value": 0.01}])
 def test_no_step_of_a_training_exceeds_the_limit(engine, limit):
-    data, model = moons(12, rng=1), MLP(2, [4, 1], rng=1)
-    norms.clear()
-    history = fit(model, data.inputs, data.targets, squared_error, optimizer=Noting(model.parameters(), 0.1),
-                  epochs=5, batch_size=4, progress=False, engine=engine, **limit)  # fmt: skip
-    assert history.engine == engine
-    assert len(norms) == 15
-    assert max(norms) <= (0.05 if "clip_norm" in limit else 0.01 * 17**0.5) * (1 + 1e-15)
+    noted.clear()
+    trained(engine, Noting, **limit)
+    assert len(noted) == 15
+    assert max(noted)[0 if "clip_norm" in limit else 1] <= next(iter(limit.values())) * (1 + 1e-15)
 
 
-def test_a_limit_that_is_never_reached_changes_no_bit():
-    def trained(**options):
-        data, model = moons(12, rng=1), MLP(2, [4, 1], rng=1)
-        fit(model, data.inputs, data.targets, squared_error, optimizer=SGD(model.parameters(), 0.1), epochs=5,
-            progress=False, engine="eager", **options)  # fmt: skip
-        return model.state_dict()
+@pytest.mark.parametrize("kind", [SGD, AdamW])
+@pytest.mark.parametrize("limit", [{"clip_norm": 0.05}, {"clip_value": 0.01}])
+def test_every_engine_clips_alike(limit, kind):
+    class Stepping(kind):  # its own step(), so that it is not compiled
+        def step(self):
+            super().step()
 
-    assert trained(clip_norm=1e9) == trained()
-    assert trained(clip_norm=1e-3) != trained()
+    eager = trained("eager", kind, **limit)
+    assert trained("compiled", kind, **limit) == pytest.approx(eager, rel=1e-9)
+    assert trained("compiled", Stepping, **limit) == pytest.approx(eager, rel=1e-9)
+    assert eager != pytest.approx(trained("eager", kind), rel=1e-3)
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_a_limit_that_is_never_reached_changes_nothing(engine):
+    assert trained(engine, clip_norm=1e9) == pytest.approx(trained(engine), rel=1e-12)
 
 
 @pytest.mark.parametrize(
