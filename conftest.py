@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 
 EXTRAS = {
-    "jax": ["autodiff/compiling/jax/*", "autodiff/compiling/pure.py"],
+    "jax": ["autodiff/bridges/jax/*", "autodiff/compiling/jax/*", "autodiff/compiling/pure.py"],
     "anywidget": ["autodiff/tracing/player/widget.py"],
     "matplotlib": ["nn/notebook_figure.py"],
     "sklearn": ["nn/estimators.py"],

@@ -20,14 +20,16 @@ import numpy as np
 import numpy.typing as npt
 
 from autodiff.operations import CONSTANT, Operation
+from autodiff.rules import DISTANCE, add, divide, multiply, where
 from autodiff.rules import dot as dot_row
-from autodiff.rules import multiply, where
 from autodiff.rules import total as total_row
 from autodiff.value import Value, constant
 
 Array = npt.NDArray[Any]
 Axes = tuple[int, ...]
 Combine = Callable[[Any, Any], Any]
+OUTSIDE = -1
+"""The place of what stands in no array: padding, or what an index beyond the end gives."""
 
 
 def is_recorded(array: Any) -> bool:
@@ -50,7 +52,7 @@ def numbers(array: Any) -> Array:
     """The numbers of a recorded array, in float64; a plain array as it is."""
     if not is_recorded(array):
         return np.asarray(array)
-    return np.array([_number(each) for each in array.ravel().tolist()], float).reshape(array.shape)
+    return np.array([number(each) for each in array.ravel().tolist()], float).reshape(array.shape)
 
 
 def depends(array: Any) -> bool:
@@ -129,7 +131,7 @@ def dot(left: Sequence[Any], right: Sequence[Any]) -> Any:
         return multiply(left[0], right[0])
     if any(map(_is_live, left)) or any(map(_is_live, right)):
         return dot_row(*left, *right)
-    return dot_row.evaluate([*map(_number, left), *map(_number, right)])
+    return dot_row.evaluate([*map(number, left), *map(number, right)])
 
 
 def cumulative(combine: Combine, array: Array, axis: int, *, reverse: bool = False) -> Array:
@@ -207,21 +209,28 @@ def choose(condition: Any, yes: Any, no: Any) -> Array:
     return recorded(np.where(np.asarray(condition, bool), recorded(yes), recorded(no)))
 
 
+def extreme(row: Operation, values: Iterable[Any]) -> float:
+    """The extreme number by ``maximum`` or ``minimum``."""
+    return reduce(lambda a, b: row.evaluate((a, b)), map(number, values))
+
+
 def largest(row: Operation, values: Sequence[Any]) -> Any:
     """The extreme number by ``maximum`` or ``minimum``, with the gradient in equal shares for all that are equal to it.
 
-    A chain of the row alone would give three equal numbers a half, a quarter and a quarter: they go through their mean.
+    A chain of the row alone would give three equal numbers a half, a quarter and a quarter. So where there are more
+    than two, the chain takes the first plus the mean of the distances from it, which are 0.
     """
-    values = list(values)
-    best = row.evaluate  # of two floats
-    extreme = reduce(lambda a, b: best((a, b)), map(_number, values))
-    equal = [each for each in values if _number(each) == extreme]
+    found = extreme(row, values)
+    equal = [each for each in values if number(each) == found]
     if len(equal) > 2:
-        values = [total(equal) / float(len(equal)), *(each for each in values if _number(each) != extreme)]
+        distances = [DISTANCE(each, equal[0]) for each in equal[1:]]
+        mean = add(equal[0], divide(total_row(*distances), float(len(equal))))
+        values = [mean, *(each for each in values if number(each) != found)]
     return reduce(row, values)
 
 
-def _number(element: Any) -> float:
+def number(element: Any) -> float:
+    """The number of an element of a recorded array."""
     return element.number if isinstance(element, Value) else float(element)
 
 

@@ -43,6 +43,11 @@ def variables(array: Any, name: str) -> Array:
     return filled((Value(number, element(name, place)) for number, place in numbers), array.shape)
 
 
+def is_new(array: Array) -> bool:
+    """Whether there is a result in a recorded array that has no label yet."""
+    return any(isinstance(value, Value) and value.parents and not value.label for value in array.ravel().tolist())
+
+
 def name(array: Array, label: str) -> None:
     """Label the results in a recorded array that have no label yet; variables and constants keep what they have."""
     for value, place in zip(array.ravel().tolist(), places(array.shape)):

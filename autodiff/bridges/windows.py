@@ -8,10 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from autodiff.bridges.arrays import Array, dot, filled, recorded, shared
-
-OUTSIDE = -1
-"""The place of what a window has in the padding."""
+from autodiff.bridges.arrays import OUTSIDE, Array, dot, filled, recorded, shared
 
 
 def window_places(

@@ -1,0 +1,63 @@
+"""The primitives that compute element by element, as rows of the table or functions made of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import Any
+
+from autodiff import more_rules, rules
+from autodiff.bridges.arrays import number
+from autodiff.operations import Operation
+from autodiff.value import Value
+
+
+def _not(x: Any) -> Any:
+    return rules.subtract(1.0, x)
+
+
+def not_equal(a: Any, b: Any) -> Any:
+    """Whether two numbers differ, as 1 or 0."""
+    return _not(rules.EQUAL(a, b))
+
+
+def rounded_away_from_zero(x: Any) -> Any:
+    """The nearest whole number; of two, the larger one in size."""
+    return rules.multiply(more_rules.sign(x), more_rules.floor(rules.absolute(x) + 0.5))
+
+
+def _detached(x: Any) -> Any:
+    return rules.DETACHED(x) if isinstance(x, Value) else x
+
+
+def _clamped(low: Any, x: Any, high: Any) -> Any:
+    """The number between the bounds. At a bound, which JAX gives no derivative, neither has one."""
+    for bound, outside in ((low, rules.LESS(x, low)), (high, rules.LESS(high, x))):
+        tie = number(bound) == number(x)
+        x = rules.where(outside, bound, _detached(x) if tie else x)
+    return x
+
+
+ELEMENTWISE: Mapping[str, Callable[..., Any]] = {
+    "abs": rules.absolute, "acos": rules.acos, "acosh": more_rules.acosh, "asin": rules.asin, "asinh": more_rules.asinh,
+    "atan": rules.atan, "atan2": more_rules.atan2, "atanh": more_rules.atanh, "cbrt": more_rules.cbrt,
+    "ceil": more_rules.ceil, "cos": rules.cos, "cosh": rules.cosh, "digamma": more_rules.digamma, "div": rules.divide,
+    "erf": rules.erf, "erf_inv": more_rules.erfinv, "erfc": rules.erfc, "exp": rules.exp, "exp2": more_rules.exp2,
+    "expm1": rules.expm1, "floor": more_rules.floor, "lgamma": more_rules.lgamma, "log": rules.log,
+    "log1p": rules.log1p, "logistic": rules.sigmoid, "max": rules.maximum, "min": rules.minimum, "neg": rules.negative,
+    "pow": rules.power, "rem": more_rules.fmod, "sign": more_rules.sign, "sin": rules.sin, "sinh": rules.sinh,
+    "sqrt": rules.sqrt, "square": more_rules.square, "tan": rules.tan, "tanh": rules.tanh,
+    "add": rules.add, "add_any": rules.add, "mul": rules.multiply, "sub": rules.subtract,
+    "rsqrt": lambda x: more_rules.reciprocal(rules.sqrt(x)), "clamp": _clamped, "stop_gradient": _detached,
+    "lt": rules.LESS, "le": rules.LESS_EQUAL, "eq": rules.EQUAL, "ne": not_equal,
+    "gt": lambda a, b: rules.LESS(b, a), "ge": lambda a, b: rules.LESS_EQUAL(b, a),
+    "is_finite": lambda x: rules.LESS(rules.absolute(x), inf),
+    "not": _not, "and": rules.multiply, "or": rules.maximum, "xor": not_equal,
+}  # fmt: skip
+"""Comparisons and conditions are numbers, 1 or 0, that no gradient flows to."""
+
+
+OWN_ROWS: Mapping[str, Operation] = {
+    "relu": rules.relu, "logaddexp": more_rules.logaddexp, "xlogy": more_rules.xlogy, "xlog1py": more_rules.xlog1py,
+}  # fmt: skip
+"""The functions of JAX's own, with derivatives of their own, that have a row here."""

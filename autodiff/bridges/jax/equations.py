@@ -1,0 +1,51 @@
+"""What an equation of a jaxpr is about: the kinds of its numbers, and what JAX computes where nothing is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from autodiff.bridges.arrays import is_recorded, numbers
+
+
+def count(*variables: Any) -> int:
+    """How many numbers the variables of an equation have."""
+    return sum(prod(variable.aval.shape) for variable in variables)
+
+
+def is_float(variable: Any) -> bool:
+    return bool(jnp.issubdtype(variable.aval.dtype, jnp.inexact))
+
+
+def is_differentiable(variable: Any) -> bool:
+    """Whether its numbers are recorded: floats, and conditions, which choose among floats."""
+    return is_float(variable) or variable.aval.dtype == bool
+
+
+def evaluated(equation: Any, operands: Sequence[Any]) -> list[Any]:
+    """What JAX computes of plain operands."""
+    params = equation.primitive.get_bind_params(equation.params)
+    functions, params = params if isinstance(params, tuple) else ((), params)  # JAX before 0.9 has them apart
+    found = equation.primitive.bind(*functions, *operands, **params)
+    return list(found) if equation.primitive.multiple_results else [found]
+
+
+def plain(operand: Any, variable: Any) -> Any:
+    """The numbers of an operand in JAX's own type; they are constants then."""
+    return numbers(operand).astype(variable.aval.dtype) if is_recorded(operand) else operand
+
+
+def constants(equation: Any, operands: Sequence[Any]) -> list[Any]:
+    """The results of a primitive that gives integers: of float64 where NumPy has it, else JAX's."""
+    name, params = equation.primitive.name, equation.params
+    if name in ("argmax", "argmin"):
+        (axis,) = params["axes"]
+        return [getattr(np, name)(numbers(operands[0]), axis).astype(params["index_dtype"])]
+    if name == "convert_element_type":
+        with np.errstate(invalid="ignore"):
+            return [numbers(operands[0]).astype(params["new_dtype"])]
+    return evaluated(equation, [*map(plain, operands, equation.invars)])
