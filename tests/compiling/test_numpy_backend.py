@@ -10,7 +10,8 @@ import autodiff
 from autodiff import OPERATIONS, Value, lookup, operation
 from autodiff.checking.strategies import draw_graphs
 from autodiff.compiling.backends import BACKENDS, prepare
-from autodiff.compiling.numpy import functions
+from autodiff.compiling.inputs import Columns
+from autodiff.compiling.numpy import functions, straight
 from autodiff.compiling.numpy import runner as numpy_backend
 from autodiff.compiling.numpy.runner import NumpyRunner
 from autodiff.program.lowering import hoist, lower
@@ -165,13 +166,14 @@ def test_a_wide_layer_adds_in_the_order_of_the_eager_engine(dots, width, observa
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("parameters", [0, 2])
 def test_one_function_of_a_small_program_has_the_bits_of_its_kernels(options, parameters, monkeypatch):
+    monkeypatch.setattr(straight, "NUMBERS", 1)
+    monkeypatch.setattr(straight, "LEAST", 4)
     found = 0
     for graph in draw_graphs(11, 40, **options):
         own = min(parameters, len(graph.inputs) - 1)
         program = lower(program_of(graph, graph.inputs, own))
         theta, inputs = np.array(graph.inputs[:own]), np.array([graph.inputs[own:]] * 9) * np.linspace(0, 2, 9)[:, None]
-        weights = np.linspace(-1.0, 2.0, 9)
-        for wrt_inputs in (False, True):
+        for wrt_inputs, weights in product((False, True), (0.5, np.linspace(-1.0, 2.0, 9))):
             monkeypatch.setattr(numpy_backend, "FEWEST", 10)
             kernels = NumpyRunner(program)
             wanted, outputs = kernels.gradient(theta, inputs, weights, wrt_inputs), kernels.values(theta, inputs)
@@ -185,6 +187,10 @@ def test_one_function_of_a_small_program_has_the_bits_of_its_kernels(options, pa
             np.testing.assert_allclose(gradient, wanted[1], rtol=1e-9, atol=1e-9)
             assert bits(total) == bits(wanted[3])
             assert bits(runner.values(theta, inputs)) == bits(outputs)
+            apart = runner.gradient(theta, Columns([*inputs.T.copy()]), weights, wrt_inputs)
+            assert [bits(each) for each in apart if each is not None] == [
+                bits(each) for each in (values, gradient, slopes, total) if each is not None
+            ]
     assert found > 20
 
 

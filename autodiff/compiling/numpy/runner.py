@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike
 
+from autodiff.compiling.inputs import Columns
 from autodiff.compiling.numpy.buffers import Buffers
 from autodiff.compiling.numpy.functions import Floats
 from autodiff.compiling.numpy.schedule import Schedule
@@ -24,6 +25,9 @@ BLOCK = 2**18
 
 class NumpyRunner:
     """A program made ready for NumPy; see :class:`autodiff.compiling.backends.Runner`."""
+
+    reads_columns = True
+    """Whether inputs may be :class:`~autodiff.compiling.inputs.Columns`, too."""
 
     def __init__(self, program: Program, threads: int = 1) -> None:
         if threads > 1:
@@ -48,31 +52,29 @@ class NumpyRunner:
             self._straight[wrt_inputs] = Straight(self.program, wrt_inputs)
         return self._straight[wrt_inputs]
 
-    def values(self, parameters: Floats, inputs: Floats) -> Floats:
+    def values(self, parameters: Floats, inputs: Floats | Columns) -> Floats:
         schedule = self.schedule(wrt_inputs=False)
         straight = self.straight(False, len(inputs))
-        results = np.empty((len(inputs), len(self.program.outputs)))
         with np.errstate(all="ignore"):
             if straight is not None:
-                for part, numbers in straight.blocks(parameters, inputs):
-                    for column, found in enumerate(straight.values(numbers)):
-                        results[part, column] = found
-                return results
+                return straight.values(parameters, inputs)
+            results = np.empty((len(inputs), len(self.program.outputs)))
             for part, buffers in self._blocks(schedule, parameters, inputs):
                 for column, slot in enumerate(self.program.outputs):
                     results[part, column] = schedule.numbers(buffers, slot)
         return results
 
     def gradient(
-        self, parameters: Floats, inputs: Floats, weight: ArrayLike = 1.0, wrt_inputs: bool = False
+        self, parameters: Floats, inputs: Floats | Columns, weight: ArrayLike = 1.0, wrt_inputs: bool = False
     ) -> tuple[Floats, Floats, Floats | None, float]:
-        weights = np.broadcast_to(np.asarray(weight, np.float64), len(inputs))
+        given = np.asarray(weight, np.float64)
+        weights = np.broadcast_to(given, len(inputs))
         with np.errstate(all="ignore"):
             straight = self.straight(wrt_inputs, len(inputs))
             if straight is None:
                 found = self._gradient(parameters, inputs, weights, wrt_inputs, careful=False)
             else:
-                found = _straight_gradient(straight, parameters, inputs, weights, wrt_inputs)
+                found = straight.gradient(parameters, inputs, weights if given.size > 1 else float(given.item()))
             if not _are_finite(*found[1:]):
                 # A symbolic zero differs from the number only where it meets an infinity, and 0 · ∞ is nan.
                 found = self._gradient(parameters, inputs, weights, wrt_inputs, careful=True)
@@ -83,7 +85,7 @@ class NumpyRunner:
             return float(np.add.reduce(values))
 
     def _gradient(
-        self, parameters: Floats, inputs: Floats, weights: Floats, wrt_inputs: bool, careful: bool
+        self, parameters: Floats, inputs: Floats | Columns, weights: Floats, wrt_inputs: bool, careful: bool
     ) -> tuple[Floats, Floats, Floats | None]:
         program, schedule = self.program, self.schedule(wrt_inputs)
         values = np.empty(len(inputs))
@@ -102,7 +104,12 @@ class NumpyRunner:
         return values, adjoint[program.first_parameter : program.first_input, 0] + 0.0, slopes
 
     def _blocks(
-        self, schedule: Schedule, parameters: Floats, inputs: Floats, adjoint: Floats | None = None, nothing: float = 0
+        self,
+        schedule: Schedule,
+        parameters: Floats,
+        inputs: Floats | Columns,
+        adjoint: Floats | None = None,
+        nothing: float = 0,
     ) -> Iterator[tuple[slice, Buffers]]:
         """Each block of observations, and the buffers in which it was run forward; adjoints there are ``nothing``."""
         program, layout = self.program, schedule.layout
@@ -122,22 +129,10 @@ class NumpyRunner:
             yield slice(start, start + len(rows)), buffers
 
 
-def _straight_gradient(
-    straight: Straight, parameters: Floats, inputs: Floats, weights: Floats, wrt_inputs: bool
-) -> tuple[Floats, Floats, Floats | None]:
-    """Values, gradient of the parameters, and of the inputs."""
-    values, gradient = np.empty(len(inputs)), np.zeros(len(parameters))
-    slopes = np.empty(inputs.shape[::-1]) if wrt_inputs else None
-    for part, numbers in straight.blocks(parameters, inputs):
-        values[part], adjoints = straight.gradient(numbers, weights[part])
-        for at, adjoint in enumerate(adjoints[: len(parameters)]):
-            if adjoint is not None:
-                gradient[at] += np.add.reduce(np.broadcast_to(adjoint, part.stop - part.start))
-        if slopes is not None:
-            for row, adjoint in zip(slopes, adjoints[len(parameters) :]):
-                row[part] = 0.0 if adjoint is None else adjoint
-    return values, gradient, None if slopes is None else slopes.T
-
-
 def _are_finite(gradient: Floats, slopes: Floats | None) -> bool:
-    return bool(np.isfinite(gradient).all() and (slopes is None or np.isfinite(slopes).all()))
+    return _is_finite(gradient) and (slopes is None or _is_finite(slopes))
+
+
+def _is_finite(numbers: Floats) -> bool:
+    """Whether all of them are; their sum tells, unless it overflows."""
+    return math.isfinite(np.add.reduce(numbers, axis=None)) or bool(np.isfinite(numbers).all())
