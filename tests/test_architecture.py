@@ -35,7 +35,7 @@ BESIDE = {
 """What the engine loads beside the reading list."""
 EXTRAS = {
     ".native.": "numba", ".jax.": "jax", ".pure.": "jax", ".widget.": "anywidget", ".notebook_figure.": "matplotlib",
-    ".estimators.": "sklearn",
+    ".estimators.": "sklearn", ".torch.": "torch",
 }  # fmt: skip
 """What modules need that are left out where it is not installed."""
 SHARED = {"_asdict", "_fields", "_getframe", "_make", "_replace", "_repr_html_", "_repr_mimebundle_", "_repr_pretty_"}

@@ -1,6 +1,7 @@
 """Bridges: functions and networks of other frameworks as graphs of ``Value``s, to be traced, drawn, explained, checked.
 
-``autodiff.bridges.jax.record(f, *inputs)`` takes a function of JAX. Neither framework is loaded before its module is.
+``autodiff.bridges.jax.record(f, *inputs)`` takes a function of JAX, ``autodiff.bridges.torch.record(module, *inputs)`` a
+module or function of PyTorch. Neither framework is loaded before its module is.
 
 What the bridges share, from the bottom up:
 

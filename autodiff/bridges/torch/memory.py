@@ -1,0 +1,92 @@
+"""The memory of tensors with ``Value``s in it, in which a tape is run again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils._pytree import tree_map_only
+
+from autodiff.bridges import labels
+from autodiff.bridges.arrays import Array, elementwise, numbers, recorded
+from autodiff.bridges.torch.comparison import check
+from autodiff.bridges.torch.events import Call, Event, Given, Leaf, Place, Result, Start, Written
+from autodiff.bridges.torch.rules import RULES, plain
+from autodiff.rules import DISTANCE
+from autodiff.value import Value
+
+
+class Memory:
+    """The storages of a tape. A number in them is a ``Value``, or a float if it depends on no variable.
+
+    Args:
+        names: of leaves.
+    """
+
+    def __init__(self, names: dict[torch.Tensor, str]) -> None:
+        self._storages: dict[int, Array] = {}
+        self._names = names
+        self._unnamed = 0
+
+    def replay(self, event: Event) -> None:
+        """What happened in PyTorch happens here."""
+        match event:
+            case Start(storage, held):
+                self._storages[storage] = recorded(plain(held)).copy()
+            case Leaf(tensor, place):
+                self._window(place)[...] = labels.variables(plain(tensor.detach()), self._name(tensor))
+            case Written(place, held):
+                at = self._window(place)
+                at[...] = elementwise(_overwritten, at, plain(held))
+            case Result(label, place):
+                labels.name(self._window(place), label)
+            case Call():
+                self._call(event)
+
+    def result(self, given: Given) -> Any:
+        """What a function returned: an array, or its only number."""
+        found = self._array(given)
+        return found if found.ndim else found.item()
+
+    def _call(self, call: Call) -> None:
+        is_given = lambda part: isinstance(part, Given)
+        args, options = tree_map_only(Given, self._array, (call.args, call.options), is_leaf=is_given)
+        with np.errstate(all="ignore"):  # NumPy would warn of what values take for granted, such as 1 / 0
+            found = RULES[call.name](call, *args, **options)
+        arrays = found if isinstance(found, tuple) else (found,)
+        check(call, args, options, arrays)
+        for place, array in zip(call.places, arrays):
+            if place is not None and array is not None:
+                self._window(place)[...] = array
+
+    def _array(self, given: Given) -> Array:
+        """An operand: recorded where a gradient is to flow to it."""
+        if given.numbers is not None:
+            return plain(given.numbers)
+        held = self._window(given.place)
+        return held.copy() if given.flows else numbers(held)
+
+    def _window(self, at: Place) -> Array:
+        """The part of a storage that a tensor shows. What is written into it, all see that show it."""
+        if 0 in at.shape:
+            return np.empty(at.shape, object)
+        needed = at.offset + 1 + sum((size - 1) * stride for size, stride in zip(at.shape, at.strides))
+        held = self._storages.get(at.storage, np.empty(0, object))
+        if len(held) < needed:
+            held = self._storages[at.storage] = np.concatenate([held, np.full(needed - len(held), np.nan, object)])
+        steps = [stride * held.itemsize for stride in at.strides]
+        return np.lib.stride_tricks.as_strided(held[at.offset :], at.shape, steps)
+
+    def _name(self, leaf: torch.Tensor) -> str:
+        if leaf not in self._names:
+            self._unnamed += 1
+            self._names[leaf] = f"tensor{self._unnamed}"
+        return self._names[leaf]
+
+
+def _overwritten(before: Any, number: float) -> Any:
+    """Another number with the derivative of the one before, since autograd does not know of the change."""
+    if not isinstance(before, Value) or before.number != before.number:
+        return number
+    return before if before.number == number else DISTANCE(before, before.number) + number

@@ -1,0 +1,113 @@
+"""The names of what a function of PyTorch uses: its inputs, and the modules and tensors that it refers to."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from functools import partial
+from types import FunctionType, MethodType
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_map_with_path
+
+from autodiff.bridges.labels import path
+
+Function = Callable[..., Any]
+
+
+class Names:
+    """The modules, parameters and tensors that a function uses, with their names.
+
+    A module that is recorded itself has the name "", so that its parameters are named as it names them.
+    """
+
+    def __init__(self, function: Function, inputs: tuple[Any, ...] = ()) -> None:
+        self.modules: dict[torch.nn.Module, str] = {}
+        self.tensors: dict[torch.Tensor, str] = {}
+        named = zip(_input_names(function, inputs), inputs)
+        for name, thing in _used(
+            [("", function), *((n, each) for n, each in named if isinstance(each, torch.nn.Module))]
+        ):
+            if isinstance(thing, torch.Tensor):
+                self.tensors.setdefault(thing, name)
+                continue
+            for inner, module in thing.named_modules():
+                self.modules.setdefault(module, _joined(name, inner))
+            for inner, parameter in thing.named_parameters():
+                self.tensors.setdefault(parameter, _joined(name, inner))
+
+
+def _joined(*names: str) -> str:
+    return ".".join(filter(None, names))
+
+
+def with_named_inputs(
+    function: Function, inputs: tuple[Any, ...], made: Callable[[str, torch.Tensor], torch.Tensor]
+) -> tuple[Any, ...]:
+    """The inputs with what is made of each tensor and its name in its place."""
+
+    def one(name: str, keys: tuple[Any, ...], leaf: Any) -> Any:
+        if not isinstance(leaf, torch.Tensor):
+            return leaf
+        inside = path([_key(key) for key in keys])
+        return made(name + ("." * inside[:1].isidentifier() + inside), leaf)
+
+    return tuple(
+        tree_map_with_path(partial(one, name), part) for name, part in zip(_input_names(function, inputs), inputs)
+    )
+
+
+def _key(key: Any) -> Any:
+    return next(getattr(key, name) for name in ("idx", "key", "name") if hasattr(key, name))
+
+
+def _input_names(function: Function, inputs: tuple[Any, ...]) -> list[str]:
+    try:
+        parameters = dict(inspect.signature(getattr(function, "forward", function)).parameters)
+    except (TypeError, ValueError):  # a function written in C
+        parameters = {}
+    names: list[str] = []
+    for parameter in parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            names += [f"{parameter.name}[{place}]" for place in range(len(inputs))]
+        elif parameter.kind is not parameter.KEYWORD_ONLY:
+            names.append(parameter.name)
+    return (names + [f"input{place}" for place in range(len(inputs))])[: len(inputs)]
+
+
+def _used(roots: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """The modules and tensors that are referred to, with names: the roots, what they close over, globals, and so on."""
+    seen: set[int] = set()
+    stack = roots[::-1]
+    while stack:
+        name, thing = stack.pop()
+        if id(thing) in seen:
+            continue
+        seen.add(id(thing))
+        if isinstance(thing, (torch.nn.Module, torch.Tensor)):
+            yield name, thing
+        else:
+            stack += reversed(_inside(name, thing))
+
+
+def _inside(name: str, thing: Any) -> list[tuple[str, Any]]:
+    if isinstance(thing, FunctionType):
+        if (thing.__module__ or "").partition(".")[0] == "torch":
+            return []
+        try:
+            held = inspect.getclosurevars(thing)
+        except ValueError:  # a variable that has no value yet
+            return []
+        return [*held.nonlocals.items(), *held.globals.items()]
+    if isinstance(thing, MethodType):
+        own = thing.__self__
+        around = [("", own)] if isinstance(own, torch.nn.Module) else [*getattr(own, "__dict__", {}).items()]
+        return [*around, ("", thing.__func__)]
+    if isinstance(thing, partial):
+        return [("", thing.func), *((f"args[{i}]", part) for i, part in enumerate(thing.args)), *thing.keywords.items()]
+    if isinstance(thing, dict):
+        return [(path([name, key]), part) for key, part in thing.items()]
+    if isinstance(thing, (list, tuple)):
+        return [(f"{name}[{i}]", part) for i, part in enumerate(thing)]
+    return []

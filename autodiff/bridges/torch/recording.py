@@ -1,0 +1,136 @@
+"""``record``: run a function of PyTorch once, and its operations again on ``Value``s."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from autodiff.bridges.limits import LIMIT, Part, check_size, progress
+from autodiff.bridges.torch.events import Call, Given
+from autodiff.bridges.torch.memory import Memory
+from autodiff.bridges.torch.names import Names, with_named_inputs
+from autodiff.bridges.torch.rules import RULES
+from autodiff.bridges.torch.tape import Tape
+from autodiff.sources import record_sources, replaying
+
+FIRST_FACTOR = {"mm": 0, "bmm": 0, "mv": 0, "dot": 0, "vdot": 0, "addmm": 1, "addmv": 1, "baddbmm": 1, "addbmm": 1}
+"""Which operand of a product has as many columns as its results have operands."""
+
+
+def record(function: Callable[..., Any], *inputs: Any, limit: int = LIMIT) -> Any:
+    """What a module or function of PyTorch computes from the inputs, as ``Value``s that remember how.
+
+    The function runs once, in PyTorch, as it is: in training mode if the module is in it, with the seed of
+    ``torch.manual_seed`` for dropout, taking its own branches. What it computes is then computed again on ``Value``s,
+    in float64, from the very numbers of its parameters and inputs. Running statistics are afterwards as they were.
+
+    Variables are all parameters that require a gradient, labelled as ``named_parameters()`` names them
+    (``layers.0.weight[3,1]``), and all numbers of tensors of floats among the inputs, labelled by the names of the
+    arguments. What a module returns is labelled by its name. Every node has the line of the program as its source.
+    Where no gradient flows in PyTorch (``detach()``, ``no_grad()``, frozen parameters, indices), there are numbers.
+
+    Args:
+        function: a ``torch.nn.Module``, or a function of tensors, which may use modules and tensors from outside.
+        inputs: what it is called with: tensors of any shape, structures of them, anything else.
+        limit: how many numbers the graph may have.
+
+    Returns:
+        The structure that the function returns, with a ``Value`` for a scalar tensor, and an object array of ``Value``s
+        for any other. What depends on no variable is a number or an array of numbers.
+
+    Raises:
+        UnsupportedError: an operation is not known; before anything is recorded.
+        TooLargeError: the graph would be larger than the limit.
+        DisagreementError: PyTorch computed other numbers.
+
+    >>> import torch
+    >>> net = torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Tanh())
+    >>> with torch.no_grad():
+    ...     _ = net[0].weight.copy_(torch.tensor([[0.5, -1.0]])), net[0].bias.zero_()
+    >>> loss = record(lambda x: (net(x) - 1).pow(2).mean(), torch.tensor([[2.0, 1.0]]))
+    >>> loss.backward()
+    >>> from autodiff import leaves
+    >>> for leaf in leaves(loss): print(leaf.label, leaf.grad)
+    x[0,0] -1.0
+    x[0,1] 2.0
+    net.0.weight[0,0] -4.0
+    net.0.weight[0,1] -2.0
+    net.0.bias[0] -2.0
+    """
+    names, tape = Names(function, inputs), Tape(RULES)
+
+    def leaf(name: str, tensor: torch.Tensor) -> torch.Tensor:
+        made = tensor.detach().clone().requires_grad_(tensor.is_floating_point())
+        names.tensors[made] = name
+        return made
+
+    given = with_named_inputs(function, inputs, leaf)
+    with torch.enable_grad(), _as_they_were(names.modules), _labelled(names.modules, tape), tape:
+        given = tree_map_only(torch.Tensor, torch.clone, given)  # which may be changed in place, as leaves may not
+        result = tree_map_only(torch.Tensor, tape.given, function(*given))
+    for error in tape.refused:
+        raise error
+    called = getattr(function, "__name__", type(function).__name__)
+    parts = {id(event): _part(event) for event in tape.events if isinstance(event, Call)}
+    memory = Memory(names.tensors)
+    size = check_size(parts.values(), limit, called)
+    with progress(size, limit, called) as done, record_sources():
+        for event in tape.events:
+            with replaying(getattr(event, "source", None)):
+                memory.replay(event)
+            if id(event) in parts:
+                done.add(parts[id(event)])
+    return tree_map_only(Given, memory.result, result, is_leaf=lambda part: isinstance(part, Given))
+
+
+def _part(call: Call) -> Part:
+    """What an operation will record."""
+    results = sum(found.numel() for found, place in zip(call.results, call.places) if place)
+    factors = 0
+    if call.name in FIRST_FACTOR:
+        factors = call.args[FIRST_FACTOR[call.name]].shape[-1]
+    elif call.name == "convolution":
+        factors = call.args[1].shape[1:].numel()
+    return Part(str(call.function), call.source, results, 2 * results * factors)
+
+
+@contextmanager
+def _labelled(modules: dict[torch.nn.Module, str], tape: Tape) -> Iterator[None]:
+    """Inside, it is noted down what modules return."""
+
+    def noted(name: str) -> Callable[..., None]:
+        def hook(module: Any, inputs: Any, out: Any) -> None:
+            for tensor in tree_leaves(out):
+                if isinstance(tensor, torch.Tensor):
+                    tape.named(name, tensor)
+
+        return hook
+
+    hooks = [module.register_forward_hook(noted(name)) for module, name in modules.items() if name]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def _as_they_were(modules: Iterable[torch.nn.Module]) -> Iterator[None]:
+    """Inside, PyTorch takes no short cuts; afterwards, buffers, such as running statistics, hold what they held."""
+    held = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers(recurse=False)]
+    onednn, attention = torch.backends.mkldnn.enabled, torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mkldnn.enabled = False
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = onednn
+        torch.backends.mha.set_fastpath_enabled(attention)
+        with torch.no_grad():
+            for buffer, before in held:
+                if not torch.equal(buffer, before):
+                    buffer.copy_(before)
