@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from inspect import Signature, signature
@@ -196,7 +197,10 @@ class Module(metaclass=_NamesParameters):
         return f"{type(self).__name__}({count} parameter{'s' * (count != 1)})"
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: each part with its parameters and their gradients, the middle of many left out."""
+        """What a notebook shows: a picture of a network, then each part with its parameters and their gradients.
+
+        The middle of many is left out. The picture is an image, which notebooks show even where they are not trusted.
+        """
         parts = {name for name, _ in self.named_modules()}
         rows: dict[str, list[Value]] = {}
         for name, value in self.named_parameters():
@@ -208,7 +212,20 @@ class Module(metaclass=_NamesParameters):
         if len(lines) > _ROWS:
             lines[_ROWS // 2 : -(_ROWS // 2)] = [f"<tr><td>… {len(lines) - _ROWS} more</td><td></td><td></td></tr>"]
         head = "".join(f"<th>{title}</th>" for title in ("part", "parameters", "gradients"))
-        return f"<table><caption>{escape(repr(self))}</caption><tr>{head}</tr>{''.join(lines)}</table>"
+        table = f"<table><caption>{escape(repr(self))}</caption><tr>{head}</tr>{''.join(lines)}</table>"
+        return self._picture() + table
+
+    def _picture(self) -> str:
+        """The weights of a network as an image; empty of other modules, and where there is no dot."""
+        try:
+            svg = autodiff.draw(self)._repr_mimebundle_().get("image/svg+xml", "")
+        except (ValueError, RuntimeError, OSError):
+            svg = ""
+        if not svg:
+            return ""
+        source = f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
+        told = f"{self!r}: neurons in columns, weights as lines, coloured by sign and size"
+        return f'<img src="{source}" alt="{escape(told)}" style="max-width: 100%; max-height: 480px">'
 
 
 def numbers(parameters: Iterable[Value]) -> list[float]:

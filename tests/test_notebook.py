@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import nn
 from autodiff import Value, trace
 from autodiff.drawing import find_dot
 from nn import MLP, Module, squared_error
@@ -54,7 +55,7 @@ def test_the_demo_runs_and_prints_the_chain_rule(executed: list[dict[str, Any]])
 @needs_dot
 def test_a_saved_notebook_has_pictures_players_and_modules(executed: list[dict[str, Any]]) -> None:
     assert len(shown(executed, "image/svg+xml")) == 2
-    players = [html for html in shown(executed, "text/html") if html.startswith("<iframe")]
+    players = [html for html in shown(executed, "text/html") if "<iframe" in html]
     assert len(players) == 2
     assert all("srcdoc=" in player and 'sandbox="allow-scripts"' in player for player in players)
     assert sum("<caption>MLP(2 → 3 tanh → 1" in html for html in shown(executed, "text/html")) == 1
@@ -104,6 +105,10 @@ def test_a_module_shows_its_numbers_and_no_markup_of_names() -> None:
     assert "not computed" not in model._repr_html_()
     assert f"{model.parameters()[0].data:.4g}".replace("-", "−") in before
     assert "… 22 more" in MLP(2, [16, 16, 2])._repr_html_()
+
+    if find_dot() is not None:
+        assert before.startswith('<img src="data:image/svg+xml;base64,')
+    assert not nn.LayerNorm(2)._repr_html_().startswith("<img")  # no neurons
 
     class Odd(Module):
         def __init__(self) -> None:

@@ -37,6 +37,7 @@ from autodiff.drawing.legend import (
     colours_row,
     fold_row,
 )
+from autodiff.drawing.parameters import HasParameters, draw_parameters, has_parameters
 from autodiff.drawing.rendering import Drawing
 from autodiff.drawing.routes import Routes, base_of
 from autodiff.drawing.scene import Arrow, Box, Edge, Scene, scene
@@ -78,7 +79,7 @@ class PassState(NamedTuple):
 
 
 def draw(
-    value: Value | Program,
+    value: Value | Program | HasParameters,
     *,
     fold: str | Iterable[str] | None = "auto",
     opened: str | Iterable[str] = (),
@@ -102,7 +103,9 @@ def draw(
     ``not-computed`` and, on clusters, ``module``.
 
     Args:
-        value: the root, a scalar; or the program of a compiled function, of which names and operations are shown.
+        value: the root, a scalar; or the program of a compiled function, of which names and operations are shown; or a
+            network of ``nn``, of which weights and biases are, by sign and size: of the options, ``legend`` and
+            ``prefix`` are for it.
         fold: "neuron" or "layer" draws each of them as one node; also another kind of module, the path of one, such
             as "layers.0", or several of these. Modules are known by the labels of their parameters. None folds nothing.
             By default, the innermost modules are folded that leave a picture to be read, of at most 100 boxes, which
@@ -122,8 +125,9 @@ def draw(
             what is not final is dashed, and all pictures of the pass have one layout.
 
     Raises:
-        TypeError: the value is neither a ``Value`` nor a program.
-        ValueError: an option is none of those allowed, or there are more than ``max_nodes`` nodes to draw.
+        TypeError: the value is neither a ``Value`` nor a program, nor a module.
+        ValueError: an option is none of those allowed, there are more than ``max_nodes`` nodes to draw, or a module has
+            other parameters than the weights and biases of neurons in layers, one after another.
         RuntimeError: a leaf's data was changed since the forward pass.
 
     >>> a = Value(3.0, label="a")
@@ -134,7 +138,7 @@ def draw(
     """
     numbers = not isinstance(value, Program)
     root = value.to_picture() if isinstance(value, Program) else value
-    if not isinstance(root, Value):
+    if not isinstance(root, Value) and not has_parameters(root):
         raise TypeError(f"draw needs a Value, not {type(value).__name__} {value!r:.60}")
     _choice("direction", direction, tuple(DIRECTIONS))
     _choice("merge", merge, MERGES)
@@ -144,6 +148,8 @@ def draw(
     _number("max_nodes", max_nodes, 1)
     if not (isinstance(prefix, str) and re.fullmatch(r"([A-Za-z_][\w-]*)?", prefix, re.ASCII)):
         raise ValueError(f"prefix must be letters, digits, - and _, beginning with a letter, not {prefix!r}")
+    if not isinstance(root, Value):
+        return draw_parameters(root, legend=legend, prefix=prefix)
     options: dict[str, Any] = {
         "max_nodes": max_nodes, "constants": constants, "merge": merge, "depth": depth, "clusters": clusters,
         "numbers": numbers, "taken": None if pass_state is None else pass_state.taken,
@@ -153,7 +159,8 @@ def draw(
         title, picture, fold = readable(root, **options)
     if opened or not title:
         picture = scene(root, fold=fold, opened=opened, **options)
-    return _digraph(value, picture, title if legend else "", direction, legend and numbers, prefix, pass_state)
+    drawn = value if isinstance(value, Program) else root
+    return _digraph(drawn, picture, title if legend else "", direction, legend and numbers, prefix, pass_state)
 
 
 def _choice(option: str, given: object, allowed: tuple[object, ...]) -> None:

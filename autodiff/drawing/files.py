@@ -11,6 +11,7 @@ import graphviz
 
 from autodiff.drawing.dot_text import draw
 from autodiff.drawing.folding import READABLE
+from autodiff.drawing.parameters import HasParameters
 from autodiff.drawing.rendering import HINT, find_dot, run_dot, svg
 from autodiff.drawing.scene import TooManyNodesError
 from autodiff.drawing.text_tree import tree
@@ -23,7 +24,7 @@ DEPTHS = (12, 8, 6, 5, 4, 3, 2, 1, 0)
 
 
 def render(
-    value: Value | Program | graphviz.Digraph,
+    value: Value | Program | HasParameters | graphviz.Digraph,
     path: str | os.PathLike[str],
     *,
     dot: str | os.PathLike[str] | None = None,

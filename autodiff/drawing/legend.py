@@ -54,11 +54,19 @@ def colours_row(colours: Scale | None, on_edges: bool) -> str:
         note += ";  gradients: not computed (call backward)"
     else:
         note += ",  += contribution to the operand's gradient" * on_edges
-        texts = ["0", f"&lt; {short(colours.bounds[0])}", *(f"≥ {short(bound)}" for bound in colours.bounds)]
-        cells = f'<td align="left">size of gradient{GAP}</td>' + "".join(map(_swatch, FILLS, texts))
-        cells += f"<td>{GAP}if negative{GAP}</td>" + "".join(_swatch(fill, GAP) for fill in NEGATIVE_FILLS[1:])
-        cells += "<td>    </td>"
+        cells = _swatches("gradient", colours) + "<td>    </td>"
     return f'<tr><td colspan="{COLUMNS}" height="8"></td></tr><tr>{cells}<td align="left">{html(note)}</td></tr>'
+
+
+def weights_row(colours: Scale) -> str:
+    """The row that explains the colours of weights and biases."""
+    return f"<tr>{_swatches('weight, bias', colours)}</tr>"
+
+
+def _swatches(what: str, colours: Scale) -> str:
+    texts = ["0", f"&lt; {short(colours.bounds[0])}", *(f"≥ {short(bound)}" for bound in colours.bounds)]
+    cells = f'<td align="left">size of {what}{GAP}</td>' + "".join(map(_swatch, FILLS, texts))
+    return cells + f"<td>{GAP}if negative{GAP}</td>" + "".join(_swatch(fill, GAP) for fill in NEGATIVE_FILLS[1:])
 
 
 def _swatch(fill: str, text: str) -> str:

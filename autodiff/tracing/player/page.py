@@ -129,10 +129,13 @@ def notebook(trace: RecordedPass) -> dict[str, str]:
     except Exception as error:  # a trace that cannot be drawn must still be shown: the reason goes with it
         return {"text/plain": f"{table}\n(not drawn: {error})"}
     name = escape(one_line(trace.root.name), quote=True)
+    # Where a notebook is not trusted, it leaves out the frame and the style: then the table is seen.
     frame = (
-        f'<iframe title="Backward pass of {name}, step by step" sandbox="allow-scripts" '
+        f"<style>.autodiff-player + pre {{ display: none }}</style>"
+        f'<iframe class="autodiff-player" title="Backward pass of {name}, step by step" sandbox="allow-scripts" '
         f'style="width: 100%; height: 640px; border: 1px solid #8884; border-radius: 8px" '
         f'srcdoc="{escape(page, quote=True)}"></iframe>'
+        f"<pre>{escape(table)}\n\nThe player is in this notebook, which must be trusted to show it.</pre>"
     )
     return {"text/plain": table, "text/html": frame}
 
