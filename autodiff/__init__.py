@@ -12,7 +12,7 @@ import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from autodiff import documentation
+from autodiff import documentation, provided
 from autodiff import pickling as pickling  # copies and pickles of graphs are registered
 from autodiff.backward import Step, leaves, topological_order
 from autodiff.derivatives import grad, hessian, hvp, jacobian, jvp, value_and_grad
@@ -97,7 +97,8 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *_LAZY})
 
 
-# What a notebook shows of a number, and what help() shows of an operation, is made by folders that the engine does not
-# know: they are loaded when somebody looks.
+# What a notebook shows of a number, what help() shows of an operation, and what runs a program in JAX, is made by
+# folders that those below do not know: they are loaded when somebody looks.
 Value._repr_mimebundle_ = lambda self, **_: import_module("autodiff.drawing").notebook_picture(self)  # type: ignore[attr-defined]
 documentation.register(lambda row: import_module("autodiff.program.reference").describe(row))
+provided.provide("jax", lambda: import_module("autodiff.compiling.pure").program_function)

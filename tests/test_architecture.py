@@ -30,7 +30,8 @@ LENGTH = 1250
 """Lines of the six files of the reading list, docstrings included."""
 BESIDE = {
     "declarations", "differentiated_call", "documentation", "hooks", "ieee", "micrograd", "more_rules", "number_like",
-    "numpy_protocol", "pickling", "primals", "registry", "selection", "special", "text", "trees", "versions", "zeros",
+    "numpy_protocol", "pickling", "primals", "provided", "registry", "selection", "special", "text", "trees",
+    "versions", "zeros",
 }  # fmt: skip
 """What the engine loads beside the reading list."""
 EXTRAS = {

@@ -18,10 +18,11 @@ from autodiff.compiling.blocks import are_blocks, over_blocks
 from autodiff.compiling.calls import Call, Calls, Programs
 from autodiff.compiling.descent import Descent, Rule
 from autodiff.compiling.executors import Workers
+from autodiff.compiling.exports import Exports
 from autodiff.compiling.inputs import ValueGivenError
 from autodiff.compiling.parameters import Floats, MoreParametersError, Parameters
 from autodiff.compiling.recording import is_recording, refuse_inside
-from autodiff.compiling.specializations import Specialization, Specializations
+from autodiff.compiling.specializations import Specialization, Specializations, record_ways
 from autodiff.pickling import is_pickled_by_value
 from autodiff.program.program import Program
 from autodiff.value import Value
@@ -32,7 +33,7 @@ T = TypeVar("T")
 PARAMETERS = "parameters"
 
 
-class Compiled(Generic[P]):
+class Compiled(Exports, Generic[P]):
     """A compiled function; :func:`autodiff.compile` makes one.
 
     It is called like the function, and gives floats; of a batch, arrays with the observations in front: (observations,)
@@ -258,40 +259,19 @@ class Compiled(Generic[P]):
 
         return self._run(None, descent, call)
 
-    def to_jax(self, *arguments: Any, **options: Any) -> Callable[..., Any]:
-        """The function as a pure function of JAX, for ``jit``, ``grad``, ``vmap``, ``pmap`` and sharding.
-
-        It takes the parameters as one vector, in the order of ``parameters()``, then the arguments of ONE observation;
-        ``jax.vmap(function, in_axes=(None, 0))`` takes a batch. Derivatives of any order, forward or backward, are
-        those of the table's rows. It computes in the type of the arrays given to it: JAX makes them float32 unless
-        ``jax_enable_x64`` is set. Numbers outside of the function are the present ones.
-
-        Args:
-            *arguments: one observation or a batch; the ways that these go through the function's branches are in it.
-                Without them, those of the structure that was called last. For others, the result and its derivatives
-                are nan.
-            **options: static options of the function.
-
-        Raises:
-            ImportError: JAX is not installed.
-            RuntimeError: no arguments are given, and the function was never called.
-            UnwritableError: an operation of the user cannot be run on arrays of JAX.
-            TypeError, ValueError: as a call.
-        """
-        from autodiff.compiling.pure import pure_function, record_ways
-
+    def _ways(self, arguments: tuple[Any, ...], options: dict[str, Any], what: str) -> Specializations:
         refuse_inside(self.__name__)
         if arguments or options:
             call = self._calls.read(arguments, options, "equals")
             self._run(None, record_ways, call)
-            return pure_function(call[0])
+            return call[0]
         latest = self._calls.latest()
         if latest is None or not latest.all:
             raise RuntimeError(
                 f"{self.__name__} has no program for what is outside of it now: call it once before, or write "
-                f"{self.__name__}.to_jax(...) with the arguments of one observation or a batch"
+                f"{self.__name__}.{what}(...) with the arguments of one observation or a batch"
             )
-        return pure_function(latest)
+        return latest
 
     def __get__(self, instance: Any, owner: type) -> Compiled[P]:
         """The compiled function of a class; a method is compiled for its object.

@@ -10,16 +10,12 @@ import numpy as np
 from autodiff import trees
 from autodiff.compiling.inputs import Leaf
 from autodiff.compiling.jax import Function
-from autodiff.compiling.specializations import Floats, Rows, Specializations
+from autodiff.compiling.specializations import Specializations
+from autodiff.program.lowering import lower
+from autodiff.program.program import Program
 
 # isort: split
 import jax.numpy as jnp  # after the folder, which says what to do where there is no JAX
-
-
-def record_ways(theta: Floats, programs: Specializations, rows: Rows, count: int) -> None:
-    """See to it that there are programs for the ways that these observations go."""
-    for _ in programs.split(theta, rows(0, count), 0):
-        pass
 
 
 def pure_function(programs: Specializations) -> Callable[..., Any]:
@@ -52,6 +48,28 @@ def pure_function(programs: Specializations) -> Callable[..., Any]:
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = f"{name} of its parameters and ({described}), of one observation."
+    return function
+
+
+def program_function(program: Program) -> Callable[[Any, Any], Any]:
+    """The program as a function of ``(parameters, inputs)``, of one observation; see ``Program.to_jax``.
+
+    Raises:
+        UnwritableError: an operation cannot be run on arrays.
+    """
+    run = Function(lower(program))
+    counts = len(program.parameters), len(program.inputs)
+
+    def function(parameters: Any, inputs: Any) -> Any:
+        theta, row = jnp.asarray(parameters), jnp.asarray(inputs)
+        if (theta.shape, row.shape) != ((counts[0],), (counts[1],)):
+            raise ValueError(
+                f"the program takes arrays of {counts[0]} parameters and of {counts[1]} inputs, of one observation, "
+                f"not of the shapes {theta.shape} and {row.shape}; for a batch, jax.vmap(function, in_axes=(None, 0))"
+            )
+        outputs = _chosen([(run, counts[0], False)], theta, [row])
+        return outputs[0] if len(program.outputs) == 1 else outputs
+
     return function
 
 

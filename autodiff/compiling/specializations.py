@@ -343,6 +343,12 @@ class Specializations:
             )
 
 
+def record_ways(theta: Floats, programs: Specializations, rows: Rows, count: int) -> None:
+    """See to it that there are programs for the ways that these observations go."""
+    for _ in programs.split(theta, rows(0, count), 0):
+        pass
+
+
 def _nearby(program: Program, theta: Floats, row: Floats) -> tuple[Floats, Floats]:
     """Parameters and inputs a hair beside those that the program was recorded with, but for indices and classes.
 

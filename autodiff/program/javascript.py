@@ -14,6 +14,8 @@ Float64Array by slot, and ``steps`` are those of ``Value.backward_steps``, in it
 ``program.names`` has the name of every slot; ``slots``, ``firstParameter``, ``firstInput``, ``firstResult`` and
 ``outputs`` mean what they mean on ``Program``; ``operandsOf(slot)`` gives the slots that a result was computed from.
 
+:func:`module` wraps programs into an ES module that chooses among the ways through a function's branches.
+
 What is arithmetic gives the very bits of the eager engine; a function of JavaScript's ``Math`` can differ from C's in
 the last ones. Names are data and never become code. Nothing here needs ``eval``, a library or the network.
 """
@@ -24,14 +26,19 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autodiff.operations import Operation
+from autodiff.program.exporting.chain_rule import refusing
+from autodiff.program.exporting.exported import Exported
+from autodiff.program.exporting.identifiers import commented
 from autodiff.program.expressions import Expression, derivatives, operand, primal
-from autodiff.program.program import Program
 from autodiff.program.writers import JAVASCRIPT, statements
 from autodiff.program.writers import UnwritableError as UnwritableError
 from autodiff.rules import SELECT, dot, norm, total
+
+if TYPE_CHECKING:
+    from autodiff.program.program import Program
 
 VARIADIC = (total, dot, norm, SELECT)
 """The operations that ``runtime.js`` has for any number of operands."""
@@ -50,9 +57,35 @@ def javascript(program: Program) -> str:
     { value: (x) => x[0] * x[1], locals: (x, y) => [x[1], x[0]] },
     """
     data, rows = parts(program)
-    constants = ", ".join(map(literal, data.pop("constants")))
-    fields = [f"{name}: {embedded(field)}," for name, field in data.items()]
-    return "\n".join([f"({runner(rows)})({{", *fields, f"constants: [{constants}],", "})"])
+    return f"({runner(rows)})({_object(data)})"
+
+
+def module(exported: Exported) -> str:
+    """An ES module with the functions ``value`` and ``valueAndGradient``; ``Program.to_javascript`` tells of them.
+
+    Raises:
+        UnwritableError: as of :func:`javascript`.
+        ValueError: it is empty, or too large to be written out.
+    """
+    exported.check()
+    ways = []
+    for at, program in enumerate(exported.ways):
+        data, rows = parts(program)
+        guards = [[each.comparison, each.left, each.right, each.holds] for each in program.guards]
+        listed = "\n".join(f"{row}," for row in rows)
+        ways.append(f"  {{ program: runner({_object(data)}, [\n{listed}\n]),")
+        ways.append(f"    guards: {embedded(guards)}, needsFinite: {json.dumps(exported.finite(at))} }},")
+    known = exported.numbers is not None
+    numbers = f"[{', '.join(map(literal, exported.numbers or ()))}]" if known else "null"
+    head = [
+        f"// {commented(exported.name)} and its gradient, as a module without imports. Names of parameters:",
+        f"export const parameterNames = {embedded(exported.parameters)};",
+        "// The numbers that the parameters had; null where they were not known.",
+        f"export const parameters = {numbers};",
+        f"const inputCount = {exported.inputs};",
+        f"const outputCount = {exported.outputs};",
+    ]
+    return "\n".join([*head, runtime(), "const ways = [", *ways, "];", "", module_runtime()])
 
 
 def parts(program: Program) -> tuple[dict[str, Any], list[str]]:
@@ -79,6 +112,13 @@ def parts(program: Program) -> tuple[dict[str, Any], list[str]]:
     return data, list(codes)
 
 
+def _object(data: dict[str, Any]) -> str:
+    """The arrays as an object, numbers of all kinds among them."""
+    constants = ", ".join(map(literal, data["constants"]))
+    fields = [f"{name}: {embedded(field)}," for name, field in data.items() if name != "constants"]
+    return "\n".join(["{", *fields, f"constants: [{constants}],", "}"])
+
+
 def runner(rows: Sequence[str]) -> str:
     """The JavaScript function that makes a program of its arrays; the rows compute each kind of operation."""
     listed = "\n".join(f"{row}," for row in rows)
@@ -89,6 +129,12 @@ def runner(rows: Sequence[str]) -> str:
 def runtime() -> str:
     """The functions that every program is run by."""
     return Path(__file__).with_name("runtime.js").read_text(encoding="utf-8")
+
+
+@cache
+def module_runtime() -> str:
+    """The functions of a module, which take the way whose branches are those that the numbers take."""
+    return Path(__file__).with_name("module.js").read_text(encoding="utf-8")
 
 
 def embedded(data: Any) -> str:
@@ -116,18 +162,11 @@ def _row(op: Operation, arity: int) -> str:
         return f"variadic.{op.name}"
     forward = primal(op, arity) or Expression(op.name, tuple(map(operand, range(arity))))
     backward = [rule for rule in derivatives(op, arity) if rule is not None]
-    name, what = op.name, "a rule of its derivatives"
-    if len(backward) == arity:
-        try:
-            value, locals_ = _function("(x)", [forward], "{}"), _function("(x, y)", backward, "[{}]")
-            return f"{{ value: {value}, locals: {locals_} }}"
-        except UnwritableError as error:
-            name, what = str(error), "its primal"
-    raise UnwritableError(
-        f"the operation {name!r} cannot be written in JavaScript: {what} only runs on floats, for instance because it "
-        "calls Python's math; write it with arithmetic, comparisons and operations of the table (autodiff.exp for "
-        "math.exp)"
-    )
+    with refusing("JavaScript"):
+        if len(backward) < arity:
+            raise UnwritableError(op.name)
+        value, locals_ = _function("(x)", [forward], "{}"), _function("(x, y)", backward, "[{}]")
+        return f"{{ value: {value}, locals: {locals_} }}"
 
 
 def _function(arguments: str, results: Sequence[Expression], returned: str) -> str:

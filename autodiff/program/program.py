@@ -7,10 +7,10 @@ the result of each instruction, so that an instruction's operands always stand b
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,9 +18,14 @@ from numpy.typing import NDArray
 from autodiff import backward
 from autodiff.operations import CONSTANT, VARIABLE, Operation
 from autodiff.program.writers import PYTHON, Target, Text
+from autodiff.provided import provided
 from autodiff.registry import BUILT_IN, OPERATIONS, flows
 from autodiff.rules import dot, norm, total
 from autodiff.value import Value, node
+
+if TYPE_CHECKING:
+    from autodiff.program.exporting.c_source import CSource
+    from autodiff.program.exporting.exported import Exported
 
 OUTPUTS = Operation("outputs")
 """In a picture, what several outputs lead to."""
@@ -334,6 +339,118 @@ class Program:
         if not np.isfinite(self.constants).all():
             head.insert(0, "from math import inf, nan")
         return "\n".join([*head, f"def {function_name}({', '.join([*self.parameters, *self.inputs])}):", *lines])
+
+    # ── Taken along ──────────────────────────────────────────────────────────────────────────────
+
+    def to_python(self, name: str = "f", parameters: Sequence[float] | None = None) -> str:
+        """Python source of value and gradient, which needs nothing but NumPy.
+
+        It defines ``value(parameters, inputs)`` and ``value_and_gradient(parameters, inputs)``. The latter gives the
+        value, and a tuple of its gradients by the parameters and by the inputs. The parameters have the shape
+        (parameters,). The inputs of one observation have the shape (inputs,); axes in front of that are observations,
+        in results, too. Of a program with several outputs the value is (outputs,), and the gradient is that of their
+        sum with weights (outputs,), the last argument. Where a guard does not hold, every number is nan.
+
+        What ``to_c`` says of names, sizes and operations is true here, too.
+
+        Args:
+            name: of the function, for the documentation in the source.
+            parameters: (parameters,) numbers that are written as ``PARAMETERS``; None to leave them out.
+
+        Raises:
+            UnwritableError: an operation of the user's own only runs on floats.
+            TooLargeError: there are more than 50,000 operands in all instructions.
+            ValueError: there is no output, or the numbers are not as many as the parameters.
+
+        >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
+        >>> source = Program.from_graph((w * x).tanh(), inputs=[x])[0].to_python()
+        >>> print(source[source.index("        w = "):source.index("        result")])
+                w = parameters[0]
+                x = inputs[..., 0]
+                v2 = w * x
+                v3 = np.tanh(v2)
+        <BLANKLINE>
+        """
+        from autodiff.program.exporting.numpy_source import numpy_source
+
+        return numpy_source(self._exported(name, parameters))
+
+    def to_c(self, name: str = "f", parameters: Sequence[float] | None = None) -> CSource:
+        """One C99 file of value and gradient: no allocation, no state, nothing but ``math.h``.
+
+        It defines ``int f_value(parameters, inputs, values)`` and ``int f_value_and_gradient(parameters, inputs,
+        values, gradient_parameters, gradient_inputs)``, which take arrays of ``double`` and return 0; or 1, with NAN
+        for every number, where a guard does not hold. With several outputs, the latter takes their weights after the
+        inputs. Every operation is computed as the eager engine does it, so that numbers are the same as far as the C
+        library agrees with Python's. Names of users become identifiers of ASCII letters, never code. The same program
+        gives the same bytes.
+
+        Args:
+            name: of the function; an identifier is made of it.
+            parameters: (parameters,) numbers that are written as the array ``f_parameters``; None to leave them out.
+
+        Returns:
+            The text of the file; its ``header`` is the part that other files include.
+
+        Raises:
+            UnwritableError, TooLargeError, ValueError: as of :meth:`to_python`.
+
+        >>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
+        >>> source = Program.from_graph((w * x).tanh(), inputs=[x])[0].to_c("squash")
+        >>> body = source[source.index("const double w"):]
+        >>> print(body[:body.index("    values")])
+        const double w = parameters[0];
+            const double x = inputs[0];
+            double v2 = w * x;
+            double v3 = tanh(v2);
+        <BLANKLINE>
+        """
+        from autodiff.program.exporting.c_source import c_source
+
+        return c_source(self._exported(name, parameters))
+
+    def to_javascript(self, name: str = "f", parameters: Sequence[float] | None = None) -> str:
+        """An ES module for browsers and Node, without imports.
+
+        It exports ``value(parameters, inputs)`` and ``valueAndGradient(parameters, inputs)``, which gives an object of
+        ``value``, ``parameters`` and ``inputs``: the value, and its gradients as arrays; and ``parameters`` and
+        ``parameterNames``. Where a guard does not hold, every number is NaN. With several outputs, the latter takes
+        their weights as its last argument.
+
+        Args:
+            name: of the function, for a comment.
+            parameters: (parameters,) numbers that are exported; None for ``null``.
+
+        Raises:
+            UnwritableError, TooLargeError, ValueError: as of :meth:`to_python`.
+
+        >>> print(Program.from_graph(Value(2.0, label="w") * 3)[0].to_javascript().splitlines()[1])
+        export const parameterNames = ["w"];
+        """
+        from autodiff.program.javascript import module
+
+        return module(self._exported(name, parameters))
+
+    def to_jax(self) -> Callable[[Any, Any], Any]:
+        """The program as a pure function of JAX, of ``(parameters, inputs)`` of one observation.
+
+        It is for ``jit``, ``grad``, ``vmap`` and whatever JAX does with functions; its derivatives, of any order, are
+        those of the table's rows. Where a guard does not hold, the result and its derivatives are nan.
+
+        Returns:
+            A function that gives a scalar, or of several outputs (outputs,).
+
+        Raises:
+            ImportError: JAX is not installed.
+            UnwritableError: an operation of the user's own cannot be run on arrays of JAX.
+        """
+        return provided("jax")(self)  # type: ignore[no-any-return]
+
+    def _exported(self, name: str, parameters: Sequence[float] | None) -> Exported:
+        from autodiff.program.exporting.exported import Argument, Exported
+
+        numbers = None if parameters is None else tuple(map(float, parameters))
+        return Exported(name, (self,), (Argument("inputs", (len(self.inputs),)),), self.parameters, numbers)
 
     def __str__(self) -> str:
         lines = [

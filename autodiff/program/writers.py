@@ -7,6 +7,7 @@ writes a single operation on operands that are written already.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
@@ -79,6 +80,8 @@ class Target:
     """What an operation is called, with that many operands, that stands in none of these tables."""
     names: Mapping[str, str] = field(default_factory=dict)
     """What stands for the operands and the output, for the upstream gradient, for no dependence, for inf and nan."""
+    called: Callable[[int], str] | None = None
+    """What an operand is called, by its number, where that is none of ``names``."""
     assignment: str = "{} = {}"
     """A statement that gives a name to a part."""
 
@@ -90,6 +93,10 @@ class Target:
             name = "nan" if math.isnan(number) else "inf"
             text = ("-" if number < 0 else "") + self.names.get(name, name)
         return Text(text, SIGN if text[0] == "-" else SINGLE)
+
+    def operand(self, place: int) -> Text:
+        """An operand, or whatever has that number."""
+        return Text(self.called(place) if self.called else self.names.get("operand", "x{}").format(place))
 
     def apply(self, kind: str, operands: Sequence[Text]) -> Text:
         """An operation on operands, each of which is written already.
@@ -160,6 +167,42 @@ JAVASCRIPT = Target(
     names={"operand": "x[{}]", "inf": "Infinity", "nan": "NaN", "zero": "null", "whole": ".0"},
     assignment="const {} = {};",
 )
+
+
+def _c_function(kind: str, arity: int) -> str:
+    if kind not in _C_FUNCTIONS:
+        raise UnwritableError(kind)
+    return _C_FUNCTIONS[kind]
+
+
+_C_FUNCTIONS = {name: name for name in (*_OF_MATH, "pow", "erf", "erfc")}  # of math.h, as C99 has it
+_C_FUNCTIONS |= {"absolute": "fabs", "mod": "op_mod", "flow": "op_flow"}  # the last two are written into the file
+
+C = Target(
+    choice="{} ? {} : {}",
+    function=_c_function,
+    names={"inf": "INFINITY", "nan": "NAN", "zero": "-0.0"},
+    assignment="const double {} = {};",
+)
+"""Floats in C99. Here and in NumPy's source -0.0 is the symbolic zero."""
+
+
+def _numpy_function(kind: str, arity: int) -> str:
+    if kind not in _NUMPY_FUNCTIONS:
+        raise UnwritableError(kind)
+    return _NUMPY_FUNCTIONS[kind]
+
+
+_NUMPY_FUNCTIONS = {name: f"np.{re.sub('^a(?=cos|sin|tan)', 'arc', name)}" for name in _OF_MATH}
+_NUMPY_FUNCTIONS |= {"absolute": "np.abs", "mod": "np.remainder"}
+_NUMPY_FUNCTIONS |= {name: f"_{name}" for name in ("pow", "erf", "erfc", "flow")}  # written into the source
+
+NUMPY_SOURCE = Target(
+    functions={"choose": "np.where({}, {}, {})"},
+    function=_numpy_function,
+    names={"inf": "np.inf", "nan": "np.nan", "zero": "-0.0"},
+)
+"""Whole arrays in a source of its own, for which nothing but NumPy is there."""
 
 
 Numbered = list[tuple[Expression, tuple[int, ...]]]
@@ -240,7 +283,7 @@ def statements(expressions: Iterable[Expression], target: Target, named_from: in
         if kind == "number":
             text = target.number(expression.number)
         elif kind == "operand":
-            text = Text(target.names.get(kind, "x{}").format(int(expression.number)))
+            text = target.operand(int(expression.number))
         elif kind in LEAVES:
             text = Text(target.names.get(kind, LEAVES[kind]))
         else:
