@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +18,10 @@ from autodiff import Value, grad, jvp, topological_order
 from autodiff.checking import check_gradients
 from autodiff.drawing import find_dot
 from autodiff.drawing.colours import contrast
-from demos.lesson import backpropagation, error_mountain, exercises, gradient_descent, loss, network, order
+from demos.lesson import backpropagation, error_mountain, exercises, gradient_descent, language, loss, network, order
 from demos.lesson import page as page_module
 from demos.lesson.__main__ import main as make_page
+from demos.lesson.graphs import KINDS
 from nn import absolute_error, squared_error, sum_over
 
 pytest.importorskip("sklearn", reason="the iris data comes with scikit-learn: pip install scikit-learn")
@@ -248,26 +250,57 @@ def test_a_chapter_can_be_piped_where_the_machine_has_an_old_code_page(tmp_path)
 # ── The page's text ─────────────────────────────────────────────────────────────────────────────────
 
 
-def test_both_languages_have_the_same_texts_and_all_are_used():
-    german, english = page_module.languages()["de"], page_module.languages()["en"]
-    assert list(german) == list(english)
-    assert all(text.strip() for texts in (german, english) for text in texts.values())
-    sources = "\n".join(map(page_module.asset, (*page_module.SCRIPTS, "page.html")))
-    named = re.findall(r"\{\{text:([\w.-]+)\}\}", sources) + re.findall(r'texts\["([\w.-]+)"\]', sources)
-    assert set(named) <= set(german)
+def test_all_languages_have_the_same_texts_and_all_are_used():
+    english = language.texts("en").table
+    for name in language.languages():
+        assert language.texts(name).missing == (), name
+        assert all(text.strip() for key, text in language.texts(name).table.items() if key != "language.fallback")
+        for key, text in language.texts(name).table.items():
+            assert set(re.findall(r"{\w+}", text)) == set(re.findall(r"{\w+}", english[key])), (name, key)
+    scripts = "\n".join(map(page_module.asset, (*page_module.SCRIPTS, "page.html")))
+    programs = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "demos" / "lesson").glob("*.py"))
+    named = re.findall(r"\{\{text:([\w.-]+)\}\}", scripts) + re.findall(r'texts\["([\w.-]+)"\]', scripts)
+    assert set(named) <= set(english)
     built = [
-        re.sub(r"\\\$\\\{.*?\\\}", r"[\\w.]+", re.escape(key)) for key in re.findall(r"texts\[`([^`]+)`\]", sources)
+        re.sub(r"(\\\$)?\\\{.*?\\\}", r"[\\w.]+", re.escape(key))
+        for key in re.findall(r"[`\"]([a-z]+\.[\w.${}-]*\{[\w.${}-]*)[`\"]", scripts + programs)
     ]
-    for key in german:
-        quoted = key in named or f'"{key}"' in sources or f"texts.{key}" in sources
-        assert quoted or any(re.fullmatch(pattern, key) for pattern in built), key
+    for key in english:
+        plain = key.removeprefix("own.")
+        quoted = plain in named or f'"{plain}"' in scripts + programs or f"texts.{plain}" in scripts
+        assert quoted or any(re.fullmatch(pattern, plain) for pattern in built), key
+
+
+def test_what_a_language_lacks_is_english_and_said(tmp_path, monkeypatch):
+    for name in ("en", "de"):
+        shutil.copy(ROOT / "demos" / "lesson" / "texts" / f"{name}.json", tmp_path)
+    texts = {"title": "Rétropropagation", "language.decimal": ","}
+    (tmp_path / "fr.json").write_text(json.dumps(texts), encoding="utf-8")
+    monkeypatch.setattr(language, "_FOLDER", tmp_path)
+    french = language.texts("fr")
+    assert french["title"] == "Rétropropagation"
+    assert french["error.title"] == "Error"
+    assert french.number(0.5, 2) == "0,50"
+    assert str(len(french.missing)) in french.note
+    html = page_module.page("fr").html
+    assert '<html lang="fr">' in html
+    assert french.note in html
+    (tmp_path / "fr.json").write_text(json.dumps({"titel": "?"}), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"keys that en\.json does not have: titel"):
+        language.texts("fr")
+
+
+def test_german_is_written_as_germans_write():
+    for key, text in language.texts("de").table.items():
+        assert not re.search(r'["\u201d]|\u201c\w', text), key  # „so“, and nothing else
+        assert not re.search(r"\d\.\d", text), key
 
 
 def test_the_page_is_one_file_that_loads_nothing(tmp_path, capsys):
-    for language in ("de", "en"):
-        make_page(["--language", language, "--out", str(tmp_path)])
+    for name in ("de", "en"):
+        make_page(["--language", name, "--out", str(tmp_path)])
         text = (tmp_path / "lesson.html").read_text(encoding="utf-8")
-        assert f'<html lang="{language}">' in text
+        assert f'<html lang="{name}">' in text
         assert len(text.encode()) < 2_000_000
         assert not re.search(r'\b(src|href)="(?!#)', text)
         assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|import\(", text)
@@ -280,27 +313,33 @@ def test_the_page_is_one_file_that_loads_nothing(tmp_path, capsys):
         make_page(["--language", "fr"])
 
 
+def test_one_notation_on_every_page():
+    html = page_module.page("en").html
+    assert "∂E/∂" not in html
+    assert "∂L/∂" in html
+
+
 @pytest.mark.parametrize("theme", [0, 1])
 def test_text_can_be_read_from_the_last_row_in_both_themes(theme):
     found = re.findall(r"--([\w-]+): light-dark\((#\w{6}), (#\w{6})\)", page_module.asset("style.css"))
     colours = {name: pair[theme] for name, *pair in found}
     for ground in ("paper", "card"):
-        for text in ("ink", "quiet", "accent", "error", "observed", "species-1", "species-2", "species-3"):
+        for text in ("ink", "quiet", "accent", "error", "observed", *(f"species-{label}" for label in range(1, 7))):
             assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)  # WCAG 2.1, 1.4.3
-        for spoke in ("uphill", "downhill"):
+        for spoke in ("uphill", "downhill", "gradient", "path", "path-2", "path-3"):
             assert contrast(colours[spoke], colours[ground]) >= 3, (spoke, ground)  # 1.4.11
     assert contrast(colours["on-accent"], colours["accent"]) >= 4.5
     assert contrast(colours["error"], colours["error-soft"]) >= 4.5
 
 
 def test_the_same_program_writes_the_same_page():
-    assert page_module.page("de") == page_module.page("de")
+    assert page_module.page("de").html == page_module.page("de").html
 
 
 def test_the_page_carries_the_landscapes_of_the_engine():
-    text = page_module.page("en")
+    text = page_module.page("en").html
     carried = json.loads(re.search(r'id="lesson">(.*?)</script>', text, re.DOTALL)[1])
-    for kind, error in page_module.KINDS.items():
+    for kind, error in KINDS.items():
         land = error_mountain.mountain(error)
         assert np.array_equal(np.array(carried["landscapes"][kind]["heights"]), land.heights)
     assert carried["settings"]["first"] == list(network.FIRST)

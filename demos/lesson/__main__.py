@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from demos._common import folder, parser
-from demos.lesson.page import languages, page
+from demos.lesson.language import languages
+from demos.lesson.page import page
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parser(__doc__ or "", "lesson")
-    options.add_argument("--language", choices=sorted(languages()), default="de", help="of the page")
+    options.add_argument("--language", choices=languages(), default="de", help="of the page")
     chosen = options.parse_args(arguments)
-    out = folder(chosen.out) / "lesson.html"
-    text = page(chosen.language)
-    out.write_text(text, encoding="utf-8", newline="\n")
-    print(f"The lecture, {len(text.encode()) / 1e6:.1f} MB, to open in any browser: {out.resolve()}")
+    made = page(chosen.language)
+    out = made.write(folder(chosen.out) / "lesson.html")
+    print(f"The lecture, {len(made.html.encode()) / 1e6:.1f} MB, to open in any browser: {out.resolve()}")
 
 
 if __name__ == "__main__":

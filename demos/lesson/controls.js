@@ -40,6 +40,10 @@ for (const group of $$(".flowers")) {
 $(".kinds").append(
   ...["absolute", "squared", "rounded"].map((kind) => button(texts[`mountain.${kind}`], () => setKind(kind), { kind })),
 );
+$(".zooms").append(
+  button(texts["mountain.whole"], () => setZoom(null), { zoom: "whole" }),
+  button(texts["mountain.near"], () => setZoom(state.weights.slice(0, 2)), { zoom: "near" }),
+);
 $("#log").addEventListener("change", (event) => {
   state.logarithmic = event.target.checked;
   land = null;
@@ -65,58 +69,69 @@ const turned = (view) => {
 };
 const views = $$("canvas.view").map((canvas) => new View(canvas, turned));
 const charts = $$("canvas.map").map((canvas) => new Chart(canvas, (x, y) => setWeights(at(state.weights, x, y))));
+const raceChart = new Chart($("#race-map"));
 
-$("#rate").value = Math.log10(lesson.rate);
-$("#rate").addEventListener("input", changed);
-$("#optimizer").addEventListener("change", () => {
-  state.optimizer = null;
-  changed();
-});
-$("#step").addEventListener("click", () => {
-  state.running = false;
-  step();
-  changed();
-});
-$("#run").addEventListener("click", () => {
-  state.running = !state.running;
-  run();
-  changed();
-});
-$("#restart").addEventListener("click", () => setWeights(at(state.weights, ...state.path[0])));
-
-function goTo(taken) {
-  graph.taken = Math.min(Math.max(taken, 0), graph.steps.length);
-  changed();
+for (const id of ["rate", "update-rate"]) {
+  $(`#${id}`).value = Math.log10(lesson.rate);
+  $(`#${id}`).addEventListener("input", changed);
 }
-
-function stopPlaying() {
-  clearInterval(state.playing);
-  state.playing = null;
-}
-
-for (const [id, where] of Object.entries({
-  first: () => 0,
-  previous: () => graph.taken - 1,
-  next: () => graph.taken + 1,
-  last: () => graph.steps.length,
+$("#optimizer").addEventListener("change", restart);
+for (const [id, use] of Object.entries({
+  step: () => step(),
+  run: () => toggle("walk", () => step(), 90),
+  restart: () => walkTo(0),
+  "race-step": () => raceStep(),
+  "race-run": () => toggle("race", raceStep, 120),
+  "race-restart": () => raceTo(0),
+  "update-step": () => setWeights(updated().weights),
 })) {
   $(`#${id}`).addEventListener("click", () => {
-    stopPlaying();
-    goTo(where());
+    if (!id.endsWith("run")) stop();
+    use();
+    changed();
   });
 }
-$("#position").addEventListener("input", (event) => goTo(Number(event.target.value)));
-$("#play").addEventListener("click", () => {
-  if (state.playing) stopPlaying();
-  else {
-    if (graph.taken === graph.steps.length) graph.taken = 0;
-    state.playing = setInterval(() => {
-      goTo(graph.taken + 1);
-      if (graph.taken === graph.steps.length) stopPlaying();
-    }, 1100);
-  }
-  changed();
-});
+
+for (const player of $$("[data-player]")) {
+  const name = player.dataset.player;
+  const graph = graphs[name];
+  const stopAfter = () => graph.stops.find((stop) => stop > graph.taken) ?? graph.steps.length;
+  const places = { first: () => 0, previous: () => graph.taken - 1, next: () => graph.taken + 1, last: () => graph.steps.length };
+  if (graph.hasLanes) places.lane = stopAfter;
+  const onwards = () => {
+    goTo(name, graph.taken + 1);
+    return graph.taken < graph.steps.length;
+  };
+  const buttons = Object.entries(places).map(([go, where]) =>
+    button(
+      texts[`backward.${go}`],
+      () => {
+        stop();
+        goTo(name, where());
+      },
+      { go },
+    ),
+  );
+  buttons.find(({ dataset }) => dataset.go === "next").className = "primary";
+  const play = button(
+    texts["backward.play"],
+    () => {
+      if (graph.taken === graph.steps.length) graph.taken = 0;
+      toggle(name, onwards, graph.hasLanes ? 350 : 1100);
+    },
+    { go: "play" },
+  );
+  const choice = Object.assign(element("div", ""), { className: "choice" });
+  choice.append(...buttons, play);
+  const label = Object.assign(element("label", `${texts["backward.position"]} `), { className: "slider" });
+  const position = Object.assign(document.createElement("input"), { type: "range", min: 0, step: 1, value: 0 });
+  position.addEventListener("input", () => {
+    stop();
+    goTo(name, Number(position.value));
+  });
+  label.append(position, element("output", ""));
+  player.append(choice, label);
+}
 
 // The theme is the system's until the button says otherwise; print has its own.
 function toggleTheme() {
@@ -127,37 +142,88 @@ $("#theme").addEventListener("click", toggleTheme);
 $("#print").addEventListener("click", () => print());
 let screenTheme;
 addEventListener("beforeprint", () => {
-  screenTheme = document.documentElement.dataset.theme;
-  document.documentElement.dataset.theme = "light";
-  state.printing = true;
+  const { dataset } = document.documentElement;
+  [screenTheme, dataset.theme, dataset.mode, state.printing] = [dataset.theme, "light", "read", true];
   draw();
 });
 addEventListener("afterprint", () => {
   state.printing = false;
+  document.documentElement.dataset.mode = state.mode;
   if (screenTheme) document.documentElement.dataset.theme = screenTheme;
   else delete document.documentElement.dataset.theme;
   changed();
 });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
 
+// ── The talk ────────────────────────────────────────────────────────────────────────────────────────
+
+$("#present").addEventListener("click", () => setMode("slides"));
+$("#leave").addEventListener("click", () => setMode("read"));
+$("#full").addEventListener("click", toggleFullScreen);
+$("#fold").addEventListener("click", () => fold());
+$("#back").addEventListener("click", () => move(-1));
+$("#forth").addEventListener("click", () => move(1));
+$("#to-walk").addEventListener("click", (event) => {
+  event.preventDefault();
+  goToSlide("walk");
+});
+
+/** What the keys of a clicker mean; a keyboard's Home and End, too. */
+const CLICKER = { ArrowRight: 1, PageDown: 1, " ": 1, ArrowLeft: -1, PageUp: -1 };
+const KEYS = {
+  d: toggleTheme,
+  f: toggleFullScreen,
+  p: () => setMode(isTalk() ? "read" : "slides"),
+  w: () => fold(),
+};
+const ENDS = { Home: () => SLIDES[0], End: () => SLIDES.at(-1) };
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return; // it takes letters
   const links = $$("nav a");
-  if (event.key >= "1" && event.key <= String(links.length)) links[Number(event.key) - 1].click();
-  if (event.key === "d") toggleTheme();
+  if (event.key >= "1" && event.key <= String(links.length)) {
+    const chapter = links[Number(event.key) - 1].hash.slice(1);
+    goToSlide(chapter);
+    if (isTalk()) current().steps.set(0);
+  } else if (KEYS[event.key]) KEYS[event.key]();
+  else if (isTalk()) talkKey(event);
 });
-const chapters = new IntersectionObserver(
+
+/** A key in a talk. What has the focus of a keyboard keeps its own keys; PageDown and PageUp are always the clicker's. */
+function talkKey(event) {
+  const isPaging = event.key.startsWith("Page");
+  if (event.defaultPrevented && !isPaging) return;
+  const uses = event.key === " " ? "button, a, summary, input" : "input, canvas[tabindex], .scroll";
+  if (!isPaging && event.target.matches?.(uses)) return;
+  if (CLICKER[event.key]) move(CLICKER[event.key]);
+  else if (ENDS[event.key]) {
+    goToSlide(ENDS[event.key]().name);
+    current().steps.set(0);
+  } else if (event.key === "Escape" && !document.fullscreenElement) setMode("read");
+  else return;
+  event.preventDefault();
+}
+
+// What was used by a mouse gives the keys back to the clicker.
+for (const name of ["pointerup", "change"]) {
+  addEventListener(name, () => isTalk() && setTimeout(() => document.activeElement?.blur?.()));
+}
+
+// ── Where the reader is ─────────────────────────────────────────────────────────────────────────────
+
+const seen = new IntersectionObserver(
   (entries) => {
-    const chapter = entries.filter((entry) => entry.isIntersecting).at(-1)?.target;
-    for (const link of chapter ? $$("nav a") : []) {
-      if (link.hash === `#${chapter.id}`) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
-    }
+    const slide = entries.filter((entry) => entry.isIntersecting).at(-1)?.target;
+    if (slide && !isTalk() && !state.printing) setSlide(slide.dataset.slide);
   },
   { rootMargin: "-50% 0px -50% 0px" },
 );
-for (const section of $$("main section")) chapters.observe(section);
-const canvases = new IntersectionObserver(changed, { rootMargin: `${NEAR}px 0px` });
-for (const canvas of $$("canvas")) canvases.observe(canvas);
+for (const { article } of SLIDES) seen.observe(article);
+const pictures = new IntersectionObserver(changed, { rootMargin: `${NEAR}px 0px` });
+for (const picture of $$("canvas, main figure > svg, .graph svg")) pictures.observe(picture);
 new ResizeObserver(changed).observe(document.body);
-restartHere();
+shown("fallback").textContent = lesson.fallback;
+addEventListener("hashchange", () => location.hash !== written && restore(location.hash));
+document.documentElement.dataset.mode = "read";
+draw();
+if (location.hash.length > 1 || lesson.start) restore(location.hash.length > 1 ? location.hash : lesson.start);

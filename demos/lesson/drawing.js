@@ -14,6 +14,11 @@ function number(value, decimals = 2) {
   return /^-?[0.,]+$/.test(text) ? text.replace("-", "") : text.replace("-", "−");
 }
 
+/** A number with no more decimals than it needs, four at most. */
+function plain(value) {
+  return new Intl.NumberFormat(lesson.language, { maximumFractionDigits: 4 }).format(value).replace("-", "−");
+}
+
 const colours = new Map();
 
 /** A colour of the style sheet as the canvas wants it, in the present theme; `colours` is emptied when that changes. */
@@ -59,10 +64,16 @@ function viridis(part, light = 0.5) {
   });
 }
 
+/** How large pictures are drawn for paper, where they are not laid out before it is too late to draw. */
+const PAPER = { width: 440, height: 380 };
+
+/** The size of the page's text, in CSS pixels. */
+const rem = () => (state.printing ? 16 : parseFloat(getComputedStyle(document.documentElement).fontSize));
+
 /** The canvas's context, its size in CSS pixels, sharp on every screen, and cleared. */
 function prepared(canvas) {
-  const { width, height } = canvas.getBoundingClientRect();
-  const ratio = window.devicePixelRatio || 1;
+  const { width, height } = state.printing ? PAPER : canvas.getBoundingClientRect();
+  const ratio = state.printing ? 3 : window.devicePixelRatio || 1;
   if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
     canvas.width = Math.round(width * ratio);
     canvas.height = Math.round(height * ratio);
@@ -72,7 +83,7 @@ function prepared(canvas) {
   context.clearRect(0, 0, width, height);
   context.lineJoin = context.lineCap = "round";
   context.textBaseline = "middle";
-  const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const size = rem();
   return { context, width, height, size, font: `${size * 0.9}px system-ui, sans-serif` };
 }
 
@@ -134,6 +145,30 @@ function contour(grid, level) {
   return pieces;
 }
 
+/** Round numbers between two others, about as many as wanted: 1, 2 or 5 times a power of ten apart. */
+function ticksBetween(low, high, wanted = 6) {
+  const rough = (high - low) / wanted || 1;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const apart = [1, 2, 5, 10].find((factor) => factor * power >= rough * 0.999) * power;
+  const decimals = Math.max(0, -Math.floor(Math.log10(apart) + 1e-9));
+  const first = Math.ceil(low / apart - 1e-9);
+  const count = Math.floor(high / apart + 1e-9) - first + 1;
+  return { ticks: Array.from({ length: count }, (_, n) => (first + n) * apart), decimals };
+}
+
+/** The ticks of an axis of the plane. */
+const ticksOf = (axis) => ticksBetween(axis[0], axis.at(-1));
+
+/** The heights that stand at the axis of a mountain: round ones, on a logarithmic scale 1, 2 and 5 of each decade. */
+function heightTicks({ lowest, highest, logarithmic }) {
+  if (!logarithmic) return ticksBetween(lowest, highest, 5);
+  const [low, high] = [Math.max(lowest, FLOOR), Math.max(highest, FLOOR)];
+  const ticks = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += 1)
+    ticks.push(...[1, 2, 5].map((factor) => factor * 10 ** power).filter((tick) => tick >= low && tick <= high));
+  return { ticks, decimals: null };
+}
+
 const LEVELS = 14;
 const FLOOR = 1e-3;
 
@@ -145,7 +180,7 @@ function terrain(heights, logarithmic) {
   const part = (height) => (scaled(height) - low) / (high - low || 1);
   const grid = heights.map((row) => row.map(part));
   const lines = Array.from({ length: LEVELS }, (_, place) => contour(grid, (place + 0.5) / LEVELS));
-  return { grid, part, lines, lowest: Math.min(...all), highest: Math.max(...all) };
+  return { grid, part, lines, logarithmic, lowest: Math.min(...all), highest: Math.max(...all) };
 }
 
 /** The drawn height between the points of the grid, at plane coordinates; clamped to the plane's edge. */

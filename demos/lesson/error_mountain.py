@@ -13,20 +13,15 @@ import numpy as np
 
 from demos.lesson import network
 from demos.lesson._common import options, write_pictures
+from demos.lesson.content import landscape, lecture
 from demos.lesson.loss import SETTINGS, evaluate
-from nn import Landscape, absolute_error, loss_landscape, plot_contour, plot_surface
+from nn import Landscape, absolute_error, plot_contour, plot_surface
 from nn.losses import Loss
-
-REACH, RESOLUTION = 3.0, 61
 
 
 def mountain(loss: Loss = absolute_error) -> Landscape:
     """The sum of the errors of the six flowers over w₁ and w₂; b, v and c are those of the lecture's settings."""
-    data = network.data()
-    return loss_landscape(
-        network.network(), data.inputs, data.targets, loss, weights=network.WEIGHT_NAMES[:2], reduction="sum",
-        x_range=(-REACH, REACH), y_range=(-REACH, REACH), resolution=RESOLUTION,
-    )  # fmt: skip
+    return landscape(lecture(), loss)
 
 
 def terraces(land: Landscape) -> Landscape:

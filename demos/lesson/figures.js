@@ -1,4 +1,4 @@
-// The pictures of the first two chapters, as SVG: flowers, the number line, the network.
+// The pictures of the first two chapters, as SVG: the observations, the number line, the network.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -12,8 +12,11 @@ function svg(name, attributes = {}, ...children) {
 
 const PETALS = { 1: [180], 2: [60, 300], 3: [60, 180, 300] }; // between the sepals, as many as the species' number
 
+/** The picture of an observation: a flower of the lecture, or a sign with bars as high as its features. */
+const glyph = (flower) => (lesson.isLecture ? bloom(flower) : bars(flower));
+
 /** A flower: petals as long, sepals as wide as measured, in its species' colour and as many petals as its number. */
-function glyph(flower) {
+function bloom(flower) {
   const colourName = `var(--species-${flower.label})`;
   const sepal = flower.measures[0] * 2.4;
   const petal = 7 + flower.measures[1] * 2;
@@ -30,28 +33,44 @@ function glyph(flower) {
   );
 }
 
-const flowerName = (flower) => `${texts[`species.${flower.label}`]} ${flower.number}`;
+/** A square in the colour of the label, with a bar for each feature. */
+function bars(flower) {
+  const colourName = `var(--species-${flower.label})`;
+  const wide = 34 / flower.features.length;
+  return svg(
+    "svg",
+    { viewBox: "-25 -25 50 50", "aria-hidden": "true" },
+    svg("rect", { x: -22, y: -22, width: 44, height: 44, rx: 8, fill: "none", stroke: colourName, "stroke-width": 3 }),
+    ...flower.features.map((feature, place) => {
+      const high = 34 * Math.min(Math.max((feature + 2.5) / 5, 0.06), 1);
+      return svg("rect", { x: -17 + place * wide + 1, y: 17 - high, width: wide - 2, height: high, fill: colourName });
+    }),
+  );
+}
+
+const flowerName = (flower) => `${lesson.classes[flower.label - 1]} ${flower.number}`;
 
 /** Whether a picture is so narrow, as on a phone, that it is drawn with less room between its parts. */
-const isNarrow = (picture) => picture.parentElement.clientWidth < 640;
+const isNarrow = (picture) => !state.printing && picture.parentElement.clientWidth < Math.max(640, 36 * rem());
 
 /** Observation and prediction on the number line, and the error between them. */
 function drawLine(line, label, prediction) {
   const [width, height] = isNarrow(line) ? [560, 194] : [1200, 168];
-  const [from, to] = [Math.min(0.5, prediction - 0.3), Math.max(3.5, prediction + 0.3)];
+  const ticks = lesson.classes.map((_, place) => place + 1);
+  const [from, to] = [Math.min(0.5, prediction - 0.3), Math.max(ticks.length + 0.5, prediction + 0.3)];
   const x = (value) => 40 + ((value - from) / (to - from)) * (width - 80);
   const axis = 88;
-  const isCrowded = x(2) - x(1) < 130; // so the name in the middle stands a line lower
+  const isCrowded = x(2) - x(1) < 16 + 11 * Math.max(...lesson.classes.map((name) => name.length)); // every second one stands a line lower
   const text = (content, attributes) =>
     svg("text", { "text-anchor": "middle", fill: "var(--ink)", "font-size": 20, ...attributes }, content);
   line.setAttribute("viewBox", `0 0 ${width} ${height}`);
   line.replaceChildren(
     svg("line", { x1: 20, x2: width - 20, y1: axis, y2: axis, stroke: "var(--quiet)", "stroke-width": 2 }),
-    ...[1, 2, 3].flatMap((tick) => [
+    ...ticks.flatMap((tick) => [
       svg("line", { x1: x(tick), x2: x(tick), y1: axis - 9, y2: axis + 9, stroke: "var(--quiet)", "stroke-width": 2 }),
-      text(`${tick} ${texts[`species.${tick}`]}`, {
+      text(`${tick} ${lesson.classes[tick - 1]}`, {
         x: x(tick),
-        y: axis + (isCrowded && tick === 2 ? 60 : 36),
+        y: axis + (isCrowded && tick % 2 === 0 ? 60 : 36),
         fill: `var(--species-${tick})`,
         "font-weight": 600,
       }),
@@ -91,84 +110,59 @@ function drawLine(line, label, prediction) {
   );
 }
 
-/** The network with the numbers of one flower: edges as thick as their weights, blue forward and orange if negative. */
+/** The network: edges as thick as their weights, blue forward and orange if negative; the numbers of an observation. */
 function drawNetwork(picture, weights, flower, values) {
-  const [w1, w2, b, v, c] = weights;
   const narrow = isNarrow(picture);
+  const { features, hidden } = lesson;
   const [left, middle, right, width] = narrow ? [82, 360, 552, 620] : [150, 500, 850, 1000];
-  const places = { x1: [left, 56], x2: [left, 206], hidden: [middle, 130], output: [right, 130] };
-  const edge = (from, to, weight, name, shift, part = 0.5) => {
-    const [[x1, y1], [x2, y2]] = [places[from], places[to]];
-    const [mx, my] = [x1 + (x2 - x1) * part, y1 + (y2 - y1) * part + shift];
-    return [
-      svg("line", {
-        x1,
-        y1,
-        x2,
-        y2,
-        stroke: weight < 0 ? "var(--error)" : "var(--accent)",
-        "stroke-width": Math.min(1.5 + 5 * Math.abs(weight), 18),
-        opacity: 0.55,
-        "stroke-dasharray": weight < 0 ? "14 8" : "none",
-      }),
-      svg(
-        "text",
-        { x: mx, y: my, "text-anchor": "middle", "font-size": 24, "font-weight": 600, fill: "var(--ink)" },
-        `${name} = ${number(weight)}`,
-      ),
-    ];
+  const apart = 150;
+  const most = Math.max(features.length, hidden);
+  const centre = 56 + ((most - 1) * apart) / 2 + (most === 1 ? 20 : 0);
+  const spread = (count, place) => centre + (place - (count - 1) / 2) * apart;
+  const named = new Map(lesson.weights.map(({ name }, place) => [name, weights[place]]));
+  const under = (name, index) => (index ? name + String(index).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]) : name);
+  const own = (neuron) => (hidden > 1 ? String(neuron + 1) : "");
+  const word = (content, x, y, size, weight = 400, fill = "var(--ink)") =>
+    svg("text", { x, y, "text-anchor": "middle", "font-size": size, "font-weight": weight, fill }, content);
+  const edge = ([x1, y1], [x2, y2], name, shift, part) => {
+    const weight = named.get(name);
+    const negative = weight < 0;
+    const line = { x1, y1, x2, y2, stroke: negative ? "var(--error)" : "var(--accent)", opacity: 0.55 };
+    const thick = { "stroke-width": Math.min(1.5 + 5 * Math.abs(weight), 18), "stroke-dasharray": negative ? "14 8" : "none" };
+    const [x, y] = [x1 + (x2 - x1) * part, y1 + (y2 - y1) * part + shift];
+    return [svg("line", { ...line, ...thick }), word(`${name} = ${number(weight)}`, x, y, most > 2 ? 20 : 24, 600)];
   };
-  const node = (place, head, value, under, radius = 44) => [
-    svg("circle", {
-      cx: places[place][0],
-      cy: places[place][1],
-      r: radius,
-      fill: "var(--card)",
-      stroke: "var(--ink)",
-      "stroke-width": 2.5,
-    }),
-    svg(
-      "text",
-      { x: places[place][0], y: places[place][1] - 6, "text-anchor": "middle", "font-size": 20, fill: "var(--quiet)" },
-      head,
-    ),
-    svg(
-      "text",
-      {
-        x: places[place][0],
-        y: places[place][1] + 20,
-        "text-anchor": "middle",
-        "font-size": 24,
-        "font-weight": 650,
-        fill: "var(--ink)",
-      },
-      number(value),
-    ),
-    svg(
-      "text",
-      {
-        x: places[place][0],
-        y: places[place][1] + radius + 24,
-        "text-anchor": "middle",
-        "font-size": 20,
-        fill: "var(--quiet)",
-      },
-      under,
-    ),
+  const node = ([x, y], head, value, below, radius) => [
+    svg("circle", { cx: x, cy: y, r: radius, fill: "var(--card)", stroke: "var(--ink)", "stroke-width": 2.5 }),
+    word(head, x, y + (flower ? -6 : 8), 20, 400, "var(--quiet)"),
+    ...(flower ? [word(number(value), x, y + 20, 24, 650)] : []),
+    word(below, x, y + radius + 24, 20, 400, "var(--quiet)"),
   ];
-  picture.setAttribute("viewBox", `0 0 ${width} 288`);
+  const inputs = features.map((_, place) => [left, spread(features.length, place)]);
+  const neurons = Array.from({ length: hidden }, (_, place) => [middle, spread(hidden, place)]);
+  const [outer] = [[right, centre]];
+  const simple = hidden === 1 && features.length === 2;
+  const inner = neurons.flatMap((to, neuron) =>
+    inputs.flatMap((from, place) => {
+      const name = under("w", own(neuron) + (features.length > 1 ? place + 1 : ""));
+      const shift = simple ? (place ? 48 : -32) : -12;
+      return edge(from, to, name, shift, simple ? (narrow ? 0.48 : 0.5) : 0.3 + (0.35 * (neuron % 2)));
+    }),
+  );
+  const outward = neurons.flatMap((from, neuron) =>
+    edge(from, outer, under("v", own(neuron)), narrow && hidden === 1 ? -66 : -22, 0.5),
+  );
+  const slot = (name) => values[lesson.graph.slots[name]];
+  picture.setAttribute("viewBox", `0 0 ${width} ${Math.max(288, 138 + (most - 1) * apart)}`);
   picture.replaceChildren(
-    svg(
-      "text",
-      { x: width - 20, y: 30, "text-anchor": "end", "font-size": 20, "font-weight": 600, fill: "var(--ink)" },
-      flowerName(flower),
-    ),
-    ...edge("x1", "hidden", w1, "w₁", -32, narrow ? 0.48 : 0.5),
-    ...edge("x2", "hidden", w2, "w₂", 48, narrow ? 0.48 : 0.5),
-    ...edge("hidden", "output", v, "v", narrow ? -66 : -22), // over the circles where it is wider than the gap
-    ...node("x1", "x₁", flower.features[0], texts["feature.1"], 48),
-    ...node("x2", "x₂", flower.features[1], texts["feature.2"], 48),
-    ...node("hidden", "tanh", values[lesson.graph.slots.h], `b = ${number(b)}`, 52),
-    ...node("output", "ŷ", output(values, "prediction"), `c = ${number(c)}`, 52),
+    word(flower ? flowerName(flower) : "", width - 100, 30, 20, 600),
+    ...inner,
+    ...outward,
+    ...inputs.flatMap((place, index) => node(place, lesson.inputs[index].name, flower?.features[index], features[index], 48)),
+    ...neurons.flatMap((place, neuron) => {
+      const bias = under("b", own(neuron));
+      return node(place, "tanh", slot(under("h", own(neuron))), `${bias} = ${number(named.get(bias))}`, 52);
+    }),
+    ...node(outer, "ŷ", slot("ŷ"), `c = ${number(named.get("c"))}`, 52),
   );
 }

@@ -1,123 +1,243 @@
-// The graph of one error and its backward pass, edge by edge: all numbers by the program, in the order of the engine.
+// A computation graph and its passes, edge by edge: all numbers by the program, in the order of the engine.
 
-const NODE = { width: 98, height: 64, column: 128, row: 80 };
+const WIDE = { width: 98, height: 64, column: 128, row: 80, font: 15 };
+const UPRIGHT = { width: 88, height: 62, column: 90, row: 88, font: 14 };
+const LANES = { width: 82, height: 46, column: 106, row: 62, font: 16, head: 30 };
+const LANES_UPRIGHT = { width: 49, height: 42, column: 52, row: 60, font: 12.5, head: 40 };
 
+/** Backward or forward through one graph. The layout of `boxes` is turned upright where the frame is narrow. */
 class Graph {
-  constructor(picture) {
-    this.picture = picture;
-    this.taken = 0;
+  constructor(picture, machine, layout, { isForward = false } = {}) {
+    Object.assign(this, { picture, machine, layout, isForward, taken: 0 });
+    this.hasLanes = layout.boxes.some(({ lane }) => lane > 1);
   }
 
-  /** Run the program; the steps to the observation itself are left out: data does not learn. */
+  /** Run the program; steps to the observation itself are left out: data does not learn. */
   run(weights, inputs, kind) {
-    this.values = forward(weights, inputs);
+    const { machine } = this;
+    this.values = machine.forward(weights, inputs);
     this.output = OUTPUT[smooth(kind)];
-    const isInput = (slot) => slot >= program.firstInput && slot < program.firstResult;
-    this.steps = program
-      .backward(this.values, { output: this.output })
-      .steps.filter(({ operand }) => !isInput(operand));
+    const root = machine.outputs[this.output];
+    this.shown = new Set([root]);
+    for (let slot = root; slot >= machine.firstResult; slot -= 1) {
+      if (this.shown.has(slot)) machine.operandsOf(slot).forEach((operand) => this.shown.add(operand));
+    }
+    this.boxes = this.layout.boxes.filter(({ slot }) => this.shown.has(slot));
+    this.boxOf = new Map(this.boxes.map((box) => [box.slot, box]));
+    const isInput = (slot) => slot >= machine.firstInput && slot < machine.firstResult;
+    this.steps = this.isForward
+      ? this.boxes.map(({ slot }) => slot).filter((slot) => slot >= machine.firstResult).sort((a, b) => a - b)
+      : machine.backward(this.values, { output: this.output }).steps.filter(({ operand }) => !isInput(operand));
     this.taken = Math.min(this.taken, this.steps.length);
   }
 
+  /** Where a talk pauses: after every step; with lanes, where the error has gone all the way through one. */
+  get stops() {
+    const all = Array.from({ length: this.steps.length + 1 }, (_, taken) => taken);
+    if (!this.hasLanes) return all;
+    const lane = (taken) => this.boxOf.get(this.steps[taken].node).lane;
+    return all.filter((taken) => taken === 0 || taken === this.steps.length || lane(taken) !== lane(taken - 1));
+  }
+
   draw() {
-    const root = program.outputs[this.output];
-    const shown = new Set([root]);
-    for (let slot = root; slot >= program.firstResult; slot -= 1) {
-      if (shown.has(slot)) program.operandsOf(slot).forEach((operand) => shown.add(operand));
-    }
-    const { places } = lesson.graph;
-    const slots = [...shown].filter((slot) => places[slot]);
-    const centre = (slot) => [NODE.column * (places[slot][0] + 0.5) + 6, NODE.row * (places[slot][1] + 0.5) + 6];
-    const gradients = new Map([[root, 1]]);
+    const { machine, boxOf } = this;
+    const upright = isNarrow(this.picture);
+    this.size = this.hasLanes ? (upright ? LANES_UPRIGHT : LANES) : upright ? UPRIGHT : WIDE;
+    this.upright = upright;
+    this.offset = this.hasLanes ? (upright ? [0.9, 0.62] : [0.62, 0.62]) : [0, 0];
     const taken = this.steps.slice(0, this.taken);
-    for (const step of taken) gradients.set(step.operand, step.after);
     const active = taken.at(-1);
-    const done = new Set(taken.map((step) => `${step.node} ${step.position}`));
-    const edges = slots
-      .filter((slot) => slot >= program.firstResult)
-      .flatMap((node) =>
-        program
-          .operandsOf(node)
-          .map((operand, position) => [node, operand, position])
-          .filter(([, operand]) => places[operand]),
+    const gradients = new Map([[machine.outputs[this.output], 1]]);
+    if (!this.isForward) for (const step of taken) gradients.set(step.operand, step.after);
+    const computed = new Set(taken);
+    const done = new Set(this.isForward ? [] : taken.map((step) => `${step.node} ${step.position}`));
+    const edges = this.boxes
+      .filter(({ slot }) => slot >= machine.firstResult)
+      .flatMap(({ slot }) =>
+        machine
+          .operandsOf(slot)
+          .map((operand, position) => [slot, operand, position])
+          .filter(([, operand]) => boxOf.has(operand)),
       );
+    const isActive = (node, position) =>
+      active !== undefined &&
+      (this.isForward ? active === node : active.node === node && active.position === position);
+    const isDone = (node, position) => (this.isForward ? computed.has(node) : done.has(`${node} ${position}`));
     const curves = edges.map(([node, operand, position]) => {
-      const [[fromX, fromY], [toX, toY]] = [centre(operand), centre(node)];
-      const [x1, x2] = [fromX + NODE.width / 2, toX - NODE.width / 2];
-      const reach = (Math.sign(toY - fromY) * NODE.height) / 2;
-      const d =
-        fromX === toX
-          ? `M${fromX} ${fromY + reach} V${toY - reach}`
-          : `M${x1} ${fromY} C${x1 + 24} ${fromY} ${x2 - 24} ${toY} ${x2} ${toY}`;
-      const isActive = active && active.node === node && active.position === position;
-      const state = isActive ? "active" : done.has(`${node} ${position}`) ? "done" : "";
-      return svg("path", { class: `edge ${state}`, d });
+      const name = isActive(node, position) ? "active" : isDone(node, position) ? "done" : "";
+      return svg("path", { class: `edge ${name}`, d: this.curve(boxOf.get(operand), boxOf.get(node)) });
     });
-    const boxes = slots.map((slot) => {
-      const [x, y] = centre(slot);
-      const kind = slot < program.firstInput ? "weight" : slot < program.firstResult ? "input" : "";
-      const isActive = active && (active.operand === slot || active.node === slot);
-      const known = gradients.has(slot);
-      const lines = [
-        svg("text", { class: "name", x, y: y - 15 }, lesson.graph.formulas[slot]),
-        svg("text", { x, y: y + 5 }, number(this.values[slot], 3)),
-      ];
-      if (kind !== "input")
-        lines.push(
-          svg(
-            "text",
-            { class: known ? "gradient" : "gradient none", x, y: y + 25 },
-            known ? `∂ ${number(gradients.get(slot), 3)}` : "∂ ?",
-          ),
-        );
-      return svg(
-        "g",
-        { class: `node ${kind} ${isActive ? "active" : ""}`, "data-slot": slot },
-        svg("rect", { x: x - NODE.width / 2, y: y - NODE.height / 2, width: NODE.width, height: NODE.height, rx: 12 }),
-        ...lines,
-      );
+    curves.sort((a, b) => a.classList.contains("active") - b.classList.contains("active"));
+    const isLit = (slot) => (this.isForward ? active === slot : active && (active.operand === slot || active.node === slot));
+    const drawn = this.boxes.map((box) => this.box(box, gradients, computed, isLit(box.slot)));
+    const along = Math.max(...this.boxes.map(({ column }) => column)) + 1 + this.offset[0];
+    const across = Math.max(...this.boxes.map(({ row }) => row)) + 1 + this.offset[1];
+    const { column, row } = this.size;
+    const [width, height] = upright ? [across * column + 8, along * row + 8] : [along * column + 12, across * row + 12];
+    this.picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.picture.style.setProperty("--natural", `${width}px`);
+    this.picture.classList.toggle("upright", upright);
+    this.picture.replaceChildren(
+      ...curves,
+      ...drawn,
+      ...(this.hasLanes ? this.heads() : []),
+      ...(active && !this.isForward && !this.hasLanes ? [this.label(active)] : []),
+    );
+  }
+
+  /** Where a box is drawn. */
+  centre({ column, row }) {
+    const [along, across] = [column + 0.5 + this.offset[0], row + 0.5 + this.offset[1]];
+    const { size } = this;
+    return this.upright ? [size.column * across + 4, size.row * along + 4] : [size.column * along + 6, size.row * across + 6];
+  }
+
+  /** The edge from an operand to its node: along the flow, beside it from a weight, or over what lies between. */
+  curve(from, to) {
+    const [[fromX, fromY], [toX, toY]] = [this.centre(from), this.centre(to)];
+    const { width, height, row } = this.size;
+    const [halfX, halfY] = [width / 2, height / 2];
+    if (this.upright) {
+      if (from.column === to.column) return `M${fromX + Math.sign(toX - fromX) * halfX} ${fromY} H${toX - Math.sign(toX - fromX) * halfX}`;
+      const [start, end] = [fromY + halfY, toY - halfY];
+      if (fromX === toX && to.column - from.column > 1)
+        return `M${fromX} ${start} C${fromX - 34} ${start + 10} ${toX - 34} ${end - 10} ${toX} ${end}`;
+      return `M${fromX} ${start} C${fromX} ${start + 12} ${toX} ${end - 12} ${toX} ${end}`;
+    }
+    if (from.column === to.column)
+      return `M${fromX} ${fromY + Math.sign(toY - fromY) * halfY} V${toY - Math.sign(toY - fromY) * halfY}`;
+    const [start, end] = [fromX + halfX, toX - halfX];
+    if (fromY === toY && to.column - from.column > 1)
+      return `M${start} ${fromY} C${start + 10} ${fromY - row * 0.56} ${end - 10} ${toY - row * 0.56} ${end} ${toY}`;
+    return `M${start} ${fromY} C${start + 24} ${fromY} ${end - 24} ${toY} ${end} ${toY}`;
+  }
+
+  box(box, gradients, computed, isLit) {
+    const { slot, kind } = box;
+    const [x, y] = this.centre(box);
+    const { height, font } = this.size;
+    const width = this.size.width + (this.hasLanes && kind && !this.upright ? 20 : 0); // a weight has its name in it
+    const isLeaf = slot < this.machine.firstResult;
+    const value = !this.isForward || isLeaf || computed.has(slot) ? number(this.values[slot], this.decimals) : "?";
+    const known = gradients.has(slot);
+    const sign = this.hasLanes && this.upright ? "" : "∂ "; // where there is no room, the colour says it
+    const gradientText = sign + (known ? number(gradients.get(slot), this.decimals) : "?");
+    const line = (className, text, place) =>
+      svg("text", { class: className, x, y: y + place, "font-size": font }, text);
+    const gradientLine = (place) => line(known ? "gradient" : "gradient none", gradientText, place);
+    const lines = this.hasLanes
+      ? [
+          line(kind ? "name" : "", kind && !this.upright ? `${this.name(slot)} = ${value}` : kind ? this.name(slot) : value, -font * 0.25),
+          gradientLine(font * 0.95),
+        ]
+      : [
+          line("name", this.layout.formulas[slot], this.isForward ? -8 : -15),
+          line("", value, this.isForward ? 16 : 5),
+          ...(kind === "input" || this.isForward ? [] : [gradientLine(25)]),
+        ];
+    return svg(
+      "g",
+      { class: `node ${kind} ${isLit ? "active" : ""}`, "data-slot": slot },
+      svg("rect", { x: x - width / 2, y: y - height / 2, width, height, rx: this.hasLanes ? 8 : 12 }),
+      ...lines,
+    );
+  }
+
+  get decimals() {
+    return this.hasLanes ? 2 : 3;
+  }
+
+  /** The names of the columns, and which observation a lane is. */
+  heads() {
+    const written = new Map();
+    for (const box of this.boxes) if (box.lane === 1 || (!box.kind && !box.lane)) written.set(box.column, box);
+    const columns = [...written.values()].map((box) => {
+      const [x, y] = this.centre({ column: box.column, row: 0 });
+      const at = this.upright ? { x: 2, y: y + 5, style: "text-anchor: start" } : { x, y: y - this.size.height / 2 - 12 };
+      return svg("text", { class: "name head", "font-size": this.size.font + 1, ...at }, this.name(box.slot));
     });
-    const columns = Math.max(...slots.map((slot) => places[slot][0])) + 1;
-    const rows = Math.max(...slots.map((slot) => places[slot][1])) + 1;
-    this.picture.setAttribute("viewBox", `0 0 ${columns * NODE.column + 12} ${rows * NODE.row + 12}`);
-    this.picture.replaceChildren(...curves, ...boxes, ...(active ? [this.label(active, centre)] : []));
-    this.follow(active ? places[active.operand][0] / columns : this.taken ? null : 1);
+    const lanes = flowers.map((flower, row) => {
+      const [x, y] = this.centre({ column: 0, row });
+      const picture = glyph(flower);
+      const side = this.upright ? 30 : 34;
+      const [left, top] = this.upright ? [x - side / 2, 16] : [8, y - side / 2];
+      for (const [name, value] of Object.entries({ x: left, y: top, width: side, height: side })) picture.setAttribute(name, value);
+      const label = this.upright ? { x, y: 12 } : { x: 54, y: y + 6 };
+      return svg("g", {}, picture, svg("text", { class: "name head", "font-size": this.size.font, ...label }, String(flower.number)));
+    });
+    return [...columns, ...lanes];
   }
 
   /** The local derivative at the edge of the step: beside it, over the gap it crosses, or where it comes in. */
-  label({ node, operand, local }, centre) {
-    const [[x, y], [fromX, fromY]] = [centre(node), centre(operand)];
-    const place =
-      x === fromX
+  label({ node, operand, local }) {
+    const [[x, y], [fromX, fromY]] = [this.centre(this.boxOf.get(node)), this.centre(this.boxOf.get(operand))];
+    const { width, height } = this.size;
+    const isSideways = this.boxOf.get(node).column === this.boxOf.get(operand).column;
+    const between = { x: (x + fromX) / 2, y: y - height / 2 - 8 };
+    const at = this.upright
+      ? isSideways
+        ? between
+        : { x: (x + fromX) / 2 + Math.sign(fromX - x || 1) * 38, y: (y + fromY) / 2 + 5 }
+      : isSideways
         ? { x: x + 42, y: (y + fromY) / 2 + 5 }
         : y === fromY
-          ? { x: (x + fromX) / 2, y: y - NODE.height / 2 - 8 }
-          : { x: x - NODE.width / 2 + 34, y: y + Math.sign(fromY - y) * (NODE.height / 2 + 12) + 5 };
-    return svg("text", { class: "local", ...place }, `× ${number(local, 3)}`);
+          ? between
+          : { x: x - width / 2 + 34, y: y + Math.sign(fromY - y) * (height / 2 + 12) + 5 };
+    return svg("text", { class: "local", ...at }, `× ${number(local, 3)}`);
   }
 
-  /** Where the graph is wider than its frame: keep the step in sight. */
-  follow(part) {
-    const frame = this.picture.parentElement;
-    if (part !== null && frame.scrollWidth > frame.clientWidth)
-      frame.scrollLeft = part * frame.scrollWidth - frame.clientWidth / 2;
+  name(slot) {
+    return this.layout.names[slot];
   }
 
-  /** The step as the chain rule writes it. */
+  /** The last step as an equation, and in a smaller line under it what its parts are. */
   equation() {
     const step = this.steps[this.taken - 1];
-    if (!step) return [texts["backward.start"]];
-    const name = (slot) => lesson.graph.names[slot];
-    const strong = document.createElement("b");
-    strong.textContent = number(step.contribution, 4);
-    const small = document.createElement("small");
-    const factors = `${texts["backward.upstream"]} × ${texts["backward.local"]}`;
-    small.textContent = `${factors} = ${texts["backward.contribution"]}`;
-    return [
-      `∂E/∂${name(step.operand)} = ∂E/∂${name(step.node)} · ∂${name(step.node)}/∂${name(step.operand)} = ` +
-        `${number(step.upstream, 4)} × ${number(step.local, 4)} = `,
-      strong,
-      small,
+    if (step === undefined) return [texts[this.isForward ? "forward.start" : this.hasLanes ? "all.start" : "backward.start"]];
+    return this.isForward ? this.forwardEquation(step) : this.backwardEquation(step);
+  }
+
+  forwardEquation(slot) {
+    const operands = this.machine.operandsOf(slot);
+    const tokens = this.layout.expressions[slot];
+    const numbers = tokens.map((token, place) => {
+      const operand = operands.find((each) => this.name(each) === token);
+      if (operand === undefined) return token;
+      const text = number(this.values[operand], 3);
+      const isBare = !text.startsWith("−") || ((place === 0 || tokens[place - 1] === "|") && tokens[place + 1] !== "²");
+      return isBare ? text : `(${text})`;
+    });
+    const made = [`${this.name(slot)} = ${tokens.join("")} = ${numbers.join("")} = `, element("b", number(this.values[slot], 3))];
+    if (this.name(slot) !== "ŷ") return made;
+    return [...made, element("small", say("forward.rounded", { label: number(labelOf(this.values[slot]), 0) }))];
+  }
+
+  backwardEquation(step) {
+    const [node, operand] = [this.name(step.node), this.name(step.operand)];
+    const lane = this.hasLanes ? flowers[(this.boxOf.get(step.node).lane || this.boxOf.get(step.operand).lane) - 1] : null;
+    const parts = [
+      `∂L/∂${operand} += ∂${node}/∂${operand} · ∂L/∂${node} = ${number(step.local, 3)} × ${number(step.upstream, 3)} = `,
+      element("b", number(step.contribution, 3)),
     ];
+    const meets = step.operand < this.machine.firstInput && this.hasLanes;
+    if (meets) parts.push(` → ${number(step.after, 3)}`);
+    const words = `${texts["backward.local"]} × ${texts["backward.upstream"]} = ${texts["backward.contribution"]}`;
+    const where = lane ? `${texts.flower} ${lane.number}: ` : "";
+    parts.push(element("small", where + words + (meets ? ` → ${texts["all.together"]}` : "")));
+    return parts;
+  }
+
+  /** Where the graph is larger than its frame or the screen: keep the step in sight, once after it was taken. */
+  follow() {
+    const lit = this.picture.querySelector(".node.active");
+    if (!this.isStepped || !lit) return;
+    this.isStepped = false;
+    const frame = this.picture.parentElement;
+    const [box, outer] = [lit.getBoundingClientRect(), frame.getBoundingClientRect()];
+    if (frame.scrollWidth > frame.clientWidth)
+      frame.scrollLeft += box.left + box.width / 2 - outer.left - outer.width / 2;
+    if (!this.upright) return;
+    const middle = box.top + box.height / 2;
+    if (middle < innerHeight * 0.3 || middle > innerHeight * 0.65) scrollBy({ top: middle - innerHeight * 0.45 });
   }
 }

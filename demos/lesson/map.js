@@ -3,6 +3,7 @@
 class Chart {
   constructor(canvas, onMove) {
     this.canvas = canvas;
+    if (!onMove) return; // only looked at
     const clamp = (value, axis) => Math.min(Math.max(value, axis[0]), axis.at(-1));
     const rounded = (value) => Math.round(value * 100) / 100;
     const move = (event) => {
@@ -17,9 +18,10 @@ class Chart {
     canvas.addEventListener("pointerdown", (event) => {
       dragging = true;
       canvas.setPointerCapture(event.pointerId);
-      move(event);
+      if (event.pointerType !== "touch") move(event); // a finger may be about to scroll: it moves when it is lifted
     });
     canvas.addEventListener("pointermove", (event) => dragging && move(event));
+    canvas.addEventListener("pointerup", (event) => dragging && move(event));
     for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => (dragging = false));
     const keys = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
     canvas.addEventListener("keydown", (event) => {
@@ -32,13 +34,13 @@ class Chart {
   }
 
   frame(width, height) {
-    const size = parseFloat(getComputedStyle(document.documentElement).fontSize);
-    const side = Math.min(width - size * 3.3, height - size * 3.3);
-    return { left: size * 2.6, top: size * 0.8, side, size };
+    const size = rem();
+    const side = Math.min(width - size * 3.7, height - size * 3.3);
+    return { left: size * 3, top: size * 0.8, side, size };
   }
 
-  draw({ land, path, point, names, gradient, marks }) {
-    this.point = point;
+  draw({ land, paths, point, names, gradient, marks }) {
+    this.point = point ?? paths[0].points.at(-1);
     const { context, width, height, font } = prepared(this.canvas);
     const { left, top, side, size } = this.frame(width, height);
     const { xs, ys } = plane;
@@ -70,41 +72,36 @@ class Chart {
     }
     context.stroke();
     for (const mark of marks) flag(context, screen(mark.point), mark.name, size);
-    for (const [stroke, thick] of [
-      ["#fff", 5],
-      [colour("error"), 2.5],
-    ]) {
-      context.strokeStyle = stroke;
-      context.lineWidth = thick;
-      polyline(context, path.map(screen));
-      context.stroke();
+    for (const { points, stroke } of paths) {
+      rimmed(context, points.map(screen), stroke, 2.5);
+      for (const each of points) ball(context, screen(each), size * 0.14, stroke);
     }
-    for (const each of path) ball(context, screen(each), size * 0.14);
+    if (!point) for (const { points, stroke } of paths) ball(context, screen(points.at(-1)), size * 0.36, stroke);
     if (gradient) {
       const length = Math.hypot(...gradient);
       const reach = Math.min(side * 0.32, side * (0.1 + 0.025 * length)) / length;
       const [x, y] = screen(point);
       for (const [sign, fill, rim] of [
         [-1, "#fff", "#000b"],
-        [1, colour("error"), "#fff"],
+        [1, colour("gradient"), "#fff"],
       ]) {
         const tip = [x + sign * gradient[0] * reach, y - sign * gradient[1] * reach];
         arrow(context, [x, y], tip, size * 0.75, fill, rim);
       }
     }
-    ball(context, screen(point), size * 0.42);
+    if (point) ball(context, screen(point), size * 0.42);
     context.restore();
     context.font = font;
     context.fillStyle = colour("quiet");
-    for (const tick of plane.ticks) {
-      context.textAlign = "center";
-      context.fillText(number(tick, 0), screen([tick, 0])[0], top + side + size * 0.8);
-      context.textAlign = "right";
-      context.fillText(number(tick, 0), left - size * 0.35, screen([0, tick])[1]);
-    }
+    const [along, up] = [xs, ys].map(ticksOf);
+    context.textAlign = "center";
+    for (const tick of along.ticks)
+      context.fillText(number(tick, along.decimals), screen([tick, 0])[0], top + side + size * 0.8);
+    context.textAlign = "right";
+    for (const tick of up.ticks) context.fillText(number(tick, up.decimals), left - size * 0.35, screen([0, tick])[1]);
     context.fillStyle = colour("ink");
     context.textAlign = "center";
     context.fillText(names[0], left + side / 2, top + side + size * 1.8);
-    context.fillText(names[1], size * 0.8, top + side / 2);
+    context.fillText(names[1], size * 0.9, top + side / 2 + (up.ticks.length % 2 ? side / up.ticks.length / 2 : 0));
   }
 }

@@ -43,7 +43,7 @@ class View {
     });
   }
 
-  draw({ land, path, point, names, heightName, marks, terraced }) {
+  draw({ land, paths, point, names, heightName, marks, terraced }) {
     const { context, width, height, size, font } = prepared(this.canvas);
     const [cos, sin, tilt, lift] = [
       Math.cos(this.azimuth),
@@ -54,7 +54,7 @@ class View {
     const [ground, peak] = [-0.6, 1.05];
     const under = size * 4; // room for the ticks and names of the axes, and for the line below them
     const scale = Math.min(
-      (width - size * 2.5) / (2 * Math.SQRT2),
+      (width - size * 7) / (2 * Math.SQRT2), // the axis of the height has its numbers at the left
       (height - under - size * 0.5) / (2 * Math.SQRT2 * tilt + (peak - ground) * lift),
     );
     const middle = [width / 2, (height - under + scale * lift * (ground + peak)) / 2];
@@ -104,13 +104,13 @@ class View {
       }
       context.stroke();
     });
-    const inside = stretches(path);
-    context.strokeStyle = colour("error");
+    const inside = paths.flatMap(({ points, stroke }) => stretches(points).map((points) => ({ points, stroke })));
     context.lineWidth = 2;
-    for (const stretch of inside) {
+    for (const { points, stroke } of inside) {
+      context.strokeStyle = stroke;
       polyline(
         context,
-        stretch.map(([x, y]) => screen(x, y, ground)),
+        points.map(([x, y]) => screen(x, y, ground)),
       );
       context.stroke();
     }
@@ -144,17 +144,7 @@ class View {
 
     // The path and the point, a little above the surface that they are taken from, so that it does not hide them.
     const above = ([x, y]) => screen(x, y, surface(land.grid, x, y) + 0.025);
-    for (const [stroke, thick] of [
-      ["#fff", 6],
-      [colour("error"), 3],
-    ]) {
-      context.strokeStyle = stroke;
-      context.lineWidth = thick;
-      for (const stretch of inside) {
-        polyline(context, stretch.map(above));
-        context.stroke();
-      }
-    }
+    for (const { points, stroke } of inside) rimmed(context, points.map(above), stroke, 3);
     const plumb = onMap(point) ? [screen(...point, ground), above(point)] : [];
     context.setLineDash([4, 4]);
     context.strokeStyle = colour("ink");
@@ -168,21 +158,28 @@ class View {
     // Names and ticks of the axes, outside the edges that are nearest to the eye; what would cover another is left out.
     context.font = font;
     context.textAlign = "center";
+    const low = corners.reduce((a, b) => (screen(...a, 0)[0] < screen(...b, 0)[0] ? a : b)); // leftmost
+    const ruler = heightTicks(land);
+    context.strokeStyle = colour("quiet");
+    context.lineWidth = 1.2;
+    polyline(context, [screen(...low, 0), screen(...low, 1)]);
+    context.stroke();
     const edgeX = cos > 0 ? ys[0] : ys.at(-1);
     const edgeY = sin > 0 ? xs[0] : xs.at(-1);
     const axes = [(tick) => screen(tick, edgeX, ground), (tick) => screen(edgeY, tick, ground)];
-    const [first, last] = [plane.ticks[0], plane.ticks.at(-1)];
+    const ends = [xs, ys].map((axis) => ({ first: axis[0], last: axis.at(-1) }));
     const centre = screen((xs[0] + xs.at(-1)) / 2, (ys[0] + ys.at(-1)) / 2, ground);
     const written = [];
-    const write = (text, [x, y]) => {
+    const write = (text, [x, y], right = false) => {
       const half = context.measureText(text).width / 2 + 2;
+      if (right) x -= half;
       const covers = (other) => Math.abs(other.x - x) < other.half + half && Math.abs(other.y - y) < size * 0.8;
       if (written.some(covers)) return;
       written.push({ x, y, half });
       context.fillText(text, x, y);
     };
     /** Where a text beside an axis stands: `lines` lines of text outside, and further where it stands sideways. */
-    const beside = (axis, tick, lines) => {
+    const beside = (axis, { first, last }, tick, lines) => {
       const [[fromX, fromY], [toX, toY], [x, y]] = [first, last, tick].map(axis);
       const length = Math.hypot(toX - fromX, toY - fromY);
       const [acrossX, acrossY] = [(fromY - toY) / length, (toX - fromX) / length];
@@ -190,9 +187,22 @@ class View {
       return [x + acrossX * out * (lines + 0.5), y + acrossY * out * lines];
     };
     context.fillStyle = colour("ink");
-    axes.forEach((axis, place) => write(names[place], beside(axis, (first + last) / 2, 2.3)));
+    const middleOf = ({ first, last }) => (first + last) / 2;
+    axes.forEach((axis, place) => write(names[place], beside(axis, ends[place], middleOf(ends[place]), 2.3)));
     context.fillStyle = colour("quiet");
-    for (const axis of axes) for (const tick of plane.ticks) write(number(tick, 0), beside(axis, tick, 0.8));
+    for (const tick of ruler.ticks) {
+      const [x, y] = screen(...low, land.part(tick));
+      polyline(context, [
+        [x - size * 0.3, y],
+        [x, y],
+      ]);
+      context.stroke();
+      write(number(tick, ruler.decimals ?? decimalsOf(tick)), [x - size * 0.45, y], true);
+    }
+    axes.forEach((axis, place) => {
+      const { ticks, decimals } = ticksOf([xs, ys][place]);
+      for (const tick of ticks) write(number(tick, decimals), beside(axis, ends[place], tick, 0.8));
+    });
     context.textAlign = "left";
     context.fillText(
       `${heightName}: ${[land.lowest, land.highest].map((height) => number(height, terraced ? 0 : 2)).join(" … ")}`,
@@ -201,6 +211,22 @@ class View {
     );
   }
 }
+
+/** A line with a white rim, so that it is seen on every height. */
+function rimmed(context, points, stroke, thick) {
+  for (const [style, wide] of [
+    ["#fff", thick + 3],
+    [stroke, thick],
+  ]) {
+    context.strokeStyle = style;
+    context.lineWidth = wide;
+    polyline(context, points);
+    context.stroke();
+  }
+}
+
+/** How many decimals a round number has. */
+const decimalsOf = (tick) => Math.max(0, -Math.floor(Math.log10(tick) + 1e-9));
 
 /** A setting of the lecture, with its number under it. */
 function flag(context, [x, y], name, size) {
@@ -221,10 +247,10 @@ function flag(context, [x, y], name, size) {
   context.fillText(name, x, y + size);
 }
 
-function ball(context, [x, y], radius) {
+function ball(context, [x, y], radius, fill = colour("ball")) {
   context.beginPath();
   context.arc(x, y, radius, 0, 2 * Math.PI);
-  context.fillStyle = colour("error");
+  context.fillStyle = fill;
   context.fill();
   context.strokeStyle = "#fff";
   context.lineWidth = Math.max(1, radius * 0.25);

@@ -12,10 +12,57 @@ function changed() {
   });
 }
 
+/** Draw now, for what is read off the drawing. */
+function drawNow() {
+  draw();
+}
+
 function draw() {
   colours.clear();
+  showSlide(); // what is hidden has no size to be drawn in
   const results = flowers.map((flower) => forward(state.weights, inputsOf(flower)));
-  const total = loss(state.weights, smooth(state.kind));
+  drawBars();
+  drawError(results[state.flower]);
+  drawData();
+  const flower = flowers[state.flower];
+  const live = { network: null, "live-network": flower };
+  for (const [id, chosen] of Object.entries(live))
+    if (isWanted($(`#${id}`))) drawNetwork($(`#${id}`), state.weights, chosen, results[state.flower]);
+  drawTables(results);
+  drawMountains();
+  drawRace();
+  drawPasses();
+  drawUpdate();
+  cover();
+  remember();
+}
+
+/** Which slide is seen. */
+function showSlide() {
+  const { name, chapter } = current();
+  for (const section of $$("main section")) section.classList.toggle("current", section.id === chapter);
+  for (const slide of SLIDES) slide.article.classList.toggle("current", slide.name === name);
+  for (const link of $$("nav a")) {
+    if (link.hash === `#${chapter}`) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+}
+
+/** How far the slide has come, and what of it is not yet uncovered. */
+function cover() {
+  const { name, chapter, steps } = current();
+  for (const covered of $$("[data-reveal]")) {
+    const { slide } = covered.closest(".slide").dataset;
+    covered.classList.toggle("covered", isTalk() && !state.printing && Number(covered.dataset.reveal) > (state.reveal[slide] ?? 0));
+  }
+  const mine = SLIDES.filter((slide) => slide.chapter === chapter);
+  const part = mine.length > 1 ? `.${mine.findIndex((slide) => slide.name === name) + 1}` : "";
+  const count = steps.count();
+  const place = $$("main section").findIndex((section) => section.id === chapter) + 1;
+  shown("where").textContent = `${place}${part}${count ? ` · ${steps.get()}/${count}` : ""}`;
+}
+
+function drawBars() {
   for (const [name, kind] of [
     ["sum", state.kind],
     ["other-sum", state.kind === "rounded" ? "absolute" : "rounded"],
@@ -27,22 +74,13 @@ function draw() {
     input.value = state.weights[place];
     tell(input, `${lesson.weights[place].name} = `, number(state.weights[place]));
   }
-  for (const button of $$("[data-setting]")) {
-    const setting = lesson.settings[button.dataset.setting];
-    button.setAttribute(
-      "aria-pressed",
-      setting.every((weight, place) => weight === state.weights[place]),
-    );
-  }
+  for (const button of $$("[data-setting]"))
+    button.setAttribute("aria-pressed", same(lesson.settings[button.dataset.setting], state.weights));
   for (const button of $$("[data-flower]"))
     button.setAttribute("aria-pressed", Number(button.dataset.flower) === state.flower);
   for (const button of $$("[data-kind]")) button.setAttribute("aria-pressed", button.dataset.kind === state.kind);
-
-  drawError(results[state.flower]);
-  drawNetwork($("#network"), state.weights, flowers[state.flower], results[state.flower]);
-  drawTable(results);
-  drawMountains(total);
-  drawBackward();
+  for (const button of $$("[data-zoom]"))
+    button.setAttribute("aria-pressed", (button.dataset.zoom === "near") === Boolean(state.zoom));
 }
 
 /** The value of a slider as text, beside it, and with a name before it for those who hear it. */
@@ -60,163 +98,121 @@ function drawError(values) {
   shown("glyph").replaceChildren(glyph(flower));
   shown("flower").textContent = `${texts.flower} ${flower.number}`;
   shown("label").textContent = flower.label;
-  shown("species").textContent = texts[`species.${flower.label}`];
+  shown("species").textContent = lesson.classes[flower.label - 1];
   shown("features").replaceChildren(
     ...flower.features.flatMap((feature, place) => [
-      element("dt", texts[`feature.${place + 1}`]),
-      element("dd", `${number(flower.measures[place], 1)} ${texts["feature.unit"]}`),
-      element("dd", `${["x₁", "x₂"][place]} = ${number(feature)}`),
+      element("dt", lesson.features[place]),
+      element("dd", measured(flower, place)),
+      element("dd", `${lesson.inputs[place].name} = ${number(feature)}`),
     ]),
   );
   shown("prediction").textContent = number(prediction);
-  shown("formula").textContent = "v · tanh(w₁ · x₁ + w₂ · x₂ + b) + c";
+  shown("formula").textContent = lesson.formula;
   shown("error").textContent = `= |${flower.label} − ${number(prediction)}| = ${number(output(values, "absolute"))}`;
   drawLine($("#line"), flower.label, prediction);
 }
 
-/** A line of a table of flowers: its name, a cell for each flower, and what they make together. */
-function row(name, className, cells, total = element("td", "")) {
-  const line = Object.assign(element("tr", ""), { className });
-  total.classList.add("total");
-  line.append(Object.assign(element("th", name), { scope: "row" }), ...cells, total);
-  return line;
-}
+/** A measure as it was measured, with its unit. */
+const measured = (flower, place) => `${plain(flower.measures[place])} ${lesson.units[place]}`.trim();
 
-/** A table with its lines as columns: on a phone there is room for fewer columns, and more lines. */
-function transpose(table) {
-  const lines = [...table.rows].map((line) => [...line.cells]);
-  const turned = lines[0].map((_, column) => {
-    const line = element("tr", "");
-    line.append(...lines.map((cells) => cells[column]));
-    return line;
-  });
-  for (const cell of table.querySelectorAll("th")) cell.scope = cell.scope === "row" ? "col" : "row";
-  const [top, body] = ["thead", "tbody"].map((part) => element(part, ""));
-  top.append(turned[0]);
-  body.append(...turned.slice(1));
-  table.replaceChildren(top, body);
-}
-
-/** A table of the six flowers, with its lines. */
-function fill(table, name, rows) {
-  const heads = flowers.map((flower) => {
-    const cell = Object.assign(element("th", ""), { scope: "col" });
-    cell.append(glyph(flower), ` ${flower.number}`);
-    return cell;
-  });
-  const [top, body, line] = ["thead", "tbody", "tr"].map((part) => element(part, ""));
-  line.append(element("th", name), ...heads, Object.assign(element("th", texts.sum), { scope: "col" }));
-  top.append(line);
-  body.append(...rows);
-  table.replaceChildren(top, body);
-}
-
-function drawTable(results) {
-  const labels = flowers.map((flower) => flower.label);
-  const predictions = results.map((values) => output(values, "prediction"));
-  const errors = results.map((values) => output(values, "absolute"));
-  const rounded = results.map((values, place) => errorOf(values, "rounded", labels[place]));
-  const cells = (numbers, decimals) => numbers.map((value) => element("td", number(value, decimals)));
-  const marked = (numbers) => {
-    const made = cells(numbers, 0);
-    made.forEach((cell, place) => cell.classList.toggle("wrong", rounded[place] > 0));
-    return made;
-  };
-  const sum = (numbers, decimals) => {
-    const [cell] = cells([numbers.reduce((a, b) => a + b, 0)], decimals);
-    return cell;
-  };
-  fill($("#table"), texts.flower, [
-    row(texts["loss.true"], "", cells(labels, 0)),
-    row(texts["loss.rounded"], "rounded", marked(predictions.map(labelOf))),
-    row(texts["loss.error.rounded"], "strong rounded", marked(rounded), sum(rounded, 0)),
-    row(texts["loss.prediction"], "", cells(predictions, 2)),
-    row(texts["loss.error"], "strong", cells(errors, 2), sum(errors, 2)),
-  ]);
-}
-
-/** Whether a canvas is on the screen or nearly: painting the others would cost time on every move of a slider. */
-function isNear(canvas) {
-  const { top, bottom } = canvas.getBoundingClientRect();
-  return state.printing || (bottom > -NEAR && top < innerHeight + NEAR);
-}
-
-function drawMountains(total) {
-  land ??= terrain(heights(state.weights, state.kind), state.logarithmic);
+function drawMountains() {
+  land ??= terrain(heights(state.weights, state.kind, plane), state.logarithmic);
   const point = state.weights.slice(0, 2);
   const slope = gradient(state.weights, state.kind).slice(0, 2);
   const length = Math.hypot(...slope);
   const flat = length < FLAT;
-  const marks = settings.map(([name, setting], place) => ({
-    name: ["1", "2", "3"][place],
-    point: setting.slice(0, 2),
-  }));
+  const marks = settings.map(([, setting], place) => ({ name: String(place + 1), point: setting.slice(0, 2) }));
   const heightName = texts[`mountain.${state.kind}`];
-  const scene = { land, point, path: [], names: PLANE_NAMES, marks, heightName, terraced: state.kind === "rounded" };
-  const walked = { ...scene, path: state.path, marks: [] };
-  const scenes = [scene, walked];
-  for (const [place, view] of views.entries()) if (isNear(view.canvas)) view.draw(scenes[place]);
-  for (const [place, chart] of charts.entries())
-    if (isNear(chart.canvas)) chart.draw({ ...scenes[place], gradient: place && !flat ? slope : null });
+  const terraced = state.kind === "rounded";
+  const scene = { land, point, paths: [], names: PLANE_NAMES, marks: marks.filter(({ point }) => onMap(point)), heightName, terraced };
+  const walking = descent();
+  const path = { points: walking.path, stroke: colour("path") };
+  const walked = { ...scene, paths: [path], marks: [] };
+  const scenes = { mountain: scene, gradient: { ...scene, gradient: flat ? null : slope, marks: [] }, walk: walked };
+  for (const each of [...views, ...charts]) {
+    const { slide } = each.canvas.closest(".slide").dataset;
+    if (isNear(each.canvas)) each.draw({ ...scenes[slide], gradient: each instanceof Chart && slide !== "mountain" && !flat ? slope : null });
+  }
   shown("height").textContent = heightOf(loss(state.weights, state.kind));
   shown("lowest").textContent = heightOf(land.lowest);
   shown("kind-note").textContent = texts[`mountain.note.${state.kind}`];
 
-  tell($("#rate"), "", number(rate(), 3));
-  shown("steps").textContent = state.path.length - 1;
-  const smoothed = state.kind === "rounded" ? ` (${texts["descent.smooth"]})` : "";
+  tell($("#rate"), "", plain(rateOf("#rate")));
+  shown("steps").textContent = walking.path.length - 1;
+  const smoothed = terraced ? ` (${texts["descent.smooth"]})` : "";
   shown("loss-name").textContent = texts["descent.loss"] + smoothed;
-  shown("loss").textContent = number(total, 4);
+  shown("loss").textContent = number(loss(state.weights, smooth(state.kind)), 4);
   shown("gradient").textContent =
     `(${slope.map((part) => number(part, 3)).join(" | ")}), ${texts["descent.length"]} ${number(length, 3)}`;
-  const outside = !onMap(point) && texts["descent.outside"];
-  shown("descent-note").textContent = [
-    state.stopped && texts["descent.stopped"],
+  const notes = [
+    walking.stopped && texts["descent.stopped"],
     isFull() && texts["descent.full"],
-    outside,
-  ]
-    .filter(Boolean)
-    .join(" ");
+    !onMap(point) && texts["descent.outside"],
+  ];
+  shown("descent-note").textContent = notes.filter(Boolean).join(" ");
   $("#step").disabled = $("#run").disabled = isFull();
-  $("#run").textContent = texts[state.running ? "descent.pause" : "descent.run"];
-  const measured = slopes(state.weights, state.kind);
-  drawRose($("#rose"), measured, flat ? null : slope);
-  const steepest = Math.max(...measured.map((each) => each.slope));
+  $("#run").textContent = texts[isRunning("walk") ? "descent.pause" : "descent.run"];
+  const spokes = slopes(state.weights, state.kind);
+  if (isNear($("#rose"))) drawRose($("#rose"), spokes, flat ? null : slope);
+  const steepest = Math.max(...spokes.map((each) => each.slope));
   shown("rose").textContent = flat
     ? `${texts["descent.gentle"]} ${number(FLAT, 4)}.`
     : `${texts["descent.rose.caption"]} ${number(steepest, 3)}\u00a0≤\u00a0${number(length, 3)}.`;
   shown("arrows").textContent = flat ? "" : texts["descent.arrows"];
   shown("terrace").textContent = smoothed && texts["descent.terrace"];
-  drawCurve($("#curve"), state.losses);
+  if (isNear($("#curve"))) drawCurve($("#curve"), [{ losses: walking.losses, stroke: colour("path") }]);
   shown("curve").textContent = texts["descent.curve"] + smoothed;
 }
 
-function drawBackward() {
-  graph.run(state.weights, state.inputs, state.kind);
-  graph.draw();
-  const position = $("#position");
-  position.max = graph.steps.length;
-  position.value = graph.taken;
-  tell(position, "", `${graph.taken} ${texts["backward.of"]} ${graph.steps.length}`);
-  shown("equation").replaceChildren(...graph.equation());
-  $("#first").disabled = $("#previous").disabled = graph.taken === 0;
-  $("#next").disabled = $("#last").disabled = graph.taken === graph.steps.length;
-  $("#play").textContent = texts[state.playing ? "backward.stop" : "backward.play"];
+/** Whether a canvas is on the screen or nearly: painting the others would cost time on every move of a slider. */
+function isNear(canvas) {
+  const { top, bottom, width } = canvas.getBoundingClientRect();
+  return state.printing || (width > 0 && bottom > -NEAR && top < innerHeight + NEAR);
+}
+
+/** Whether a picture has to be drawn: it is near, or has no size yet. */
+const isWanted = (picture) => isNear(picture) || !picture.hasChildNodes();
+
+const RACERS = { sgd: "path", momentum: "path-2", adam: "path-3" };
+
+function drawRace() {
+  const racers = race();
+  const paths = racers.map(({ name, path, losses }) => ({ points: path, losses, stroke: colour(RACERS[name]) }));
+  if (isNear($("#race-map"))) raceChart.draw({ land, paths, names: PLANE_NAMES, gradient: null, marks: [] });
+  if (isNear($("#race-curve"))) drawCurve($("#race-curve"), paths);
+  shown("racers").replaceChildren(
+    ...racers.map(({ name, losses, optimizer }) => {
+      const entry = element("span", "");
+      const key = Object.assign(element("i", ""), { className: `key ${RACERS[name]}` });
+      entry.append(key, ` ${texts[`descent.${name}`]} (η = ${plain(optimizer.rate)}): `, element("b", number(losses.at(-1))));
+      return entry;
+    }),
+  );
+  $("#race-run").textContent = texts[isRunning("race") ? "descent.pause" : "race.run"];
+  $("#race-step").disabled = $("#race-run").disabled = raceSteps() >= RACE_STEPS;
+}
+
+/** The forward pass, and the two backward ones. */
+function drawPasses() {
+  const all = flowers.flatMap(inputsOf);
+  for (const [name, graph] of Object.entries(graphs)) {
+    graph.run(state.weights, name === "all" ? all : state.inputs, state.kind);
+    if (isWanted(graph.picture)) graph.draw();
+    graph.follow();
+    $(`[data-equation="${name}"]`).replaceChildren(...graph.equation());
+    const player = $(`[data-player="${name}"]`);
+    const position = player.querySelector("input");
+    position.max = graph.steps.length;
+    position.value = graph.taken;
+    tell(position, "", `${graph.taken} ${texts["backward.of"]} ${graph.steps.length}`);
+    for (const button of player.querySelectorAll("[data-go]"))
+      button.disabled = ["first", "previous"].includes(button.dataset.go)
+        ? graph.taken === 0
+        : button.dataset.go !== "play" && graph.taken === graph.steps.length;
+    player.querySelector('[data-go="play"]').textContent = texts[isRunning(name) ? "backward.stop" : "backward.play"];
+  }
   for (const [place, input] of $$(".inputs input").entries()) {
     input.value = state.inputs[place];
     tell(input, `${lesson.inputs[place].name} = `, number(state.inputs[place]));
   }
-  const each = flowers.map((flower) => gradientOf(state.weights, inputsOf(flower), state.kind));
-  const rows = gradient(state.weights, state.kind).map((total, place) => {
-    const cells = each.map((one) => element("td", number(one[place])));
-    cells[state.flower].className = "chosen";
-    return row(`∂E/∂${lesson.weights[place].name}`, "", cells, element("td", number(total)));
-  });
-  const table = $("#gradients");
-  fill(table, texts.weights, rows);
-  if (isNarrow(table) && !state.printing) transpose(table);
-}
-
-function element(name, text) {
-  return Object.assign(document.createElement(name), { textContent: text });
 }

@@ -2,136 +2,161 @@
 
 from __future__ import annotations
 
-import json
+import math
+import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from autodiff import Value
 from autodiff.program.javascript import embedded, javascript
 from autodiff.program.program import Program
-from demos.lesson import network
-from demos.lesson.error_mountain import REACH, mountain
-from demos.lesson.gradient_descent import LEARNING_RATE, MOMENTUM
-from nn import SGD, Adam, absolute_error, squared_error
+from demos.lesson.content import Content, input_names, landscape, lecture
+from demos.lesson.gradient_descent import ADAM_RATE, LEARNING_RATE, MOMENTUM
+from demos.lesson.graphs import KINDS, all_errors, one_error
+from demos.lesson.language import Texts, texts
+from nn import SGD, Adam
 
 SCRIPTS = (
-    "engine.js", "drawing.js", "mountain.js", "map.js", "plots.js", "figures.js", "graph.js", "state.js", "page.js",
-    "controls.js",
+    "engine.js", "drawing.js", "mountain.js", "map.js", "plots.js", "figures.js", "graph.js", "state.js", "slides.js",
+    "page.js", "tables.js", "controls.js",
 )  # fmt: skip
-KINDS = {"absolute": absolute_error, "squared": squared_error}
-
-PLACES = {
-    "w₁": (0, 0), "x₁": (0, 1), "x₂": (0, 2), "w₂": (0, 3), "p₁": (1, 0.5), "p₂": (1, 2.5), "s": (2, 1.5),
-    "b": (3, 0.2), "z": (3, 1.5), "h": (4, 1.5), "v": (5, 0.2), "q": (5, 1.5), "c": (6, 0.2), "ŷ": (6, 1.5),
-    "y": (7, 2.8), "d": (7, 1.5), "E": (8, 1.5),
-}  # fmt: skip
-"""Where the nodes of the graph are drawn, as column and row: what comes from above or below leaves the gaps free."""
-FORMULAS = {
-    "p₁": "p₁ = w₁ · x₁", "p₂": "p₂ = w₂ · x₂", "s": "s = p₁ + p₂", "z": "z = s + b", "h": "h = tanh z",
-    "q": "q = v · h", "ŷ": "ŷ = q + c", "d": "d = y − ŷ",
-}  # fmt: skip
+RATES = {"sgd": LEARNING_RATE, "momentum": LEARNING_RATE, "adam": ADAM_RATE}
+"""The learning rates of the race; the first is the one that a descent begins with."""
 
 
-def languages() -> dict[str, dict[str, str]]:
-    """The texts of each language, by key."""
-    texts: dict[str, dict[str, str]] = json.loads(asset("texts.json"))
-    return texts
+@dataclass(frozen=True)
+class Page:
+    """A page as text: to write, or to show in a notebook."""
+
+    html: str
+
+    def write(self, path: str | os.PathLike[str]) -> Path:
+        """Write the page to that file, and return its path."""
+        path = Path(path)
+        path.write_text(self.html, encoding="utf-8", newline="\n")
+        return path
+
+    def _repr_html_(self) -> str:
+        return (
+            '<iframe sandbox="allow-scripts" allow="fullscreen" style="width: 100%; height: 720px; border: 0" '
+            f'srcdoc="{escape(self.html, quote=True)}"></iframe>'
+        )
 
 
-def page(language: str = "de") -> str:
-    """The page as HTML text.
+def page(language: str = "de", content: Content | None = None, *, source: str = "", start: str = "") -> Page:
+    """The page of a lesson, by default of the lecture's own.
+
+    Args:
+        language: of all its texts; one of ``languages()``.
+        content: data, network and settings.
+        source: where the data is from, for the last line of the page.
+        start: where it opens, as in its address: ``"#all?step=12&mode=slides"``. An address of its own goes before.
 
     Raises:
         ValueError: there are no texts in that language.
     """
-    if language not in languages():
-        raise ValueError(f"the page is in {' or '.join(languages())}, not in {language!r}")
-    texts = languages()[language]
-    program, graph = error_program()
+    content = content or lecture()
+    said = lesson_texts(texts(language), content, source)
+    program, graph = one_error(content)
+    batch, batch_graph = all_errors(content)
     parts: dict[str, Callable[[], str]] = {
         "language": lambda: language,
         "style": lambda: asset("style.css"),
-        "lesson": lambda: embedded(lesson(language, texts, graph)),
+        "lesson": lambda: embedded(facts(content, said) | {"graph": graph, "batch": batch_graph, "start": start}),
         "program": lambda: javascript(program),
+        "batch": lambda: javascript(batch),
         "rules": lambda: (
             "{" + ", ".join(f"{name}: {javascript(rule)}" for name, rule in optimizer_programs().items()) + "}"
         ),
         "script": lambda: "\n".join(map(asset, SCRIPTS)).replace("</", "<\\/"),
     }
     # One pass over the template: what a part contains is never taken for a place to put another.
-    return re.sub(
-        r"\{\{(text:)?([\w.-]+)\}\}",
-        lambda found: escape(texts[found[2]]) if found[1] else parts[found[2]](),
-        asset("page.html"),
+    return Page(
+        re.sub(
+            r"\{\{(text:)?([\w.-]+)\}\}",
+            lambda found: escape(said[found[2]]) if found[1] else parts[found[2]](),
+            asset("page.html"),
+        )
     )
 
 
-def error_program() -> tuple[Program, dict[str, Any]]:
-    """The error of one flower, absolute and squared, and its prediction: as a program, and how its graph is drawn."""
-    model = network.network()
-    inputs = [Value(0.0, label=name) for name in ("x₁", "x₂", "y")]
-    prediction = model(inputs[:2])
-    errors = [error(prediction, inputs[2]) for error in KINDS.values()]
-    named = network.named_nodes(prediction)
-    program, slots = Program.from_graph(*errors, prediction, inputs=inputs, parameters=model.parameters())
-    names = {slots[value]: value.label for value in (*inputs, *model.parameters())}
-    names |= {slots[value]: name for name, value in named.items()}
-    for error in errors:  # each has its own difference; only one error is drawn at a time
-        names |= {slots[error]: "E", slots[error.parents[0]]: "d"}
-    formulas = {slot: FORMULAS.get(name, name) for slot, name in names.items()}
-    formulas |= {slots[errors[0]]: "E = |d|", slots[errors[1]]: "E = d²"}
-    graph = {
-        "names": names,
-        "formulas": formulas,
-        "places": {slot: PLACES[name] for slot, name in names.items()},
-        "slots": {name: slots[value] for name, value in named.items()},
-    }
-    return program, graph
+def lesson_texts(said: Texts, content: Content, source: str = "") -> Texts:
+    """The texts with what is true of this lesson filled in."""
+    count = said.count(len(content.data))
+    sums = {name: sum(content.errors(name)) for name in ("first", "second", "valley")}
+    third = said["loss.note.none" if sums["valley"] else "loss.note.third"]
+    own = not content.is_lecture
+    parts = {"count": count, "weights": said.count(len(content.weight_names)), "source": source}
+    parts |= {"first": sums["first"], "second": sums["second"]}
+    things = said["own.things"] if own else said["things"]
+    return said.told(own, third=third.replace("{count}", count).replace("{things}", things), **parts)
 
 
-def lesson(language: str, texts: dict[str, str], graph: dict[str, Any]) -> dict[str, Any]:
+def facts(content: Content, said: Texts) -> dict[str, Any]:
     """All that the page's program is told, as JSON can have it."""
-    data, measures = network.data(), network.measures()
-    flowers = [
-        {"features": features.tolist(), "measures": cm.tolist(), "label": int(label), "number": number}
-        for number, (features, cm, label) in enumerate(zip(data.inputs, measures, data.targets), start=1)
-    ]
-    landscapes = {kind: mountain(error) for kind, error in KINDS.items()}
-    ranges = ((-REACH, REACH), (-REACH, REACH), (-1.5, 1.5), (-2.0, 2.0), (0.0, 4.0))
+    data = content.data
+    landscapes = {kind: landscape(content, error) for kind, error in KINDS.items()}
+    lands = landscapes["absolute"]
+    features = range(1, content.features + 1)
+    feature_names = [said[f"feature.{place}"] for place in features] if content.is_lecture else [*data.feature_names]
+    classes = range(1, len(data.class_names) + 1)
+    class_names = [said[f"species.{place}"] for place in classes] if content.is_lecture else [*data.class_names]
+    furthest = max(3.0, math.ceil(abs(data.inputs).max()))
+    plane = len(content.weight_names)
+    reaches = [content.reach if place < 2 else 0.0 for place in range(plane)]
+    for setting in content.settings.values():
+        reaches = [max(reach, math.ceil(abs(number) + 1)) if place >= 2 else reach
+                   for place, (reach, number) in enumerate(zip(reaches, setting))]  # fmt: skip
     return {
-        "language": language,
-        "texts": texts,
-        "flowers": flowers,
+        "language": said.language,
+        "texts": dict(said.table),
+        "fallback": said.note,
+        "isLecture": content.is_lecture,
+        "hidden": content.hidden,
+        "formula": formula(content),
+        "features": feature_names,
+        "units": [*content.units],
+        "classes": class_names,
+        "flowers": [
+            {"features": features.tolist(), "measures": measured.tolist(), "label": int(label), "number": number}
+            for number, (features, measured, label) in enumerate(zip(data.inputs, content.measures, data.targets), 1)
+        ],
         "weights": [
-            {"name": name, "min": low, "max": high, "step": 0.01}
-            for name, (low, high) in zip(network.WEIGHT_NAMES, ranges)
+            {"name": name, "min": -reach, "max": reach, "step": 0.01}
+            for name, reach in zip(content.weight_names, reaches)
         ],
         "inputs": [
-            {"name": name, "min": low, "max": high, "step": 0.01}
-            for name, (low, high) in {"x₁": (-3.0, 3.0), "x₂": (-3.0, 3.0), "y": (1.0, 3.0)}.items()
+            *({"name": name, "min": -furthest, "max": furthest, "step": 0.01} for name in input_names(content)),
+            {"name": "y", "min": 1.0, "max": float(len(data.class_names)), "step": 0.01},
         ],
-        "settings": {"first": network.FIRST, "second": network.SECOND, "valley": network.VALLEY, "hill": network.HILL},
-        "plane": {
-            "xs": landscapes["absolute"].xs.tolist(),
-            "ys": landscapes["absolute"].ys.tolist(),
-            "ticks": [-3, -2, -1, 0, 1, 2, 3],
-        },
-        "landscapes": {kind: json.loads(landscape.to_json()) for kind, landscape in landscapes.items()},
-        "rate": LEARNING_RATE,
-        "graph": graph,
+        "settings": {name: [*setting] for name, setting in content.settings.items()},
+        "plane": {"xs": lands.xs.tolist(), "ys": lands.ys.tolist()},
+        "landscapes": {kind: {"heights": land.heights.tolist()} for kind, land in landscapes.items()},
+        "rate": RATES["sgd"],
+        "rates": RATES,
     }
+
+
+def formula(content: Content) -> str:
+    """The network as a formula."""
+    if content.hidden > 1:
+        return "Σ v · tanh(Σ w · x + b) + c"
+    terms = [f"{name} · {x}" for name, x in zip(content.weight_names, input_names(content))]
+    return f"v · tanh({' + '.join(terms)} + b) + c"
 
 
 def optimizer_programs() -> dict[str, Program]:
     """The rule of each optimizer as a program: (gradient, rate, number of the step, *state) -> (move, *state)."""
     weight = [Value(0.0)]
     optimizers = {
-        "sgd": SGD(weight, LEARNING_RATE),
-        "momentum": SGD(weight, LEARNING_RATE, momentum=MOMENTUM),
-        "adam": Adam(weight, LEARNING_RATE),
+        "sgd": SGD(weight, RATES["sgd"]),
+        "momentum": SGD(weight, RATES["momentum"], momentum=MOMENTUM),
+        "adam": Adam(weight, RATES["adam"]),
     }
     programs = {}
     for name, optimizer in optimizers.items():

@@ -33,7 +33,7 @@ function drawRose(canvas, measured, gradient) {
   context.stroke();
   context.setLineDash([]);
   const tip = [x + gradient[0] * scale, y - gradient[1] * scale];
-  const pointer = (from, to) => arrow(context, from, to, size * 0.8, colour("error"), colour("card"));
+  const pointer = (from, to) => arrow(context, from, to, size * 0.8, colour("gradient"), colour("card"));
   pointer([x, y], tip);
   context.textAlign = "left";
   for (const [key, top, sample] of [
@@ -47,12 +47,12 @@ function drawRose(canvas, measured, gradient) {
   }
 }
 
-/** The loss after each step. */
-function drawCurve(canvas, losses) {
+/** The loss after each step, of one descent or of several. */
+function drawCurve(canvas, curves) {
   const { context, width, height, size, font } = prepared(canvas);
   const [left, right, top, bottom] = [size * 3, width - size, size, height - size * 2];
-  const most = Math.max(...losses, 1e-12);
-  const steps = Math.max(losses.length - 1, 10);
+  const most = Math.max(...curves.flatMap(({ losses }) => losses), 1e-12);
+  const steps = Math.max(...curves.map(({ losses }) => losses.length - 1), 10);
   const screen = (loss, step) => [left + ((right - left) * step) / steps, bottom - ((bottom - top) * loss) / most];
   context.font = font;
   for (let line = 0; line <= 4; line += 1) {
@@ -72,9 +72,11 @@ function drawCurve(canvas, losses) {
   const apart = Math.ceil(steps / 10);
   for (let step = 0; step <= steps; step += apart)
     context.fillText(String(step), screen(0, step)[0], bottom + size * 0.9);
-  context.strokeStyle = colour("error");
-  context.lineWidth = 3;
-  polyline(context, losses.map(screen));
-  context.stroke();
-  losses.forEach((loss, step) => ball(context, screen(loss, step), size * 0.22));
+  for (const { losses, stroke } of curves) {
+    context.strokeStyle = stroke;
+    context.lineWidth = 3;
+    polyline(context, losses.map(screen));
+    context.stroke();
+    losses.forEach((loss, step) => ball(context, screen(loss, step), size * 0.22, stroke));
+  }
 }
