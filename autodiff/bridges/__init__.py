@@ -1,6 +1,6 @@
 """Bridges: functions and networks of other frameworks as graphs of ``Value``s, to be traced, drawn, explained, checked.
 
-``autodiff.bridges.jax.record(f, *inputs)`` takes a function of JAX, ``autodiff.bridges.torch.record(module, *inputs)`` a
+``autodiff.bridges.jax.record(f, *inputs)`` takes a function of JAX, and ``autodiff.bridges.torch.record(f, *inputs)`` a
 module or function of PyTorch. Neither framework is loaded before its module is.
 
 What the bridges share, from the bottom up:

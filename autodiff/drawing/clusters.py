@@ -25,8 +25,8 @@ from autodiff.value import Value
 
 Path = tuple[str, ...]
 
-_NAME = re.compile(r"[^\W\d]\w*(\.([^\W\d]\w*|\d+))+")
-_STEP = re.compile(r"[^\W\d]\w*(?:\.\d+)*")
+_NAME = re.compile(r"[^\W\d]\w*(\.([^\W\d]\w*|\d+)|\[\d+\])+(\[\d+(,\d+)*\])?")
+_STEP = re.compile(r"[^\W\d]\w*(?:\.\d+|\[\d+\])*")
 
 
 def module_of_parameter(label: str) -> Path:
@@ -34,10 +34,21 @@ def module_of_parameter(label: str) -> Path:
 
     >>> module_of_parameter("layers.0.neurons.3.weights.1")
     ('layers.0', 'neurons.3')
+    >>> module_of_parameter("layers.0.weight[3,1]"), module_of_parameter("layers[0].w"), module_of_parameter("x[3,1]")
+    (('layers.0',), ('layers[0]',), ())
     >>> module_of_parameter("neurons.3.bias"), module_of_parameter("weights.1"), module_of_parameter("3.5")
     (('neurons.3',), (), ())
     """
     return tuple(_STEP.findall(label)[:-1]) if _NAME.fullmatch(label) else ()
+
+
+def kind_of(path: Path) -> str:
+    """What a module is one of several of.
+
+    >>> kind_of(("layers.0", "neurons.3")), kind_of(("layers[0]",))
+    ('neurons', 'layers')
+    """
+    return re.split(r"[.\[]", path[-1])[0]
 
 
 def modules(order: Iterable[Value]) -> dict[Value, Path]:
@@ -123,5 +134,5 @@ def _several(option: str, given: str | Iterable[str] | None, known: set[str]) ->
 
 
 def _names(path: Path) -> set[str]:
-    kind = path[-1].partition(".")[0]
+    kind = kind_of(path)
     return {".".join(path), kind, kind.removesuffix("s")}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from autodiff.backward import topological_order
-from autodiff.drawing.clusters import modules
+from autodiff.drawing.clusters import kind_of, modules
 from autodiff.drawing.scene import Scene, TooManyNodesError, scene
 from autodiff.value import Value
 
@@ -35,7 +35,7 @@ def foldings(root: Value, **options: Any) -> Iterator[Folded]:
     wanted: list[tuple[str, set[str] | None]] = [("", None)]
     for depth in range(max(map(len, paths)), 0, -1):
         deep = {path[:depth] for path in paths if len(path) >= depth}
-        kinds = sorted({path[-1].partition(".")[0] for path in deep})
+        kinds = sorted({kind_of(path) for path in deep})
         wanted.append((" + ".join(kinds), {".".join(path) for path in deep}))
     error, found = None, False
     for title, fold in wanted:

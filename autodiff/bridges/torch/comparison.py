@@ -28,17 +28,35 @@ class PrecisionWarning(UserWarning):
     """PyTorch's numbers are not finite in its type of floats, and those of 64 bits are."""
 
 
+def check_finite(call: Call, found: Sequence[Array | None]) -> bool:
+    """Whether PyTorch's results are finite wherever those in float64 are; a warning is given if they are not.
+
+    Raises:
+        NonFiniteError: they are not, and anomalies are detected.
+    """
+    for array, place, theirs in zip(found, call.places, call.results):
+        if array is None or place is None or theirs.dtype == torch.float64:
+            continue
+        ours = numbers(array)
+        overflow = np.isfinite(ours) & ~np.isfinite(plain(theirs))
+        if overflow.any():
+            kind = str(theirs.dtype).removeprefix("torch.")
+            text = _told(call, plain(theirs)[overflow][0], f"{ours[overflow][0]} in float64")
+            if is_detecting():
+                text = f"the first number that is not finite is so in {kind} alone: {text}"
+                raise NonFiniteError(text, source=call.source)
+            warnings.warn(f"in {kind}, {text}", PrecisionWarning, stacklevel=2)
+            return False
+    return True
+
+
 def check(call: Call, args: tuple[Any, ...], options: dict[str, Any], found: Sequence[Array | None]) -> None:
-    """Compare the results of an operation with PyTorch's.
+    """Compare the results of an operation with what PyTorch gives for the same operands.
 
     Raises:
         DisagreementError: they differ by more than rounding.
-        NonFiniteError: anomalies are detected, and PyTorch's result is not finite in its own, smaller type.
     """
     arrays = [(array, at) for at, array in enumerate(found) if array is not None and call.places[at]]
-    for array, at in arrays:
-        if call.results[at].dtype != torch.float64:
-            _check_finite(call, numbers(array), call.results[at])
     if call.name in RANDOM:
         return
     tensors = tree_map_only(np.ndarray, _tensor, (args, options))
@@ -54,17 +72,6 @@ def check(call: Call, args: tuple[Any, ...], options: dict[str, Any], found: Seq
             raise DisagreementError(
                 f"{_told(call, theirs[apart][0], ours[apart][0])}; please report this fault of the bridge"
             )
-
-
-def _check_finite(call: Call, ours: Array, theirs: torch.Tensor) -> None:
-    overflow = np.isfinite(ours) & ~np.isfinite(plain(theirs))
-    if not overflow.any():
-        return
-    kind = str(theirs.dtype).removeprefix("torch.")
-    text = _told(call, plain(theirs)[overflow][0], f"{ours[overflow][0]} in float64")
-    if is_detecting():
-        raise NonFiniteError(f"the first number that is not finite is one of {kind} alone: {text}", source=call.source)
-    warnings.warn(f"in {kind}, {text}", PrecisionWarning, stacklevel=2)
 
 
 def _told(call: Call, theirs: float, ours: Any) -> str:

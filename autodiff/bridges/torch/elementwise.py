@@ -10,9 +10,8 @@ import numpy as np
 
 from autodiff import more_rules as more
 from autodiff import rules as rows
-from autodiff.bridges.arrays import Array, choose, elementwise, numbers, recorded
+from autodiff.bridges.arrays import Array, choose, elementwise, number, numbers, recorded
 from autodiff.bridges.torch.rules import RULES, refused, rule
-from autodiff.value import Value
 
 # fmt: off
 SAME: dict[str, Callable[..., Any]] = {
@@ -30,11 +29,6 @@ SAME: dict[str, Callable[..., Any]] = {
 }
 """Operations that are rows of the table."""
 # fmt: on
-
-
-def number(x: Any) -> float:
-    """The number of a value or float."""
-    return x.number if isinstance(x, Value) else float(x)
 
 
 def of_numbers(function: Callable[..., Any]) -> Callable[..., Array]:

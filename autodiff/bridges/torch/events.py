@@ -29,6 +29,11 @@ class Given(NamedTuple):
     shape: torch.Size
 
 
+def is_given(part: Any) -> bool:
+    """Where walks over structures stop: a ``Given`` is a tuple itself."""
+    return isinstance(part, Given)
+
+
 class Call(NamedTuple):
     """One operation: its results were written to places."""
 

@@ -1,68 +1,15 @@
-"""PyTorch's linear algebra, by elimination: the pivots are chosen by the numbers, once for all."""
+"""PyTorch's linear algebra, by elimination: which rows are exchanged, the numbers say, once for all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from autodiff import rules as rows
-from autodiff.bridges.arrays import Array, dot, filled, numbers, product, recorded, total
-from autodiff.bridges.torch.elementwise import number
+from autodiff.bridges import linear
+from autodiff.bridges.arrays import Array, elementwise, number, product, recorded, reduced, total
 from autodiff.bridges.torch.rules import rule
-
-Matrix = list[list[Any]]
-
-
-def of_matrices(function: Callable[..., Any], *arrays: Any) -> list[Any]:
-    """The function of each matrix of a stack, and of those that stand at the same place of other stacks."""
-    stack = np.broadcast_shapes(*(np.shape(array)[:-2] for array in arrays))
-    stacks = [np.broadcast_to(recorded(array), (*stack, *np.shape(array)[-2:])) for array in arrays]
-    flat = [array.reshape(prod(stack), *array.shape[-2:]).tolist() for array in stacks]
-    return [function(*each) for each in zip(*flat)]
-
-
-def stacked(found: list[Matrix], stack: tuple[int, ...], shape: tuple[int, ...]) -> Array:
-    """Matrices as one array."""
-    return filled((each for matrix in found for row in matrix for each in row), (*stack, *shape))
-
-
-def eliminated(a: Matrix, b: Matrix) -> tuple[Matrix, Matrix, int]:
-    """Gauss's elimination: a triangular matrix, what has become of b, and the sign of the order of the rows."""
-    a, b, sign = [[*row] for row in a], [[*row] for row in b], 1
-    for column in range(len(a)):
-        pivot = max(range(column, len(a)), key=lambda row: abs(number(a[row][column])))
-        if pivot != column:
-            a[column], a[pivot], b[column], b[pivot] = a[pivot], a[column], b[pivot], b[column]
-            sign = -sign
-        for row in range(column + 1, len(a)):
-            factor = rows.divide(a[row][column], a[column][column])
-            for lower, upper in ((a[row], a[column]), (b[row], b[column])):
-                start = column + 1 if lower is a[row] else 0
-                lower[start:] = [x - factor * y for x, y in zip(lower[start:], upper[start:])]
-    return a, b, sign
-
-
-def substituted(a: Matrix, b: Matrix, *, upper: bool, ones: bool = False) -> Matrix:
-    """The x of a·x = b for a triangular matrix, of whose diagonal may be said that it is 1."""
-    size = len(a)
-    found: Matrix = [[]] * size
-    for row in reversed(range(size)) if upper else range(size):
-        known = range(row + 1, size) if upper else range(row)
-        rest = b[row]
-        if known:
-            factors = [a[row][at] for at in known]
-            rest = [x - dot(factors, [found[at][place] for at in known]) for place, x in enumerate(rest)]
-        found[row] = rest if ones else [rows.divide(x, a[row][row]) for x in rest]
-    return found
-
-
-def solution(a: Matrix, b: Matrix) -> Matrix:
-    """The x of a·x = b."""
-    triangular, right, _ = eliminated(a, b)
-    return substituted(triangular, right, upper=True)
 
 
 @rule("_linalg_solve_ex")
@@ -72,7 +19,11 @@ def solve(call: Any, a: Any, b: Any, *, left: bool = True, check_errors: bool = 
     b = b[..., None] if is_vector else b
     if not left:
         a, b = a.swapaxes(-1, -2), b.swapaxes(-1, -2)
-    found = stacked(of_matrices(solution, a, b), np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), b.shape[-2:])
+    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a, b = (np.broadcast_to(each, (*stack, *each.shape[-2:])) for each in (a, b))
+    both, _, order = linear.lu(a)
+    half = linear.triangular_solve(both, np.take_along_axis(b, order[..., None], -2), unit_diagonal=True)
+    found = linear.triangular_solve(both, half, lower=False)
     found = found if left else found.swapaxes(-1, -2)
     return (found[..., 0] if is_vector else found,)
 
@@ -82,44 +33,41 @@ def inverse(call: Any, a: Any, check_errors: bool = False) -> tuple[Array, ...]:
     return solve(call, a, np.eye(np.shape(a)[-1]))
 
 
+def _diagonal(a: Any) -> tuple[Array, Array]:
+    """Numbers (..., n) whose product is the determinant but for its sign, and that sign."""
+    both, pivots, _ = linear.lu(a)
+    exchanged = (pivots != np.arange(pivots.shape[-1])).sum(-1)
+    return np.diagonal(both, axis1=-2, axis2=-1), 1.0 - 2.0 * (exchanged % 2)
+
+
 @rule("_linalg_det")
 def determinant(call: Any, a: Any) -> tuple[Array, ...]:
-    def one(matrix: Matrix) -> Any:
-        triangular, _, sign = eliminated(matrix, [[] for _ in matrix])
-        found = product([row[at] for at, row in enumerate(triangular)])
-        return found if sign > 0 else -found
-
-    return (filled(of_matrices(one, a), np.shape(a)[:-2]),)
+    pivots, sign = _diagonal(a)
+    return (elementwise(lambda x, s: x if s > 0 else -x, reduced(product, pivots, [-1]), sign),)
 
 
 @rule("_linalg_slogdet")
 def log_determinant(call: Any, a: Any) -> tuple[Array, Array]:
     """The sign, to which no gradient flows, and the logarithm of the size."""
-    found = recorded(determinant(call, a)[0])
-
-    def one(matrix: Matrix) -> Any:
-        triangular, _, _ = eliminated(matrix, [[] for _ in matrix])
-        return total([rows.log(rows.absolute(row[at])) for at, row in enumerate(triangular)])
-
-    return np.sign(numbers(found)), filled(of_matrices(one, a), np.shape(a)[:-2])
+    pivots, sign = _diagonal(a)
+    signs = np.sign(np.vectorize(number, otypes=[float])(pivots)).prod(-1) * sign
+    return signs, reduced(total, elementwise(lambda x: rows.log(rows.absolute(x)), pivots), [-1])
 
 
 @rule("linalg_cholesky_ex")
 def cholesky(call: Any, a: Any, *, upper: bool = False, check_errors: bool = False) -> tuple[Array, ...]:
-    """The gradient goes to both sides of the diagonal in equal parts."""
+    """The gradient goes to both sides of the diagonal in equal parts, also if the lower side alone is read."""
 
-    def one(matrix: Matrix) -> Matrix:
-        size = len(matrix)
-        found: Matrix = [[0.0] * size for _ in matrix]
-        for row in range(size):
-            for column in range(row + 1):
-                rest = matrix[row][column] if row == column else (matrix[row][column] + matrix[column][row]) / 2
-                if column:
-                    rest = rest - dot(found[row][:column], found[column][:column])
-                found[row][column] = rows.sqrt(rest) if row == column else rows.divide(rest, found[column][column])
-        return found
+    def both(lower: Any, other: Any) -> Any:
+        if lower is other:
+            return lower
+        mean = (lower + other) / 2
+        return mean if number(lower) == number(other) else mean + (number(lower) - number(mean))
 
-    lower = stacked(of_matrices(one, a), np.shape(a)[:-2], np.shape(a)[-2:])
+    a = recorded(a)
+    turned = a.swapaxes(-1, -2)
+    a, turned = (turned, a) if upper else (a, turned)
+    lower = linear.cholesky(elementwise(both, a, turned))
     return (lower.swapaxes(-1, -2) if upper else lower,)
 
 
@@ -127,18 +75,13 @@ def cholesky(call: Any, a: Any, *, upper: bool = False, check_errors: bool = Fal
 def solve_triangular(
     call: Any, a: Any, b: Any, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Array:
-    a, b = recorded(a), recorded(b)
-    if not left:
-        a, b, upper = a.swapaxes(-1, -2), b.swapaxes(-1, -2), not upper
-    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    one = lambda a, b: substituted(a, b, upper=upper, ones=unitriangular)
-    found = stacked(of_matrices(one, a, b), stack, b.shape[-2:])
-    return found if left else found.swapaxes(-1, -2)
+    stack = np.broadcast_shapes(np.shape(a)[:-2], np.shape(b)[:-2])
+    a, b = (np.broadcast_to(recorded(each), (*stack, *np.shape(each)[-2:])) for each in (a, b))
+    return linear.triangular_solve(a, b, left=left, lower=not upper, unit_diagonal=unitriangular)
 
 
 @rule("cholesky_solve", "_cholesky_solve_helper")
 def solve_by_cholesky(call: Any, b: Any, root: Any, upper: bool = False) -> Array:
     root = recorded(root)
-    lower = root.swapaxes(-1, -2) if upper else root
-    half = solve_triangular(call, lower, b, upper=False)
-    return solve_triangular(call, lower.swapaxes(-1, -2), half, upper=True)
+    half = solve_triangular(call, root.swapaxes(-1, -2) if upper else root, b, upper=False)
+    return solve_triangular(call, root if upper else root.swapaxes(-1, -2), half, upper=True)

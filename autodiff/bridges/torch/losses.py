@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import rules as rows
-from autodiff.bridges.arrays import Array, elementwise, numbers, recorded, reduced, total
-from autodiff.bridges.torch.elementwise import number
+from autodiff.bridges.arrays import Array, elementwise, number, numbers, recorded, reduced, total
 from autodiff.bridges.torch.rules import RULES, rule
 
 NONE, MEAN, SUM = range(3)
@@ -23,7 +22,7 @@ def over_all(losses: Array, reduction: int, weight: Any = None) -> Array:
     if reduction == NONE:
         return losses
     whole = reduced(total, losses, range(losses.ndim))
-    return elementwise(rows.divide, whole, float(losses.size)) if reduction == MEAN else whole
+    return elementwise(rows.divide, whole, float(losses.size)) if reduction == MEAN and losses.size != 1 else whole
 
 
 def of_difference(loss: Callable[[Any, float], Any]) -> Callable[..., Array]:
@@ -87,4 +86,4 @@ def negative_log_likelihood(
     if reduction == NONE:
         return losses.reshape(shape), 0.0
     whole, weights = reduced(total, losses, [0]), float(scale.sum())
-    return (elementwise(rows.divide, whole, weights) if reduction == MEAN else whole), weights
+    return (elementwise(rows.divide, whole, weights) if reduction == MEAN and weights != 1 else whole), weights

@@ -10,8 +10,8 @@ from torch.utils._pytree import tree_map_only
 
 from autodiff.bridges import labels
 from autodiff.bridges.arrays import Array, elementwise, numbers, recorded
-from autodiff.bridges.torch.comparison import check
-from autodiff.bridges.torch.events import Call, Event, Given, Leaf, Place, Result, Start, Written
+from autodiff.bridges.torch.comparison import check, check_finite
+from autodiff.bridges.torch.events import Call, Event, Given, Leaf, Place, Result, Start, Written, is_given
 from autodiff.bridges.torch.rules import RULES, plain
 from autodiff.rules import DISTANCE
 from autodiff.value import Value
@@ -22,12 +22,14 @@ class Memory:
 
     Args:
         names: of leaves.
+        held: the ``Value``s of leaves that have some already.
     """
 
-    def __init__(self, names: dict[torch.Tensor, str]) -> None:
+    def __init__(self, names: dict[torch.Tensor, str], held: dict[torch.Tensor, Array]) -> None:
         self._storages: dict[int, Array] = {}
-        self._names = names
+        self._names, self._held = names, held
         self._unnamed = 0
+        self._finite = True
 
     def replay(self, event: Event) -> None:
         """What happened in PyTorch happens here."""
@@ -35,7 +37,9 @@ class Memory:
             case Start(storage, held):
                 self._storages[storage] = recorded(plain(held)).copy()
             case Leaf(tensor, place):
-                self._window(place)[...] = labels.variables(plain(tensor.detach()), self._name(tensor))
+                known = self._held.get(tensor)
+                made = labels.variables(plain(tensor.detach()), self._name(tensor)) if known is None else known
+                self._window(place)[...] = made
             case Written(place, held):
                 at = self._window(place)
                 at[...] = elementwise(_overwritten, at, plain(held))
@@ -50,12 +54,12 @@ class Memory:
         return found if found.ndim else found.item()
 
     def _call(self, call: Call) -> None:
-        is_given = lambda part: isinstance(part, Given)
         args, options = tree_map_only(Given, self._array, (call.args, call.options), is_leaf=is_given)
         with np.errstate(all="ignore"):  # NumPy would warn of what values take for granted, such as 1 / 0
             found = RULES[call.name](call, *args, **options)
         arrays = found if isinstance(found, tuple) else (found,)
         check(call, args, options, arrays)
+        self._finite = self._finite and check_finite(call, arrays)
         for place, array in zip(call.places, arrays):
             if place is not None and array is not None:
                 self._window(place)[...] = array

@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_map_with_path
 
+from autodiff.bridges.arrays import is_recorded
 from autodiff.bridges.labels import path
+from autodiff.value import Value
 
 Function = Callable[..., Any]
 
@@ -19,16 +21,16 @@ Function = Callable[..., Any]
 class Names:
     """The modules, parameters and tensors that a function uses, with their names.
 
-    A module that is recorded itself has the name "", so that its parameters are named as it names them.
+    A module that is recorded itself has the name "", so that its parameters are named as it names them. Where that is
+    by numbers alone, as ``torch.nn.Sequential`` does, they are its ``layers``.
     """
 
     def __init__(self, function: Function, inputs: tuple[Any, ...] = ()) -> None:
         self.modules: dict[torch.nn.Module, str] = {}
         self.tensors: dict[torch.Tensor, str] = {}
         named = zip(_input_names(function, inputs), inputs)
-        for name, thing in _used(
-            [("", function), *((n, each) for n, each in named if isinstance(each, torch.nn.Module))]
-        ):
+        modules = [(name, each) for name, each in named if isinstance(each, torch.nn.Module)]
+        for name, thing in _used([("", function), *modules]):
             if isinstance(thing, torch.Tensor):
                 self.tensors.setdefault(thing, name)
                 continue
@@ -38,17 +40,17 @@ class Names:
                 self.tensors.setdefault(parameter, _joined(name, inner))
 
 
-def _joined(*names: str) -> str:
-    return ".".join(filter(None, names))
+def _joined(outer: str, inner: str) -> str:
+    return f"{outer}.{inner}".strip(".") if outer or not inner[:1].isdigit() else f"layers.{inner}"
 
 
 def with_named_inputs(
-    function: Function, inputs: tuple[Any, ...], made: Callable[[str, torch.Tensor], torch.Tensor]
+    function: Function, inputs: tuple[Any, ...], made: Callable[[str, Any], torch.Tensor]
 ) -> tuple[Any, ...]:
-    """The inputs with what is made of each tensor and its name in its place."""
+    """The inputs with what is made of a name and a tensor, ``Value`` or array of ``Value``s in place of these."""
 
     def one(name: str, keys: tuple[Any, ...], leaf: Any) -> Any:
-        if not isinstance(leaf, torch.Tensor):
+        if not (isinstance(leaf, (torch.Tensor, Value)) or is_recorded(leaf)):
             return leaf
         inside = path([_key(key) for key in keys])
         return made(name + ("." * inside[:1].isidentifier() + inside), leaf)

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch.utils._pytree import tree_leaves, tree_map_only
 
+from autodiff.bridges.arrays import Array, numbers, recorded
 from autodiff.bridges.limits import LIMIT, Part, check_size, progress
-from autodiff.bridges.torch.events import Call, Given
+from autodiff.bridges.torch.events import Call, Given, is_given
 from autodiff.bridges.torch.memory import Memory
 from autodiff.bridges.torch.names import Names, with_named_inputs
 from autodiff.bridges.torch.rules import RULES
@@ -35,7 +36,8 @@ def record(function: Callable[..., Any], *inputs: Any, limit: int = LIMIT) -> An
 
     Args:
         function: a ``torch.nn.Module``, or a function of tensors, which may use modules and tensors from outside.
-        inputs: what it is called with: tensors of any shape, structures of them, anything else.
+        inputs: what it is called with: tensors of any shape, structures of them, anything else. In place of a tensor
+            a ``Value``, or an array of dtype object, may stand: the graph goes on from these.
         limit: how many numbers the graph may have.
 
     Returns:
@@ -43,6 +45,8 @@ def record(function: Callable[..., Any], *inputs: Any, limit: int = LIMIT) -> An
         for any other. What depends on no variable is a number or an array of numbers.
 
     Raises:
+        TypeError: the function is none.
+        ValueError: nothing depends on parameters or inputs.
         UnsupportedError: an operation is not known; before anything is recorded.
         TooLargeError: the graph would be larger than the limit.
         DisagreementError: PyTorch computed other numbers.
@@ -61,22 +65,40 @@ def record(function: Callable[..., Any], *inputs: Any, limit: int = LIMIT) -> An
     net.0.weight[0,1] -2.0
     net.0.bias[0] -2.0
     """
+    if not callable(function):
+        raise TypeError(
+            "record needs a module or function of PyTorch, and then its inputs, not "
+            f"{type(function).__name__} {function!r:.60}"
+        )
+    called = getattr(function, "__name__", type(function).__name__)
     names, tape = Names(function, inputs), Tape(RULES)
 
-    def leaf(name: str, tensor: torch.Tensor) -> torch.Tensor:
-        made = tensor.detach().clone().requires_grad_(tensor.is_floating_point())
+    held: dict[torch.Tensor, Array] = {}
+    floats = (tensor.dtype for tensor in names.tensors if tensor.is_floating_point())
+    dtype = next(floats, torch.get_default_dtype())
+
+    def leaf(name: str, given: Any) -> torch.Tensor:
+        if isinstance(given, torch.Tensor):
+            made = given.detach().clone().requires_grad_(given.is_floating_point())
+        else:
+            made = torch.tensor(numbers(recorded(given)), dtype=dtype, requires_grad=True)
+            held[made] = recorded(given)
         names.tensors[made] = name
         return made
 
     given = with_named_inputs(function, inputs, leaf)
     with torch.enable_grad(), _as_they_were(names.modules), _labelled(names.modules, tape), tape:
         given = tree_map_only(torch.Tensor, torch.clone, given)  # which may be changed in place, as leaves may not
-        result = tree_map_only(torch.Tensor, tape.given, function(*given))
+        result = tree_map_only(torch.Tensor, tape.returned, function(*given))
     for error in tape.refused:
         raise error
-    called = getattr(function, "__name__", type(function).__name__)
+    if not any(each.flows for each in tree_leaves(result, is_leaf=is_given) if is_given(each)):
+        raise ValueError(
+            f"nothing that {called} gives depends on a parameter or input of floats: no gradient can flow. Are they "
+            "detached, frozen by requires_grad_(False), or not used?"
+        )
     parts = {id(event): _part(event) for event in tape.events if isinstance(event, Call)}
-    memory = Memory(names.tensors)
+    memory = Memory(names.tensors, held)
     size = check_size(parts.values(), limit, called)
     with progress(size, limit, called) as done, record_sources():
         for event in tape.events:
@@ -84,7 +106,7 @@ def record(function: Callable[..., Any], *inputs: Any, limit: int = LIMIT) -> An
                 memory.replay(event)
             if id(event) in parts:
                 done.add(parts[id(event)])
-    return tree_map_only(Given, memory.result, result, is_leaf=lambda part: isinstance(part, Given))
+    return tree_map_only(Given, memory.result, result, is_leaf=is_given)
 
 
 def _part(call: Call) -> Part:

@@ -50,7 +50,12 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
         self._depth = 0
         self._outer: Any = None  # the operation that is decomposed
 
-    # ── Asked afterwards ─────────────────────────────────────────────────────────────────────────
+    # ── Told by others ───────────────────────────────────────────────────────────────────────────
+
+    def returned(self, tensor: torch.Tensor) -> Given:
+        """The function returns this tensor."""
+        self._meet(tensor)
+        return self.given(tensor)
 
     def given(self, tensor: torch.Tensor) -> Given:
         """A tensor as it is now."""
