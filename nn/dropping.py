@@ -1,18 +1,26 @@
-"""Dropout: numbers left out at random while a model is trained, and all of them used where it is measured."""
+"""Dropout: numbers left out at random while a model is trained, and all of them used where it is measured.
+
+A compiled function cannot draw. What trains one draws in advance, in the same order, and hands in which numbers are
+kept: it asks for the draws of one observation (:func:`planned_draws`), draws for many (:func:`drawn`), and runs the
+function on them (:func:`drawn_before`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 import autodiff
 from autodiff import Value
 
 _off = ContextVar("dropout is off", default=False)
+_before: ContextVar[Callable[[Draw], Sequence[Any]] | None] = ContextVar("what answers a draw", default=None)
+_OTHER_DRAWS = "dropout draws otherwise for some observations than for the first"
 
 
 def dropout(values: Sequence[Any], p: float, *, rng: np.random.Generator) -> list[Any]:
@@ -20,7 +28,8 @@ def dropout(values: Sequence[Any], p: float, *, rng: np.random.Generator) -> lis
 
     Srivastava et al. 2014, "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", section 4, with the
     factor of section 10. Inside of ``without_dropout()``, and so in ``Module.predict`` and in the validation of a
-    training, nothing is left out. Each call draws anew: it cannot be compiled, and ``fit`` then runs eagerly.
+    training, nothing is left out. Each call draws anew, so that a function of your own with it cannot be compiled;
+    ``fit`` draws for the compiled loss.
 
     Args:
         values: (values,) numbers or ``Value``s, such as the outputs of a layer.
@@ -50,11 +59,17 @@ def dropout(values: Sequence[Any], p: float, *, rng: np.random.Generator) -> lis
     check_probability(p)
     if _off.get() or p == 0:
         return [*values]
-    for value in values:
-        _check_not_recorded(value)
-    keeps = rng.random(len(values)) >= p
+    before = _before.get()
+    if before is not None:
+        keeps = before(Draw(rng, len(values), p))
+        if any(isinstance(keep, Value) for keep in keeps):  # in a compiled function
+            return [autodiff.where(keep, value / (1 - p), 0.0) for value, keep in zip(values, keeps)]
+    else:
+        for value in values:
+            _check_not_recorded(value)
+        keeps = (rng.random(len(values)) >= p).tolist()
     nothing = autodiff.constant(0.0) if any(isinstance(value, Value) for value in values) else 0.0
-    return [value / (1 - p) if keep else nothing for value, keep in zip(values, keeps.tolist())]
+    return [value / (1 - p) if keep else nothing for value, keep in zip(values, keeps)]
 
 
 def check_probability(p: float) -> None:
@@ -67,6 +82,67 @@ def check_probability(p: float) -> None:
         raise ValueError(f"p must be at least 0 and below 1, not {p!r}")
 
 
+class Draw(NamedTuple):
+    """A call of :func:`dropout`: how many numbers it draws, from which generator, and the probability."""
+
+    rng: np.random.Generator
+    size: int
+    p: float
+
+
+def planned_draws(function: Callable[[], object]) -> list[Draw]:
+    """The calls of :func:`dropout` that a function makes, without drawing: in them all numbers are kept."""
+    found: list[Draw] = []
+
+    def noted(draw: Draw) -> list[Any]:
+        found.append(draw)
+        return [True] * draw.size
+
+    with _answered_by(noted):
+        function()
+    return found
+
+
+def drawn(draws: Sequence[Draw], observations: int) -> NDArray[np.float64]:
+    """(observations, numbers): 1 where a number is kept, else 0, as if one observation after the other drew for itself.
+
+    Args:
+        draws: those of one observation, in order.
+        observations: how many there are.
+    """
+    ends = np.cumsum([0, *(draw.size for draw in draws)]).tolist()
+    kept = np.empty((observations, ends[-1]))
+    for rng in {id(draw.rng): draw.rng for draw in draws}.values():
+        own = [(draw, slice(start, end)) for draw, start, end in zip(draws, ends, ends[1:]) if draw.rng is rng]
+        numbers, start = rng.random((observations, sum(draw.size for draw, _ in own))), 0
+        for draw, columns in own:
+            kept[:, columns] = numbers[:, start : start + draw.size] >= draw.p
+            start += draw.size
+    return kept
+
+
+@contextmanager
+def drawn_before(draws: Sequence[Draw], kept: Sequence[Any] = ()) -> Iterator[None]:
+    """In the block, :func:`dropout` keeps the numbers whose ``kept`` is 1, in the order of the draws.
+
+    Raises:
+        ValueError: other draws are made in the block than these.
+    """
+    made, start = 0, 0
+
+    def answer(draw: Draw) -> Sequence[Any]:
+        nonlocal made, start
+        if made == len(draws) or draw.rng is not draws[made].rng or draw[1:] != draws[made][1:]:
+            raise ValueError(_OTHER_DRAWS)
+        made, start = made + 1, start + draw.size
+        return kept[start - draw.size : start]
+
+    with _answered_by(answer):
+        yield
+    if made < len(draws):
+        raise ValueError(_OTHER_DRAWS)
+
+
 @contextmanager
 def without_dropout() -> Iterator[None]:
     """Leave nothing out in the block: for measuring and predicting."""
@@ -77,6 +153,15 @@ def without_dropout() -> Iterator[None]:
         _off.reset(token)
 
 
+@contextmanager
+def _answered_by(answer: Callable[[Draw], Sequence[Any]]) -> Iterator[None]:
+    token = _before.set(answer)
+    try:
+        yield
+    finally:
+        _before.reset(token)
+
+
 def _check_not_recorded(value: Any) -> None:
     """Refuse a number of a compiled function, which would be frozen like every random choice."""
     try:
@@ -84,5 +169,5 @@ def _check_not_recorded(value: Any) -> None:
     except autodiff.FrozenNumberError:
         raise autodiff.FrozenNumberError(
             "dropout draws anew in every call, and a compiled function would keep one draw for ever: train with "
-            "fit(), which then runs eagerly, and measure inside of nn.without_dropout()"
+            "fit(), which draws for it, and measure inside of nn.without_dropout()"
         ) from None

@@ -66,7 +66,7 @@ ELSEWHERE = {
 IN_A_MODEL = {
     "fit": f"it is a function, {USAGE}",
     "compile": "loss and optimizer are arguments of fit(); autodiff.compile(model) is the model for whole batches",
-    "train": "there is nothing to switch, since dropout() is at work in fit() alone",
+    "train": "there is nothing to switch, since dropout() is at work in fit() and model(x) alone",
     "eval": "there is nothing to switch, since predict() and without_dropout() leave nothing out",
     "forward": "write model(x)",
     "backward": "it is the loss that has it: loss(model(x), y).backward()",

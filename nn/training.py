@@ -14,7 +14,8 @@ from tqdm import tqdm
 from nn.checkpoints import Checkpoint, Progress, digest, function_name
 from nn.clipping import Clipping
 from nn.datasets import Data, taken
-from nn.engines import Batches, Task, engine_for
+from nn.eager_engine import Batches, Task
+from nn.engines import engine_for
 from nn.epoch_metrics import Callback, Epoch, EpochMetrics, Metric, called, check_callbacks
 from nn.losses import Loss, is_vector
 from nn.mistakes import (
@@ -104,8 +105,9 @@ def fit(
         inputs: (observations, features): an array, also of a file or another library; a table of pandas; a list of
             rows. Observations are taken by their place; labels of rows do not matter.
         targets: (observations,), as the inputs. Classes may be ints, floats or bools.
-        loss: the error of one observation, ``loss(prediction, target)``. One that draws random numbers, as
-            :func:`dropout` does, is run eagerly, so that it draws anew in every call.
+        loss: the error of one observation, ``loss(prediction, target)``. One that draws random numbers by itself is run
+            eagerly, so that it draws anew in every call. What :func:`dropout` leaves out is drawn for compiled losses,
+            and is the same in every engine.
         optimizer: its ``step()`` moves the model's parameters.
         epochs: how often the data set is gone through, at most.
         batch_size: how many observations a step is taken for; they are then shuffled in every epoch.

@@ -11,6 +11,7 @@ from nn import (
     MLP,
     SGD,
     Adam,
+    AdamW,
     Layer,
     Module,
     dropout,
@@ -70,18 +71,76 @@ def test_nothing_is_left_out_inside_of_without_dropout_nor_for_p_of_zero():
     assert dropout(values, 0.9, rng=rng) != values
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_a_training_with_dropout_runs_eagerly_says_so_and_draws_anew(seed):
-    model = Dropping(seed=seed)
-    state = model.rng.bit_generator.state["state"]["state"]
-    history = trained(model, epochs=2)
+class Twice(Module):
+    """Two dropouts of one generator around one of another, on the inputs as well."""
+
+    def __init__(self, seed=0):
+        self.hidden, self.last = Layer(2, 8, "tanh", rng=1), Layer(8, 1, "linear", rng=2)
+        self.rng, self.other = np.random.default_rng(seed), np.random.Generator(np.random.MT19937(seed))
+
+    def __call__(self, x):
+        hidden = dropout(self.hidden(dropout(x, 0.2, rng=self.rng)), 0.5, rng=self.other)
+        return dropout(self.last(dropout(hidden, 0.3, rng=self.rng)), 0.1, rng=self.rng)[0]
+
+
+def states(model):
+    """Those of the generators of a model."""
+    return [repr(each.bit_generator.state) for each in vars(model).values() if isinstance(each, np.random.Generator)]
+
+
+OPTIMIZERS = {
+    "rule": lambda p: Adam(p, 0.05),
+    "decay": lambda p: AdamW(p, 0.05),
+    "own steps": lambda p: type("Own", (SGD,), {"step": lambda self: SGD.step(self)})(p, 0.05),
+}
+
+
+@pytest.mark.parametrize("make", [Dropping, Twice])
+@pytest.mark.parametrize("batch_size", [None, 5])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+@pytest.mark.parametrize("metric", [None, squared_error])
+def test_compiled_training_leaves_out_the_very_numbers_that_the_eager_one_does(make, batch_size, optimizer, metric):
+    found = []
+    for engine in ("eager", "compiled"):
+        model = make(seed=3)
+        history = trained(model, engine, optimizer=optimizer(model.parameters()), batch_size=batch_size, metric=metric,
+                          validation=0.25, epochs=5)  # fmt: skip
+        assert history.engine == engine
+        numbers = [*model.state_dict().values(), *history.losses, *history.metrics, *history.validation_losses]
+        found.append((numbers, states(model)))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-11)
+    assert found[1][1] == found[0][1] != states(make(seed=3))
+
+
+def test_dropout_is_compiled_by_itself():
+    model = Dropping()
+    history = trained(model)
+    assert (history.engine, history.engine_reason) == ("compiled", "")
+
+
+class Sometimes(Dropping):
+    """It drops for some observations alone."""
+
+    def __call__(self, x):
+        return super().__call__(x) if x[0] > 0 else self.last(self.hidden(x))[0]
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_model_that_draws_otherwise_for_some_observations_runs_eagerly_and_says_so(sign):
+    model, inputs = Sometimes(), sign * np.array([[1.0, 0.5], [-1.0, 0.5], [2.0, 1.0]])
+    history = fit(model, inputs, [1.0, 2.0, 3.0], squared_error, optimizer=SGD(model.parameters(), 0.01), epochs=2,
+                  progress=False)  # fmt: skip
     assert history.engine == "eager"
-    assert "dropout draws anew in every call" in history.engine_reason
-    eager = Dropping(seed=seed)
-    trained(eager, "eager", epochs=2)
-    assert model.rng.bit_generator.state["state"]["state"] != state
-    with pytest.raises(FrozenNumberError, match="dropout draws anew"):
-        trained(Dropping(seed=seed), "compiled")
+    assert "dropout draws otherwise for some observations" in history.engine_reason
+
+
+@pytest.mark.parametrize("engine", ["eager", "compiled"])
+def test_a_number_that_is_not_finite_is_found_with_dropout_too(engine):
+    model, targets = Dropping(), DATA.targets.astype(float)
+    targets[7] = np.nan
+    with pytest.raises(FloatingPointError, match="at observation 7"):
+        fit(model, DATA.inputs, targets, squared_error, optimizer=SGD(model.parameters()), epochs=2, batch_size=5,
+            progress=False, engine=engine)  # fmt: skip
 
 
 def test_the_errors_of_a_network_that_stands_still_differ_from_epoch_to_epoch():
