@@ -327,8 +327,11 @@ def values(given: Longs) -> float:
         run(code, table, MAIN + FORWARD, 0, 0, s, s, v, v, stride, lanes)
         for output in range(outputs):
             row = take(code, at + output) * stride
-            for i in range(end - start):
-                results[(start + i) * outputs + output] = v[row + i]
+            if outputs == 1:
+                move(v, row, results, start, end - start)
+            else:
+                for i in range(end - start):
+                    results[(start + i) * outputs + output] = v[row + i]
     return 0.0
 
 

@@ -127,6 +127,9 @@ class NativeRunner:
             ))  # fmt: skip
             self._rooms.append(room)
 
+        if is_readable(inputs) and not self._is_spread(len(inputs)):
+            run(0, len(inputs))
+            return results
         cuts = _cuts(len(inputs))
         for _ in self._each(lambda first, last: run(cuts[first], cuts[last]), len(inputs), 1):
             pass
