@@ -91,7 +91,7 @@ def test_a_trace_is_shown_whatever_it_holds(monkeypatch: pytest.MonkeyPatch) -> 
     long = x
     for _ in range(401):
         long = long + 1.0
-    assert set(trace(long)._repr_mimebundle_()) <= {"text/plain", "image/svg+xml"}
+    assert set(trace(long)._repr_mimebundle_()) <= {"text/plain", "text/html", "image/svg+xml"}
     monkeypatch.setenv("AUTODIFF_DOT", "/no/such/dot")
     assert "not drawn: the environment variable AUTODIFF_DOT" in whole._repr_mimebundle_()["text/plain"]
 

@@ -12,7 +12,7 @@ import graphviz
 from autodiff.drawing.dot_text import draw
 from autodiff.drawing.folding import READABLE
 from autodiff.drawing.parameters import HasParameters
-from autodiff.drawing.rendering import HINT, find_dot, run_dot, svg
+from autodiff.drawing.rendering import HINT, find_dot, image, run_dot, svg, told
 from autodiff.drawing.scene import TooManyNodesError
 from autodiff.drawing.text_tree import tree
 from autodiff.program.program import Program
@@ -92,7 +92,7 @@ def notebook_picture(value: Value) -> dict[str, str]:
         picture = svg(dot, draw(value, prefix=prefix, **options).source)
     except Exception as error:  # a value that cannot be drawn must still be shown: the reason goes with it
         return {"text/plain": f"{value!r}\n(not drawn: {error})"}
-    return {"text/plain": repr(value), "image/svg+xml": picture}
+    return {"text/plain": repr(value), "image/svg+xml": picture, "text/html": image(picture, told(value))}
 
 
 def _readable(value: Value) -> tuple[dict[str, Any], str]:

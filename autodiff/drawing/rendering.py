@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
 from typing import Any
 
 import graphviz
 from graphviz.backend import dot_command
 
+from autodiff.text import one_line, short
+from autodiff.value import Value
+
 SETTING = "AUTODIFF_DOT"
 HINT = 'for pictures, install Graphviz or: pip install "graphviz-pure<0.3"'
+COLUMN = 650
+"""Points: about the width of a notebook's column."""
 TIMEOUT = 120.0
 """Seconds; a graph of 3000 nodes takes about 6."""
 
@@ -136,10 +144,32 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         dot = find_dot()
         if dot is None:
             return {"text/plain": f"{self.source}\n{HINT}"}
-        return {"text/plain": repr(self), "image/svg+xml": svg(dot, self.source)}
+        picture = svg(dot, self.source)
+        return {"text/plain": repr(self), "image/svg+xml": picture, "text/html": image(picture, told(self.root))}
+
+
+def told(root: Any) -> str:
+    """What a picture is of, for those who do not see it."""
+    if isinstance(root, Value):
+        return f"computation graph of {one_line(root.label) or 'a value'}, {short(root.number)}"
+    return f"picture of {type(root).__name__}" if root is not None else "picture of a graph"
+
+
+def image(picture: str, text: str) -> str:
+    """The picture as an image in HTML, which a notebook shows even where it is not trusted, as wide as its column."""
+    data = b64encode(picture.encode()).decode()
+    return f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(text)}" style="max-width: 100%">'
 
 
 def svg(dot: str, source: str) -> str:
-    """The ``<svg>`` element as a page needs it: without the head of an XML file, and never wider than the page."""
+    """The ``<svg>`` element as a page needs it: without the head of an XML file, and never wider than the page.
+
+    Notebooks that show it as an image heed no style in it: one that is wider than their column has no width of its own.
+    """
     text = run_dot(dot, source, "svg").decode()
-    return '<svg style="max-width: 100%; height: auto"' + text[text.index("<svg") + 4 :]
+    head, rest = text[text.index("<svg") + 4 :].split(">", 1)
+    found = re.search(r'width="(\d+)pt"\s+height="\d+pt"', head)
+    if found is None or int(found[1]) <= COLUMN:
+        return f'<svg style="max-width: 100%; height: auto"{head}>{rest}'
+    head = head.replace(found[0], 'width="100%"')
+    return f'<svg style="max-width: {found[1]}pt; height: auto"{head}>{rest}'

@@ -911,7 +911,8 @@ def test_a_notebook_shows_a_page_or_of_a_long_pass_a_picture() -> None:
     for i in range(300):
         total = total + (Value(0.01 * i, label=f"layers.0.neurons.{i % 5}.weights.{i}") * x).tanh()
     shown = trace(total)._repr_mimebundle_()
-    assert set(shown) == {"text/plain", "image/svg+xml"}
+    assert set(shown) == {"text/plain", "text/html", "image/svg+xml"}
+    assert shown["text/html"].startswith("<img")
     product = Value(1.0, label="layers.0.bias")
     for i in range(300):
         product = product * Value(1.01, label=f"layers.0.weights.{i}")
@@ -919,7 +920,8 @@ def test_a_notebook_shows_a_page_or_of_a_long_pass_a_picture() -> None:
     for _ in range(800):
         total = total * 1.0 + x
     shown = trace(total)._repr_mimebundle_()
-    assert set(shown) == {"text/plain", "image/svg+xml"}
+    assert set(shown) == {"text/plain", "text/html", "image/svg+xml"}
+    assert shown["text/html"].startswith("<img")
 
 
 @needs_dot

@@ -133,7 +133,7 @@ def notebook(trace: RecordedPass) -> dict[str, str]:
     frame = (
         f"<style>.autodiff-player + pre {{ display: none }}</style>"
         f'<iframe class="autodiff-player" title="Backward pass of {name}, step by step" sandbox="allow-scripts" '
-        f'style="width: 100%; height: 640px; border: 1px solid #8884; border-radius: 8px" '
+        f'style="box-sizing: border-box; width: 100%; height: 640px; border: 1px solid #8884; border-radius: 8px" '
         f'srcdoc="{escape(page, quote=True)}"></iframe>'
         f"<pre>{escape(table)}\n\nThe player is in this notebook, which must be trusted to show it.</pre>"
     )

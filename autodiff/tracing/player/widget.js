@@ -3,7 +3,7 @@ function render({ model, el }) {
   const frame = document.createElement("iframe");
   frame.title = model.get("title");
   frame.setAttribute("sandbox", "allow-scripts");
-  frame.style.cssText = "width: 100%; height: 640px; border: 1px solid #8884; border-radius: 8px";
+  frame.style.cssText = "box-sizing: border-box; width: 100%; height: 640px; border: 1px solid #8884; border-radius: 8px";
   frame.srcdoc = model.get("page");
   const send = () => frame.contentWindow?.postMessage({ step: model.get("step") }, "*");
   const receive = (event) => {
