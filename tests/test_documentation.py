@@ -8,7 +8,13 @@ from docs.snippets import run, snippets
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [path for path in sorted(DOCS.rglob("*.md")) if snippets(path)]
-NEEDS = {"gpu.md": "jax", "rules.md": "torch", "how_to/data.md": "pandas", "how_to/checking.md": "hypothesis"}
+NEEDS = {
+    "gpu.md": "jax",
+    "rules.md": "torch",
+    "how_to/data.md": "pandas",
+    "how_to/scikit_learn.md": "sklearn",
+    "how_to/checking.md": "hypothesis",
+}
 
 
 @pytest.mark.slow
