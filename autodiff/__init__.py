@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from autodiff.declarations import *  # noqa: F403  # what is imported below, with its types
     from autodiff.drawing import draw, render, tree
     from autodiff.non_finite import NonFiniteError, check_finite
+    from autodiff.program.exporting.onnx_graph import OnnxGraph
+    from autodiff.program.writers import UnwritableError
     from autodiff.sources import record_sources
     from autodiff.tracing import Trace, check_training, detect_anomaly, explain, name_values, trace, watch
 else:
@@ -50,20 +52,20 @@ else:
 
 __all__ = [
     "NOT_COMPUTED", "OPERATIONS", "ZERO", "Compiled", "ExecutorError", "FrozenNumberError", "Interval",
-    "NonFiniteError", "Operation", "SingularPoint", "StaleProgramError", "Step", "Trace", "Value", "absolute", "acos",
-    "acosd", "acosh", "acot", "acotd", "acoth", "acsc", "acscd", "acsch", "asec", "asecd", "asech", "asin", "asind",
-    "asinh", "atan", "atan2", "atand", "atanh", "cbrt", "ceil", "check_finite", "check_gradients", "check_operation",
-    "check_training", "clip", "compile", "constant", "copysign", "cos", "cosd", "cosh", "cospi", "cot", "cotd", "coth",
-    "csc", "cscd", "csch", "cumsum", "deg2rad", "detect_anomaly", "digamma", "dot", "draw", "erf", "erfc", "erfcinv",
-    "erfcx", "erfinv", "exp", "exp2", "exp10", "explain", "expm1", "floor", "floor_divide", "fmod", "gamma", "gelu",
-    "grad", "hessian", "hvp", "hypot", "jacobian", "jvp", "largest", "leaky_relu", "leaves", "lgamma", "log",
-    "log1mexp", "log1p", "log1pmx", "log1psq", "log2", "log2mexp", "log10", "log_softmax", "log_sum_exp", "logaddexp",
-    "logexpm1", "logit", "logmxp1", "logsubexp", "lookup", "maximum", "mean", "minimum", "mod", "name_values", "norm",
-    "numerical_derivative", "numerical_gradient", "operation", "power", "prod", "rad2deg", "reciprocal",
-    "record_sources", "relu", "render", "rint", "sec", "secd", "sech", "select", "sigmoid", "sign", "silu", "sin",
-    "sinc", "sind", "sinh", "sinpi", "smallest", "softmax", "softplus", "sqrt", "square", "std", "tan", "tand", "tanh",
-    "topological_order", "total", "trace", "tree", "trigamma", "trunc", "value_and_grad", "var", "watch", "where",
-    "xlog1py", "xlogx", "xlogy",
+    "NonFiniteError", "OnnxGraph", "Operation", "SingularPoint", "StaleProgramError", "Step", "Trace",
+    "UnwritableError", "Value", "absolute", "acos", "acosd", "acosh", "acot", "acotd", "acoth", "acsc", "acscd",
+    "acsch", "asec", "asecd", "asech", "asin", "asind", "asinh", "atan", "atan2", "atand", "atanh", "cbrt", "ceil",
+    "check_finite", "check_gradients", "check_operation", "check_training", "clip", "compile", "constant", "copysign",
+    "cos", "cosd", "cosh", "cospi", "cot", "cotd", "coth", "csc", "cscd", "csch", "cumsum", "deg2rad", "detect_anomaly",
+    "digamma", "dot", "draw", "erf", "erfc", "erfcinv", "erfcx", "erfinv", "exp", "exp2", "exp10", "explain", "expm1",
+    "floor", "floor_divide", "fmod", "gamma", "gelu", "grad", "hessian", "hvp", "hypot", "jacobian", "jvp", "largest",
+    "leaky_relu", "leaves", "lgamma", "log", "log1mexp", "log1p", "log1pmx", "log1psq", "log2", "log2mexp", "log10",
+    "log_softmax", "log_sum_exp", "logaddexp", "logexpm1", "logit", "logmxp1", "logsubexp", "lookup", "maximum", "mean",
+    "minimum", "mod", "name_values", "norm", "numerical_derivative", "numerical_gradient", "operation", "power", "prod",
+    "rad2deg", "reciprocal", "record_sources", "relu", "render", "rint", "sec", "secd", "sech", "select", "sigmoid",
+    "sign", "silu", "sin", "sinc", "sind", "sinh", "sinpi", "smallest", "softmax", "softplus", "sqrt", "square", "std",
+    "tan", "tand", "tanh", "topological_order", "total", "trace", "tree", "trigamma", "trunc", "value_and_grad", "var",
+    "watch", "where", "xlog1py", "xlogx", "xlogy",
 ]  # fmt: skip
 __version__ = "0.1.0"
 
@@ -72,6 +74,8 @@ _FOLDERS = {
     "autodiff.compiling": ("Compiled", "ExecutorError", "FrozenNumberError", "StaleProgramError", "compile"),
     "autodiff.drawing": ("draw", "render", "tree"),
     "autodiff.non_finite": ("NonFiniteError", "check_finite"),
+    "autodiff.program.exporting.onnx_graph": ("OnnxGraph",),
+    "autodiff.program.writers": ("UnwritableError",),
     "autodiff.sources": ("record_sources",),
     "autodiff.tracing": (
         "Trace", "check_training", "detect_anomaly", "explain", "name_values", "trace", "watch",

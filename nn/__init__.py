@@ -37,6 +37,7 @@ from nn.parts import Activation, Dropout, Embedding, LayerNorm, Sequential
 from nn.plots import plot_contour, plot_decision_boundary, plot_loss, plot_surface
 from nn.recurrent import GRUCell, RNNCell
 from nn.schedules import CosineDecay, StepDecay, Warmup
+from nn.taking_along import to_onnx
 from nn.training import History, accuracy, fit
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ __all__ = [
     "binary_cross_entropy", "circles", "clip_gradients", "descend", "digits", "dropout", "fit", "hinge", "iris",
     "loss_landscape", "mean_over", "moons", "plot_contour", "plot_decision_boundary", "plot_loss", "plot_surface",
     "principal_directions", "random_directions", "softmax_cross_entropy", "spirals", "squared_error", "sum_over",
-    "without_dropout",
+    "to_onnx", "without_dropout",
 ]  # fmt: skip
 
 

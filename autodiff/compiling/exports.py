@@ -11,6 +11,7 @@ from autodiff.compiling.specializations import Specializations
 from autodiff.program.exporting.c_source import CSource, c_source
 from autodiff.program.exporting.exported import Argument, Exported
 from autodiff.program.exporting.numpy_source import numpy_source
+from autodiff.program.exporting.onnx_graph import onnx_model
 from autodiff.program.javascript import module
 
 
@@ -66,6 +67,18 @@ class Exports:
         ``parameters``, the present numbers. See :meth:`autodiff.program.program.Program.to_javascript`.
         """
         return module(exported(self._ways(arguments, options, "to_javascript")))
+
+    def to_onnx(self, *arguments: Any, dtype: str = "float64", **options: Any) -> Any:
+        """The values as an ``onnx.ModelProto``, instruction by instruction; errors as of :class:`Exports`.
+
+        Its inputs have the names of the arguments, (observations, …); its output ``values`` is (observations, results).
+        A network of ``nn`` has its own ``to_onnx()``, which keeps layers as matrices. See
+        :meth:`autodiff.program.program.Program.to_onnx`.
+
+        Raises:
+            ImportError: the package ``onnx`` is not installed.
+        """
+        return onnx_model(exported(self._ways(arguments, options, "to_onnx")), dtype)
 
     def to_jax(self, *arguments: Any, **options: Any) -> Callable[..., Any]:
         """The function as a pure function of JAX, for ``jit``, ``grad``, ``vmap``, ``pmap`` and sharding.

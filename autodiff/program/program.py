@@ -431,6 +431,27 @@ class Program:
 
         return module(self._exported(name, parameters))
 
+    def to_onnx(self, name: str = "f", parameters: Sequence[float] | None = None, dtype: str = "float64") -> Any:
+        """The value as an ``onnx.ModelProto``, instruction by instruction; ``model.to_onnx()`` of ``nn`` keeps layers.
+
+        Its input is ``inputs``, (observations, inputs), its output ``values``, (observations, outputs). Where a guard
+        does not hold, they are nan. onnxruntime runs all that is written; but in float64 it lacks some functions, such
+        as ``tan`` and ``erf``.
+
+        Args:
+            name: of the function, for errors.
+            parameters: (parameters,) the numbers of the parameters.
+            dtype: ``"float64"`` or ``"float32"``.
+
+        Raises:
+            ImportError: the package ``onnx`` is not installed.
+            UnwritableError: ONNX has no operator for an operation, as for ``erfc`` and ``atan2``.
+            TooLargeError, ValueError: as of :meth:`to_python`; a ValueError also if there are no numbers.
+        """
+        from autodiff.program.exporting.onnx_graph import onnx_model
+
+        return onnx_model(self._exported(name, parameters), dtype)
+
     def to_jax(self) -> Callable[[Any, Any], Any]:
         """The program as a pure function of JAX, of ``(parameters, inputs)`` of one observation.
 
