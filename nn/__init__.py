@@ -38,6 +38,7 @@ from nn.plots import plot_contour, plot_decision_boundary, plot_loss, plot_surfa
 from nn.recurrent import GRUCell, RNNCell
 from nn.schedules import CosineDecay, StepDecay, Warmup
 from nn.taking_along import to_onnx
+from nn.torch_networks import from_torch, to_torch
 from nn.training import History, accuracy, fit
 
 if TYPE_CHECKING:
@@ -48,10 +49,10 @@ __all__ = [
     "MLP", "SGD", "Activation", "Adam", "AdamW", "CosineDecay", "Dataset", "Descent", "Dropout", "Embedding",
     "Epoch", "GRUCell", "History", "Landscape", "Layer", "LayerNorm", "Linear", "Module", "Neuron",
     "NonFiniteLossError", "Optimizer", "RNNCell", "Sequential", "StepDecay", "Warmup", "absolute_error", "accuracy",
-    "binary_cross_entropy", "circles", "clip_gradients", "descend", "digits", "dropout", "fit", "hinge", "iris",
-    "loss_landscape", "mean_over", "moons", "plot_contour", "plot_decision_boundary", "plot_loss", "plot_surface",
-    "principal_directions", "random_directions", "softmax_cross_entropy", "spirals", "squared_error", "sum_over",
-    "to_onnx", "without_dropout",
+    "binary_cross_entropy", "circles", "clip_gradients", "descend", "digits", "dropout", "fit", "from_torch", "hinge",
+    "iris", "loss_landscape", "mean_over", "moons", "plot_contour", "plot_decision_boundary", "plot_loss",
+    "plot_surface", "principal_directions", "random_directions", "softmax_cross_entropy", "spirals", "squared_error",
+    "sum_over", "to_onnx", "to_torch", "without_dropout",
 ]  # fmt: skip
 
 
