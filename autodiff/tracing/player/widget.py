@@ -35,6 +35,14 @@ class PlayerWidget(anywidget.AnyWidget):
         title = f"Backward pass of {one_line(trace.root.name)}, step by step"
         super().__init__(page=html(trace, **options), title=title)
 
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        """What a notebook keeps; where the widget is gone, the table of the pass is left."""
+        bundle = super()._repr_mimebundle_(**options)
+        for kept in bundle if isinstance(bundle, tuple) else [bundle]:
+            if kept and "text/plain" in kept:
+                kept["text/plain"] = str(self.trace)
+        return bundle
+
     @traitlets.validate("step")
     def _check_step(self, proposal: Any) -> int:
         step = int(proposal.value)
