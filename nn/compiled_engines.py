@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 import autodiff
 from autodiff import Value, constant, trees
 from nn.datasets import Data, taken
-from nn.dropping import drawn, drawn_before, planned_draws, without_dropout
+from nn.dropping import Draw, drawn, drawn_before, planned_draws, without_dropout
 from nn.eager_engine import Batch, Batches, EagerEngine, Task
 from nn.epoch_metrics import EpochMetrics, Metric
 from nn.module import assign, numbers
@@ -41,24 +41,30 @@ class GradientEngine(EagerEngine):
 
     def __init__(self, task: Task) -> None:
         super().__init__(task)
-        model, loss = task.model, task.loss
-        self.draws = planned_draws(lambda: loss(model(task.inputs[0]), task.targets[0]))
-        """Those of dropout for one observation."""
-        self.trained = self._compiled(partial(drawn_before, self.draws))
-        self.measured = self._compiled(without_dropout) if self.draws else self.trained
         with without_dropout():
-            self.like = None if task.metric is None else model(task.inputs[0])
+            self.like = None if task.metric is None else task.model(task.inputs[0])
         """A prediction, for its structure."""
-        self.data: tuple[Data, ...] = tuple(map(_batch, (task.inputs, task.targets)))
-        """Inputs and targets; where something is drawn, also which numbers are kept in this epoch."""
-        self.kept = np.ones((len(task.inputs), sum(draw.size for draw in self.draws)))
-        if self.draws:
-            self.data += (self.kept,)
+        self.inputs, self.targets = map(_batch, (task.inputs, task.targets))
+        self._plan(self._planned())
+        self.drops = bool(self.draws)
         self.held_out = tuple(map(_batch, task.held_out))
         seen = slice(None if task.executor is None else 1)  # what workers are for is too much for this process
         _check_compiles(self.trained.error, *(each[seen] for each in self.data))
         if len(self.held_out[0]):
             _check_compiles(self.measured.error, *self.held_out)
+
+    def _planned(self) -> list[Draw]:
+        task = self.task
+        return planned_draws(lambda: task.loss(task.model(task.inputs[0]), task.targets[0]))
+
+    def _plan(self, draws: list[Draw]) -> None:
+        self.draws = draws
+        """Those of dropout for one observation."""
+        self.kept = np.ones((len(self.inputs), sum(draw.size for draw in draws)))
+        """(observations, numbers): which are kept in this epoch."""
+        self.data: tuple[Data, ...] = (self.inputs, self.targets, *([self.kept] if draws else []))
+        self.trained = self._compiled(partial(drawn_before, draws))
+        self.measured = self._compiled(without_dropout) if draws else self.trained
 
     def _compiled(self, around: Callable[..., AbstractContextManager[None]]) -> _Functions:
         """The loss and the model inside of a context; what is kept, where something is drawn, is an input."""
@@ -83,6 +89,13 @@ class GradientEngine(EagerEngine):
     def _error(self, index: int, epoch: int) -> Value:
         with drawn_before(self.draws, self.kept[index].tolist()):
             return super()._error(index, epoch)
+
+    @contextmanager
+    def handed_over(self) -> Iterator[None]:
+        with super().handed_over():
+            yield
+        if self.drops and (draws := self._planned()) != self.draws:  # a callback has set another probability
+            self._plan(draws)
 
     def backward(self, batch: Batch, epoch: int) -> None:
         data = self.data
@@ -248,7 +261,8 @@ class RuleEngine(GradientEngine):
     def handed_over(self) -> Iterator[None]:
         self.finish()
         try:
-            yield
+            with super().handed_over():
+                yield
         finally:
             state = np.reshape(self._remembered(), self.descent.state.shape)
             self._now = _State(np.array(numbers(self.parameters)), state, self.optimizer.steps)

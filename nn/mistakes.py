@@ -73,7 +73,8 @@ IN_A_MODEL = {
     "to": 'its parameters are Python floats; autodiff.compile(model, backend="jax") runs it on other devices',
     "cuda": 'its parameters are Python floats; autodiff.compile(model, backend="jax") runs it on other devices',
     "summary": "print(model), or look at dict(model.named_parameters())",
-    "predict_proba": "apply autodiff.sigmoid, or autodiff.softmax for several classes, to the predictions",
+    "predict_proba": "apply autodiff.sigmoid, or autodiff.softmax for several classes, to the predictions, or take an "
+    "MLPClassifier",
 }
 """What models of other libraries have, and what serves here."""
 OPTIMIZERS = {"SGD": ("sgd", "gd", "momentum"), "Adam": ("adam",), "AdamW": ("adamw",)}

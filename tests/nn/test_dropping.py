@@ -1,6 +1,7 @@
 """Dropout draws anew in every call of a training, leaves nothing out where it is measured, and is never frozen."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -116,6 +117,29 @@ def test_dropout_is_compiled_by_itself():
     model = Dropping()
     history = trained(model)
     assert (history.engine, history.engine_reason) == ("compiled", "")
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
+def test_a_probability_that_a_callback_sets_holds_from_the_next_epoch_on(optimizer):
+    def change(epoch):
+        epoch.model.p = (0.0, 0.3, 0.6)[epoch.number % 3]
+
+    found = []
+    for engine in ("eager", "compiled"):
+        model = Dropping(p=0.3)
+        history = trained(model, engine, optimizer=optimizer(model.parameters()), epochs=7, callbacks=[change])
+        found.append((history.losses, states(model)))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-11)
+    assert found[1][1] == found[0][1]
+
+
+def test_workers_leave_out_the_same_numbers():
+    models = Dropping(), Dropping()
+    trained(models[0], "eager", batch_size=6)
+    with ThreadPoolExecutor(2) as executor:
+        trained(models[1], batch_size=6, executor=executor)
+    expected = [*models[0].state_dict().values()]
+    assert [*models[1].state_dict().values()] == pytest.approx(expected, rel=1e-11)
 
 
 class Sometimes(Dropping):
