@@ -171,16 +171,10 @@ def fit(
         check_function("metric", metric)
     parameters = model.parameters()
     check_optimizer(optimizer, model, parameters)
-    if executor is not None and not callable(getattr(executor, "submit", None)):
-        given = f"{type(executor).__name__} {executor!r:.60}"
-        raise TypeError(f"executor must be a concurrent.futures.Executor, not {given}")
-    inputs, targets = _data(inputs, targets, "training")
-    for name, number in (("epochs", epochs), ("batch_size", batch_size), ("patience", patience),
-                         ("checkpoint_every", checkpoint_every)):  # fmt: skip
-        if number is not None and (not isinstance(number, int) or number < 1):
-            raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
-    clipping = None if clip_norm is None and clip_value is None else Clipping(clip_norm, clip_value, "clip_")
+    _check_options(executor, epochs=epochs, batch_size=batch_size, patience=patience, checkpoint_every=checkpoint_every)
     check_callbacks(callbacks)
+    inputs, targets = _data(inputs, targets, "training")
+    clipping = None if clip_norm is None and clip_value is None else Clipping(clip_norm, clip_value, "clip_")
     random = generator(rng)
     (inputs, targets), held_out = _shared_out(inputs, targets, validation, random)
     seen, checked = EpochMetrics(loss, metric), EpochMetrics(loss, metric, "validation ")
@@ -245,6 +239,15 @@ def accuracy(prediction: Any, target: Any) -> float:
     if is_vector(prediction):
         return float(max(range(len(prediction)), key=prediction.__getitem__) == target)
     return float((prediction > 0) == (target > 0))
+
+
+def _check_options(executor: Any, **counts: int | None) -> None:
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        given = f"{type(executor).__name__} {executor!r:.60}"
+        raise TypeError(f"executor must be a concurrent.futures.Executor, not {given}")
+    for name, number in counts.items():
+        if number is not None and (not isinstance(number, int) or number < 1):
+            raise ValueError(f"{name} must be a whole number of at least 1, not {number!r}")
 
 
 def _data(inputs: Any, targets: Any, what: str) -> tuple[Data, Data]:
