@@ -67,7 +67,7 @@ __all__ = [
     "tan", "tand", "tanh", "topological_order", "total", "trace", "tree", "trigamma", "trunc", "value_and_grad", "var",
     "watch", "where", "xlog1py", "xlogx", "xlogy",
 ]  # fmt: skip
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _FOLDERS = {
     "autodiff.checking": ("check_gradients", "check_operation", "numerical_derivative", "numerical_gradient"),

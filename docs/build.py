@@ -16,10 +16,13 @@ from urllib.parse import unquote, urlsplit
 
 from sphinx.cmd.build import main as sphinx
 
-from demos.lesson.page import languages, page
+from demos.lesson.language import languages
+from demos.lesson.page import page
 from docs import browser
 
 SOURCES = Path(__file__).parent
+ALIVE = ("players", "lesson")
+"""The folders of pages that make their own parts, and keep in their addresses where a reader is."""
 LOADED = {"script": "src", "img": "src", "iframe": "src", "link": "href", "source": "src", "video": "src"}
 
 
@@ -62,7 +65,7 @@ def faults(site: Path) -> Iterator[str]:
             target = target / "index.html" if target.is_dir() else target
             if not target.exists():
                 yield f"{name}: {address} leads nowhere"
-            elif target in pages and unquote(part) not in pages[target].names:
+            elif target in pages and target.parent.name not in ALIVE and unquote(part) not in pages[target].names:
                 yield f"{name}: {address} leads to no part of {target.name}"
 
 
@@ -75,9 +78,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     site: Path = chosen.out
     shutil.rmtree(site, ignore_errors=True)
     for language in languages():
-        target = site / "lesson" / f"{language}.html"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page(language), encoding="utf-8", newline="\n")
+        (site / "lesson").mkdir(parents=True, exist_ok=True)
+        page(language).write(site / "lesson" / f"{language}.html")
     flags = ["--quiet", "--fail-on-warning", "--keep-going", "--fresh-env", "--builder", "html"]
     if failed := sphinx([*flags, "--doctree-dir", str(site.parent / "doctrees"), str(SOURCES), str(site)]):
         return failed

@@ -63,6 +63,8 @@ def layer(module: str) -> str:
         return package
     if not rest or rest[0] in TOP:
         return "autodiff"
+    if rest[0] == "nn":  # its second name
+        return "nn"
     if (ROOT / "autodiff" / rest[0]).is_dir():
         return rest[0]
     return "reading list" if rest[0] in READING_LIST else "beside it"

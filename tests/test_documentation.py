@@ -1,9 +1,11 @@
 """Every program in the documentation runs as its reader would run it, and the checks of the site find what is wrong."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from autodiff.registry import BUILT_IN, OPERATIONS
 from docs.snippets import run, snippets
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -17,7 +19,19 @@ NEEDS = {
 }
 
 
+@pytest.fixture
+def no_operations_of_others():
+    """Pages declare operations by names that other pages and the README use, too."""
+    others = {name: OPERATIONS.pop(name) for name in [*OPERATIONS] if name not in BUILT_IN}
+    yield
+    for name in [*OPERATIONS]:
+        if name not in BUILT_IN:
+            del OPERATIONS[name]
+    OPERATIONS.update(others)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("no_operations_of_others")
 @pytest.mark.parametrize("page", [pytest.param(path, id=path.relative_to(DOCS).as_posix()) for path in PAGES])
 def test_the_programs_of_a_page_run(page, tmp_path, monkeypatch):
     needed = NEEDS.get(page.relative_to(DOCS).as_posix())
@@ -25,6 +39,14 @@ def test_the_programs_of_a_page_run(page, tmp_path, monkeypatch):
         pytest.importorskip(needed, reason=f"{page.name} needs {needed}")
     monkeypatch.chdir(tmp_path)
     assert run(page)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_outside_of_the_site_lead_somewhere(name):
+    text = (DOCS.parent / name).read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert links
+    assert [link for link in links if not (DOCS.parent / link).exists()] == []
 
 
 def test_a_page_has_programs_of_each_kind_and_knows_their_lines(tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from autodiff import Value, compile, record_sources, trace, versions
+from autodiff import Value, __version__, compile, record_sources, trace, versions
 from autodiff.compiling import parameters
 from autodiff.hooks import Observer, observed_by, watchers
 
@@ -388,7 +388,7 @@ NEURON = ["-m", "autodiff", "tanh(w*x + b)", "w=0.5", "x=2", "b=0.1"]
 
 def test_the_command_line_says_its_version():
     run = python("", "-m", "autodiff", "--version", text=True)
-    assert (run.stdout, run.returncode) == ("autodiff 0.1.0\n", 0)
+    assert (run.stdout, run.returncode) == (f"autodiff {__version__}\n", 0)
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "ascii"])
