@@ -61,6 +61,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
         """A tensor as it is now."""
         flows = self._flows(tensor)
         held = None if self._is_tracked(tensor) else tensor.detach().clone()
+        if held is None and self._sizes[_key(tensor)] != tensor.itemsize:
+            self._refuse("view.dtype")
         return Given(place(tensor), flows, held, tensor.shape)
 
     def named(self, label: str, tensor: torch.Tensor) -> None:
@@ -86,6 +88,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
         for tensor in _written(func, args, options):
             if self._is_tracked(tensor):
                 self.events.append(Written(place(tensor), tensor.detach().clone()))
+            elif tensor.numel() and _key(tensor) in self._sizes:
+                self._refuse(func, "it changes the bits of floats")
         return out
 
     def _differentiable(
