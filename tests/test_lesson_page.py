@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from demos.lesson import error_mountain, gradient_descent, network
+from demos.lesson import error_mountain, network
+from demos.lesson.content import MOMENTUM
 from demos.lesson.graphs import KINDS
 from demos.lesson.language import languages, texts
 from demos.lesson.page import page
@@ -151,7 +152,7 @@ def test_the_mountain_that_the_page_computes_is_the_engines(lesson):
     ("name", "make"),
     [
         ("sgd", lambda weights, rate: SGD(weights, rate)),
-        ("momentum", lambda weights, rate: SGD(weights, rate, momentum=gradient_descent.MOMENTUM)),
+        ("momentum", lambda weights, rate: SGD(weights, rate, momentum=MOMENTUM)),
         ("adam", lambda weights, rate: Adam(weights, rate)),
     ],
 )

@@ -14,6 +14,8 @@ import numpy as np
 from autodiff import Value, constant, draw, render, trace
 from demos.lesson import network
 from demos.lesson._common import options
+from demos.lesson.content import RATES
+from demos.lesson.language import Texts
 from demos.lesson.loss import evaluate
 from demos.lesson.network import Setting
 from nn import absolute_error
@@ -45,31 +47,39 @@ def gradients(setting: Setting = network.FIRST) -> np.ndarray:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     chosen = options(__doc__ or "", "backpropagation", arguments)
+    said: Texts = chosen.texts
+    number = said.number
     flower = int(np.random.default_rng(chosen.seed).integers(len(network.FLOWERS)))
     error, _ = error_of(flower)
-    print(f"Flower {flower + 1} with the lecture's 1st setting: error {error:.4f}")
-    print("p₁ = w₁·x₁, p₂ = w₂·x₂, s = p₁ + p₂, z = s + b, h = tanh z, q = v·h, ŷ = q + c, d = y − ŷ, E = |d|\n")
+    print(said.say("say.backward.flower", number=flower + 1, error=number(error.data, 4)))
+    print("p₁ = w₁·x₁, p₂ = w₂·x₂, s = p₁ + p₂, z = s + b, h = tanh z, q = v·h, ŷ = q + c, d = y − ŷ, L = E = |d|\n")
     passed = trace(error, accumulate=True)
     print(passed)
 
     rows = gradients()
-    print("\nThe gradient of every flower's error, and their sum:")
-    print(f"{'':8}{''.join(f'{number:9}' for number in range(1, len(rows) + 1))}      sum")
+    slope = rows.sum(axis=0)
+    print("\n" + said["say.backward.each"])
+    print(f"{'':8}{''.join(f'{place:9}' for place in range(1, len(rows) + 1))}{said['sum']:>9}")
     for place, name in enumerate(network.WEIGHT_NAMES):
-        print(f"∂E/∂{name:4}{''.join(f'{number:9.4f}' for number in rows[:, place])}{rows[:, place].sum():9.4f}")
+        cells = "".join(f"{number(each, 4):>9}" for each in (*rows[:, place], slope[place]))
+        print(f"∂L/∂{name:4}{cells}")
 
-    print(f"\nWhat really happens to the loss if one weight goes up by {STEP}, divided by {STEP}:")
+    print("\n" + said.say("say.backward.really", step=STEP))
     start = evaluate(network.FIRST).loss
     for place, name in enumerate(network.WEIGHT_NAMES):
-        moved = Setting(*(number + STEP * (place == at) for at, number in enumerate(network.FIRST)))
-        print(
-            f"  {name:3} {(evaluate(moved).loss - start) / STEP:9.4f}   by backpropagation {rows[:, place].sum():9.4f}"
-        )
+        moved = Setting(*(weight + STEP * (place == at) for at, weight in enumerate(network.FIRST)))
+        quotient = (evaluate(moved).loss - start) / STEP
+        print(f"  {name:3} {number(quotient, 4):>9}   {said['say.backward.by']} {number(slope[place], 4):>9}")
 
-    print(f"\nThe graph with all gradients: {render(draw(error), chosen.out / 'backpropagation.svg').resolve()}")
+    rate = RATES["sgd"]
+    after = evaluate(Setting(*(np.array(network.FIRST) - rate * slope).tolist())).loss
+    parts = {"rate": number(rate), "before": number(start, 4), "after": number(after, 4)}
+    print("\n" + said.say("say.backward.update", **parts))
+    picture = render(draw(error), chosen.out / "backpropagation.svg")
+    print("\n" + said.say("say.backward.graph", path=picture.resolve()))
     page = chosen.out / "backpropagation.html"
     passed.to_html(page)
-    print(f"The pass to play, step by step: {page.resolve()}")
+    print(said.say("say.backward.page", path=page.resolve()))
 
 
 if __name__ == "__main__":

@@ -14,11 +14,15 @@ from numpy.typing import NDArray
 
 import autodiff
 from demos.lesson import network as irises
+from demos.lesson.language import Texts
 from nn import MLP, Dataset, Landscape, loss_landscape
 from nn.losses import Loss
 
 SETTINGS = ("first", "second", "valley", "hill")
 """The two settings that are compared, the lowest known point, and where a descent starts."""
+RATES = {"sgd": 0.05, "momentum": 0.05, "adam": 0.2}
+"""The learning rate of each optimizer, for one weight as for all; a descent begins with the first."""
+MOMENTUM = 0.8
 RESOLUTION = 61
 """How many points of the mountain are computed along each axis."""
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -98,6 +102,18 @@ def weight_names(features: int, hidden: int) -> tuple[str, ...]:
         names.append(subscripted("b", own))
     names += [subscripted("v", neuron if hidden > 1 else "") for neuron in range(1, hidden + 1)]
     return (*names, "c")
+
+
+def lesson_texts(said: Texts, content: Content, source: str = "") -> Texts:
+    """The texts with what is true of this lesson filled in."""
+    count = said.count(len(content.data))
+    sums = {name: sum(content.errors(name)) for name in ("first", "second", "valley")}
+    third = said["loss.note.none" if sums["valley"] else "loss.note.third"]
+    own = not content.is_lecture
+    parts = {"count": count, "weights": said.count(len(content.weight_names)), "source": source}
+    parts |= {"first": sums["first"], "second": sums["second"]}
+    things = said["own.things"] if own else said["things"]
+    return said.told(own, third=third.replace("{count}", count).replace("{things}", things), **parts)
 
 
 def input_names(content: Content) -> list[str]:

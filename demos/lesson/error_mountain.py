@@ -14,6 +14,7 @@ import numpy as np
 from demos.lesson import network
 from demos.lesson._common import options, write_pictures
 from demos.lesson.content import landscape, lecture
+from demos.lesson.language import Texts
 from demos.lesson.loss import SETTINGS, evaluate
 from nn import Landscape, absolute_error, plot_contour, plot_surface
 from nn.losses import Loss
@@ -36,31 +37,31 @@ def terraces(land: Landscape) -> Landscape:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     chosen = options(__doc__ or "", "error_mountain", arguments)
+    said: Texts = chosen.texts
     land = mountain()
-    print(f"{land!r}\n")
+    number = said.number
+    lowest, highest = number(land.heights.min(), 4), number(land.heights.max(), 4)
+    print(said.say("say.mountain.range", low=lowest, high=highest) + "\n")
     for name, setting in SETTINGS.items():
-        height = float(land.height_at(setting[:2]))
-        print(
-            f"{name}: w₁ = {setting.w1:5}, w₂ = {setting.w2:5}   height {height:.4f}, loss {evaluate(setting).loss:.4f}"
-        )
+        height, loss = number(float(land.height_at(setting[:2])), 4), number(evaluate(setting).loss, 4)
+        where = f"w₁ = {number(setting.w1):>5}   w₂ = {number(setting.w2):>5}"
+        print(f"{said[f'setting.{name}']:15} {where}   {said.say('say.mountain.height', height=height, loss=loss)}")
     row, column = np.unravel_index(land.heights.argmin(), land.heights.shape)
-    print(f"\nThe lowest point of the grid is w₁ = {land.xs[column]:.1f}, w₂ = {land.ys[row]:.1f}: "
-          f"{land.heights[row, column]:.4f}")  # fmt: skip
+    x, y = number(land.xs[column], 1), number(land.ys[row], 1)
+    print("\n" + said.say("say.mountain.lowest", x=x, y=y, height=lowest))
     steps = terraces(land)
     flat = np.mean(
         (steps.heights[:-1, :-1] == steps.heights[1:, :-1]) & (steps.heights[:-1, :-1] == steps.heights[:-1, 1:])
     )
-    print(
-        f"With rounded errors the mountain has {len(np.unique(steps.heights))} terraces, and {flat:.0%} of it is flat:"
-    )
-    print("nothing there says which way is down, so the errors before rounding are descended.")
+    print(said.say("say.mountain.terraces", count=len(np.unique(steps.heights)), part=number(100 * flat, 0)))
     write_pictures(
         chosen.out,
         {
-            "error_mountain": lambda: plot_surface(land, title="The error mountain: Σ |observation − prediction|"),
-            "error_map": lambda: plot_contour(land, title="The error mountain from above"),
-            "terraces": lambda: plot_surface(steps, title="With rounded errors: terraces"),
+            "error_mountain": lambda: plot_surface(land, title=said["plot.mountain"]),
+            "error_map": lambda: plot_contour(land, title=said["plot.map"]),
+            "terraces": lambda: plot_surface(steps, title=said["plot.terraces"]),
         },
+        said,
     )
 
 

@@ -7,6 +7,7 @@ goes down with three optimizers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import cos, hypot, pi, sin
 from typing import Any
 
@@ -15,7 +16,9 @@ import numpy as np
 from autodiff import Value, grad, jvp
 from demos.lesson import network
 from demos.lesson._common import options, write_pictures
+from demos.lesson.content import MOMENTUM, RATES
 from demos.lesson.error_mountain import mountain
+from demos.lesson.language import Texts
 from demos.lesson.network import Setting
 from nn import (
     SGD,
@@ -34,11 +37,11 @@ from nn import (
 )
 from nn.plots import COLOURS, new_figure
 
-STEPS, LEARNING_RATE, MOMENTUM, ADAM_RATE = 60, 0.05, 0.8, 0.2
+STEPS = 60
 OPTIMIZERS: dict[str, Callable[[list[Value]], Optimizer]] = {
-    "gradient descent": lambda weights: SGD(weights, LEARNING_RATE),
-    "with momentum": lambda weights: SGD(weights, LEARNING_RATE, momentum=MOMENTUM),
-    "Adam": lambda weights: Adam(weights, ADAM_RATE),
+    "sgd": lambda weights: SGD(weights, RATES["sgd"]),
+    "momentum": lambda weights: SGD(weights, RATES["momentum"], momentum=MOMENTUM),
+    "adam": lambda weights: Adam(weights, RATES["adam"]),
 }
 
 
@@ -67,14 +70,14 @@ def descents(start: Setting = network.HILL, steps: int = STEPS) -> list[Descent]
     return found
 
 
-def projection(start: Setting = network.HILL, steps: int = STEPS) -> tuple[Landscape, Descent]:
+def projection(start: Setting = network.HILL, steps: int = STEPS) -> tuple[Landscape, Descent, float]:
     """All five weights descend: no mountain over two of them holds that path, but a plane nearly does.
 
     Returns:
-        The loss over the plane in which the path went furthest, and the path.
+        The loss over the plane in which the path went furthest, the path, and the part of it that lies in the plane.
     """
     data, model = network.data(), network.network(start)
-    optimizer = SGD(model.parameters(), LEARNING_RATE)
+    optimizer = SGD(model.parameters(), RATES["sgd"])
     path = descend(
         model, data.inputs, data.targets, squared_error, optimizer=optimizer, steps=steps, reduction="sum",
         name="all five weights",
@@ -87,59 +90,68 @@ def projection(start: Setting = network.HILL, steps: int = STEPS) -> tuple[Lands
         projection=f"the two directions with {parts.sum():.0%} of the path",
         x_range=(-reach[0], reach[0]), y_range=(-reach[1], reach[1]),
     )  # fmt: skip
-    return land, path
+    return land, path, float(parts.sum())
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     chosen = options(__doc__ or "", "gradient_descent", arguments)
+    said: Texts = chosen.texts
+    number = said.number
     point = network.FIRST.w1, network.FIRST.w2
     gradient = grad(loss, wrt=(0, 1))(*point)
     length = hypot(*gradient)
-    print(f"At the lecture's 1st setting, w₁ = {point[0]}, w₂ = {point[1]}, the loss is {loss(*point):.4f}.")
-    print(f"Its gradient is ({gradient[0]:.4f}, {gradient[1]:.4f}), of length {length:.4f}.\n")
-    print("The slope in every direction, by forward differentiation:")
+    print(said.say("say.descent.at", x=number(point[0]), y=number(point[1]), loss=number(loss(*point), 4)))
+    parts = {"x": number(gradient[0], 4), "y": number(gradient[1], 4), "length": number(length, 4)}
+    print(said.say("say.descent.gradient", **parts) + "\n")
+    print(said["say.descent.every"])
     for angle, slope in slopes(point, 12):
         bar = "█" * round(20 * abs(slope) / length)
-        print(f"  {angle * 180 / pi:4.0f}°  {slope:8.4f}  {bar if slope > 0 else '':20}|{bar if slope < 0 else ''}")
+        left, right = (bar, "") if slope > 0 else ("", bar)
+        print(f"  {angle * 180 / pi:4.0f}°  {number(slope, 4):>8}  {left:20}|{right}")
     rose = slopes(point)
-    print(
-        f"The steepest of {len(rose)} is {max(slope for _, slope in rose):.4f}: none exceeds the gradient's length.\n"
-    )
+    steepest = number(max(slope for _, slope in rose), 4)
+    print(said.say("say.descent.steepest", count=len(rose), slope=steepest) + "\n")
 
-    paths = descents()
-    print(f"From w₁ = {network.HILL.w1}, w₂ = {network.HILL.w2}, {STEPS} steps:")
+    paths = [replace(path, name=said[f"descent.{key}"]) for key, path in zip(OPTIMIZERS, descents())]
+    print(said.say("say.descent.from", x=number(network.HILL.w1), y=number(network.HILL.w2), steps=STEPS))
     for path in paths:
         data, model = network.data(), network.network(Setting(*path.parameters[-1]))
         right = sum(network.label_of(model(x)) == label for x, label in zip(data.inputs, data.targets))
-        print(f"  {path.name:18} loss {path.losses[0]:7.4f} → {path.losses[-1]:.4f}, {right} of 6 flowers right")
-    land_of_all, path_of_all = projection()
-    print(f"  {path_of_all.name:18} loss {path_of_all.losses[0]:7.4f} → {path_of_all.losses[-1]:.4f}, squared errors")
+        parts = {"first": number(path.losses[0], 4), "last": number(path.losses[-1], 4)}
+        print(f"  {path.name:18} {said.say('say.descent.path', right=right, count=len(data), **parts)}")
+    land_of_all, path_of_all, part = projection()
+    parts = {"first": number(path_of_all.losses[0], 4), "last": number(path_of_all.losses[-1], 4)}
+    name = said["say.descent.all"]
+    print(f"  {name:18} {said.say('say.descent.all.path', **parts)}")
     land = mountain()
+    land_of_all = replace(land_of_all, projection=said.say("plot.projection.is", part=number(100 * part, 0)))
+    path_of_all = replace(path_of_all, name=name)
     write_pictures(
         chosen.out,
         {
-            "descent": lambda: plot_surface(land, paths, title="Paths into the valley"),
-            "descent_map": lambda: plot_contour(land, paths, title="Paths into the valley, from above"),
-            "projection": lambda: plot_contour(land_of_all, [path_of_all], title="All five weights descend", log=True),
-            "rose": lambda: draw_rose(rose, gradient),
+            "descent": lambda: plot_surface(land, paths, title=said["plot.paths"]),
+            "descent_map": lambda: plot_contour(land, paths, title=said["plot.paths.map"]),
+            "projection": lambda: plot_contour(land_of_all, [path_of_all], title=said["plot.all"], log=True),
+            "rose": lambda: draw_rose(rose, gradient, said),
         },
+        said,
     )
 
 
-def draw_rose(rose: Sequence[tuple[float, float]], gradient: Sequence[float]) -> Any:
+def draw_rose(rose: Sequence[tuple[float, float]], gradient: Sequence[float], said: Texts) -> Any:
     """The slope in every direction as a spoke, and the gradient as an arrow; the circle is its length."""
     picture = new_figure(6.0, 6.0)
     axis = picture.subplots(subplot_kw={"projection": "polar"})
     angles, sizes = np.array(rose).T
-    for chosen, colour, name in ((sizes > 0, COLOURS[1], "uphill"), (sizes <= 0, COLOURS[0], "downhill")):
-        axis.bar(angles[chosen], np.abs(sizes[chosen]), width=0.05, color=colour, label=name)
+    for chosen, colour, key in ((sizes > 0, COLOURS[1], "descent.up"), (sizes <= 0, COLOURS[0], "descent.down")):
+        axis.bar(angles[chosen], np.abs(sizes[chosen]), width=0.05, color=colour, label=said[key])
     length = hypot(*gradient)
     axis.plot(np.linspace(0, 2 * pi, 200), np.full(200, length), color="0.3", linestyle="--", linewidth=1,
-              label="length of the gradient")  # fmt: skip
+              label=said["plot.rose.length"])  # fmt: skip
     axis.annotate("", (np.arctan2(gradient[1], gradient[0]), length), (0, 0),
                   arrowprops={"color": COLOURS[5], "width": 2.5, "headwidth": 11})  # fmt: skip
     axis.set_xticks(np.linspace(0, 2 * pi, 8, endpoint=False))
-    axis.set_title("The slope in every direction, and the gradient")
+    axis.set_title(said["plot.rose"])
     picture.legend(loc="outside lower center", ncols=3)
     return picture
 

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 FALLBACK = "en"
+SAID = ("say.", "plot.", "task.")
+"""How keys begin whose parts are filled in by the program that says them."""
 _FOLDER: Any = files(__package__) / "texts"
 
 
@@ -60,7 +62,8 @@ class Texts:
         if own:
             table |= {key[4:]: text for key, text in self.table.items() if key.startswith("own.")}
         parts = {"things": table["things"], **parts}
-        return Texts(self.language, {key: _filled(text, parts) for key, text in table.items()}, self.missing)
+        known = {key: text if key.startswith(SAID) else _filled(text, parts) for key, text in table.items()}
+        return Texts(self.language, known, self.missing)
 
     @property
     def note(self) -> str:

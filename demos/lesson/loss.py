@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from demos.lesson import network
-from demos.lesson._common import options, write_pictures
+from demos.lesson._common import listed, options, told, write_pictures
+from demos.lesson.language import Texts
 from demos.lesson.network import Setting
 from nn import absolute_error, sum_over
 from nn.plots import COLOURS, MARKERS, new_figure
@@ -39,29 +40,35 @@ def evaluate(setting: Setting) -> Evaluation:
     return Evaluation(labels, errors, [prediction.data for prediction in predictions], loss.data)
 
 
-SETTINGS = {"1st setting": network.FIRST, "2nd setting": network.SECOND, "3rd setting": network.VALLEY}
+SETTINGS = {"first": network.FIRST, "second": network.SECOND, "valley": network.VALLEY}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     chosen = options(__doc__ or "", "loss", arguments)
+    said: Texts = chosen.texts
     data = network.data()
-    print(f"Data set      six irises: {', '.join(data.class_names)}, two of each")
-    print(f"Network       {network.network()!r}\n")
-    print(f"{'true labels':24} {'  '.join(map(str, data.targets))}")
+    species = ", ".join(said[f"species.{place}"] for place in (1, 2, 3))
+    told(said, "say.loss.data", said.say("say.loss.data.is", count=said.count(len(data)), species=species))
+    told(said, "say.loss.network", repr(network.network()))
+
+    def row(key: str, numbers: Sequence[Any], after: str = "") -> None:
+        print(f"  {said[key]:22} {'  '.join(map(str, numbers))}   {after}".rstrip())
+
+    print()
+    row("say.loss.true", data.targets)
     for name, setting in SETTINGS.items():
         result = evaluate(setting)
-        print(
-            f"\n{name}: " + ", ".join(f"{weight} = {number}" for weight, number in zip(network.WEIGHT_NAMES, setting))
-        )
-        print(f"{'  predicted labels':24} {'  '.join(map(str, result.labels))}")
-        print(f"{'  errors':24} {'  '.join(map(str, result.errors))}   sum {sum(result.errors)}")
-        print(f"  before rounding          {'  '.join(f'{number:.2f}' for number in result.predictions)}   "
-              f"sum of errors {result.loss:.4f}")  # fmt: skip
-    print("\nSo the loss is (a) the sum of all errors, (b) a function of the weights.")
-    write_pictures(chosen.out, {"loss": draw})
+        weights = [f"{weight} = {said.number(number)}" for weight, number in zip(network.WEIGHT_NAMES, setting)]
+        print(f"\n{said[f'setting.{name}']}: {listed(weights, said)}")
+        row("say.loss.predicted", result.labels)
+        row("say.loss.errors", result.errors, said.say("say.loss.sum", sum=sum(result.errors)))
+        predictions = [said.number(number, 2) for number in result.predictions]
+        row("say.loss.before", predictions, said.say("say.loss.before.sum", sum=said.number(result.loss, 4)))
+    print("\n" + said["say.loss.so"])
+    write_pictures(chosen.out, {"loss": lambda: draw(said)}, said)
 
 
-def draw() -> Any:
+def draw(said: Texts) -> Any:
     """The six flowers with each setting: observation, prediction, and the error between them."""
     data = network.data()
     picture = new_figure(11.0, 3.8)
@@ -72,14 +79,15 @@ def draw() -> Any:
         axis.vlines(places, data.targets, result.predictions, color=COLOURS[5], linewidth=5)
         axis.plot(places, data.targets, MARKERS[1], color=COLOURS[2], markersize=10)
         axis.plot(places, result.predictions, MARKERS[0], color=COLOURS[0], markersize=8)
-        axis.set_title(f"{name}\nsum of errors {result.loss:.2f}, of rounded errors {sum(result.errors)}")
+        parts = {"sum": said.number(result.loss, 2), "rounded": sum(result.errors)}
+        axis.set_title(said.say("plot.loss.title", setting=said[f"setting.{name}"], **parts))
         axis.set_xticks(places)
-        axis.set_xlabel("flower")
+        axis.set_xlabel(said["flower"])
         axis.grid(axis="y", alpha=0.3)
-    axes[0].set_yticks([1, 2, 3], labels=[f"{place} {name}" for place, name in enumerate(data.class_names, start=1)])
+    axes[0].set_yticks([1, 2, 3], labels=[f"{place} {said[f'species.{place}']}" for place in (1, 2, 3)])
     lines = axes[0].get_lines()
-    picture.legend([*lines, axes[0].collections[0]], ["observation", "prediction", "error"],
-                   loc="outside lower center", ncols=3)  # fmt: skip
+    names = [said[key] for key in ("error.observation", "error.prediction", "loss.error")]
+    picture.legend([*lines, axes[0].collections[0]], names, loc="outside lower center", ncols=3)
     return picture
 
 

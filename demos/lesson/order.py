@@ -1,6 +1,6 @@
 """Why topological order? Three shortcuts of the backward pass, and the small graph on which they fail.
 
-The demo runs each shortcut on E = u · (u + x) with u = 3x, beside the engine and a difference quotient, and counts the
+The demo runs each shortcut on L = u · (u + x) with u = 3x, beside the engine and a difference quotient, and counts the
 steps of the one shortcut that is right.
 """
 
@@ -12,19 +12,20 @@ from collections.abc import Callable, Sequence
 from autodiff import Value, topological_order
 from autodiff.backward import edges, local_derivatives
 from demos.lesson._common import options
+from demos.lesson.language import Texts
 
 Gradients = dict[Value, float]
 
 
 def graph(x: float) -> tuple[Value, Value]:
-    """E = u · (u + x) with u = 3x: u is used twice, once directly and once by way of the sum."""
+    """L = u · (u + x) with u = 3x: u is used twice, once directly and once by way of the sum."""
     leaf = Value(x, label="x")
     u = 3 * leaf
     u.label = "u"
     s = u + leaf
     s.label = "s"
     error = u * s
-    error.label = "E"
+    error.label = "L"
     return error, leaf
 
 
@@ -83,46 +84,41 @@ def path_by_path(root: Value) -> tuple[Gradients, int]:
 
 
 SHORTCUTS: dict[str, Callable[[Value], Gradients]] = {
-    "topological order (the engine)": by_the_engine,
-    "breadth first, each node once": breadth_first,
-    "= in place of +=": overwriting,
-    "passing on the sum each time": passing_on_the_sum,
-    "path by path": lambda root: path_by_path(root)[0],
+    "engine": by_the_engine,
+    "breadth": breadth_first,
+    "overwriting": overwriting,
+    "sum": passing_on_the_sum,
+    "path": lambda root: path_by_path(root)[0],
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     chosen = options(__doc__ or "", "order", arguments)
+    said: Texts = chosen.texts
     x, step = 2.0, 1e-6
     root, leaf = graph(x)
     quotient = (graph(x + step)[0].data - graph(x - step)[0].data) / (2 * step)
     lines = [
-        f"u = 3x, E = u · (u + x), at x = {x:.0f}: E = {root:.0f}",
+        f"u = 3x, L = u · (u + x), x = {x:.0f}: L = {root:.0f}",
         "",
-        f"{'difference quotient':34} ∂E/∂x = {quotient:.4f}",
+        f"{said['say.order.quotient']:34} ∂L/∂x = {said.number(quotient, 4)}",
     ]
     for name, shortcut in SHORTCUTS.items():
         found = shortcut(root)[leaf]
-        verdict = "right" if abs(found - quotient) < 1e-4 else "wrong"
-        lines.append(f"{name:34} ∂E/∂x = {found:7.4f}   {verdict}")
-    lines += [
-        "",
-        "u is used twice. Whoever passes its gradient on before both contributions are in, passes on too little;",
-        "whoever passes on the sum twice, too much. In reverse topological order a gradient is complete in time.",
-        "",
-        "Path by path is right too, but look at y = y·y, n times:",
-        f"{'n':>6} {'edges':>8} {'steps path by path':>20}",
-    ]
+        verdict = said["say.order.right" if abs(found - quotient) < 1e-4 else "say.order.wrong"]
+        lines.append(f"{said[f'say.order.{name}']:34} ∂L/∂x = {said.number(found, 4):>7}   {verdict}")
+    edges_, steps = said["say.order.edges"], said["say.order.steps"]
+    lines += ["", said["say.order.why"], "", said["say.order.slow"], f"{'n':>6} {edges_:>8} {steps:>24}"]
     for n in (5, 10, 15):
         node = Value(1.0)
         for _ in range(n):
             node = node * node
-        lines.append(f"{n:6} {2 * n:8} {path_by_path(node)[1]:20}")
+        lines.append(f"{n:6} {2 * n:8} {path_by_path(node)[1]:24}")
     text = "\n".join(lines)
     print(text)
     path = chosen.out / "order.txt"
     path.write_text(text + "\n", encoding="utf-8", newline="\n")
-    print(f"\nKept in {path.resolve()}")
+    print("\n" + said.say("say.order.kept", path=path.resolve()))
 
 
 if __name__ == "__main__":

@@ -15,8 +15,7 @@ from typing import Any
 from autodiff import Value
 from autodiff.program.javascript import embedded, javascript
 from autodiff.program.program import Program
-from demos.lesson.content import Content, input_names, landscape, lecture
-from demos.lesson.gradient_descent import ADAM_RATE, LEARNING_RATE, MOMENTUM
+from demos.lesson.content import MOMENTUM, RATES, Content, input_names, landscape, lecture, lesson_texts
 from demos.lesson.graphs import KINDS, all_errors, one_error
 from demos.lesson.language import Texts, texts
 from nn import SGD, Adam
@@ -25,8 +24,6 @@ SCRIPTS = (
     "engine.js", "drawing.js", "mountain.js", "map.js", "plots.js", "figures.js", "graph.js", "state.js", "slides.js",
     "page.js", "tables.js", "controls.js",
 )  # fmt: skip
-RATES = {"sgd": LEARNING_RATE, "momentum": LEARNING_RATE, "adam": ADAM_RATE}
-"""The learning rates of the race; the first is the one that a descent begins with."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +80,6 @@ def page(language: str = "de", content: Content | None = None, *, source: str = 
             asset("page.html"),
         )
     )
-
-
-def lesson_texts(said: Texts, content: Content, source: str = "") -> Texts:
-    """The texts with what is true of this lesson filled in."""
-    count = said.count(len(content.data))
-    sums = {name: sum(content.errors(name)) for name in ("first", "second", "valley")}
-    third = said["loss.note.none" if sums["valley"] else "loss.note.third"]
-    own = not content.is_lecture
-    parts = {"count": count, "weights": said.count(len(content.weight_names)), "source": source}
-    parts |= {"first": sums["first"], "second": sums["second"]}
-    things = said["own.things"] if own else said["things"]
-    return said.told(own, third=third.replace("{count}", count).replace("{things}", things), **parts)
 
 
 def facts(content: Content, said: Texts) -> dict[str, Any]:
