@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,15 @@ class Leaf:
         return max(_epsilon(self.value.dtype) / 2, ROUND_OFF) if self.is_float else ROUND_OFF
 
     @property
+    def largest(self) -> float:
+        """The largest number of its dtype."""
+        if not self.is_float:
+            return sys.float_info.max
+        if self.package == "torch":
+            return float(sys.modules["torch"].finfo(self.value.dtype).max)
+        return _largest(self.value.dtype)
+
+    @property
     def is_float(self) -> bool:
         """Whether it is an array of floats: those of NumPy, PyTorch and JAX, and others such as bfloat16."""
         if not self.package:
@@ -114,6 +124,7 @@ class Leaf:
         return self.name + "".join(f"[{int(i)}]" for i in place)
 
 
+@cache
 def _epsilon(dtype: Any) -> float:
     """The distance from 1 to the next number, also of a dtype that ``np.finfo`` does not know.
 
@@ -124,6 +135,20 @@ def _epsilon(dtype: Any) -> float:
     while float(np.array(1.0 + epsilon / 2).astype(dtype)) != 1.0:
         epsilon /= 2
     return epsilon
+
+
+@cache
+def _largest(dtype: Any) -> float:
+    """The largest number, also of a dtype that ``np.finfo`` does not know.
+
+    >>> _largest(np.dtype(np.float32)) == float(np.finfo(np.float32).max)
+    True
+    """
+    largest = 2.0 - _epsilon(dtype)
+    with np.errstate(over="ignore"):
+        while np.isfinite(np.array(2 * largest).astype(dtype)):
+            largest *= 2
+    return largest
 
 
 def numbers_of(array: Any) -> Floats:

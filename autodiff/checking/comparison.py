@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -40,11 +41,14 @@ STEADY = 0.1
 """How much the derivative may change on one side of a kink, in parts of what it is off by at the kink."""
 BESIDE, NEGLIGIBLE, NOTHING = 1e-6, 1e-12, 1e-9
 """A tolerance that is a smaller part than these, of the other derivatives or of the function itself, decides that a
-derivative is as good as 0; the last for one that is said to be 0."""
+derivative is as good as 0; the last where the function stays the same on either side."""
+VANISHING = 2.0**-511
+"""A tolerance that decides so where the function itself is 0, as relu is on the left."""
 TYPICAL = 1e-3
 """The size of a typical derivative of a function whose noise is known."""
 NO_NUMBER = "0 · ∞ or ∞ - ∞: the chain rule cannot tell"
 INFINITE = "∞ on the way back: the chain rule cannot tell"
+OVERFLOWS = "the derivative is beyond the largest number of its type"
 NO_CONVENTION = "not between the one-sided derivatives, as a convention at a kink is"
 
 
@@ -102,6 +106,7 @@ class Claim:
         size: of a sum of derivatives, which may cancel: the root of the sum of their squares.
         typical: the size of the derivatives by all inputs: one that is 0 is known well enough if its error is far less.
         digits: the relative size of jumps that say nothing, where nothing but values is known of the function.
+        largest: the largest number that the derivative can be: of float32, 3.4e38.
     """
 
     name: str
@@ -117,6 +122,7 @@ class Claim:
     size: float = 0.0
     typical: float = TYPICAL
     digits: float = 0.0
+    largest: float = sys.float_info.max
 
 
 def compare(claim: Claim) -> Comparison:
@@ -240,16 +246,18 @@ def _judged(claim: Claim, estimate: Estimate) -> Comparison:
         verdict = "kink"
     elif not math.isfinite(tolerance.total):
         pass
+    elif math.isinf(engine) and numeric * math.copysign(1.0, engine) + tolerance.numerical >= claim.largest:
+        note = OVERFLOWS
     elif not abs(engine - numeric) <= tolerance.total:  # nan among them
         verdict = "fail"
-    elif size == 0 and undecided < UNDERFLOW / ROUND_OFF:  # the function is 0 on either side, as relu is on the left
+    elif size == 0 and undecided < VANISHING:
         verdict = "pass"
     elif 0 < size < UNDERFLOW / ROUND_OFF:  # lost to underflow
         pass
     elif undecided <= max(decides * max(size, among), max(BESIDE, few) * max(claim.absolute_adjoint, claim.typical)):
         verdict = "pass"
     else:
-        part = max(NEGLIGIBLE, few) if engine else max(NOTHING, 4 * few)
+        part = max(NEGLIGIBLE, few) if size else max(NOTHING, 4 * few)
         if undecided <= part * _magnitude(claim.f, claim.x):
             verdict = "pass"
     return Comparison(claim.name, claim.x, engine, estimate, tolerance, verdict, note)

@@ -19,6 +19,8 @@ from tqdm import tqdm
 
 from autodiff.checking.arrays import Floats
 from autodiff.checking.comparison import (
+    ENOUGH,
+    ERRORS,
     FEW,
     OTHER_STEPS,
     ROUNDINGS,
@@ -29,7 +31,7 @@ from autodiff.checking.comparison import (
     compare,
     glance,
 )
-from autodiff.checking.extrapolation import COARSE, ROUND_OFF, steps_at
+from autodiff.checking.extrapolation import COARSE, ROUND_OFF, extrapolated, steps_at
 from autodiff.checking.jumps import FEW_DIGITS
 from autodiff.checking.noise import VISIBLE, jitter, neighbours
 from autodiff.checking.plain_function import Scalar
@@ -52,6 +54,9 @@ DELAY = 3.0
 """After so many seconds, progress is shown."""
 WITHIN = "each half alone passes: the difference is within their tolerances"
 FLAT = "the function stays the same: so small a derivative is below the rounding of what it is computed from"
+BETWEEN = "right between the jumps of the function; its values do not tell jumps from a rounded intermediate result"
+FINER = 2.0**-16
+"""The factor of all steps where jumps may be close by."""
 REST = "not taken apart"
 
 Indices = NDArray[np.int64]
@@ -191,7 +196,7 @@ def line_compared(
     with np.errstate(all="ignore"):
         engine = float(line.slopes @ moves)
         parts = np.abs((scalar.gradient if scalar.adjoint is None else scalar.adjoint)[indices] * moves)
-    adjoint = float(parts.sum()) if scalar.adjoint is not None else float(parts[np.isfinite(parts)].sum())
+        adjoint = float((parts if scalar.adjoint is not None else parts[np.isfinite(parts)]).sum())
     line.ladder(1.0)
 
     def noise(seed: int) -> Callable[[float], float]:
@@ -201,7 +206,7 @@ def line_compared(
             line.ladder(OTHER_STEPS)
         return line.floor(seed)
 
-    size = _finite(float(np.sqrt(np.square(parts).sum()))) if len(indices) > 1 else 0.0
+    size = _finite(math.hypot(*parts)) if len(indices) > 1 else 0.0
     claim = Claim(
         name=name,
         engine=engine,
@@ -215,6 +220,7 @@ def line_compared(
         unit=scalar.unit,
         size=size,
         typical=max(scalar.typical, 0.0 if scalar.own_noises is None else TYPICAL),
+        largest=scalar.largest,
         digits=0.0 if scalar.own_noises is not None else FEW_DIGITS,
     )
     if floor is not None:
@@ -234,7 +240,26 @@ def line_compared(
                 lost /= flat
             if abs(found.engine) <= lost and abs(found.estimate.value) <= lost:
                 return found._replace(verdict="inconclusive", note=FLAT)
+        if found.verdict == "fail" and found.engine and _is_right_between_jumps(line, claim):
+            return found._replace(verdict="inconclusive", note=BETWEEN)
     return found
+
+
+def _is_right_between_jumps(line: Line, claim: Claim) -> bool:
+    """Whether steps so fine that nothing but rounding is their noise confirm the derivative.
+
+    floor(x) / x at 1e8 has jumps of 1e-8 close by, and so has a function that rounds x on the way: its derivative is
+    that across the jumps.
+    """
+    least = max(ROUNDED * claim.unit * abs(line(line.x)), line.scalar.spread)
+    if line.floor(0)(line.x) <= VISIBLE * least:
+        return False
+    for shift in (1.0, FINER):
+        fine = extrapolated(line, line.x, lambda t: least, shift=shift, enough=ENOUGH, unit=claim.unit)
+        error = ERRORS * fine.error
+        if abs(claim.engine - fine.value) <= error <= abs(claim.engine) / 2:
+            return True
+    return False
 
 
 def _flat(line: Line, unit: float) -> float:

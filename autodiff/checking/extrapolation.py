@@ -30,8 +30,8 @@ DROWNED = 1e-3
 """Noise that is a greater part than this of every value seen leaves nothing to differentiate, as in sin(1e100 x)."""
 ROUNDINGS_SEEN = 16.0
 """Of numbers of few digits, such as bfloat16, noise of this many roundings still leaves something."""
-FLAT = 1e-2
-"""A derivative of exactly 0 counts as this much, when it is asked whether the error is small enough."""
+FLAT = 1e-4
+"""A derivative of exactly 0 counts as this part of the function, when it is asked whether the error is small enough."""
 ROUNDINGS_OF_POINT, PART_OF_POINT = 64.0, 2.0**-5
 """A step of fewer roundings of the point than these says nothing; of few digits, one of a smaller part of the point."""
 COARSE = 1e-3
@@ -144,7 +144,7 @@ def extrapolated(
             low, high = max(low, newest.value - 3 * error), min(high, newest.value + 3 * error)
             if newest.error < best.error:
                 best, reach = newest, step
-            if best.error <= enough * (abs(best.value) or FLAT):
+            if best.error <= enough * (abs(best.value) or FLAT * min(1.0, greatest)):
                 break
     if base > max(max(DROWNED, ROUNDINGS_SEEN * unit) * greatest, 1e-9):
         return Estimate(math.nan, math.inf, *sides, False, evaluations)

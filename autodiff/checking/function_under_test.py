@@ -20,6 +20,8 @@ from autodiff.value import Value
 
 FRAMEWORKS = {"torch", "jax", "autograd", "tensorflow"}
 """Packages that have derivatives of their own."""
+LISTED = 6
+"""How many inputs a message lists."""
 FIRST = 16
 """How many things of a list are looked at."""
 
@@ -51,6 +53,16 @@ def in_domain(f: Callable[[float], float]) -> Callable[[float], float]:
             return math.nan
 
     return at
+
+
+def first_of(texts: Sequence[str]) -> str:
+    """The texts in a row; of many, the first ones, and how many they are.
+
+    >>> first_of(["a", "b"]), first_of([*map(str, range(100))])
+    ('a, b', '0, 1, 2, 3, 4, 5, … (100 in all)')
+    """
+    more = f", … ({len(texts)} in all)" if len(texts) > LISTED else ""
+    return ", ".join(texts[:LISTED]) + more
 
 
 def needs_function(f: Any, name: str) -> None:
@@ -264,7 +276,7 @@ class FunctionUnderTest:
 
     def shown(self) -> str:
         """The point, by the inputs' names."""
-        return ", ".join(f"{name} = {x!r}" for name, x in zip(self.names, self.point))
+        return first_of([f"{name} = {x!r}" for name, x in zip(self.names, self.point)])
 
     @staticmethod
     def value(result: Any) -> Value:

@@ -19,7 +19,12 @@ from autodiff.checking.comparison import Claim, Comparison, Verdict, absolute_ad
 from autodiff.checking.cuts import find_cut
 from autodiff.checking.directions import SINGLES, entries_compared, outputs_compared, progress
 from autodiff.checking.extrapolation import ROUND_OFF
-from autodiff.checking.function_under_test import FunctionUnderTest, UncheckableFunctionError, needs_function
+from autodiff.checking.function_under_test import (
+    FunctionUnderTest,
+    UncheckableFunctionError,
+    first_of,
+    needs_function,
+)
 from autodiff.checking.graphs import Graph
 from autodiff.checking.mapping import mapped
 from autodiff.checking.messages import GradientMismatchError
@@ -186,7 +191,7 @@ def checked(
         if unused and not allow_unused:
             raise UncheckableFunctionError(
                 "ignores an input",
-                f"the function ignores its input {', '.join(unused)}: its result does not depend on it at "
+                f"the function ignores its input {first_of(unused)}: its result does not depend on it at "
                 f"{under_test.shown()}; leave it out, or pass allow_unused=True",
             )
     finally:

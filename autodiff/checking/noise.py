@@ -147,7 +147,7 @@ def _one_sided(f: Callable[[float], float], x: float, way: float, unit: float) -
 def _third_difference(f: Callable[[float], float], x: float, distance: float, unit: float) -> tuple[float, bool]:
     """What third differences leave of the values on one side, and whether it is more than rounding those costs."""
     values = [f(x + distance * i) for i in range(7)]
-    thirds = [abs(a - 3 * b + 3 * c - d) for a, b, c, d in zip(values, values[1:], values[2:], values[3:])]
+    thirds = [abs((a - d) - 3 * (b - c)) for a, b, c, d in zip(values, values[1:], values[2:], values[3:])]
     if not all(map(math.isfinite, thirds)):
         return math.inf, False
     left = max(thirds)

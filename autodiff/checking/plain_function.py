@@ -56,6 +56,7 @@ class Scalar:
         name: gives the name of each input.
         rounded: what the inputs' dtypes make of a point.
         unit: the greatest relative error of one rounding of inputs or output.
+        largest: the largest number that a gradient can be.
         spread: the noise of repeated calls.
         batched: whether many points cost little more than one.
         own_noises: (points, n) and a seed → (points,): the noise there, where it is known from elsewhere.
@@ -68,6 +69,7 @@ class Scalar:
     name: Callable[[int], str]
     rounded: Callable[[Floats], Floats] = lambda points: points
     unit: float = ROUND_OFF
+    largest: float = sys.float_info.max
     spread: float = 0.0
     batched: bool = False
     own_noises: Callable[[Floats, int], Floats] | None = None
@@ -384,7 +386,8 @@ class PlainFunction:
         """Cotangent · f, with its gradient."""
         return Scalar(
             self.dots(cotangent), lambda point: pullback(point, cotangent), self.point, self.name, self.rounded,
-            self.unit, SPREAD * spread * float(np.abs(cotangent).sum()), self.at_once is not None,
+            self.unit, min(leaf.largest for leaf in self.varying), SPREAD * spread * float(np.abs(cotangent).sum()),
+            self.at_once is not None,
         )  # fmt: skip
 
     def pieces(self, cotangent: Floats) -> Iterator[tuple[Leaf, Floats]]:

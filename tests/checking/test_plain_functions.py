@@ -463,3 +463,81 @@ def test_when_enough_wrong_entries_are_named_the_check_ends():
         check_gradients(f, MANY, gradient=lambda w: -np.cos(w))
     assert sum(c.verdict == "fail" for c in caught.value.comparisons) >= 8
     assert calls < 10_000 < 35 * len(MANY)
+
+
+SAWTEETH = [1e6 + 0.3, 1e8 + 0.3, -1e8 - 0.3, 1e10 + 0.3]
+
+
+@pytest.mark.parametrize("x", SAWTEETH)
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+def test_a_gradient_that_is_right_between_close_jumps_is_not_called_wrong(x):
+    def f(x):
+        return np.floor(x) / x
+
+    assert check_gradients(f, x, gradient=lambda x: -np.floor(x) / x**2).verdict == "inconclusive"
+    with pytest.raises(GradientMismatchError):
+        check_gradients(f, x, gradient=lambda x: -1.1 * np.floor(x) / x**2)
+    assert check_gradients(lambda x: x - np.floor(x), x, gradient=lambda x: 1.0).verdict == "inconclusive"
+
+
+def test_rounding_on_the_way_excuses_no_other_gradient():
+    def rounds(x):
+        return ((x + 1e8) - 1e8) * x
+
+    assert check_gradients(rounds, 1.0, gradient=lambda x: 2.0).verdict == "pass"
+    with pytest.raises(GradientMismatchError):
+        check_gradients(rounds, 1.0, gradient=lambda x: 2.1)
+
+
+@pytest.mark.filterwarnings("ignore::autodiff.checking.InconclusiveGradientWarning")
+@pytest.mark.parametrize(("factor", "verdict"), [(1e19, "inconclusive"), (1e18, "pass")])
+def test_a_gradient_beyond_the_largest_float32_is_undecided(factor, verdict):
+    large, factor = np.float32(1e20), np.float32(factor)
+
+    def f(w):
+        return large * (factor * w).sum()
+
+    def gradient(w):
+        with np.errstate(over="ignore"):
+            return large * factor * np.ones_like(w)
+
+    assert check_gradients(f, np.array([1e-3], np.float32), gradient=gradient).verdict == verdict
+    with pytest.raises(GradientMismatchError):
+        check_gradients(lambda w: f(w) * np.float32(1e-5), np.array([1e-3], np.float32), gradient=gradient)
+
+
+@pytest.mark.parametrize("claimed", [np.inf, np.nan])
+def test_a_number_that_overflowed_on_the_way_is_a_wrong_gradient(claimed):
+    with pytest.raises(GradientMismatchError):
+        check_gradients(lambda x: np.logaddexp(x, 0.0), 800.0, gradient=lambda x: claimed)
+
+
+def test_a_gradient_close_to_the_largest_number_passes():
+    assert check_gradients(lambda x: x * x, 1e154, gradient=lambda x: 2 * x).verdict == "pass"
+    assert check_gradients(np.exp, 709.5, gradient=np.exp).verdict == "pass"
+
+
+@pytest.mark.parametrize("slope", [1e-8, 1e-10, 1e-12])
+@pytest.mark.parametrize("beside", [0.0, 1.0])
+def test_a_small_derivative_is_not_zero(slope, beside):
+    def f(x):
+        return beside + slope * x
+
+    assert check_gradients(f, 0.5, gradient=lambda x: slope).verdict == "pass"
+    with pytest.raises(GradientMismatchError):
+        check_gradients(f, 0.5, gradient=lambda x: 0.0)
+
+
+FLAT_AT_ZERO = [
+    pytest.param(lambda x: np.where(np.abs(x) > 0.5, x, 0.0), 1e-8, lambda x: 0.0, id="zero within a half"),
+    pytest.param(lambda x: np.floor(x), 1e-8, lambda x: 0.0, id="zero down to 0"),
+    pytest.param(lambda x: 0.0174 + 0.0 * x, 0.0, lambda x: 0.0, id="a constant"),
+    pytest.param(lambda x: math.erf(x), 6.9, lambda x: 2 / math.sqrt(math.pi) * math.exp(-x * x), id="saturated"),
+]
+
+
+@pytest.mark.parametrize(("f", "x", "gradient"), FLAT_AT_ZERO)
+def test_a_function_that_stays_the_same_is_flat(f, x, gradient):
+    assert check_gradients(f, x, gradient=gradient).verdict == "pass"
+    with pytest.raises(GradientMismatchError):
+        check_gradients(f, x, gradient=lambda x: gradient(x) + 1e-9)
