@@ -13,14 +13,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from itertools import accumulate
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from autodiff.backward import local_derivatives
+from autodiff.more_rules import CHOOSE
 from autodiff.operations import CONSTANT, Operation
-from autodiff.rules import DISTANCE, add, divide, multiply, where
+from autodiff.rules import DISTANCE, add, divide, multiply
 from autodiff.rules import dot as dot_row
 from autodiff.rules import total as total_row
 from autodiff.value import Value, constant
@@ -49,10 +51,14 @@ def recorded(array: Any) -> Array:
 
 
 def numbers(array: Any) -> Array:
-    """The numbers of a recorded array, in float64; a plain array as it is."""
+    """The numbers of a recorded array, in float64; a plain array as it is.
+
+    They leave the graph, which observers are told: what is made of them does not follow when a leaf is changed.
+    """
     if not is_recorded(array):
         return np.asarray(array)
-    return np.array([number(each) for each in array.ravel().tolist()], float).reshape(array.shape)
+    found = [each.data if isinstance(each, Value) else float(each) for each in array.ravel().tolist()]
+    return np.array(found, float).reshape(array.shape)
 
 
 def depends(array: Any) -> bool:
@@ -65,10 +71,11 @@ def elementwise(function: Callable[..., Any], *arrays: Any) -> Array:
 
     Shapes are broadcast as NumPy does it.
 
-    >>> elementwise(where, np.array([True, False]), 1.0, 2.0)
-    array([1.0, 2.0], dtype=object)
+    >>> elementwise(multiply, np.array([1.0, 2.0]), 3.0)
+    array([3.0, 6.0], dtype=object)
     """
-    return recorded(np.frompyfunc(function, len(arrays), 1)(*map(recorded, arrays)))
+    with np.errstate(all="ignore"):  # 1 / 0 is inf, and no fault
+        return recorded(np.frompyfunc(function, len(arrays), 1)(*map(recorded, arrays)))
 
 
 def positions(array: Any, first: int = 0) -> Array:
@@ -203,10 +210,22 @@ def _rows(array: Array, contracted: Axes, batch: Axes) -> tuple[list[list[list[A
 
 
 def choose(condition: Any, yes: Any, no: Any) -> Array:
-    """``yes`` where the condition holds, else ``no``. A plain condition chooses for good; a recorded one is a node."""
+    """``yes`` where the condition holds, else ``no``. A plain condition chooses for good; a recorded one is a node.
+
+    What is not chosen gets the gradient 0 there, a number: 0 · ∞ is nan, as in the frameworks, where it hides the
+    most frequent nan of a gradient. Where a plain condition should show it, too, pass ``recorded(condition)``.
+    """
     if is_recorded(condition):
-        return elementwise(where, condition, yes, no)
+        return elementwise(CHOOSE, condition, yes, no)
     return recorded(np.where(np.asarray(condition, bool), recorded(yes), recorded(no)))
+
+
+def is_singular(array: Any) -> bool:
+    """Whether a local derivative of the results is not finite."""
+    if not is_recorded(array):
+        return False
+    results = (each for each in array.ravel().tolist() if isinstance(each, Value) and each.parents)
+    return not all(isfinite(local) for result in results for local in local_derivatives(result))
 
 
 def extreme(row: Operation, values: Iterable[Any]) -> float:
@@ -230,7 +249,7 @@ def largest(row: Operation, values: Sequence[Any]) -> Any:
 
 
 def number(element: Any) -> float:
-    """The number of an element of a recorded array."""
+    """The number of an element of a recorded array, to see whether it is equal to another one."""
     return element.number if isinstance(element, Value) else float(element)
 
 

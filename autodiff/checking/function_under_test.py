@@ -112,7 +112,7 @@ def no_framework() -> Iterator[None]:
         module = str(frame.f_globals.get("__name__", ""))
         if module.partition(".")[0] not in FRAMEWORKS:
             innocent.add(frame.f_code)
-        elif not handed and _holds_value(list(frame.f_locals.values())):
+        elif not handed and _holds_value(list(frame.f_locals.values())) and not _is_bridged(frame):
             handed.append(module)
 
     sys.setprofile(look)
@@ -132,6 +132,15 @@ def _holds_value(things: Sequence[Any]) -> bool:
     return any(
         isinstance(each, Value) or (type(each) in (tuple, list) and _holds_value(each[:FIRST])) for each in things
     )
+
+
+def _is_bridged(frame: Any) -> bool:
+    """Whether a bridge of ours called the framework: it records what that computes."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__", "")).startswith("autodiff.bridges."):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _handed_over(module: str) -> UncheckableFunctionError:

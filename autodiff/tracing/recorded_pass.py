@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, overload
 
 from autodiff.backward import names, topological_order
 from autodiff.ieee import as_float
-from autodiff.operations import CONSTANT, VARIABLE
+from autodiff.operations import CONSTANT, VARIABLE, Operation
 from autodiff.registry import lookup
 from autodiff.sources import CodeLine, listing
 from autodiff.text import joined, number, one_line, printable
@@ -81,8 +81,9 @@ class RecordedPass(Sequence[TracedStep]):
             ValueError: an operation of a loaded trace is not declared in this program.
         """
         nodes: list[Value] = []
+        known = {place: node.op for node, place in self.places.items()}  # also what has no name of its own, by bridges
         for record in self.nodes:
-            op = lookup(record.op) if record.operands else CONSTANT if record.op == "constant" else VARIABLE
+            op = known.get(record.place) or _operation(record)
             label = "" if record.name == f"v{record.place}" else record.name
             nodes.append(node(op, record.data, tuple([nodes[place] for place in record.operands]), label=label))
         return nodes
@@ -243,3 +244,8 @@ def _note(step: TracedStep) -> str:
     product = step.local * step.upstream
     note = "   (no dependence: nothing flows)" if product != product and step.contribution == 0 else ""
     return note + (f"   → {number(step.after)}" if step.before else "")
+
+
+def _operation(record: TracedNode) -> Operation:
+    """The operation of a node of a trace that was loaded."""
+    return lookup(record.op) if record.operands else CONSTANT if record.op == "constant" else VARIABLE

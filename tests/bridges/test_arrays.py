@@ -106,7 +106,7 @@ def test_a_plain_condition_chooses_for_good_and_a_recorded_one_is_a_node():
     x, y = values(2), values(2)
     assert [*arrays.choose(np.array([True, False]), x, y)] == [x[0], y[1]]
     condition = arrays.recorded(Value(1.0))
-    assert arrays.choose(condition, x, y)[0].op.name == "where"
+    assert arrays.choose(condition, x, y)[0].op.name == "choose"
 
 
 def test_a_row_of_the_table_is_broadcast_and_recorded():

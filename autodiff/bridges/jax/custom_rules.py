@@ -54,7 +54,7 @@ class CustomRule(Operation):
             at = tuple(operands)
             return known[at][1] if at in known else derivatives(at)
 
-        super().__init__(name, primal, rule, variadic=True)
+        super().__init__(f"{name}@jax", primal, rule, symbol=name, variadic=True)
 
     def __reduce__(self) -> str:
         raise TypeError(f"the operation {self.name!r} is a function of JAX in this process: it cannot be pickled")

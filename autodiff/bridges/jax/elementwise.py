@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from math import inf
 from typing import Any
 
+import jax
+
 from autodiff import more_rules, rules
 from autodiff.bridges.arrays import number
-from autodiff.operations import Operation
+from autodiff.more_rules import CHOOSE
 from autodiff.value import Value
 
 
@@ -30,16 +33,34 @@ def _detached(x: Any) -> Any:
     return rules.DETACHED(x) if isinstance(x, Value) else x
 
 
+@cache
+def _slope_of_abs_at_zero() -> float:
+    """0 in old versions of JAX, 1 in new ones."""
+    return float(jax.grad(jax.lax.abs)(0.0))
+
+
+def _absolute(x: Any) -> Any:
+    """The row of the table; at 0, what has JAX's derivative there."""
+    if number(x) == 0 and _slope_of_abs_at_zero() == 1:
+        return CHOOSE(rules.LESS(x, 0.0), rules.negative(x), x)
+    return rules.absolute(x)
+
+
+def _relu6(x: Any) -> Any:
+    """Between 0 and 6; the derivative at both is 0."""
+    return CHOOSE(rules.LESS(0.0, x), CHOOSE(rules.LESS(x, 6.0), x, 6.0), 0.0)
+
+
 def _clamped(low: Any, x: Any, high: Any) -> Any:
     """The number between the bounds. At a bound, which JAX gives no derivative, neither has one."""
     for bound, outside in ((low, rules.LESS(x, low)), (high, rules.LESS(high, x))):
         tie = number(bound) == number(x)
-        x = rules.where(outside, bound, _detached(x) if tie else x)
+        x = CHOOSE(outside, bound, _detached(x) if tie else x)
     return x
 
 
 ELEMENTWISE: Mapping[str, Callable[..., Any]] = {
-    "abs": rules.absolute, "acos": rules.acos, "acosh": more_rules.acosh, "asin": rules.asin, "asinh": more_rules.asinh,
+    "abs": _absolute, "acos": rules.acos, "acosh": more_rules.acosh, "asin": rules.asin, "asinh": more_rules.asinh,
     "atan": rules.atan, "atan2": more_rules.atan2, "atanh": more_rules.atanh, "cbrt": more_rules.cbrt,
     "ceil": more_rules.ceil, "cos": rules.cos, "cosh": rules.cosh, "digamma": more_rules.digamma, "div": rules.divide,
     "erf": rules.erf, "erf_inv": more_rules.erfinv, "erfc": rules.erfc, "exp": rules.exp, "exp2": more_rules.exp2,
@@ -57,7 +78,13 @@ ELEMENTWISE: Mapping[str, Callable[..., Any]] = {
 """Comparisons and conditions are numbers, 1 or 0, that no gradient flows to."""
 
 
-OWN_ROWS: Mapping[str, Operation] = {
-    "relu": rules.relu, "logaddexp": more_rules.logaddexp, "xlogy": more_rules.xlogy, "xlog1py": more_rules.xlog1py,
+REGULAR = {"add", "add_any", "ceil", "floor", "max", "min", "neg", "sign", "stop_gradient", "sub"}
+"""The operations whose local derivatives are always finite; so are those of comparisons and conditions."""
+OWN_ROWS: Mapping[str, Callable[..., Any]] = {
+    "relu": rules.relu, "relu6": _relu6, "sinc": more_rules.sinc, "logaddexp": more_rules.logaddexp,
+    "logit": more_rules.logit, "xlogy": more_rules.xlogy, "xlog1py": more_rules.xlog1py, "_xlogx": more_rules.xlogx,
+    "_erfcx": more_rules.erfcx,
 }  # fmt: skip
-"""The functions of JAX's own, with derivatives of their own, that have a row here."""
+"""The functions of JAX's own, with derivatives of their own, that are rows here."""
+OWN_INSIDE = {"_softmax", "_det", "_slogdet_lu", "_slogdet_small"}
+"""Those whose derivative is that of what they compute, written more briefly."""

@@ -14,14 +14,15 @@ from autodiff.bridges import arrays, labels
 from autodiff.bridges.arrays import is_recorded, numbers
 from autodiff.bridges.jax import lines
 from autodiff.bridges.jax.custom_rules import by_rule
-from autodiff.bridges.jax.elementwise import OWN_ROWS
-from autodiff.bridges.jax.equations import constants, evaluated, is_differentiable
+from autodiff.bridges.jax.elementwise import ELEMENTWISE, OWN_ROWS, REGULAR
+from autodiff.bridges.jax.equations import constants, evaluated, is_differentiable, is_float
 from autodiff.bridges.jax.plan import (
     CALLS,
     CUSTOM,
     Treatment,
     called,
     function_name,
+    is_row,
     linear_solve,
     opened,
     part,
@@ -46,6 +47,7 @@ class Interpreter:
         self.custom_rules = custom_rules
         self.named = Counter(taken)
         self.line: Source | None = None
+        self.is_singular = False
         self.functions: dict[str, Callable[[Any, list[Any]], list[Any]]] = {
             **dict.fromkeys(CALLS, self._call),
             **dict.fromkeys(CUSTOM, self._custom),
@@ -86,8 +88,12 @@ class Interpreter:
             if not any(map(is_differentiable, equation.outvars)):
                 return constants(equation, given)
             self.progress.add(part(equation, self.line))
+            if name == "select_n" and self.is_singular:
+                given = [arrays.recorded(given[0]), *given[1:]]  # 0 · ∞ is to be seen
             with replaying(self.line):
                 found = PRIMITIVES[name].run(equation, given)
+            if name in ELEMENTWISE and name not in REGULAR and is_float(equation.outvars[0]):
+                self.is_singular = self.is_singular or arrays.is_singular(found)
             return found if isinstance(found, list) else [found]
         finally:
             self.line = caller
@@ -104,18 +110,25 @@ class Interpreter:
         return self.run(opened(jaxpr), getattr(jaxpr, "consts", ()), given)
 
     def _call(self, equation: Any, given: list[Any]) -> list[Any]:
+        if is_row(equation):
+            return self._row(equation, given)
         return self._inside(called(equation), given)
+
+    def _row(self, equation: Any, given: list[Any]) -> list[Any]:
+        """A function of JAX's own that is a row of the table."""
+        self.progress.add(part(equation, self.line))
+        with replaying(self.line):
+            return [arrays.elementwise(OWN_ROWS[function_name(equation)[0]], *given)]
 
     def _custom(self, equation: Any, given: list[Any]) -> list[Any]:
         how = treatment(equation, self.custom_rules)
+        if how is Treatment.ROW:
+            return self._row(equation, given)
         if how is Treatment.INSIDE:
-            return self._call(equation, given)
+            return self._inside(called(equation), given)
         self.progress.add(part(equation, self.line))
-        name, _ = function_name(equation)
         with replaying(self.line):
-            if how is Treatment.ROW:
-                return [arrays.elementwise(OWN_ROWS[name], *given)]
-            return by_rule(equation, given, name, self.line)
+            return by_rule(equation, given, function_name(equation)[0], self.line)
 
     def _cond(self, equation: Any, given: list[Any]) -> list[Any]:
         branches = equation.params["branches"]

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
-from autodiff.bridges.jax.elementwise import OWN_ROWS
+from autodiff.bridges.jax.elementwise import OWN_INSIDE, OWN_ROWS
 from autodiff.bridges.jax.equations import count, is_differentiable
 from autodiff.bridges.jax.lines import source
 from autodiff.bridges.jax.primitives import PRIMITIVES
-from autodiff.bridges.limits import Part, UnsupportedError, unsupported
+from autodiff.bridges.limits import Part, unsupported
 from autodiff.sources import Source
 
 CALLS = (
@@ -72,25 +72,24 @@ def function_name(equation: Any) -> tuple[str, str]:
     return name or equation.params.get("name", equation.primitive.name), place.rpartition(":")[0]
 
 
-def treatment(equation: Any, custom_rules: bool) -> Treatment:
-    """How to record a function with a derivative of its own.
-
-    JAX's own functions have rules that agree with what they compute, or a row here; so one can look inside.
-    """
+def is_row(equation: Any) -> bool:
+    """Whether it calls a function of JAX's own that is a row here."""
     name, file = function_name(equation)
-    if "/jax/" in file.replace("\\", "/"):
-        if name in OWN_ROWS:
-            return Treatment.ROW
-        return Treatment.INSIDE if _is_known(opened(called(equation))) else Treatment.RULE
+    return name in OWN_ROWS and _is_jaxs(file)
+
+
+def _is_jaxs(file: str) -> bool:
+    return "/jax/" in file.replace("\\", "/")
+
+
+def treatment(equation: Any, custom_rules: bool) -> Treatment:
+    """How to record a function with a derivative of its own. For those of JAX's own, the derivative is always JAX's."""
+    name, file = function_name(equation)
+    if is_row(equation):
+        return Treatment.ROW
+    if _is_jaxs(file):
+        return Treatment.INSIDE if name in OWN_INSIDE else Treatment.RULE
     return Treatment.RULE if custom_rules else Treatment.INSIDE
-
-
-def _is_known(jaxpr: Any) -> bool:
-    try:
-        plan(jaxpr, [True] * len(jaxpr.invars), [], custom_rules=True)
-    except UnsupportedError:
-        return False
-    return True
 
 
 def plan(
@@ -123,7 +122,7 @@ def plan(
                 return plan(inside, given, parts, custom_rules=custom_rules, times=times * repeated, caller=here)
 
             name = equation.primitive.name
-            if name in CALLS:
+            if name in CALLS and not is_row(equation):
                 found = inner(called(equation), given)
             elif name == "custom_linear_solve":
                 if source(equation) is not None or _has_loop(equation.params["jaxprs"].solve.jaxpr):
@@ -152,7 +151,7 @@ def part(equation: Any, line: Source | None, times: int = 1) -> Part:
         UnsupportedError: its primitive is not known.
     """
     name = equation.primitive.name
-    if name in CUSTOM:
+    if name in CUSTOM or name in CALLS:
         return Part(function_name(equation)[0], line, times * count(*equation.outvars))
     if name not in PRIMITIVES or not _is_real(equation):
         raise unsupported("JAX", name, line, INSTEAD.get(name, ""))
