@@ -170,7 +170,7 @@ erfinv = operation("erfinv", special.erfinv, special.erfinv_rule, domain=(UNIT,)
 # Beside the table, since a derivative made of quotients would cancel where a is about b: the rule of atan2.
 OVER_SQUARE = Operation("over_square", special.in_ieee(special.over_square),
                         lambda a, b, y: special.over_square_by_a(a, b), lambda a, b, y: special.over_square_by_b(a, b))
-# A choice as array frameworks differentiate it: the gradient of what is not chosen is a number, 0, and no symbolic zero.
+# A choice as array frameworks differentiate it: what is not chosen gets the gradient 0, a number and no symbolic zero.
 CHOOSE = Operation("choose", lambda condition, a, b: a if condition else b, no_dependence,
                    lambda condition, a, b, y: 1.0 if condition else 0.0,
                    lambda condition, a, b, y: 0.0 if condition else 1.0, symbol="where")
