@@ -22,6 +22,7 @@ DEMOS = {
     "digits": {"mistakes"},
     "higher_order": {"second_derivative"},
     "moons": {"decision_boundary", "loss_curve"},
+    "take_along": {"main", "network"},
 }
 QUICK = {
     "city_names": ["--epochs", "1", "--longest", "3", "--names", "3"],

@@ -8,7 +8,7 @@ from textwrap import fill
 
 from autodiff.program.exporting.chain_rule import Routine, Routines, Statement, StraightLine, refusing
 from autodiff.program.exporting.exported import Exported
-from autodiff.program.exporting.identifiers import Identifiers, commented, identifier
+from autodiff.program.exporting.identifiers import Identifiers, commented, identifier, tells
 from autodiff.program.writers import C
 
 WIDTH = 110
@@ -131,7 +131,8 @@ class _File:
                 yield from (f"/* Places in {what}. */", "enum {")
                 for at, label in enumerate(labels):
                     place = names.of(f"{self.name}_at_{identifier(label)}")
-                    yield f"    {place} = {at}{',' * (at + 1 < len(labels))}{_label(label, place)}"
+                    told = "" if place == f"{self.name}_at_{label}" else f" /* {commented(label)} */"
+                    yield f"    {place} = {at}{',' * (at + 1 < len(labels))}{told}"
                 yield from ("};", "")
 
     def _head(self, name: str, gradient: bool, static: str = "") -> str:
@@ -243,8 +244,8 @@ def _filled(text: str, first: str, others: str) -> str:
 
 
 def _label(label: str, name: str) -> str:
-    """A comment, where a label is more than the identifier that is made of it."""
-    return f" /* {commented(label)} */" if not name.endswith(label) else ""
+    """A comment, where the identifier does not tell the label."""
+    return "" if tells(name, label) else f" /* {commented(label)} */"
 
 
 def _occurs(name: str, text: str) -> bool:

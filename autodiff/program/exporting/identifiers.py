@@ -47,10 +47,22 @@ class Identifiers:
 
 def identifier(name: str) -> str:
     """Letters and digits of ASCII, and underscores between them; Greek letters are spelled out."""
-    spelled = "".join(each if each.isascii() else _spelled(each) for each in name)
-    plain = re.sub("[^A-Za-z0-9]+", "_", spelled).strip("_")[:LONGEST].rstrip("_")
+    plain = _plain("".join(each if each.isascii() else _spelled(each) for each in name))[:LONGEST].rstrip("_")
     is_free = plain[:1].isalpha() and plain not in RESERVED and not OWN.match(plain)
     return plain if is_free else f"v_{plain}".rstrip("_")
+
+
+def tells(made: str, name: str) -> bool:
+    """Whether the identifier that was made of a name differs from it in no more than dots and brackets.
+
+    >>> tells("layers_0_w", "layers[0].w"), tells("w_2", "w")
+    (True, False)
+    """
+    return made == _plain(name)
+
+
+def _plain(text: str) -> str:
+    return re.sub("[^A-Za-z0-9]+", "_", text).strip("_")
 
 
 def _spelled(letter: str) -> str:

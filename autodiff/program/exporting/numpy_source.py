@@ -9,7 +9,7 @@ from textwrap import fill
 
 from autodiff.program.exporting.chain_rule import Routine, Routines, Statement, StraightLine, refusing
 from autodiff.program.exporting.exported import Exported
-from autodiff.program.exporting.identifiers import commented
+from autodiff.program.exporting.identifiers import commented, tells
 from autodiff.program.writers import NUMPY_SOURCE
 from autodiff.trees import places
 
@@ -267,4 +267,4 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def _label(label: str, name: str) -> str:
-    return f"  # {commented(label)}" if label != name else ""
+    return "" if tells(name, label) else f"  # {commented(label)}"
