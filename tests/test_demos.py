@@ -23,7 +23,10 @@ DEMOS = {
     "higher_order": {"second_derivative"},
     "moons": {"decision_boundary", "loss_curve"},
     "take_along": {"main", "network"},
+    "torch_nan": {"nan", "network", "pass"},
 }
+NEEDED = {"torch_nan": "torch"}
+"""What a demo needs beside the extra of the demos."""
 QUICK = {
     "city_names": ["--epochs", "1", "--longest", "3", "--names", "3"],
     "digits": ["--epochs", "1"],
@@ -31,8 +34,14 @@ QUICK = {
 }
 
 
+def demo(name):
+    if name in NEEDED:
+        pytest.importorskip(NEEDED[name], reason=f"{NEEDED[name]} is not installed")
+    return importlib.import_module(f"demos.{name}")
+
+
 def run(name, *arguments):
-    importlib.import_module(f"demos.{name}").main([*arguments, *QUICK.get(name, [])])
+    demo(name).main([*arguments, *QUICK.get(name, [])])
 
 
 @pytest.mark.parametrize("name", DEMOS)
@@ -59,7 +68,7 @@ def test_the_same_seed_gives_the_same_output(name, tmp_path, capsys):
 @pytest.mark.parametrize("name", DEMOS)
 def test_help_names_the_options(name, capsys):
     with pytest.raises(SystemExit) as stop:
-        importlib.import_module(f"demos.{name}").main(["--help"])
+        demo(name).main(["--help"])
     assert stop.value.code == 0
     assert {"--seed", "--out"} <= set(capsys.readouterr().out.replace(",", " ").split())
 
@@ -91,6 +100,16 @@ def test_the_session_of_the_debugger_stops_where_it_should_and_shows_the_steps(t
     assert re.findall(r"^> train\.py\((\d+)\)", text, re.MULTILINE) == ["1", "11", "12", "11", "12", "12", "14", "1"]
     assert len(re.findall(r"^∂L/∂.+ = -?\S+ × \S+ = \S+$", text.replace("−", "-"), re.MULTILINE)) == 4
     assert not re.search("Error|0x[0-9a-f]", text)
+
+
+def test_a_nan_of_pytorch_is_found_with_its_numbers_and_its_line(tmp_path, capsys):
+    run("torch_nan", "--out", str(tmp_path))
+    text = capsys.readouterr().out
+    assert re.search(r"[1-9]\d* of 17 gradients are nan", text)
+    assert re.search(
+        r"where v\d+ = sqrt\(v\d+\) = sqrt\(0\.0\) = 0\.0\n  in .*torch_nan\.py, line \d+: distance = ", text
+    )
+    assert "All 17 gradients are finite" in text
 
 
 def test_without_a_dot_the_main_job_writes_text_and_says_how_to_get_pictures(tmp_path, capsys, monkeypatch):
