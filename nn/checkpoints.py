@@ -57,6 +57,7 @@ class Checkpoint:
 
     Raises:
         TypeError: the optimizer has no state that could be saved.
+        FileNotFoundError: there is no folder for the file.
     """
 
     def __init__(
@@ -74,6 +75,9 @@ class Checkpoint:
                     f"a checkpoint needs the {name}() of the optimizer, and {type(optimizer).__name__} has none: "
                     "write both, as those of nn.Optimizer are"
                 )
+        folder = os.path.dirname(os.path.abspath(path))
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(f"there is no folder {folder!r} for the checkpoint {os.fspath(path)!r}")
         self.path, self.model, self.optimizer, self.random = os.fspath(path), model, optimizer, random
         self.besides = moved_besides(optimizer, model.parameters())
         self.means = means

@@ -274,6 +274,14 @@ def test_a_damaged_checkpoint_is_refused_and_nothing_is_changed(damage, tmp_path
     assert (model.state_dict(), optimizer.state_dict()) == (before, state)
 
 
+def test_a_file_that_could_not_be_written_is_refused_before_the_first_step(tmp_path):
+    called = []
+    for path, error in ((tmp_path / "none" / "run", FileNotFoundError), (tmp_path, OSError)):
+        with pytest.raises(error):
+            trained(perceptron, adam, dict, checkpoint=path, callbacks=[called.append])
+    assert called == []
+
+
 class Stepping:
     """An optimizer of the user's own, without a state that could be saved."""
 
