@@ -22,6 +22,8 @@ from nn.mistakes import moved_besides
 from nn.module import Module, assign, numbers
 
 FORMAT = "checkpoint of nn.fit, version 1"
+BLOCK = 4096
+"""How many observations are read at once."""
 
 
 @dataclass
@@ -109,12 +111,12 @@ class Checkpoint:
             "progress": asdict(progress),
             "means": self.means,
             "parameters": parameters,
-            "moved besides": besides,
+            "besides": besides,
             "optimizer": self.optimizer.state_dict(),
             "random": _state(self.random),
             "generators": {name: _state(each) for name, each in self._generators()},
         }
-        text = json.dumps(content, indent=1)
+        text = json.dumps(content, indent=1, default=np.generic.item)
         replace_file(self.path, lambda file: file.write(text.encode()))
 
     def load(self, epochs: int) -> Progress:
@@ -131,7 +133,7 @@ class Checkpoint:
             content = file.read()
         try:
             return self._go_on(_read(content), epochs)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
             told = f"there is no {error}" if isinstance(error, KeyError) else error
             raise ValueError(
                 f"cannot go on from the checkpoint {self.path!r}: {told}. Give what it was begun with, or remove the "
@@ -143,21 +145,25 @@ class Checkpoint:
             theirs, ours = found["begun"].get(name), self.begun.get(name)
             if theirs != ours:
                 raise ValueError(f"it is of another training, with the {name} {theirs!r:.80}, and not {ours!r:.80}")
-        progress, besides = Progress(**found["progress"]), [*map(float, found["moved besides"])]
+        progress, parameters = Progress(**found["progress"]), self.model.parameters()
         if progress.epochs > epochs:
             raise ValueError(f"it has {progress.epochs} epochs, and not {epochs}")
-        means = [[*map(float, each)] for each in found["means"]]
-        before, drawn, generators = numbers(self.model.parameters()), found["generators"], dict(self._generators())
-        _check_counts("epochs", [progress.epochs], [len(means[0])])
-        _check_counts("numbers", [len(progress.best_numbers), len(besides)], [len(before), len(self.besides)])
-        _check_counts("lists of means, and random generators at", [len(means), *drawn], [len(self.means), *generators])
-        for name, each in {"": self.random, **generators}.items():  # on a copy, to see whether it can be set
-            deepcopy(each).bit_generator.state = drawn[name] if name else found["random"]
+        before = numbers(parameters)
         self.model.load_state_dict(found["parameters"])
         try:
+            means = [[*map(float, each)] for each in found["means"]]
+            progress.best_numbers, besides = ([*map(float, each)] for each in (progress.best_numbers, found["besides"]))
+            drawn, generators = found["generators"], dict(self._generators())
+            _check_same("lists of losses and metrics", len(means), len(self.means))
+            _check_same("losses", len(means[0]), progress.epochs)
+            _check_same("best parameters", len(progress.best_numbers), len(parameters))
+            _check_same("numbers that the optimizer moves besides the model", len(besides), len(self.besides))
+            _check_same("random generators at", sorted(drawn), sorted(generators))
+            for name, each in {"": self.random, **generators}.items():  # on a copy, to see whether it can be set
+                deepcopy(each).bit_generator.state = drawn[name] if name else found["random"]
             self.optimizer.load_state_dict(found["optimizer"])
         except BaseException:
-            assign(self.model.parameters(), before)
+            assign(parameters, before)
             raise
         assign(self.besides, besides)
         self.random.bit_generator.state = found["random"]
@@ -185,7 +191,9 @@ def digest(*data: Any) -> str:
     found = sha256()
     for array in map(np.asarray, _arrays(data)):
         found.update(f"{array.dtype} {array.shape} ".encode())
-        for part in array if array.ndim > 1 else [array]:  # which may be a file larger than memory
+        rows = np.atleast_1d(array)
+        for start in range(0, len(rows), BLOCK):  # it may be a file larger than memory
+            part = rows[start : start + BLOCK]
             found.update(repr(part.tolist()).encode() if array.dtype == object else np.ascontiguousarray(part).data)
     return found.hexdigest()[:16]
 
@@ -221,7 +229,7 @@ def _state(generator: np.random.Generator) -> dict[str, Any]:
     return state
 
 
-def _check_counts(what: str, theirs: list[Any], ours: list[Any]) -> None:
+def _check_same(what: str, theirs: object, ours: object) -> None:
     if theirs != ours:
         raise ValueError(f"it has {theirs} {what}, and not {ours}")
 

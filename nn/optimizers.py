@@ -242,7 +242,9 @@ class Optimizer:
         if callable(self.learning_rate):
             del options["learning_rate"]
         for name, option in options.items():
-            if not isinstance(option, (bool, int, float, str, NoneType)):
+            if isinstance(option, Real) and hasattr(option, "item"):  # of NumPy
+                options[name] = option.item()
+            elif not isinstance(option, (bool, int, float, str, NoneType)):
                 raise ValueError(
                     f"the attribute {name} of {type(self).__name__} is no number, but {type(option).__name__} "
                     f"{option!r:.60}: let the class have a state_dict() and a load_state_dict() that know it"
