@@ -29,8 +29,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autodiff.operations import Operation
-from autodiff.program.exporting.chain_rule import refusing
 from autodiff.program.exporting.exported import Exported
+from autodiff.program.exporting.formulas import refusing
 from autodiff.program.exporting.identifiers import commented
 from autodiff.program.expressions import Expression, derivatives, operand, primal
 from autodiff.program.writers import JAVASCRIPT, statements

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from textwrap import fill
 
-from autodiff.program.exporting.chain_rule import Routine, Routines, Statement, StraightLine, refusing
+from autodiff.program.exporting.chain_rule import Routine, Routines, Statement, StraightLine
 from autodiff.program.exporting.exported import Exported
+from autodiff.program.exporting.formulas import refusing
 from autodiff.program.exporting.identifiers import Identifiers, commented, identifier, tells
 from autodiff.program.writers import C
 

@@ -7,28 +7,18 @@ there. Where it is certain that something reaches a slot, as in most programs ev
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
-from functools import cache, cached_property, reduce
+from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from autodiff.ieee import inf, nan
 from autodiff.operations import Operation
 from autodiff.program.exporting.exported import slot_names
+from autodiff.program.exporting.formulas import ALWAYS, SOMETIMES, SUMS, flowing, flows, locals_of, product, whole
 from autodiff.program.exporting.identifiers import Identifiers, commented
-from autodiff.program.expressions import (
-    ARITHMETIC,
-    NO_DEPENDENCE,
-    OUTPUT,
-    UPSTREAM,
-    Expression,
-    derivatives,
-    number,
-    operand,
-)
-from autodiff.program.lowering.straight import formula, placed
-from autodiff.program.writers import LEAVES, Target, UnwritableError, numbered, statements
-from autodiff.rules import SELECT, dot, norm, total
+from autodiff.program.expressions import ARITHMETIC, UPSTREAM, Expression, number, operand
+from autodiff.program.lowering.straight import placed
+from autodiff.program.writers import LEAVES, Target, numbered, statements
+from autodiff.rules import SELECT, dot, norm
 
 if TYPE_CHECKING:
     from autodiff.program.program import Program
@@ -95,7 +85,7 @@ class Routines:
             found, comment = locals_of(row, arity)[at], f"The derivative of {commented(row.name)} by operand {at}."
             arguments.append(LEAVES["output"])
             if flows(row, arity)[at] == SOMETIMES:
-                found, comment = _flowing(found, UPSTREAM), f"{comment[:-1]}, times the upstream gradient."
+                found, comment = flowing(found, UPSTREAM), f"{comment[:-1]}, times the upstream gradient."
                 arguments.append(LEAVES["upstream"])
         lines, (text,) = statements([found], self.target)
         return Routine(self.prefix + self._names.of(name), comment, tuple(arguments), tuple(lines), text)
@@ -222,7 +212,7 @@ class StraightLine:
             local = placed([local], [self._leaves[each] for each in operands], self._leaves[slot])[0]
         if branches and is_reached:
             upstream = Expression("add", (upstream, number(0.0)))  # else -0.0 would say that nothing has reached it
-        found = _flowing(local, upstream) if branches else _product(local, upstream, is_reached)
+        found = flowing(local, upstream) if branches else product(local, upstream, is_reached)
         if row in (norm, SELECT) or self._is_short(found):
             return self._written(found)
         arguments = [self._argument(each) for each in (*operands, slot)]
@@ -258,111 +248,3 @@ class StraightLine:
 
     def _written(self, expression: Expression) -> str:
         return statements([expression], self.target, LONGEST)[1][0]
-
-
-# ── Rows ─────────────────────────────────────────────────────────────────────────────────────────
-
-SUMS = (total, dot)
-NEVER, SOMETIMES, ALWAYS = range(3)
-"""Whether a gradient flows on to an operand; sometimes, where the rule branches."""
-
-
-@cache
-def whole(row: Operation, arity: int) -> Expression:
-    """What an operation computes, in terms of arithmetic and of functions that every language has."""
-    operands = [*map(operand, range(arity))]
-    if row is norm:
-        return _norm(operands)
-    if row is SELECT:
-        index, *choices = operands
-        found = number(nan)
-        for place, each in reversed([*enumerate(choices)]):
-            found = Expression("choose", (Expression("==", (index, number(float(place)))), each, found))
-        return found
-    return formula(row, arity)
-
-
-@cache
-def locals_of(row: Operation, arity: int) -> tuple[Expression, ...]:
-    """The local derivative for each operand.
-
-    Raises:
-        UnwritableError: one only runs on floats.
-    """
-    operands = [*map(operand, range(arity))]
-    if row is total:  # rules of very many operands take long to be run with symbols
-        return (number(1.0),) * arity
-    if row is dot:
-        return (*operands[arity // 2 :], *operands[: arity // 2])
-    if row is norm:
-        at_zero = Expression("==", (OUTPUT, number(0.0)))
-        quotients = [Expression("divide", (each, OUTPUT)) for each in operands]
-        return tuple(Expression("choose", (at_zero, number(0.0), each)) for each in quotients)
-    if row is SELECT:
-        chosen = [Expression("==", (operands[0], number(float(place)))) for place in range(arity - 1)]
-        return NO_DEPENDENCE, *(Expression("choose", (each, number(1.0), NO_DEPENDENCE)) for each in chosen)
-    found = derivatives(row, arity)
-    if None in found:
-        raise UnwritableError(row.name)
-    return tuple(each for each in found if each is not None)
-
-
-@cache
-def flows(row: Operation, arity: int) -> tuple[int, ...]:
-    """For each operand whether a gradient flows on to it: never, sometimes, always."""
-    return tuple(
-        NEVER if local == NO_DEPENDENCE else SOMETIMES if _has_zero(local) else ALWAYS
-        for local in locals_of(row, arity)
-    )
-
-
-def _has_zero(local: Expression) -> bool:
-    return local == NO_DEPENDENCE or (local.kind == "choose" and any(map(_has_zero, local.parts[1:])))
-
-
-def _product(local: Expression, upstream: Expression, is_reached: bool) -> Expression:
-    if local == number(1.0):
-        return upstream
-    return Expression("multiply" if is_reached else "flow", (local, upstream))
-
-
-def _flowing(local: Expression, upstream: Expression) -> Expression:
-    """The contribution where the rule branches, and where nothing may have reached the output."""
-    if local.kind == "choose":
-        return Expression("choose", (local.parts[0], *(_flowing(each, upstream) for each in local.parts[1:])))
-    return local if local == NO_DEPENDENCE else _product(local, upstream, False)
-
-
-def _norm(operands: Sequence[Expression]) -> Expression:
-    """As ``primals.norm``: the root of the sum of squares, of numbers scaled by the largest."""
-    sizes = [Expression("absolute", (each,)) for each in operands]
-    largest = number(0.0)
-    for each in sizes:
-        largest = Expression("choose", (Expression(">", (each, largest)), each, largest))
-
-    def sum_of(terms: Sequence[Expression]) -> Expression:
-        return reduce(lambda sum_, term: Expression("add", (sum_, term)), terms, number(0.0))
-
-    scaled = [Expression("divide", (each, largest)) for each in operands]
-    root = Expression("sqrt", (sum_of([Expression("multiply", (each, each)) for each in scaled]),))
-    found = Expression("multiply", (largest, root))
-    for limit, otherwise in ((inf, number(inf)), (0.0, sum_of(sizes))):  # nan where there is nothing but nan and 0
-        found = Expression("choose", (Expression("==", (largest, number(limit))), otherwise, found))
-    return found
-
-
-@contextmanager
-def refusing(language: str) -> Iterator[None]:
-    """Say of an operation that cannot be written what to do.
-
-    Raises:
-        UnwritableError: there was one.
-    """
-    try:
-        yield
-    except UnwritableError as error:
-        raise UnwritableError(
-            f"the operation {str(error)!r} cannot be written in {language}: it only runs on floats, for instance "
-            "because it calls Python's math; write it with arithmetic, comparisons and operations of the table "
-            "(autodiff.exp for math.exp)"
-        ) from None

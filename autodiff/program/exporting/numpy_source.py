@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from math import prod
 from textwrap import fill
 
-from autodiff.program.exporting.chain_rule import Routine, Routines, Statement, StraightLine, refusing
+from autodiff.program.exporting.chain_rule import Routine, Routines, Statement, StraightLine
 from autodiff.program.exporting.exported import Exported
+from autodiff.program.exporting.formulas import refusing
 from autodiff.program.exporting.identifiers import commented, tells
 from autodiff.program.writers import NUMPY_SOURCE
 from autodiff.trees import places

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autodiff.operations import Operation
-from autodiff.program.exporting.chain_rule import SUMS, whole
 from autodiff.program.exporting.exported import Exported
+from autodiff.program.exporting.formulas import SUMS, whole
 from autodiff.program.expressions import COMPARISONS, Expression, number, operand, traced
 from autodiff.program.writers import UnwritableError, numbered
 from autodiff.registry import BUILT_IN, lookup
@@ -195,10 +195,10 @@ def onnx_model(exported: Exported, dtype: str) -> Any:
     graph = OnnxGraph(dtype)
     columns: list[str] = []
     front = ""
-    for each in exported.arguments:
-        whole_ = graph.input(each.name, each.shape)
-        flat = graph.node("Reshape", whole_, graph.integers([-1, each.size]))
-        front = front or graph.node("Slice", graph.node("Shape", whole_), graph.integers([0]), graph.integers([1]))
+    for name, each in zip(exported.argument_names(), exported.arguments):
+        given = graph.input(name, each.shape)
+        flat = graph.node("Reshape", given, graph.integers([-1, each.size]))
+        front = front or graph.node("Slice", graph.node("Shape", given), graph.integers([0]), graph.integers([1]))
         columns += [graph.node("Gather", flat, graph.integers([at]), axis=1) for at in range(each.size)]
     numbers = exported.numbers or ()
     labels = [f"{at}: {label}" for at, label in enumerate(exported.parameters)]
