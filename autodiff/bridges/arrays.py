@@ -61,11 +61,6 @@ def numbers(array: Any) -> Array:
     return np.array(found, float).reshape(array.shape)
 
 
-def depends(array: Any) -> bool:
-    """Whether one of the numbers was computed from a variable."""
-    return is_recorded(array) and any(map(_is_live, array.ravel().tolist()))
-
-
 def elementwise(function: Callable[..., Any], *arrays: Any) -> Array:
     """The function, a row of the table or one made of rows, of the elements at the same place.
 

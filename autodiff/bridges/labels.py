@@ -10,13 +10,13 @@ from autodiff.trees import places
 from autodiff.value import Value
 
 
-def path(keys: Iterable[Any]) -> str:
-    """The way to a part of a structure: names with dots, all other keys in brackets.
+def path(keys: Iterable[Any], start: str = "") -> str:
+    """The way to a part of a structure, from a start on: names with dots, all other keys in brackets.
 
-    >>> path(["params", "layers", 0, "w"]), path(["mlp/linear"])
-    ('params.layers[0].w', "['mlp/linear']")
+    >>> path(["layers", 0, "w"]), path([0, "w"], "params"), path(["mlp/linear"])
+    ('layers[0].w', 'params[0].w', "['mlp/linear']")
     """
-    found = ""
+    found = start
     for key in keys:
         named = isinstance(key, str) and key.isidentifier()
         found += (f".{key}" if found else key) if named else f"[{key!r}]"

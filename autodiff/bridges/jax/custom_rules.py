@@ -45,13 +45,10 @@ class CustomRule(Operation):
         def primal(*operands: float) -> float:
             return known[operands][0] if operands in known else number(operands)
 
-        def rule(operands: Sequence[Any], y: Any) -> tuple[float, ...]:
-            if not all(isinstance(each, float) for each in operands):
-                raise NotImplementedError(
-                    f"the rule of {name!r} is JAX's, and has no second derivative here: record with custom_rules=False "
-                    "for that of what the function computes"
-                )
+        def rule(operands: Sequence[Any], y: Any) -> tuple[Any, ...]:
             at = tuple(operands)
+            if not all(isinstance(each, float) for each in at):
+                return tuple(_derivative(name, rule, place)(*at) for place in range(len(at)))
             return known[at][1] if at in known else derivatives(at)
 
         super().__init__(f"{name}@jax", primal, rule, symbol=name, variadic=True)
@@ -61,6 +58,18 @@ class CustomRule(Operation):
 
     def __deepcopy__(self, memo: Any) -> CustomRule:
         return self
+
+
+def _derivative(name: str, rule: Callable[..., tuple[Any, ...]], place: int) -> Operation:
+    """The derivative by one operand as an operation, where a gradient is to be graph again. It has none of its own."""
+
+    def refused(operands: Sequence[Any], y: Any) -> tuple[Any, ...]:
+        raise NotImplementedError(
+            f"the rule of {name!r} is JAX's, and has no second derivative here: record with custom_rules=False for "
+            "that of what the function computes"
+        )
+
+    return Operation(f"{name}'@jax", lambda *at: rule(at, None)[place], refused, symbol=f"{name}'", variadic=True)
 
 
 def by_rule(equation: Any, given: list[Any], name: str, line: Source | None) -> list[Any]:

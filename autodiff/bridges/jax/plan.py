@@ -153,16 +153,12 @@ def part(equation: Any, line: Source | None, times: int = 1) -> Part:
     name = equation.primitive.name
     if name in CUSTOM or name in CALLS:
         return Part(function_name(equation)[0], line, times * count(*equation.outvars))
-    if name not in PRIMITIVES or not _is_real(equation):
+    if "c" in [variable.aval.dtype.kind for variable in (*equation.invars, *equation.outvars)]:
+        raise unsupported("JAX", name, line, "a graph of floats holds no complex numbers; compute with real ones")
+    if name not in PRIMITIVES or equation.params.get("batch_group_count", 1) > 1:
         raise unsupported("JAX", name, line, INSTEAD.get(name, ""))
     results, operands = PRIMITIVES[name].size(equation)
     return Part(name, line, times * results, times * operands)
-
-
-def _is_real(equation: Any) -> bool:
-    """Whether it computes with real numbers, and in a way that is known."""
-    numbers = [variable.aval.dtype.kind for variable in (*equation.invars, *equation.outvars)]
-    return "c" not in numbers and equation.params.get("batch_group_count", 1) == 1
 
 
 def _branches(equation: Any, given: list[bool], inner: Any) -> list[bool]:

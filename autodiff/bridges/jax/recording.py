@@ -16,6 +16,8 @@ from autodiff.bridges.arrays import is_recorded
 from autodiff.bridges.jax.interpreter import Interpreter
 from autodiff.bridges.jax.plan import plan
 from autodiff.bridges.limits import LIMIT, Part, check_size, progress
+from autodiff.operations import VARIABLE
+from autodiff.registry import flows
 from autodiff.sources import record_sources
 from autodiff.value import Value
 
@@ -92,7 +94,8 @@ def record(
         given = [labels.variables(leaf.array, leaf.label) if leaf.label else leaf.array for leaf in flat]
         interpreter = Interpreter(shown, [leaf.label for leaf in flat], custom_rules=custom_rules)
         results = interpreter.run(jaxpr.jaxpr, jaxpr.consts, given)
-    if not any(map(arrays.depends, results)):
+    results = [_known(result, variable) for result, variable in zip(results, jaxpr.jaxpr.outvars)]
+    if not _reach_a_variable(results):
         raise ValueError(
             f"nothing that {name} gives depends on its inputs: no gradient can flow. Are they rounded to integers, "
             "stopped by stop_gradient, or not used?"
@@ -122,7 +125,7 @@ def _leaves(tree: Any, name: str, *, recorded: bool) -> tuple[list[_Leaf], Any]:
         TypeError: there is something else among them.
     """
     found, structure = jax.tree_util.tree_flatten_with_path(tree)
-    leaves = [_leaf(part, labels.path([*([name] if name else []), *_keys(way)]), recorded) for way, part in found]
+    leaves = [_leaf(part, labels.path(_keys(way), name), recorded) for way, part in found]
     return leaves, structure
 
 
@@ -131,10 +134,10 @@ def _leaf(part: Any, label: str, recorded: bool) -> _Leaf:
         part = arrays.recorded(part)
     if is_recorded(part):
         try:
-            floats = arrays.numbers(part)
-        except TypeError:
+            example = arrays.filled(map(arrays.number, part.ravel().tolist()), part.shape).astype(float)
+        except (TypeError, ValueError):
             raise TypeError(f"{label} is an array of objects that are no numbers: {part!r:.60}") from None
-        return _Leaf(floats if part.ndim else 0.0, part if recorded else floats, "")
+        return _Leaf(example if part.ndim else 0.0, part if recorded else arrays.numbers(part), "")
     kind = getattr(part, "dtype", None)
     if not isinstance(part, (bool, int, float)) and (kind is None or kind.kind in "SUMm"):
         raise TypeError(
@@ -207,6 +210,26 @@ def _name(f: Any) -> str:
     if not callable(f):
         raise TypeError(f"record needs a function of arrays and then its inputs, not {type(f).__name__} {f!r:.60}")
     return str(getattr(getattr(f, "func", f), "__name__", type(f).__name__))
+
+
+def _known(result: Any, variable: Any) -> Any:
+    """A result; of conditions, which no gradient flows through, the truth alone."""
+    return arrays.numbers(result).astype(bool) if variable.aval.dtype.kind == "b" else result
+
+
+def _reach_a_variable(results: Iterable[Any]) -> bool:
+    """Whether a gradient can flow from one of the results to a variable."""
+    stack = [each for result in results if is_recorded(result) for each in result.ravel().tolist()]
+    seen: set[Value] = set()
+    while stack:
+        node = stack.pop()
+        if not isinstance(node, Value) or node in seen:
+            continue
+        if node.op is VARIABLE:
+            return True
+        seen.add(node)
+        stack += [parent for place, parent in enumerate(node.parents) if flows(node.op, place)]
+    return False
 
 
 def _given_back(result: Any) -> Any:
