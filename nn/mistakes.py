@@ -73,6 +73,7 @@ IN_A_MODEL = {
     "to": 'its parameters are Python floats; autodiff.compile(model, backend="jax") runs it on other devices',
     "cuda": 'its parameters are Python floats; autodiff.compile(model, backend="jax") runs it on other devices',
     "summary": "print(model), or look at dict(model.named_parameters())",
+    "add": "Sequential(*parts) takes all parts at once",
     "predict_proba": "apply autodiff.sigmoid, or autodiff.softmax for several classes, to the predictions, or take an "
     "MLPClassifier",
 }

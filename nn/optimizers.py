@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from autodiff import NOT_COMPUTED, Value, sqrt
 from nn.interrupts import interrupts_held
-from nn.mistakes import instead
+from nn.mistakes import Renamed, instead
 from nn.module import ZEROED, assign
 
 Batch = TypeVar("Batch")
@@ -74,6 +74,8 @@ class Optimizer:
     """How many numbers the rule remembers of each parameter; they begin as 0."""
     decoupled = False
     """Whether the weight decay moves the parameters beside the rule, not by way of their gradients."""
+
+    param_groups = Renamed("learning_rate, weight_decay and so on, each an attribute that may be set,")
 
     def __init__(self, parameters: Iterable[Value], learning_rate: Rate, weight_decay: float = 0.0) -> None:
         try:

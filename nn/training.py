@@ -72,6 +72,7 @@ class History:
     loss_fn="loss", metrics="metric", X="inputs", x="inputs", y="targets", labels="targets", steps="epochs",
     max_iter="epochs", n_epochs="epochs", num_epochs="epochs", early_stopping="patience", max_norm="clip_norm",
     shuffle="batches are shuffled in every epoch, where batch_size= is given",
+    callback="callbacks", clipnorm="clip_norm", clipvalue="clip_value", checkpoint_path="checkpoint",
     resume="checkpoint= goes on from its file, if there is one",
 )  # fmt: skip
 def fit(

@@ -107,6 +107,7 @@ CALLS = {
         (lambda m, o: SGD(m.parameters), TypeError, r"such as model.parameters\(\), not <bound method"),
         (lambda m, o: SGD(m.named_parameters(), 0.1), TypeError, r"write SGD\(model.parameters\(\), ...\)"),
         (lambda m, o: SGD(), TypeError, "parameters"),
+        (lambda m, o: o.param_groups, AttributeError, "is called learning_rate, weight_decay and so on"),
     ],
     "model": [
         (lambda m, o: fit(X, Y, m), TypeError, r"write fit\(model, inputs, targets, loss, optimizer"),
@@ -186,6 +187,9 @@ CALLS = {
         (lambda m, o: fit(m, X, Y, squared_error, **once(o), seed=1), TypeError, "seed= is called rng= here"),
         (lambda m, o: fit(m, X, Y, squared_error, **once(o), validation_split=0.1), TypeError, "is called validation="),
         (lambda m, o: fit(m, X, Y, squared_error, **once(o), early_stopping=True), TypeError, "is called patience="),
+        (lambda m, o: fit(m, X, Y, squared_error, **once(o), callback=print), TypeError, "is called callbacks="),
+        (lambda m, o: fit(m, X, Y, squared_error, **once(o), clipnorm=1.0), TypeError, "is called clip_norm="),
+        (lambda m, o: m.add(m), AttributeError, r"Sequential\(\*parts\) takes all parts"),
         (lambda m, o: fit(m, X, Y, squared_error, **once(o), resume=True), TypeError, "checkpoint= goes on from its"),
         (lambda m, o: fit(m, X, Y, squared_error, **once(o), validation_data=(X, Y)), TypeError, "validation="),
         (lambda m, o: fit(m, X, Y, squared_error, **once(o), callbacks=print), TypeError, "a list of functions"),

@@ -266,6 +266,10 @@ def test_parts_of_a_row_are_counted_and_may_be_operations():
     assert [*model] == model.layers
     assert model[-1] is model.layers[3]
     assert isinstance(model([1.0, 2.0]), list)
+    hidden = model[:-1]
+    assert hidden.layers == model.layers[:3]
+    assert bits(model[-1](hidden([1.0, 2.0]))) == bits(model([1.0, 2.0]))
+    assert [value.label for value in model.parameters()] == [name for name, _ in model.named_parameters()]
 
 
 def test_a_list_of_lists_stays_one():
