@@ -114,10 +114,14 @@ def into_the_repository(app: Sphinx, document: str, text: list[str]) -> None:
 def readable(app: Sphinx, what: str, name: str, thing: object, options: Any, lines: list[str]) -> None:
     """Docstrings as people write them, for docutils: a plural after a name in quotes, and |x| for the absolute value.
 
-    Napoleon takes what stands before a colon in the docstring of an attribute for its type; that is undone.
+    Napoleon takes what stands before a colon, of an attribute or of what is returned, for a type; that is undone.
     """
-    if what == "attribute" and lines and lines[-1].startswith(":type: "):
-        lines[:] = [f"{lines[-1].removeprefix(':type: ')}: {lines[0]}", *lines[1:-1]]
+    for kind, begins in ((":type: ", ""), (":rtype: ", ":returns: ")):
+        for at, line in enumerate(lines):
+            first = next((other for other in range(at) if lines[other].startswith(begins)), None)
+            if line.startswith(kind) and first is not None:
+                described = lines[first].removeprefix(begins)
+                lines[first], lines[at] = f"{begins}{line.removeprefix(kind)}: {described}", ""
     for at, line in enumerate(lines):
         if not line.lstrip().startswith((">>>", "...")):
             lines[at] = LITERAL.sub(_escaped, line)
