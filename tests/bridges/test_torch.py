@@ -29,7 +29,7 @@ from autodiff.bridges.torch.comparison import DisagreementError, PrecisionWarnin
 from autodiff.bridges.torch.rules import RULES  # noqa: E402
 from tests.bridges.torch_agreement import assert_agrees, flat, in_float64  # noqa: E402
 from tests.bridges.torch_models import MODELS  # noqa: E402
-from tests.bridges.torch_operations import OPERATIONS  # noqa: E402
+from tests.bridges.torch_operations import OPERATIONS, STEEP  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,6 +46,17 @@ def test_values_and_gradients_of_an_operation_are_those_of_autograd(name):
     with in_float64():
         torch.manual_seed(0)
         assert_agrees(*OPERATIONS[name])
+
+
+@pytest.mark.parametrize("name", STEEP)
+def test_what_is_not_used_has_the_gradient_0_and_nan_by_an_infinite_slope_as_in_autograd(name):
+    assert_agrees(*STEEP[name])
+
+
+def test_a_graph_without_infinite_slopes_has_nothing_beside_what_is_computed():
+    x = torch.tensor([4.0, 1.0], dtype=torch.float64)
+    names = [sorted(node.op.name for node in topological_order(record(lambda x: x.sqrt()[1], at))) for at in (x, x * 0)]
+    assert names == [["sqrt", "variable"], ["choose", "constant", "sqrt", "sqrt", "total", "variable", "variable"]]
 
 
 @pytest.mark.parametrize("function", [torch.digamma, torch.lgamma, torch.nn.functional.hardsigmoid])

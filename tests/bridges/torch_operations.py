@@ -308,3 +308,33 @@ OPERATIONS = {
                                           F.multilabel_soft_margin_loss(x, y.sigmoid())), X, Y),
     "similarity": (lambda x, y: F.cosine_similarity(x, y) + F.pairwise_distance(x, y), X, Y),
 }  # fmt: skip
+
+
+STEEP = {
+    "where": (lambda x: torch.where(x > 0, x.log(), 0.0), numbers(0, 1)),
+    "where of one": (lambda x: torch.where(x > 0, x.sqrt(), 0.0), numbers(0)[0]),
+    "a slice": (lambda x: x.sqrt()[1:], numbers(0, 1, 4)),
+    "an index": (lambda x: x.sqrt()[torch.tensor([1, 1])], numbers(0, 2)),
+    "a row of a view": (lambda x: x.sqrt().reshape(2, 2).t()[1].sum(), numbers(0, 2, 3, 4)),
+    "parts": (lambda x: x.sqrt().unbind()[1], numbers(0, 2)),
+    "another result": (lambda x: (x.sqrt(), x * 2)[1], numbers(0, 2)),
+    "masked_fill": (lambda x: x.sqrt().masked_fill(x == 0, 0.0), numbers(0, 2)),
+    "a product with a mask": (lambda x: (x.sqrt() * (x > 0)).sum(), numbers(0, 2)),
+    "detached": (lambda x: x.sqrt().detach() + x, numbers(0, 2)),
+    "far from it": (lambda x: torch.exp(-1 / x)[1:], numbers(0, 2)),
+    "relu of a part": (lambda x: F.relu((x.sqrt() * 2)[1:]) + x[0], numbers(0, 2)),
+    **{name: (lambda x, name=name: getattr(F, name)(x.log()), numbers(0, 2, 0.5))
+       for name in ("relu", "leaky_relu", "elu", "hardtanh", "relu6", "softplus", "softshrink")},
+    "clamp": (lambda x: x.log().clamp(min=-1), numbers(0, 2)),
+    "maximum": (lambda x, y: torch.maximum(x.log(), y), numbers(0, 2), numbers(1, 2)),
+    "minimum": (lambda x: torch.minimum(x.sqrt(), x), numbers(0, 4)),
+    "max": (lambda x: (x.log().max(), x.log().amax(), x.log().max(0)), numbers(0, 2)),
+    "order": (lambda x: (x.sqrt().sort()[0][1:], x.sqrt().topk(1), x.sqrt().kthvalue(2)), numbers(3, 0, 2)),
+    "cummax": (lambda x: torch.cummax(1 / x, 0)[0][:1], numbers(1, 0)),
+    "max_pool": (lambda x: F.max_pool1d(x.sqrt().reshape(1, 1, 4), 2), numbers(0, 2, 0, 3)),
+    "cat": (lambda x, y: torch.cat([x.sqrt(), y])[2:], numbers(0, 2), numbers(1, 2)),
+    "norm": (lambda x: x.norm() / x.norm(), numbers(0, 0)),
+    "power": (lambda x: (x**0.5)[1:], numbers(0, 2)),
+    "acos": (lambda x: torch.acos(x)[:1], numbers(0, 1)),
+}  # fmt: skip
+"""What is not used has an infinite slope: its gradient 0 becomes nan."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from autodiff.bridges.arrays import Array, numbers
+from autodiff.bridges.arrays import Array, is_recorded, number
 from autodiff.bridges.torch.events import Call
 from autodiff.bridges.torch.rules import plain
 from autodiff.non_finite import NonFiniteError, is_detecting
@@ -37,7 +37,7 @@ def check_finite(call: Call, found: Sequence[Array | None]) -> bool:
     for array, place, theirs in zip(found, call.places, call.results):
         if array is None or place is None or theirs.dtype == torch.float64:
             continue
-        ours = numbers(array)
+        ours = _numbers(array)
         overflow = np.isfinite(ours) & ~np.isfinite(plain(theirs))
         if overflow.any():
             kind = str(theirs.dtype).removeprefix("torch.")
@@ -63,7 +63,7 @@ def check(call: Call, args: tuple[Any, ...], options: dict[str, Any], found: Seq
     taken = call.function(*tensors[0], **tensors[1])
     expected = [taken] if isinstance(taken, torch.Tensor) else [*taken]
     for array, at in arrays:
-        ours, theirs = numbers(array), plain(expected[at])
+        ours, theirs = _numbers(array), plain(expected[at])
         close = max(CLOSE, 16 * torch.finfo(expected[at].dtype).eps)
         if np.isclose(ours, theirs, close, close, equal_nan=True).all():
             continue
@@ -74,6 +74,13 @@ def check(call: Call, args: tuple[Any, ...], options: dict[str, Any], found: Seq
             )
 
 
+def _numbers(array: Array) -> Array:
+    """The numbers of an array, of which nothing is made that is recorded."""
+    if not is_recorded(array):
+        return array
+    return np.array([number(each) for each in array.ravel().tolist()], float).reshape(array.shape)
+
+
 def _told(call: Call, theirs: float, ours: Any) -> str:
     line = f"\n  in {call.source.quoted}" if call.source else ""
     return f"PyTorch's {call.function} gives {theirs}, where {ours} was recorded{line}"
@@ -81,7 +88,7 @@ def _told(call: Call, theirs: float, ours: Any) -> str:
 
 def _tensor(array: Array) -> torch.Tensor:
     """A copy: the operation may write into it."""
-    return torch.from_numpy(np.array(numbers(array)))
+    return torch.from_numpy(np.array(_numbers(array)))
 
 
 def _largest(tree: Any) -> float:

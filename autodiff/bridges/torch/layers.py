@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from autodiff import rules as rows
-from autodiff.bridges.arrays import Array, elementwise, filled, numbers, recorded, total
+from autodiff.bridges.arrays import Array, elementwise, filled, number, numbers, recorded, total
 from autodiff.bridges.torch.elementwise import times_number
 from autodiff.bridges.torch.rules import rule
 
@@ -23,7 +23,7 @@ def softmax(call: Any, x: Any, dim: int, *options: Any, **named: Any) -> Array:
     last = np.moveaxis(x, dim, -1) if x.ndim else x.reshape(1)
 
     def one(row: Row) -> Row:
-        shift = float(numbers(filled(row, [len(row)])).max())
+        shift = float(np.max([*map(number, row)]))  # any number would do: no gradient depends on it
         if call.name == "_safe_softmax" and shift == -inf:
             return [0.0] * len(row)
         apart = [each - shift for each in row]

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils._pytree import tree_map_only
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from autodiff.bridges import labels
-from autodiff.bridges.arrays import Array, elementwise, numbers, recorded
+from autodiff.bridges.arrays import Array, elementwise, is_recorded, numbers, recorded
 from autodiff.bridges.torch.comparison import check, check_finite
 from autodiff.bridges.torch.events import Call, Event, Given, Leaf, Place, Result, Start, Written, is_given
-from autodiff.bridges.torch.rules import RULES, plain
+from autodiff.bridges.torch.rules import RULES, Rule, plain
 from autodiff.rules import DISTANCE
 from autodiff.value import Value
 
@@ -53,13 +54,22 @@ class Memory:
         found = self._array(given)
         return found if found.ndim else found.item()
 
+    def rule(self, name: str) -> Rule:
+        """How an operation is run on values."""
+        return RULES[name]
+
+    def linked(self, call: Call, operands: Iterable[Array], results: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The results of an operation, as they are used from now on."""
+        return results
+
     def _call(self, call: Call) -> None:
         args, options = tree_map_only(Given, self._array, (call.args, call.options), is_leaf=is_given)
         with np.errstate(all="ignore"):  # NumPy would warn of what values take for granted, such as 1 / 0
-            found = RULES[call.name](call, *args, **options)
+            found = self.rule(call.name)(call, *args, **options)
         arrays = found if isinstance(found, tuple) else (found,)
         check(call, args, options, arrays)
         self._finite = self._finite and check_finite(call, arrays)
+        arrays = self.linked(call, filter(is_recorded, tree_leaves((args, options))), arrays)
         for place, array in zip(call.places, arrays):
             if place is not None and array is not None:
                 self._window(place)[...] = array

@@ -11,11 +11,13 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from autodiff.bridges.arrays import Array, numbers, recorded
 from autodiff.bridges.limits import LIMIT, Part, check_size, progress
+from autodiff.bridges.torch.dense import DenseMemory, Made, is_singular
 from autodiff.bridges.torch.events import Call, Given, is_given
 from autodiff.bridges.torch.memory import Memory
 from autodiff.bridges.torch.names import Names, with_named_inputs
 from autodiff.bridges.torch.rules import RULES
 from autodiff.bridges.torch.tape import Tape
+from autodiff.hooks import observed_by
 from autodiff.sources import record_sources, replaying
 
 FIRST_FACTOR = {"mm": 0, "bmm": 0, "mv": 0, "dot": 0, "vdot": 0, "addmm": 1, "addmv": 1, "baddbmm": 1, "addbmm": 1}
@@ -98,15 +100,22 @@ def record(function: Callable[..., Any], *inputs: Any, limit: int = LIMIT) -> An
             "detached, frozen by requires_grad_(False), or not used?"
         )
     parts = {id(event): _part(event) for event in tape.events if isinstance(event, Call)}
-    memory = Memory(names.tensors, held)
     size = check_size(parts.values(), limit, called)
-    with progress(size, limit, called) as done, record_sources():
-        for event in tape.events:
-            with replaying(getattr(event, "source", None)):
-                memory.replay(event)
-            if id(event) in parts:
-                done.add(parts[id(event)])
-    return tree_map_only(Given, memory.result, result, is_leaf=is_given)
+    made = Made()
+
+    def replayed(memory: Memory) -> Any:
+        with progress(size, limit, called) as done, record_sources(), observed_by(made):
+            for event in tape.events:
+                with replaying(getattr(event, "source", None)):
+                    memory.replay(event)
+                if id(event) in parts:
+                    done.add(parts[id(event)])
+        return tree_map_only(Given, memory.result, result, is_leaf=is_given)
+
+    found = replayed(Memory(names.tensors, held))
+    is_steep = any(map(is_singular, made.nodes))
+    made.nodes.clear()
+    return replayed(DenseMemory(made, names.tensors, held)) if is_steep else found
 
 
 def _part(call: Call) -> Part:
