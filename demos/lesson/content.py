@@ -42,6 +42,8 @@ class Content:
     """A number for each weight, by the names of ``SETTINGS``; they differ in the first two weights alone."""
     reach: float
     """The mountain stands over −reach … reach of the first two weights."""
+    is_standardized: bool = True
+    """Whether the network reads the features with mean 0 and standard deviation 1."""
     is_lecture: bool = False
     """Whether these are the lecture's six flowers, which have names and pictures of their own."""
 
@@ -112,6 +114,7 @@ def lesson_texts(said: Texts, content: Content, source: str = "") -> Texts:
     own = not content.is_lecture
     parts = {"count": count, "weights": said.count(len(content.weight_names)), "source": source}
     parts |= {"first": sums["first"], "second": sums["second"]}
+    parts["standardized"] = said["data.standardized"] if content.is_standardized else ""
     things = said["own.things"] if own else said["things"]
     return said.told(own, third=third.replace("{count}", count).replace("{things}", things), **parts)
 

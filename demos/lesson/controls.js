@@ -223,6 +223,7 @@ const pictures = new IntersectionObserver(changed, { rootMargin: `${NEAR}px 0px`
 for (const picture of $$("canvas, main figure > svg, .graph svg")) pictures.observe(picture);
 new ResizeObserver(changed).observe(document.body);
 shown("fallback").textContent = lesson.fallback;
+document.documentElement.style.setProperty("--weights", lesson.weights.length); // rows of the table of the step
 addEventListener("hashchange", () => location.hash !== written && restore(location.hash));
 document.documentElement.dataset.mode = "read";
 draw();

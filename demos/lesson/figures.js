@@ -110,6 +110,9 @@ function drawLine(line, label, prediction) {
   );
 }
 
+/** A rim in the colour of the page, so that a text is read over a line. */
+const RIM = { stroke: "var(--paper)", "stroke-width": 5, "paint-order": "stroke", "stroke-linejoin": "round" };
+
 /** The network: edges as thick as their weights, blue forward and orange if negative; the numbers of an observation. */
 function drawNetwork(picture, weights, flower, values) {
   const narrow = isNarrow(picture);
@@ -123,14 +126,16 @@ function drawNetwork(picture, weights, flower, values) {
   const under = (name, index) => (index ? name + String(index).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]) : name);
   const own = (neuron) => (hidden > 1 ? String(neuron + 1) : "");
   const word = (content, x, y, size, weight = 400, fill = "var(--ink)") =>
-    svg("text", { x, y, "text-anchor": "middle", "font-size": size, "font-weight": weight, fill }, content);
+    svg("text", { x, y, "text-anchor": "middle", "font-size": size, "font-weight": weight, fill, ...RIM }, content);
+  const isSimple = hidden === 1 && features.length === 2;
   const edge = ([x1, y1], [x2, y2], name, shift, part) => {
     const weight = named.get(name);
     const negative = weight < 0;
     const line = { x1, y1, x2, y2, stroke: negative ? "var(--error)" : "var(--accent)", opacity: 0.55 };
     const thick = { "stroke-width": Math.min(1.5 + 5 * Math.abs(weight), 18), "stroke-dasharray": negative ? "14 8" : "none" };
     const [x, y] = [x1 + (x2 - x1) * part, y1 + (y2 - y1) * part + shift];
-    return [svg("line", { ...line, ...thick }), word(`${name} = ${number(weight)}`, x, y, most > 2 ? 20 : 24, 600)];
+    const text = isSimple || !narrow ? `${name} = ${number(weight)}` : number(weight);
+    return [svg("line", { ...line, ...thick }), word(text, x, y, isSimple ? 24 : 20, 600)];
   };
   const node = ([x, y], head, value, below, radius) => [
     svg("circle", { cx: x, cy: y, r: radius, fill: "var(--card)", stroke: "var(--ink)", "stroke-width": 2.5 }),
@@ -141,12 +146,11 @@ function drawNetwork(picture, weights, flower, values) {
   const inputs = features.map((_, place) => [left, spread(features.length, place)]);
   const neurons = Array.from({ length: hidden }, (_, place) => [middle, spread(hidden, place)]);
   const [outer] = [[right, centre]];
-  const simple = hidden === 1 && features.length === 2;
   const inner = neurons.flatMap((to, neuron) =>
     inputs.flatMap((from, place) => {
       const name = under("w", own(neuron) + (features.length > 1 ? place + 1 : ""));
-      const shift = simple ? (place ? 48 : -32) : -12;
-      return edge(from, to, name, shift, simple ? (narrow ? 0.48 : 0.5) : 0.3 + (0.35 * (neuron % 2)));
+      const shift = isSimple ? (place ? 48 : -32) : -12;
+      return edge(from, to, name, shift, isSimple ? (narrow ? 0.48 : 0.5) : 0.34 + 0.3 * ((neuron + place) % 2));
     }),
   );
   const outward = neurons.flatMap((from, neuron) =>

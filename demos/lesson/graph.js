@@ -122,8 +122,10 @@ class Graph {
     const known = gradients.has(slot);
     const sign = this.hasLanes && this.upright ? "" : "∂ "; // where there is no room, the colour says it
     const gradientText = sign + (known ? number(gradients.get(slot), this.decimals) : "?");
-    const line = (className, text, place) =>
-      svg("text", { class: className, x, y: y + place, "font-size": font }, text);
+    const line = (className, text, place) => {
+      const size = this.hasLanes && text.length > 9 ? font * 0.85 : font;
+      return svg("text", { class: className, x, y: y + place, "font-size": size }, text);
+    };
     const gradientLine = (place) => line(known ? "gradient" : "gradient none", gradientText, place);
     const lines = this.hasLanes
       ? [

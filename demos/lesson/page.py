@@ -17,7 +17,7 @@ from autodiff.program.javascript import embedded, javascript
 from autodiff.program.program import Program
 from demos.lesson.content import MOMENTUM, RATES, Content, input_names, landscape, lecture, lesson_texts
 from demos.lesson.graphs import KINDS, all_errors, one_error
-from demos.lesson.language import Texts, texts
+from demos.lesson.language import SAID, Texts, texts
 from nn import SGD, Adam
 
 SCRIPTS = (
@@ -99,7 +99,7 @@ def facts(content: Content, said: Texts) -> dict[str, Any]:
                    for place, (reach, number) in enumerate(zip(reaches, setting))]  # fmt: skip
     return {
         "language": said.language,
-        "texts": dict(said.table),
+        "texts": {key: text for key, text in said.table.items() if not key.startswith((*SAID, "feature.", "species."))},
         "fallback": said.note,
         "isLecture": content.is_lecture,
         "hidden": content.hidden,
