@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from math import inf, isfinite
 from typing import Any
@@ -14,6 +14,7 @@ from autodiff.backward import edges, names, topological_order
 from autodiff.hooks import Observer, is_open, observed_by, tell, watchers
 from autodiff.ieee import as_float
 from autodiff.operations import VARIABLE
+from autodiff.registry import flows
 from autodiff.sources import RECORDER, Source
 from autodiff.text import joined, number, one_line
 from autodiff.value import Value, constant
@@ -182,18 +183,26 @@ def _error(
 
 
 def _path(node: Value, loss: Value) -> tuple[Value, ...]:
-    """A shortest path from the node up to the loss."""
-    above: dict[Value, Value] = {}
-    reached = [loss]  # it grows while it is walked: the nearest ones come first
-    for out in reached:
-        for parent in out.parents:
-            if parent not in above:
-                above[parent] = out
-                reached.append(parent)
+    """A shortest path from the node up to the loss: one that a gradient can flow along, if there is one."""
+    above = _above(loss, lambda out, place: flows(out.op, place))
+    if node not in above and node is not loss:
+        above = _above(loss, lambda out, place: True)
     path = [node]
     while path[-1] is not loss:
         path.append(above[path[-1]])
     return tuple(path)
+
+
+def _above(loss: Value, leads: Callable[[Value, int], bool]) -> dict[Value, Value]:
+    """For each node below the loss the next one on a shortest path to it, along the edges that lead on."""
+    above: dict[Value, Value] = {}
+    reached = [loss]  # it grows while it is walked: the nearest ones come first
+    for out in reached:
+        for place, parent in enumerate(out.parents):
+            if parent not in above and leads(out, place):
+                above[parent] = out
+                reached.append(parent)
+    return above
 
 
 class _Detector(Observer):

@@ -21,11 +21,12 @@ DEMOS = {
     "debugger": {"session", "train"},
     "digits": {"mistakes"},
     "higher_order": {"second_derivative"},
+    "jax_gradient": {"graph", "pass"},
     "moons": {"decision_boundary", "loss_curve"},
     "take_along": {"main", "network"},
     "torch_nan": {"nan", "network", "pass"},
 }
-NEEDED = {"torch_nan": "torch"}
+NEEDED = {"jax_gradient": "jax", "torch_nan": "torch"}
 """What a demo needs beside the extra of the demos."""
 QUICK = {
     "city_names": ["--epochs", "1", "--longest", "3", "--names", "3"],

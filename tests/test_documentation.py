@@ -11,6 +11,7 @@ from docs.snippets import run, snippets
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [path for path in sorted(DOCS.rglob("*.md")) if snippets(path)]
 NEEDS = {
+    "bridges.md": "jax",
     "gpu.md": "jax",
     "rules.md": "torch",
     "how_to/data.md": "pandas",

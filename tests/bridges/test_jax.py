@@ -462,3 +462,14 @@ def test_given_values_go_on_in_the_graph():
     y = record(lambda x: jnp.prod(x), mixed) * 3.0
     y.backward()
     assert w.grad == 6.0
+
+
+def test_the_path_of_a_nan_is_one_that_its_gradient_can_flow_along():
+    def penalty(x):
+        root = jnp.sqrt(x)
+        return jnp.where(x > 0, root, 0.0)
+
+    y = record(penalty, 0.0)
+    with pytest.raises(NonFiniteError) as caught:
+        autodiff.check_finite(y)
+    assert [node.op.name for node in caught.value.path] == ["variable", "sqrt", "choose"]
