@@ -18,6 +18,7 @@ from autodiff.non_finite import NonFiniteError
 from autodiff.text import printable
 from autodiff.tracing import Trace, check_finite, evaluate, explain, save, trace
 from autodiff.tracing.expressions import MAX_LENGTH, ExpressionError, used_names
+from autodiff.tracing.language import languages
 
 EPILOG = """exit codes: 0; 1 if a number is not finite, a check fails or a file cannot be written; 2 for wrong usage.
 an expression has numbers, pi, e, names, + - * / ** (or ^) and the operations of the table, such as tanh(x), max(a, b).
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--check", action="store_true", help="compare the derivatives with finite differences")
     add("--svg", metavar="FILE", help="draw the graph with its gradients")
     add("--html", metavar="FILE", help="write a page that plays the backward pass, step by step")
+    add("--language", choices=languages(), default="en", help="that of the page's own texts")
     add("--json", metavar="FILE", help="save the trace")
     return parser
 
@@ -197,19 +199,20 @@ def _print_second(loss: Value, variables: dict[str, Value], wrt: list[str]) -> l
 
 
 def _write_pictures(loss: Value, recorded: Trace | None, options: argparse.Namespace) -> None:
-    from autodiff.drawing import find_dot, render
+    from autodiff.drawing import render
 
     for path in filter(None, (options.svg, options.html)):
         try:
-            written = recorded.to_html(path) if recorded and path is options.html else render(loss, path)
+            if recorded is not None and path is options.html:
+                written = recorded.to_html(path, language=options.language)
+            else:
+                written = render(loss, path)
         except ValueError as error:  # more nodes than a picture can show
             raise RuntimeError(f"{path} was not written: {error}") from None
         if written.suffix == ".txt":
             raise RuntimeError(
                 f"{path} was not written, since there is no dot to draw with: a tree of text is in {written}"
             )
-    if options.html is not None and find_dot() is None:
-        print(f"there is no dot to draw with: {options.html} has all but the picture", file=sys.stderr)
 
 
 def _check(text: str, variables: dict[str, Value], order: int) -> None:

@@ -15,6 +15,7 @@ from autodiff.backward import topological_order
 from autodiff.drawing.scene import TooManyNodesError
 from autodiff.hooks import Observer, observed_by
 from autodiff.sources import record_sources
+from autodiff.tracing.language import languages
 from autodiff.tracing.player.page import MAX_STEPS
 from autodiff.tracing.views import Trace, trace
 from autodiff.value import Value
@@ -89,9 +90,9 @@ def main(arguments: Sequence[str]) -> int:
     updates = [*passes.kept.values()] if options.every is not None else []
     try:
         try:
-            recorded[:MAX_STEPS].to_html(path, updates=updates)
+            recorded[:MAX_STEPS].to_html(path, updates=updates, language=options.language)
         except TooManyNodesError:  # however it is folded: the table is shown without a picture
-            recorded[:MAX_STEPS].to_html(path, updates=updates, max_nodes=0)
+            recorded[:MAX_STEPS].to_html(path, updates=updates, language=options.language, max_nodes=0)
     except ValueError as error:
         return _refused(f"no page was written: {error}", code or 1)
     count = (
@@ -141,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("--html", metavar="FILE", help="write the page there; by default it is opened in the browser")
+    add("--language", choices=languages(), default="en", help="that of the page's own texts")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--at", type=int, metavar="N", help="play the N-th backward pass, counted from 1")
     chosen.add_argument("--every", type=int, metavar="K", help="play each K-th one, under a second slider")

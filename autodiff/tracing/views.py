@@ -99,12 +99,17 @@ class Trace(RecordedPass):
         return save_gif(self, path, seconds, width, **options)
 
     def html(
-        self, *, max_nodes: int | None = 300, live: bool | None = None, updates: Sequence[RecordedPass] = ()
+        self,
+        *,
+        max_nodes: int | None = 300,
+        live: bool | None = None,
+        updates: Sequence[RecordedPass] = (),
+        language: str = "en",
     ) -> str:
         """The page that :meth:`to_html` writes, as text."""
         from autodiff.tracing.player import html
 
-        return html(self, max_nodes=max_nodes, live=live, updates=updates)
+        return html(self, max_nodes=max_nodes, live=live, updates=updates, language=language)
 
     def to_html(
         self,
@@ -113,6 +118,7 @@ class Trace(RecordedPass):
         max_nodes: int | None = 300,
         live: bool | None = None,
         updates: Sequence[RecordedPass] = (),
+        language: str = "en",
     ) -> Path:
         """Write a page that plays the pass in a browser, and return its path.
 
@@ -134,12 +140,13 @@ class Trace(RecordedPass):
             live: False leaves that out; True refuses a graph that cannot be live, where None writes a page without.
             updates: traces of the same graph during a training run, the first one of this pass. A second slider goes
                 through them, beside the curve of L.
+            language: "en" or "de": that of the page's own texts. Names, and how numbers are written, are the program's.
 
         Raises:
-            ValueError: the path or number is none of these; every view has more nodes; there are more than 20000
-                steps, or steps are left out before others; an operation of a loaded trace is not declared here; an
-                update is a pass over another graph; ``live=True``, and an operation cannot be written in JavaScript,
-                or the graph has no variable.
+            ValueError: the path, number or language is none of these; every view has more nodes; there are more than
+                20000 steps, or steps are left out before others; an operation of a loaded trace is not declared here;
+                an update is a pass over another graph; ``live=True``, and an operation cannot be written in
+                JavaScript, or the graph has no variable.
 
         >>> from pathlib import Path; from tempfile import TemporaryDirectory
         >>> w = Value(3.0, label="w")
@@ -148,7 +155,7 @@ class Trace(RecordedPass):
         """
         from autodiff.tracing.player import save_html
 
-        return save_html(self, path, max_nodes, live, updates)
+        return save_html(self, path, max_nodes, live, updates, language)
 
     def widget(self, **options: Any) -> PlayerWidget:
         """The page as a widget of notebooks: ``player.step = 7`` moves it, and who moves it sets ``player.step``.

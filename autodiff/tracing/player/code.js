@@ -14,7 +14,7 @@ class Code {
       const line = element("li", {});
       const button = element("button", { type: "button", textContent: text || " ", disabled: !used.has(source) });
       button.dataset.number = number;
-      button.setAttribute("aria-label", `line ${number}: ${text.trim()}`);
+      button.setAttribute("aria-label", say("line {number}: {text}", { number, text: text.trim() }));
       button.addEventListener("click", () => this.next(source));
       line.append(button);
       this.list.append(line);

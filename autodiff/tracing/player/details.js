@@ -35,8 +35,10 @@ class Details {
     const shown = operands.length > 4 ? [...operands.slice(0, 3), "…", operands.at(-1)] : operands;
     this.find("node").textContent = operands.length ? `${node.name} = ${node.op}(${shown.join(", ")})` : node.name;
     const known = state.gradient !== null;
-    const gradient = known ? exact(state.gradient) + (state.state === "final" ? "" : " + …") : "not computed yet";
-    this.find("numbers").textContent = `data ${state.computed ? exact(node.data) : "not computed yet"}, gradient ${node.op === "constant" ? "none: it is a constant" : gradient}`;
+    const value = known ? exact(state.gradient) + (state.state === "final" ? "" : " + …") : say("not computed yet");
+    const data = state.computed ? exact(node.data) : say("not computed yet");
+    const gradient = node.op === "constant" ? say("none: it is a constant") : value;
+    this.find("numbers").textContent = say("data {data}, gradient {gradient}", { data, gradient });
     this.find("rule").textContent = this.rules[node.op] ?? "";
     this.find("rule").hidden = !this.rules[node.op];
     this.listTerms(model, node);
@@ -52,17 +54,19 @@ class Details {
     listed.sort((a, b) => a.place - b.place);
     const items = listed.map((step) => {
       const item = this.page.createElement("li");
-      const link = Object.assign(this.page.createElement("a"), { href: `#step=${step.place}`, textContent: `step ${step.place}` });
+      const link = Object.assign(this.page.createElement("a"), { href: `#step=${step.place}`, textContent: say("step {place}", step) });
       link.dataset.step = step.place;
       const numbers = `${short(step.local)} × ${short(step.upstream)} = ${short(step.contribution)}`;
-      item.append(link, ` through ${step.node.name}: ${step.place < taken ? numbers : "still to come"}`);
+      const told = step.place < taken ? numbers : say("still to come");
+      item.append(link, say(" through {name}: {told}", { name: step.node.name, told }));
       return item;
     });
     const more = all.length - listed.length;
-    if (more) items.push(Object.assign(this.page.createElement("li"), { textContent: `and ${more} smaller ones` }));
+    if (more) items.push(Object.assign(this.page.createElement("li"), { textContent: say("and {count} smaller ones", { count: more }) }));
     this.find("terms").replaceChildren(...items);
-    const count = all.length === 1 ? "one contribution" : `the sum of ${all.length} contributions`;
-    this.find("sum-of").textContent = all.length ? `∂L/∂${node.name} is ${count}:` : "";
+    const count = all.length;
+    const sum = count === 1 ? "∂L/∂{name} is one contribution:" : "∂L/∂{name} is the sum of {count} contributions:";
+    this.find("sum-of").textContent = count ? say(sum, { name: node.name, count }) : "";
   }
 }
 
@@ -85,5 +89,6 @@ function told({ product, edges }) {
   if (!edges.length) return "";
   const names = [edges[0].node.name, ...edges.map((step) => step.parent.name)];
   const shown = names.length > 9 ? [...names.slice(0, 4), "…", ...names.slice(-4)] : names;
-  return `Most flows along ${shown.join(" → ")}: the product of the local derivatives is ${short(product)}.`;
+  const parts = { path: shown.join(" → "), product: short(product) };
+  return say("Most flows along {path}: the product of the local derivatives is {product}.", parts);
 }

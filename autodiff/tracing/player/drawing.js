@@ -4,7 +4,8 @@ const [PAD, ROW, LINE, HEAD] = [8, 18, 16, 8]; // around the text of a box, its 
 class Drawing {
   constructor(page, arrangement, model, modules) {
     Object.assign(this, { page, model, modules });
-    const label = `Computation graph, ${arrangement.boxes.length} boxes: the table of steps says the same in words`;
+    const told = "Computation graph, {count} boxes: the table of steps says the same in words";
+    const label = say(told, { count: arrangement.boxes.length });
     const arrows = arrangement.arrows(model.nodes);
     const toggles = [...arrangement.frames, ...arrangement.boxes].map((part) => this.toggle(part)).filter(Boolean);
     this.shown = this.make("g", { "aria-hidden": "true" }, [
@@ -12,7 +13,7 @@ class Drawing {
       ...arrows.map((arrow) => this.arrow(arrow)),
       ...arrangement.boxes.map((box) => this.box(box)),
     ]);
-    const bar = { role: "toolbar", "aria-label": "open and close boxes", "aria-orientation": "vertical", class: "toggles" };
+    const bar = { role: "toolbar", "aria-label": say("open and close boxes"), "aria-orientation": "vertical", class: "toggles" };
     this.parts = [this.shown, ...(toggles.length ? [this.make("g", bar, toggles)] : [])];
     this.attributes = {
       viewBox: `0 0 ${arrangement.width} ${arrangement.height}`, role: "group", "aria-label": label,
@@ -42,9 +43,9 @@ class Drawing {
       this.make("text", { class: classes, x: across, y: down, ...more }, content);
     if (kind === "constant") return this.make("g", { class: "node constant", ...at }, [rect, text("middle", width / 2, 16, name)]);
     const [right, first] = [width - PAD, kind === "folded" ? 2 * ROW : ROW];
-    const outputs = nodes.length > 1 ? `, ${nodes.length} outputs` : "";
+    const counts = { count: members.length, outputs: nodes.length };
     const second = kind === "folded"
-      ? text("quiet", PAD, first, `${members.length} nodes${outputs}`)
+      ? text("quiet", PAD, first, say(nodes.length > 1 ? "{count} nodes, {outputs} outputs" : "{count} nodes", counts))
       : text("op", right, ROW, sign);
     const numbers = ["data", "grad"].flatMap((what, row) => [
       text("quiet", PAD, first + ROW * (row + 1), what),
@@ -74,7 +75,7 @@ class Drawing {
       const lines = [...(folded ? [] : ["local"]), "contribution", ...(edges.length > 1 ? ["quiet"] : [])];
       const top = label[1] - (LINE * lines.length) / 2 + 12;
       parts.push(...lines.map((name, row) => {
-        const content = name === "quiet" ? `${edges.length} edges` : "";
+        const content = name === "quiet" ? say("{count} edges", { count: edges.length }) : "";
         return this.make("text", { class: name, x: label[0], y: top + LINE * row, lengthAdjust: "spacingAndGlyphs" }, content);
       }));
     }
@@ -93,7 +94,7 @@ class Drawing {
     if (!isOpen && !canOpen) return null;
     const name = this.modules[module][0];
     const at = `translate(${isOpen ? x + 15 : x + width - 15} ${y + 13})`;
-    const label = `${isOpen ? "close" : "open"} ${name}`;
+    const label = say(isOpen ? "close {name}" : "open {name}", { name });
     const button = { class: "toggle", role: "button", tabindex: -1, "aria-expanded": Boolean(isOpen), "aria-label": label };
     return this.make("g", { ...button, "data-module": module, transform: at }, [
       this.make("title", {}, label),

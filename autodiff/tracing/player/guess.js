@@ -55,16 +55,16 @@ class Guess {
 
   check() {
     const typed = parsed(this.field.value);
-    if (typed === null) return this.say("Type a number, such as −0.25.");
+    if (typed === null) return this.say(say("Type a number, such as −0.25."));
     const verdict = judged(typed, this.step);
     if (verdict) return this.say(verdict);
-    this.reveal(`Right: ${number(this.step.local)} × ${number(this.step.upstream)} = ${number(this.step.contribution)}. `);
+    this.reveal(say("Right: {product}.", { product: product(this.step) }));
   }
 
   /** Take the step, and ask for the next one. */
   reveal(praise = "") {
     const { step, player } = this;
-    const told = praise || `It is ${number(step.local)} × ${number(step.upstream)} = ${number(step.contribution)}. `;
+    const told = praise || say("It is {product}.", { product: product(step) });
     player.go(step.place + 1);
     this.ask(player.model.steps[player.taken]);
     this.say(told);
@@ -81,15 +81,17 @@ class Guess {
   }
 }
 
+const product = (step) => `${number(step.local)} × ${number(step.upstream)} = ${number(step.contribution)}`;
+
 /** What is wrong with a guess; empty if it is right. */
 function judged(typed, { local, upstream, contribution, before, after }) {
   const same = (number) =>
     Object.is(typed, number) || Math.abs(typed - number) <= CLOSE * Math.abs(number) || short(typed) === short(number);
   if (same(contribution)) return "";
-  if (same(-contribution)) return "The size is right, the sign is not.";
-  if (same(local)) return "That is the local derivative: multiply it by the upstream gradient.";
-  if (same(upstream)) return "That is the upstream gradient: multiply it by the local derivative.";
-  if (before !== 0 && same(after)) return "That is the whole gradient so far: what does this edge add to it?";
-  if (same(local + upstream)) return "Along an edge, the chain rule multiplies; it adds only where edges meet.";
-  return "Not yet: local derivative × upstream gradient.";
+  if (same(-contribution)) return say("The size is right, the sign is not.");
+  if (same(local)) return say("That is the local derivative: multiply it by the upstream gradient.");
+  if (same(upstream)) return say("That is the upstream gradient: multiply it by the local derivative.");
+  if (before !== 0 && same(after)) return say("That is the whole gradient so far: what does this edge add to it?");
+  if (same(local + upstream)) return say("Along an edge, the chain rule multiplies; it adds only where edges meet.");
+  return say("Not yet: local derivative × upstream gradient.");
 }

@@ -44,7 +44,7 @@ class Live {
   *rows() {
     const element = (tag, more) => Object.assign(this.page.createElement(tag), more);
     const columns = element("li", { className: "columns", ariaHidden: "true" });
-    columns.append(...["leaf", "number", "gradient"].map((textContent) => element("span", { textContent })));
+    columns.append(...[say("leaf"), say("number"), say("gradient")].map((textContent) => element("span", { textContent })));
     yield columns;
     const sorted = this.leaves.toSorted((a, b) => a.module.localeCompare(b.module, "en", { numeric: true }));
     let module = "";
@@ -91,8 +91,10 @@ class Live {
     this.player.setModel(model);
     this.tell(model, leaf ? [leaf] : this.leaves);
     const known = leaf && model.at(this.player.taken)[leaf.place].gradient;
-    const gradient = typeof known === "number" ? `, the gradient of ${leaf.name} is ${number(known)}` : "";
-    this.page.getElementById("spoken").textContent = `L is ${number(model.root.data)}${gradient}.`;
+    const has = typeof known === "number";
+    const told = has ? "L is {loss}, the gradient of {name} is {gradient}." : "L is {loss}.";
+    const parts = { loss: number(model.root.data), name: leaf?.name, gradient: has ? number(known) : "" };
+    this.page.getElementById("spoken").textContent = say(told, parts);
   }
 
   /** The forward and the backward pass with the numbers of the leaves, as a model. */
@@ -226,7 +228,7 @@ class Leaf {
     const text = known ? short(gradient) + (state === "final" ? "" : " + …") : "–";
     if (this.gradient.textContent !== text) this.gradient.textContent = text;
     this.gradient.className = `swatch ${known ? shade([gradient], bounds) : ""}`;
-    this.gradient.title = `∂L/∂${this.name}${known ? ` = ${exact(gradient)}` : ": not computed yet"}`;
+    this.gradient.title = `∂L/∂${this.name}${known ? ` = ${exact(gradient)}` : `: ${say("not computed yet")}`}`;
   }
 }
 
@@ -248,11 +250,13 @@ function notFinite({ nodes, steps }) {
   if (node) {
     const operands = node.operands.map((place) => number(nodes[place].data)).join(", ");
     const how = node.operands.length ? `${node.op}(${operands}) = ` : "";
-    return `${node.name} = ${how}${number(node.data)} is the first number that is not finite.`;
+    const told = `${node.name} = ${how}${number(node.data)}`;
+    return say("{told} is the first number that is not finite.", { told });
   }
   const step = steps.find(({ after }) => !Number.isFinite(after));
   if (!step) return "";
   const sizes = [Math.abs(step.local), Math.abs(step.upstream)];
-  const why = sizes.includes(0) && sizes.includes(Infinity) ? ": 0 · ∞, the chain rule cannot tell" : "";
-  return `Step ${step.place}, ${line(step)}, gives the first gradient that is not finite${why}.`;
+  const why = sizes.includes(0) && sizes.includes(Infinity) ? say(": 0 · ∞, the chain rule cannot tell") : "";
+  const parts = { place: step.place, line: line(step), why };
+  return say("Step {place}, {line}, gives the first gradient that is not finite{why}.", parts);
 }

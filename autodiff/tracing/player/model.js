@@ -118,7 +118,8 @@ function line(step) {
 
 /** A node with all the digits of its numbers. */
 function describe(node, state) {
-  const gradient = state.gradient === null ? "not computed" : String(state.gradient).replace("-", "−");
+  const gradient = state.gradient === null ? say("not computed") : String(state.gradient).replace("-", "−");
   const source = node.source ? `\n${node.source}` : "";
-  return `${node.name}: ${node.op}\ndata ${String(node.data).replace("-", "−")}\ngradient ${gradient}${source}`;
+  const numbers = say("data {data}\ngradient {gradient}", { data: String(node.data).replace("-", "−"), gradient });
+  return `${node.name}: ${node.op}\n${numbers}${source}`;
 }

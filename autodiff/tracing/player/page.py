@@ -20,6 +20,7 @@ from autodiff.program.reference import describe
 from autodiff.registry import NOT_IN_TABLE, OPERATIONS
 from autodiff.text import one_line
 from autodiff.tracing.frames import check_begins
+from autodiff.tracing.language import ENGLISH, texts
 from autodiff.tracing.player.contents import drawing_data, packed, pass_data
 from autodiff.tracing.recorded_pass import RecordedPass
 from autodiff.tracing.steps import TracedNode
@@ -27,9 +28,11 @@ from autodiff.tracing.storage import plain
 
 MAX_STEPS = 20_000
 PROGRAM = (
-    "numbers.js", "data.js", "model.js", "arrangement.js", "drawing.js", "view.js", "stage.js", "toggles.js",
-    "table.js", "search.js", "guess.js", "details.js", "code.js", "export.js", "equation.js", "player.js",
+    "language.js", "numbers.js", "data.js", "model.js", "arrangement.js", "drawing.js", "view.js", "stage.js",
+    "toggles.js", "table.js", "search.js", "guess.js", "details.js", "code.js", "export.js", "equation.js", "player.js",
 )  # fmt: skip
+TITLE = "Backward pass of {name}"
+NOSCRIPT = "The steps of this page are played by a program that this browser does not run: allow JavaScript."
 NOTEBOOK_NODES = 100
 NOTEBOOK_STEPS = 2000
 """Limits of the page that a notebook shows by itself, which is stored in its file; of more, it shows a picture."""
@@ -41,11 +44,13 @@ def html(
     max_nodes: int | None = 300,
     live: bool | None = None,
     updates: Sequence[RecordedPass] = (),
+    language: str = ENGLISH,
 ) -> str:
     """The page as HTML text. See :meth:`~autodiff.tracing.Trace.to_html`."""
     if max_nodes is not None and (not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < 0):
         raise ValueError(f"max_nodes must be an int from 0 on, or None, not {max_nodes!r}")
     check_begins(trace)
+    said = texts(language)
     if len(trace) > MAX_STEPS:
         raise ValueError(f"{len(trace)} steps are too many for a page: play the first of them, trace[:{MAX_STEPS}]")
     numbers = leaves_of_updates(trace, updates) if updates else None
@@ -53,6 +58,7 @@ def html(
         raise ValueError("updates need a live page, whose numbers change: leave out live=False")
     contents: dict[str, Any] = {
         "pass": pass_data(trace), "drawing": _drawing(trace, max_nodes), "rules": _rules(trace), "code": [*trace.code],
+        "texts": said,
     }  # fmt: skip
     sheets, scripts, rows = ["player.css"], [*PROGRAM], None
     if live is not False and (found := _live(trace, required=bool(live or updates))):
@@ -63,7 +69,9 @@ def html(
     style, program = ("\n".join(map(_asset, names)) for names in (sheets, [*scripts, "start.js"]))
     program += f"\nconst program = {runner(rows)};" if rows is not None else ""
     pieces = {
-        "TITLE": escape(f"Backward pass of {one_line(trace.root.name)}"),
+        "LANGUAGE": language,
+        "TITLE": escape(said.get(TITLE, TITLE).replace("{name}", one_line(trace.root.name))),
+        "NOSCRIPT": escape(said.get(NOSCRIPT, NOSCRIPT)),
         "POLICY": _policy(style, program),
         "STYLE": style,
         "CONTENTS": packed(contents),
@@ -103,12 +111,14 @@ def save_html(
     max_nodes: int | None,
     live: bool | None,
     updates: Sequence[RecordedPass],
+    language: str,
 ) -> Path:
     """See :meth:`~autodiff.tracing.Trace.to_html`."""
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"the file must end in .html, not {path.name!r}")
-    path.write_text(html(trace, max_nodes=max_nodes, live=live, updates=updates), encoding="utf-8", newline="\n")
+    page = html(trace, max_nodes=max_nodes, live=live, updates=updates, language=language)
+    path.write_text(page, encoding="utf-8", newline="\n")
     return path
 
 

@@ -1,3 +1,4 @@
+const STEPS = ["{count} step", "{count} steps"];
 const ADDRESS = 100; // milliseconds between two addresses
 
 /** Shows a model in the page: text and classes change, the drawing stays. */
@@ -49,7 +50,8 @@ class Player {
   setModel(model) {
     this.model = model;
     const { nodes, steps } = model;
-    this.find("size").textContent = `${counted(nodes.length, "node")}, ${counted(steps.length, "step")}`;
+    const size = [counted(nodes.length, "{count} node", "{count} nodes"), counted(steps.length, ...STEPS)];
+    this.find("size").textContent = size.join(", ");
     this.find("slider").min = -model.forward.length;
     this.find("slider").max = steps.length;
     this.table.setSteps(steps);
@@ -109,9 +111,10 @@ class Player {
     slider.value = this.taken;
     const computed = model.forward.length + this.taken;
     const where = this.taken < 0
-      ? `forward: ${computed} of ${counted(model.forward.length, "number")}`
-      : `${this.taken} of ${counted(model.steps.length, "step")} taken`;
-    slider.setAttribute("aria-valuetext", this.taken > 0 ? `${where}, step ${step.place}: ${line(step)}` : where);
+      ? say("forward: {computed} of {all}", { computed, all: counted(model.forward.length, "{count} number", "{count} numbers") })
+      : say("{taken} of {all} taken", { taken: this.taken, all: counted(model.steps.length, ...STEPS) });
+    const told = step?.parent ? say("{where}, step {place}: {line}", { where, place: step.place, line: line(step) }) : where;
+    slider.setAttribute("aria-valuetext", told);
     this.find("where").textContent = where;
     for (const id of ["first", "back"]) this.find(id).disabled = computed <= 0;
     for (const id of ["next", "last"]) this.find(id).disabled = atEnd;
@@ -141,7 +144,7 @@ class Player {
   setPlaying(playing) {
     const button = this.find("play");
     this.page.body.classList.toggle("playing", playing);
-    button.setAttribute("aria-label", playing ? "pause" : "play");
+    button.setAttribute("aria-label", say(playing ? "pause" : "play"));
     this.find("spoken").setAttribute("aria-live", playing ? "off" : "polite");
   }
 
@@ -164,9 +167,9 @@ class Player {
     const positive = texts.map((text, place) => span(text, `swatch grad-${place}`));
     const negative = span("");
     negative.append(
-      span("if negative", "title"), ...[1, 2, 3, 4, 5].map((place) => span("\u00a0", `swatch grad-${place} negative`)),
+      span(say("if negative"), "title"), ...[1, 2, 3, 4, 5].map((place) => span("\u00a0", `swatch grad-${place} negative`)),
     );
-    this.find("legend").replaceChildren(span("size of gradient", "title"), ...positive, negative);
+    this.find("legend").replaceChildren(span(say("size of gradient"), "title"), ...positive, negative);
   }
 
   /** Show all there is to know about a node. */
@@ -184,7 +187,7 @@ class Player {
       const [label, input] = [this.page.createElement("label"), this.page.createElement("input")];
       Object.assign(input, { type: "radio", name: "view", checked: view === this.view });
       input.addEventListener("change", () => this.choose(view));
-      label.append(input, view.title);
+      label.append(input, say(view.title));
       choice.append(label);
     }
     this.fit();
@@ -365,6 +368,4 @@ function shortened(name) {
   const end = letters.slice(-15);
   return `…${end.slice(end.indexOf(".") + 1).join("")}`;
 }
-
-const counted = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 

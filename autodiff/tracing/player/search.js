@@ -64,7 +64,8 @@ class Search {
   tell() {
     const node = this.found[this.at];
     const count = this.found.length;
-    const text = node ? `${this.at + 1} of ${count}: ${node.name}` : this.field.value.trim() ? "none" : "";
+    const found = node ? say("{at} of {count}: {name}", { at: this.at + 1, count, name: node.name }) : "";
+    const text = found || (this.field.value.trim() ? say("none") : "");
     this.page.getElementById("matches").textContent = text;
   }
 }

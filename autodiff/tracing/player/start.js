@@ -1,6 +1,8 @@
 /** What the page is made of, once its contents are unpacked; tests wait for `begun`. */
 let player, live, updates;
 const begun = unpacked(document.getElementById("contents").textContent).then((contents) => {
+  texts = contents.texts;
+  translate(document);
   player = new Player(document, contents);
   if (contents.program) {
     live = new Live(document, player, program({ ...contents.program, constants: contents.program.constants.map(real) }), contents.slots);

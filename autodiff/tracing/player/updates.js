@@ -39,7 +39,8 @@ class Updates {
 
   tell(at, changed) {
     const loss = changed ? this.live.player.model.root.data : this.losses[at];
-    const text = `update ${at} of ${this.updates.length - 1}${changed ? ", changed" : ""}, L = ${number(loss)}`;
+    const told = changed ? "update {at} of {last}, changed, L = {loss}" : "update {at} of {last}, L = {loss}";
+    const text = say(told, { at, last: this.updates.length - 1, loss: number(loss) });
     this.find("update-where").textContent = text;
     this.slider.setAttribute("aria-valuetext", text);
     const [x, y] = this.point(at);

@@ -165,7 +165,7 @@ class View {
     const state = of.every((one) => one.state === "final") ? "final" : known.length ? "partial" : "waiting";
     const computed = of.every((one) => one.computed);
     box.say("data", computed ? span(box.nodes.map((place) => model.nodes[place].data)) : "…");
-    box.say("grad", known.length ? span(known) + (state === "final" ? "" : " + …") : "not computed");
+    box.say("grad", known.length ? span(known) + (state === "final" ? "" : " + …") : say("not computed"));
     const active = box === ends[1] ? "active operand" : box === ends[0] ? "active result" : "";
     const lost = computed && all && [...known, ...box.nodes.map((place) => model.nodes[place].data)].some(Number.isNaN);
     box.mark([state, computed ? "" : "uncomputed", shade(known, model.scale), active, lost ? "lost" : ""]);
