@@ -26,8 +26,8 @@ from autodiff.drawing.rendering import HINT
 from docs.project import REPOSITORY
 
 FOLDER = "players"
-LITERAL = re.compile(r"(``.+?``)(\w?)|([^`|]*\|[^`]*)")
-"""A name in quotes, with the letter after it; or text with a bar, which is no name in quotes."""
+LITERAL = re.compile(r"(``.+?``)(\w?)|([^`]+)")
+"""A name in quotes, with the letter after it; or other text."""
 ROOT = Path(__file__).parents[1]
 
 
@@ -112,7 +112,7 @@ def into_the_repository(app: Sphinx, document: str, text: list[str]) -> None:
 
 
 def readable(app: Sphinx, what: str, name: str, thing: object, options: Any, lines: list[str]) -> None:
-    """Docstrings as people write them, for docutils: a plural after a name in quotes, and |x| for the absolute value.
+    """Docstrings as people write them, for docutils: a plural after a name in quotes, |x|, a star alone.
 
     Napoleon takes what stands before a colon, of an attribute or of what is returned, for a type; that is undone.
     """
@@ -129,7 +129,10 @@ def readable(app: Sphinx, what: str, name: str, thing: object, options: Any, lin
 
 def _escaped(found: re.Match[str]) -> str:
     literal, after, other = found.groups()
-    return other.replace("|", r"\|") if literal is None else f"{literal}\\ {after}" if after else literal
+    if literal is not None:
+        return f"{literal}\\ {after}" if after else literal
+    other = other.replace("|", r"\|")
+    return re.sub(r"(?<!\\)\*", r"\*", other) if other.count("*") % 2 else other
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
