@@ -209,10 +209,10 @@ class Reversed(torch.autograd.Function):
 
 
 OUTSIDE = torch.ones(2, requires_grad=True) * 2
+COMPLEX = torch.ones(2, dtype=torch.complex64, requires_grad=True)
 REFUSED = {
     "svd": (lambda x: torch.linalg.svdvals(x.reshape(1, 2)), "svd"),
     "fft": (lambda x: torch.fft.fft(x).abs(), "fft"),
-    "complex": (lambda x: torch.view_as_complex(x).abs(), "view_as_complex"),
     "ctc": (lambda x: torch.nn.functional.ctc_loss(x.reshape(1, 1, 2), torch.tensor([[1]]), (1,), (1,)), "_ctc_loss"),
     "half of a float": (lambda x: x.view(torch.float16) * x.repeat(2), "view.dtype"),
     "bits": (lambda x: (x * 2).detach().view(torch.int32).add_(1) * x, "add_"),
@@ -221,6 +221,9 @@ REFUSED = {
     "from outside": (lambda x: x * OUTSIDE, "computed outside"),
     "a leaf in a leaf": (lambda x: x.detach().requires_grad_() * x, "shares its memory"),
     "random slopes": (lambda x: torch.nn.functional.rrelu(-x, training=True), "eval"),
+    "memory": (lambda x: (y := x * 1, y.detach().numpy().__setitem__(0, 5.0), y.sum())[2], "shares the memory"),
+    "cond": (lambda x: torch.cond(x.sum() > 0, torch.sin, torch.cos, (x,)), "cond"),
+    "complex": (lambda x: x * COMPLEX, "complex64"),
     "higher polygamma": (lambda x: torch.polygamma(2, x), r"polygamma\(0, x\)"),
 }  # fmt: skip
 

@@ -141,7 +141,10 @@ def _labelled(modules: dict[torch.nn.Module, str], tape: Tape) -> Iterator[None]
 
         return hook
 
-    hooks = [module.register_forward_hook(noted(name)) for module, name in modules.items() if name]
+    hooked = {
+        module: name for module, name in modules.items() if name and not isinstance(module, torch.jit.ScriptModule)
+    }
+    hooks = [module.register_forward_hook(noted(name)) for module, name in hooked.items()]
     try:
         yield
     finally:

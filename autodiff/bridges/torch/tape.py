@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch._decomp import core_aten_decompositions, decomposition_table
+from torch._ops import HigherOrderOperator
 from torch.autograd.function import BackwardCFunction
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
@@ -38,12 +39,15 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
         known: the names of operations that can be run on values.
     """
 
+    supports_higher_order_operators = True  # so that they are refused by name
+
     def __init__(self, known: Mapping[str, Any]) -> None:
         super().__init__()
         self.events: list[Event] = []
         self.refused: list[Exception] = []
         self._known = known
         self._sizes: dict[int, int] = {}  # of the numbers in each storage, in bytes
+        self._contents: dict[int, torch.Tensor] = {}  # what each storage holds, as far as is known
         self._kept: list[torch.Tensor] = []  # memory that is let go could come back as another tensor's
         self._leaves: dict[int, torch.Tensor] = {}
         self._inner: set[int] = set()  # tensors inside of a decomposition, of which autograd does not know
@@ -63,6 +67,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
         held = None if self._is_tracked(tensor) else tensor.detach().clone()
         if held is None and self._sizes[_key(tensor)] != tensor.itemsize:
             self._refuse("view.dtype")
+        elif held is None and not self._is_known(tensor):
+            self._refuse("numpy", "its array shares the memory of a tensor, which was changed by it: change a copy")
         return Given(place(tensor), flows, held, tensor.shape)
 
     def named(self, label: str, tensor: torch.Tensor) -> None:
@@ -79,6 +85,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         options = kwargs or {}
+        if isinstance(func, HigherOrderOperator):
+            raise unsupported("PyTorch", str(func), user_line(), "write it as Python's own if or for")
         operands = _tensors((args, options))
         for tensor in operands:
             self._meet(tensor)
@@ -87,7 +95,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
         out = func(*args, **options)
         for tensor in _written(func, args, options):
             if self._is_tracked(tensor):
-                self.events.append(Written(place(tensor), tensor.detach().clone()))
+                self.events.append(Written(self._tracked(tensor), tensor.detach().clone()))
             elif tensor.numel() and _key(tensor) in self._sizes:
                 self._refuse(func, "it changes the bits of floats")
         return out
@@ -165,6 +173,11 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
             return False
         return id(tensor) in self._inner if self._depth else tensor.requires_grad
 
+    def _is_known(self, tensor: torch.Tensor) -> bool:
+        """Whether a tensor holds what was seen to be written into it, bit for bit."""
+        known = self._contents[_key(tensor)].as_strided(tensor.shape, tensor.stride(), tensor.storage_offset())
+        return bool(torch.allclose(tensor.detach(), known, 0.0, 0.0, equal_nan=True))
+
     def _is_tracked(self, tensor: torch.Tensor) -> bool:
         return _is_recorded(tensor) and _key(tensor) in self._sizes
 
@@ -173,6 +186,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
         if self._sizes.setdefault(key, size) != size:
             self._refuse("view.dtype")
         self._kept.append(tensor)
+        self._contents[key] = _whole(tensor)
         return place(tensor)
 
     def _refuse(self, func: Any, instead: str = "") -> None:
@@ -188,6 +202,8 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
                 self._refuse(tensor.grad_fn.name(), "it is a derivative written by hand; use the operations themselves")
             elif not self._is_tracked(tensor):
                 self._refuse(tensor.grad_fn.name(), "it was computed outside of the function: compute it inside")
+        elif not _is_recorded(tensor):
+            self._refuse(str(tensor.dtype), f"a variable is an array of floats, and no {tensor.layout} {tensor.dtype}")
         elif id(tensor) not in self._leaves:
             if self._is_tracked(tensor) and not torch.is_grad_enabled():
                 return  # a look at a leaf, to which no gradient flows
@@ -199,9 +215,13 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
     def _begin(self, tensor: torch.Tensor) -> None:
         """Values are about to be written into a tensor, which may hold plain numbers so far."""
         if _is_recorded(tensor) and not self._is_tracked(tensor):
-            count = tensor.untyped_storage().nbytes() // tensor.itemsize
-            whole = tensor.detach().as_strided((count,), (1,), 0).clone()
-            self.events.append(Start(self._tracked(tensor).storage, whole))
+            self.events.append(Start(self._tracked(tensor).storage, _whole(tensor)))
+
+
+def _whole(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy of the whole storage of a tensor."""
+    count = tensor.untyped_storage().nbytes() // tensor.itemsize
+    return tensor.detach().as_strided((count,), (1,), 0).clone()
 
 
 def place(tensor: torch.Tensor) -> Place:
@@ -210,7 +230,11 @@ def place(tensor: torch.Tensor) -> Place:
 
 
 def _key(tensor: torch.Tensor) -> int:
-    return int(tensor.untyped_storage().data_ptr())
+    try:
+        return int(tensor.untyped_storage().data_ptr())
+    except (NotImplementedError, RuntimeError) as error:
+        instead = "a tensor has no memory of its own; write the derivative by torch.autograd.grad(…, create_graph=True)"
+        raise unsupported("PyTorch", "torch.func", user_line(), instead) from error
 
 
 def _is_recorded(tensor: torch.Tensor) -> bool:
