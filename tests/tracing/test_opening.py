@@ -47,7 +47,29 @@ def unreached() -> Value:
     return where(y > 1.0, x * y, (x.log() * y).sqrt()) + y * math.inf + y * Value(-0.0, label="z")
 
 
-GRAPHS = {"network": network, "residual": residual, "unreached": unreached, "one": lambda: Value(2.0, label="x")}
+def classifier() -> Value:
+    """The loss of three classes, whose sum of exponentials is in the last layer."""
+    model = nn.MLP(4, [5, 3], "tanh")
+    return nn.softmax_cross_entropy(model([5.1, 3.5, 1.4, 0.2]), 1)
+
+
+def recurrent() -> Value:
+    """A cell over four steps: its neurons are in circles."""
+    cell = nn.RNNCell(1, 3)
+    state: list[Value] = [Value(0.0, label=f"h{i}") for i in range(3)]
+    for number in (0.5, -1.0, 0.25, 2.0):
+        state = cell([number], state)
+    return (state[0] + state[1] * state[2] - 1.0) ** 2
+
+
+GRAPHS = {
+    "network": network,
+    "residual": residual,
+    "unreached": unreached,
+    "classifier": classifier,
+    "recurrent": recurrent,
+    "one": lambda: Value(2.0, label="x"),
+}
 
 
 @pytest.mark.parametrize("accumulate", [False, True])
@@ -206,7 +228,7 @@ ARRANGED = """
 
 
 @pytest.mark.parametrize("without_dot", [False, True])
-@pytest.mark.parametrize("name", ["network", "residual"])
+@pytest.mark.parametrize("name", ["network", "residual", "classifier", "recurrent"])
 def test_what_opens_covers_nothing_and_loses_nothing(
     browser: Browser, tmp_path: Path, name: str, without_dot: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
