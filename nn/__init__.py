@@ -32,7 +32,7 @@ from nn.losses import (
 )
 from nn.mistakes import no_such_name
 from nn.module import Module
-from nn.optimizers import SGD, Adam, AdamW, Optimizer
+from nn.optimizers import Optimizer
 from nn.parts import Activation, Dropout, Embedding, LayerNorm, Sequential
 from nn.plots import plot_contour, plot_decision_boundary, plot_loss, plot_surface
 from nn.recurrent import GRUCell, RNNCell
@@ -40,6 +40,7 @@ from nn.schedules import CosineDecay, StepDecay, Warmup
 from nn.taking_along import to_onnx
 from nn.torch_networks import from_torch, to_torch
 from nn.training import History, accuracy, fit
+from nn.update_rules import SGD, Adam, AdamW
 
 if TYPE_CHECKING:
     from nn.estimators import MLPClassifier as MLPClassifier

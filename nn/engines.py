@@ -7,11 +7,12 @@ from typing import Any
 
 import autodiff
 from autodiff import Value
-from nn.compiled_engines import GradientEngine, RuleEngine, asked_between_steps
 from nn.eager_engine import EagerEngine, Task
 from nn.epoch_metrics import check_scalar, note
+from nn.gradient_engine import GradientEngine
 from nn.mistakes import moved_by
 from nn.optimizers import Optimizer
+from nn.rule_engine import RuleEngine, asked_between_steps
 
 
 def engine_for(task: Task, wanted: str) -> tuple[EagerEngine, str]:

@@ -23,9 +23,10 @@ from nn.arguments import ActivationLike
 from nn.layers import MLP
 from nn.losses import Loss, binary_cross_entropy, softmax_cross_entropy, squared_error
 from nn.mistakes import instead
-from nn.optimizers import SGD, Adam, AdamW, OptimizerLike, Rate
+from nn.optimizers import OptimizerLike, Rate
 from nn.seeding import generator
 from nn.training import fit
+from nn.update_rules import SGD, Adam, AdamW
 
 try:
     from scipy.special import expit, softmax

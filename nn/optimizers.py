@@ -10,22 +10,15 @@ from numbers import Real
 from types import NoneType
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from autodiff import NOT_COMPUTED, Value, sqrt
+from autodiff import NOT_COMPUTED, Value
 from nn.interrupts import interrupts_held
-from nn.mistakes import Renamed, instead
+from nn.mistakes import Renamed
 from nn.module import ZEROED, assign
 
 Batch = TypeVar("Batch")
 
 Rate: TypeAlias = float | Callable[[int], float]
 """A learning rate: a number, or a schedule, a function of the number of steps taken so far."""
-
-OTHERS = {"lr": "learning_rate", "decay": "weight_decay", "nesterov": "SGD has plain momentum",
-          "clipnorm": "fit() has clip_norm=, and nn.clip_gradients() clips by hand",
-          "clipvalue": "fit() has clip_value=, and nn.clip_gradients() clips by hand"}  # fmt: skip
-OTHERS_OF_ADAM = {"betas": "they are two, beta1=0.9 and beta2=0.999", "eps": "epsilon",
-                  "amsgrad": "Adam is that of its paper", "momentum": "beta1", **OTHERS}  # fmt: skip
-"""Options that optimizers have elsewhere."""
 
 
 class OptimizerLike(Protocol):
@@ -98,8 +91,8 @@ class Optimizer:
         if len(set(map(id, self.parameters))) < len(self.parameters):
             raise ValueError("a parameter is listed twice, and would be moved twice")
         if not callable(learning_rate):
-            _check("learning_rate", learning_rate, lambda number: number > 0, "positive")
-        _check("weight_decay", weight_decay, lambda number: number >= 0, "at least 0")
+            check_option("learning_rate", learning_rate, lambda number: number > 0, "positive")
+        check_option("weight_decay", weight_decay, lambda number: number >= 0, "at least 0")
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.steps = 0
         self.state = [[0.0] * len(self.parameters) for _ in range(self.states)]
@@ -195,7 +188,7 @@ class Optimizer:
         rate = self.learning_rate(step) if callable(self.learning_rate) else self.learning_rate
         if type(rate) is float and 0.0 <= rate < inf:
             return rate
-        _check("learning_rate", rate, lambda number: number >= 0, f"at least 0 (it was asked for at step {step})")
+        check_option("learning_rate", rate, lambda number: number >= 0, f"at least 0 (it was asked for at step {step})")
         return float(rate)
 
     def moves(self, rate: float) -> list[float]:
@@ -300,136 +293,13 @@ class Optimizer:
         )
 
 
-class SGD(Optimizer):
-    """Gradient descent, with momentum if wished: v ← momentum · v + gradient, parameter ← parameter − rate · v.
-
-    Stochastic if the gradients are those of a part of the data. The source of the momentum is Polyak
-    1964, "Some methods of speeding up the convergence of iteration methods", eq. 9, with the learning
-    rate outside the velocity, so that a schedule acts at once.
-
-    Args:
-        parameters, learning_rate, weight_decay: as for :class:`Optimizer`.
-        momentum: from 0 up to but not including 1.
+def check_option(name: str, number: float, is_allowed: Callable[[float], bool], range_: str) -> None:
+    """Refuse an option that is no number, or out of its range.
 
     Raises:
-        TypeError, ValueError: as :class:`Optimizer`; a ValueError also if the momentum is out of range.
-
-    >>> x = Value(3.0, label="x")
-    >>> descent = SGD([x], learning_rate=0.25)
-    >>> for _ in range(3):
-    ...     descent.zero_grad()
-    ...     (x ** 2).backward()
-    ...     descent.step()
-    >>> x.data
-    0.375
+        TypeError: it is no number.
+        ValueError: it is not finite, or out of range.
     """
-
-    states = 1  # the velocity
-
-    @instead(**OTHERS)
-    def __init__(
-        self,
-        parameters: Iterable[Value],
-        learning_rate: Rate = 0.01,
-        momentum: float = 0.0,
-        *,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay)
-        _check("momentum", momentum, lambda number: 0 <= number < 1, "at least 0 and below 1")
-        self.momentum = momentum
-
-    def rule(self, gradient: Any, rate: Any, step: Any, velocity: Any) -> tuple[Any, ...]:
-        velocity = self.momentum * velocity + gradient
-        return -rate * velocity, velocity
-
-
-class Adam(Optimizer):
-    """Adam: steps of about the learning rate, whatever the scale of the gradients.
-
-    Kingma and Ba 2015, "Adam: A Method for Stochastic Optimization", Algorithm 1, with its defaults.
-
-    Args:
-        parameters, learning_rate, weight_decay: as for :class:`Optimizer`.
-        beta1: the decay of the mean of the gradients, from 0 up to but not including 1.
-        beta2: the decay of the mean of their squares, in the same range.
-        epsilon: a positive number that keeps the division finite.
-
-    Raises:
-        TypeError, ValueError: as :class:`Optimizer`; a ValueError also if an option is out of range.
-
-    >>> x = Value(3.0, label="x")
-    >>> adam = Adam([x], learning_rate=0.5)
-    >>> (x ** 2).backward()
-    >>> adam.step()
-    >>> print(f"{x:.6f}")
-    2.500000
-    """
-
-    states = 2  # the moments
-
-    @instead(**OTHERS_OF_ADAM)
-    def __init__(
-        self,
-        parameters: Iterable[Value],
-        learning_rate: Rate = 1e-3,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        *,
-        weight_decay: float = 0.0,
-    ) -> None:
-        super().__init__(parameters, learning_rate, weight_decay)
-        _check("beta1", beta1, lambda number: 0 <= number < 1, "at least 0 and below 1")
-        _check("beta2", beta2, lambda number: 0 <= number < 1, "at least 0 and below 1")
-        _check("epsilon", epsilon, lambda number: number > 0, "positive")
-        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-
-    def rule(self, gradient: Any, rate: Any, step: Any, first: Any, second: Any) -> tuple[Any, ...]:
-        first = self.beta1 * first + (1 - self.beta1) * gradient
-        second = self.beta2 * second + (1 - self.beta2) * gradient * gradient
-        bias1, bias2 = 1 - self.beta1**step, 1 - self.beta2**step
-        return -rate * (first / bias1) / (sqrt(second / bias2) + self.epsilon), first, second
-
-
-class AdamW(Adam):
-    """Adam with a weight decay beside it: in each step, a parameter loses rate · weight_decay of itself.
-
-    Loshchilov and Hutter 2019, "Decoupled Weight Decay Regularization", Algorithm 2, with PyTorch's product of rate and
-    decay.
-
-    Args:
-        parameters, learning_rate, beta1, beta2, epsilon: as for :class:`Adam`.
-        weight_decay: at least 0.
-
-    Raises:
-        TypeError, ValueError: as :class:`Adam`.
-
-    >>> x = Value(3.0, label="x")
-    >>> adam = AdamW([x], learning_rate=0.5, weight_decay=0.1)
-    >>> (x ** 2).backward()
-    >>> adam.step()
-    >>> print(f"{x:.6f}")
-    2.350000
-    """
-
-    decoupled = True
-
-    @instead(**OTHERS_OF_ADAM)
-    def __init__(
-        self,
-        parameters: Iterable[Value],
-        learning_rate: Rate = 1e-3,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        *,
-        weight_decay: float = 0.01,
-    ) -> None:
-        super().__init__(parameters, learning_rate, beta1, beta2, epsilon, weight_decay=weight_decay)
-
-
-def _check(name: str, number: float, is_allowed: Callable[[float], bool], range_: str) -> None:
     try:
         allowed = is_allowed(number)
     except TypeError:

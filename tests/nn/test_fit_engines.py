@@ -20,11 +20,11 @@ from nn import (
     Optimizer,
     accuracy,
     binary_cross_entropy,
-    compiled_engines,
     fit,
     hinge,
     iris,
     moons,
+    rule_engine,
     softmax_cross_entropy,
     squared_error,
 )
@@ -566,7 +566,7 @@ def test_an_interrupted_run_leaves_the_parameters_of_its_last_step():
 def test_the_calls_in_which_steps_are_taken_change_no_bit(rate, monkeypatch):
     options = {"make_optimizer": lambda p: SGD(p, rate, momentum=0.9), "batch_size": 1}
     at_once = outcome("compiled", **options)
-    monkeypatch.setattr(compiled_engines, "AT_ONCE", 7)
+    monkeypatch.setattr(rule_engine, "AT_ONCE", 7)
     assert outcome("compiled", **options) == at_once
 
 
@@ -591,7 +591,7 @@ def test_an_interrupt_of_machine_code_leaves_parameters_and_optimizer_of_one_mom
 def test_batches_of_one_cost_no_python_for_each(monkeypatch):
     run_counted, calls = Descent.run, []
     monkeypatch.setattr(Descent, "run", lambda self, *batches: calls.append(1) or run_counted(self, *batches))
-    data = moons(2 * compiled_engines.AT_ONCE)
+    data = moons(2 * rule_engine.AT_ONCE)
     model = MLP(2, [4, 1], rng=1)
     fit(model, data.inputs, data.targets, binary_cross_entropy, optimizer=SGD(model.parameters(), 0.01), epochs=1,
         batch_size=1, progress=False)  # fmt: skip
