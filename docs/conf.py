@@ -13,7 +13,14 @@ author = "the authors of autodiff"
 project_copyright = author
 version = release = autodiff.__version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "docs.live"]
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "docs.live",
+    "docs.curves",
+]
 exclude_patterns = ["static", "**/_*"]
 source_suffix = {".md": "markdown"}
 myst_enable_extensions = ["colon_fence", "deflist", "attrs_inline"]

@@ -181,6 +181,13 @@ def test_large_layers_and_long_sums_are_written_in_statements_that_compilers_tak
     assert values[0, 0] == ad.dot(theta.tolist(), row.tolist()) + ad.total(row.tolist())
     np.testing.assert_array_equal(by_parameters[0], row)
     np.testing.assert_array_equal(by_inputs[0], theta + 1)
+    rows = np.array([[0.0], [59.0], [60.0], [329.0], [330.0]])
+    chosen = assemble(
+        [], [f"w{at}" for at in range(count)], ["at"], [Instruction(SELECT, (count, *range(count)))], [count + 1]
+    )
+    values, by_parameters, _ = run(language, MADE[language](chosen), "f", theta, rows)
+    np.testing.assert_array_equal(values[:, 0], [*theta[[0, 59, 60, 329]], math.nan])
+    np.testing.assert_array_equal(by_parameters[:4].argmax(axis=1), rows[:4, 0])
 
 
 # ── Branches ─────────────────────────────────────────────────────────────────────────────────────

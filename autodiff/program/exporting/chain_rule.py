@@ -13,20 +13,30 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from autodiff.operations import Operation
 from autodiff.program.exporting.exported import slot_names
-from autodiff.program.exporting.formulas import ALWAYS, SOMETIMES, SUMS, flowing, flows, locals_of, product, whole
+from autodiff.program.exporting.formulas import (
+    ALWAYS,
+    SOMETIMES,
+    TERM_BY_TERM,
+    flowing,
+    flows,
+    locals_of,
+    product,
+    term_by_term,
+    whole,
+)
 from autodiff.program.exporting.identifiers import Identifiers, commented
 from autodiff.program.expressions import ARITHMETIC, UPSTREAM, Expression, number, operand
 from autodiff.program.lowering.straight import placed
 from autodiff.program.writers import LEAVES, Target, numbered, statements
-from autodiff.rules import SELECT, dot, norm
+from autodiff.rules import SELECT, norm
 
 if TYPE_CHECKING:
     from autodiff.program.program import Program
 
 SHORT = 60
 """The most characters of a formula that is written where it is used; of a longer one, a function is made."""
-MANY = 100
-"""The most terms of a sum in one statement: a parser may be a recursion."""
+MANY = 60
+"""The most terms in one statement: a parser may be a recursion, and Python's knows 200 brackets."""
 MOST_PLACED = 8
 """Operands of an operation whose formulas may be written where they are used."""
 LONGEST = 10**9
@@ -141,7 +151,8 @@ class StraightLine:
         """The results that an output or a guard needs."""
         for slot, (row, operands) in enumerate(self.program.instructions, self.program.first_result):
             if self.needed[slot] and self._leaves[slot].kind != "number":
-                yield from self._sum(slot, row, operands) if row in SUMS else self._result(slot, row, operands)
+                by_terms = row in TERM_BY_TERM
+                yield from self._terms(slot, row, operands) if by_terms else self._result(slot, row, operands)
 
     def _result(self, slot: int, row: Operation, operands: Sequence[int]) -> Iterator[Statement]:
         found = self._short(whole(row, len(operands)), operands)
@@ -151,15 +162,11 @@ class StraightLine:
         text = found or self.routines.call(row, len(operands), "", [*map(self._argument, operands)])
         yield Statement(self.names[slot], text, "" if is_told else comment)
 
-    def _sum(self, slot: int, row: Operation, operands: Sequence[int]) -> Iterator[Statement]:
-        terms = [self._leaves[each] for each in operands]
-        if row is dot:
-            half = len(terms) // 2
-            terms = [Expression("multiply", pair) for pair in zip(terms[:half], terms[half:])]
-        found = number(0.0)
+    def _terms(self, slot: int, row: Operation, operands: Sequence[int]) -> Iterator[Statement]:
+        found, terms = term_by_term(row, [self._leaves[each] for each in operands])
         for start in range(0, max(len(terms), 1), MANY):
-            for each in terms[start : start + MANY]:
-                found = Expression("add", (found, each))
+            for term in terms[start : start + MANY]:
+                found = term(found)
             yield Statement(self.names[slot], self._written(found), row.name if start == 0 else "", start == 0)
             found = operand(slot)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, reduce
+from functools import cache, partial, reduce
 
 from autodiff.ieee import inf, nan
 from autodiff.operations import Operation
@@ -13,10 +13,33 @@ from autodiff.program.lowering.straight import formula
 from autodiff.program.writers import UnwritableError
 from autodiff.rules import SELECT, dot, norm, total
 
-SUMS = (total, dot)
-"""Operations that are written term by term."""
+TERM_BY_TERM = (total, dot, SELECT)
+"""Operations of so many operands that they take several statements."""
 NEVER, SOMETIMES, ALWAYS = range(3)
 """Whether a gradient flows on to an operand; sometimes, where the rule branches."""
+
+
+def term_by_term(
+    row: Operation, operands: Sequence[Expression]
+) -> tuple[Expression, list[Callable[[Expression], Expression]]]:
+    """What such an operation begins with, and what each of its terms makes of what was found before it."""
+    if row is SELECT:
+        index, *choices = operands
+        here = [Expression("==", (index, number(float(place)))) for place in range(len(choices))]
+        return number(nan), [partial(_chosen, *pair) for pair in zip(here, choices)]
+    terms = [*operands]
+    if row is dot:
+        half = len(terms) // 2
+        terms = [Expression("multiply", pair) for pair in zip(terms[:half], terms[half:])]
+    return number(0.0), [partial(_added, term) for term in terms]
+
+
+def _chosen(here: Expression, choice: Expression, found: Expression) -> Expression:
+    return Expression("choose", (here, choice, found))
+
+
+def _added(term: Expression, found: Expression) -> Expression:
+    return Expression("add", (found, term))
 
 
 @cache
@@ -25,12 +48,9 @@ def whole(row: Operation, arity: int) -> Expression:
     operands = [*map(operand, range(arity))]
     if row is norm:
         return _norm(operands)
-    if row is SELECT:
-        index, *choices = operands
-        found = number(nan)
-        for place, each in reversed([*enumerate(choices)]):
-            found = Expression("choose", (Expression("==", (index, number(float(place)))), each, found))
-        return found
+    if row in TERM_BY_TERM:
+        found, terms = term_by_term(row, operands)
+        return reduce(lambda found, term: term(found), terms, found)
     return formula(row, arity)
 
 

@@ -12,11 +12,11 @@ from numpy.typing import ArrayLike
 
 from autodiff.operations import Operation
 from autodiff.program.exporting.exported import Exported
-from autodiff.program.exporting.formulas import SUMS, whole
+from autodiff.program.exporting.formulas import TERM_BY_TERM, whole
 from autodiff.program.expressions import COMPARISONS, Expression, number, operand, traced
 from autodiff.program.writers import UnwritableError, numbered
 from autodiff.registry import BUILT_IN, lookup
-from autodiff.rules import SELECT, norm
+from autodiff.rules import norm
 
 OPSET = 17
 """The version of ONNX's operators that is written, of 2022: whatever reads ONNX knows it."""
@@ -139,7 +139,7 @@ class OnnxGraph:
         arity = len(operands)
         if row.name in COMPOSED and row.name in BUILT_IN:
             found: Expression | None = COMPOSED[row.name](*map(operand, range(arity)))
-        elif row in (norm, SELECT, *SUMS):
+        elif row in (norm, *TERM_BY_TERM):
             found = whole(row, arity)
         else:
             found = traced(row.primal, arity, inline=False)
