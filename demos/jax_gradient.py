@@ -1,6 +1,6 @@
 """Why a JAX gradient is what it is: a recurrent network, scalar by scalar.
 
-The network is JAX's: ``lax.scan`` over six observations of a sunspot-like series. ``jax.grad`` says that the recurrent
+The network is JAX's: ``lax.scan`` over six observations of a series. ``jax.grad`` says that the recurrent
 weight has a certain gradient, and not why. Recorded, it is the sum over the times at which the weight was used, each
 the product of the slopes on the way back: the further back, the less is left.
 """

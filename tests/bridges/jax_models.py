@@ -490,3 +490,59 @@ def reductions(x, y):
     mean, spread = jnp.mean(x, axis=0), jnp.std(x, axis=1, ddof=1)
     some = jnp.any(x > 0, axis=1) & jnp.all(x < 9, axis=1)
     return jnp.sum(mean**2) + jnp.prod(spread) + jnp.sum(jnp.where(some, x.max(1), y)) + jnp.sum(x > 0) * y
+
+
+# ── What JAX offers beside ───────────────────────────────────────────────────────────────────────
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def scaled_power(n, x, kept):
+    return jnp.where(kept, x**n, 0.0)
+
+
+scaled_power.defvjp(
+    lambda n, x, kept: (scaled_power(n, x, kept), (x, kept)),
+    lambda n, held, g: (jnp.where(held[1], 2 * g * n * held[0] ** (n - 1), 0.0), None),
+)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1,))
+def tripled(x, f):
+    return f(x)
+
+
+tripled.defjvp(lambda f, primals, tangents: (f(*primals), 3 * tangents[0]))
+
+
+@model(normal(4), 1.3)
+def rules_of_all_kinds(x, start):
+    kept = jnp.array([True, False, True, True])
+    mapped = jax.vmap(tripled, (0, None))(x[:, None] * jnp.ones(3), jnp.sin)
+    last, _ = lax.scan(lambda carry, row: (tripled(carry * row, jnp.tanh), None), start, x)
+    return scaled_power(3, x, kept).sum() + mapped.sum() + last + jax.jit(safe_log)(x).sum()
+
+
+@model(normal(4))
+def branches_and_indices_of_the_numbers(x):
+    found = lax.cond(x.sum() > 0, jnp.sum, lambda x: jnp.sum(x**2), x)
+    found += lax.switch(jnp.argmax(x), [jnp.sin, jnp.cos, jnp.exp, jnp.tanh], x).sum()
+    found += lax.select_n(jnp.array([0, 2, 1, 0]), x, x**2, jnp.sin(x)).prod()
+    found += jnp.interp(x, jnp.array([-3.0, -1.0, 0.5, 3.0]), jnp.array([0.0, 1.0, 4.0, 9.0])).sum()
+    return found * x[jnp.searchsorted(jnp.sort(x), 0.1)] + lax.dynamic_slice(x, ((x[0] * 9).astype(int),), (2,)).sum()
+
+
+@model(normal(3), normal(3))
+def learning_to_learn(w, x):
+    for _ in range(2):
+        w = w - 0.1 * jax.grad(lambda w: jnp.sum(jnp.sin(w * x)))(w)
+    return jnp.sum(w**2) + jnp.sum(jax.hessian(lambda w: jnp.prod(jnp.sin(w)))(w) ** 2)
+
+
+@model(Carry(normal(2), normal(2)), normal(3, 2))
+def structures_keys_and_maps(carry, rows):
+    def noisy(key, row):
+        return row @ carry.h + jax.random.normal(key) * carry.c[0]
+
+    keys = jax.random.split(jax.random.wrap_key_data(KEY), 3)
+    jax.debug.print("{}", carry.c)
+    return jnp.prod(jax.vmap(noisy)(keys, rows)) + lax.map(lambda row: jnp.sin(row) @ carry.c, rows).sum()

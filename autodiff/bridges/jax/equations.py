@@ -21,9 +21,14 @@ def is_float(variable: Any) -> bool:
     return bool(jnp.issubdtype(variable.aval.dtype, jnp.inexact))
 
 
-def is_differentiable(variable: Any) -> bool:
-    """Whether its numbers are recorded: floats, and conditions, which choose among floats."""
-    return is_float(variable) or variable.aval.dtype == bool
+CONSTANT = ("eq_to", "le_to", "lt_to")
+"""Comparisons in the total order of floats, by which JAX searches: what they give is constant, too."""
+
+
+def recorded_results(equation: Any) -> list[bool]:
+    """Whether each result is recorded: floats are, and conditions, which choose among floats."""
+    kept = equation.primitive.name not in CONSTANT
+    return [kept and (is_float(result) or result.aval.dtype == bool) for result in equation.outvars]
 
 
 def evaluated(equation: Any, operands: Sequence[Any]) -> list[Any]:

@@ -15,7 +15,7 @@ from autodiff.bridges.arrays import is_recorded, numbers
 from autodiff.bridges.jax import lines
 from autodiff.bridges.jax.custom_rules import by_rule
 from autodiff.bridges.jax.elementwise import ELEMENTWISE, OWN_ROWS, REGULAR
-from autodiff.bridges.jax.equations import constants, evaluated, is_differentiable, is_float
+from autodiff.bridges.jax.equations import constants, evaluated, is_float, recorded_results
 from autodiff.bridges.jax.plan import (
     CALLS,
     CUSTOM,
@@ -85,7 +85,7 @@ class Interpreter:
         try:
             if name in self.functions:
                 return self.functions[name](equation, given)
-            if not any(map(is_differentiable, equation.outvars)):
+            if not any(recorded_results(equation)):
                 return constants(equation, given)
             self.progress.add(part(equation, self.line))
             if name == "select_n" and self.is_singular:

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from autodiff.bridges.jax.elementwise import OWN_INSIDE, OWN_ROWS
-from autodiff.bridges.jax.equations import count, is_differentiable
+from autodiff.bridges.jax.equations import count, recorded_results
 from autodiff.bridges.jax.lines import source
 from autodiff.bridges.jax.primitives import PRIMITIVES
 from autodiff.bridges.limits import Part, unsupported
@@ -137,7 +137,7 @@ def plan(
             elif name in CUSTOM and treatment(equation, custom_rules) is Treatment.INSIDE:
                 found = inner(called(equation), given)
             else:
-                found = [is_differentiable(variable) for variable in equation.outvars]
+                found = recorded_results(equation)
                 if any(found):
                     parts.append(part(equation, here, times))
         known.update(zip(equation.outvars, found))
