@@ -230,6 +230,7 @@ class Optimizer:
         Raises:
             ValueError: a subclass has an attribute of another kind, and no ``state_dict`` of its own.
 
+        >>> from nn import SGD
         >>> SGD([Value(3.0)], learning_rate=0.25).state_dict()["options"]
         {'learning_rate': 0.25, 'weight_decay': 0.0, 'momentum': 0.0}
         """
