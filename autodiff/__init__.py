@@ -94,7 +94,7 @@ if not TYPE_CHECKING:  # to which every name would be there
             return globals()[_RENAMED[name]]
         if name in _LAZY:
             return getattr(import_module(_LAZY[name]), name)
-        raise AttributeError(f"module 'autodiff' has no attribute {name!r}")
+        raise import_module("autodiff.mistakes").no_such_name(name)
 
 
 def __dir__() -> list[str]:

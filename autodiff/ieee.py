@@ -29,8 +29,23 @@ def as_float(number: object) -> float:
             raise OverflowError(f"this {type(number).__name__} is too large for a float") from None
     raise TypeError(
         f"a real number is needed (int, float, bool, Fraction, Decimal, a NumPy scalar or 0-d array), "
-        f"not {type(number).__name__} {number!r:.60}"
+        f"not {type(number).__name__} {number!r:.60}{_instead(number)}"
     )
+
+
+def _instead(number: object) -> str:
+    """What to write in its place."""
+    if number is None:
+        return ": a function without a return gives None"
+    if isinstance(number, str):
+        return ": float() reads a number from a text, index() of a list of names numbers them"
+    if isinstance(number, complex):
+        return ": .real and .imag are numbers"
+    if isinstance(number, (list, tuple, set, dict)) or getattr(number, "shape", None):
+        return ": take one at a time, [f(x) for x in values], or NumPy's functions of an array of Values"
+    if hasattr(number, "item"):
+        return ": .item() of a tensor is its number"
+    return ""
 
 
 class Ieee(float):

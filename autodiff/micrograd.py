@@ -6,7 +6,7 @@ half, since Python then looks up each attribute the long way.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 INSTEAD = {
     "_prev": "the operands are .parents, in the order in which they were written; autodiff.draw(value) draws the graph",
@@ -18,6 +18,19 @@ INSTEAD = {
     ),
 }
 """micrograd's names, and what serves here."""
+OF_TENSORS = {
+    "item": ".data is the number",
+    "numpy": ".data is the number",
+    "tolist": ".data is the number",
+    "value": ".data is the number",
+    "gradient": ".grad is the gradient",
+    "requires_grad": "every Value has a gradient; detach() gives one without",
+    "zero_grad": "write value.grad = 0.0, or zero_grad() of a model or an optimizer",
+    "clone": "+value is a new node, copy.copy(value) a leaf of its own",
+    "sum": "a Value is one number; total(values) and Python's sum add many",
+    "mean": "a Value is one number; autodiff.mean takes a list of them",
+}
+"""What tensors have, and what serves here."""
 
 
 class _Private:
@@ -33,6 +46,8 @@ class _Private:
         raise self._refused()
 
     def _refused(self) -> AttributeError:
+        if self.name in OF_TENSORS:
+            return AttributeError(f"a Value has no {self.name}: {OF_TENSORS[self.name]}")
         return AttributeError(f"there is no {self.name}, as in micrograd: {INSTEAD[self.name]}")
 
 
@@ -49,6 +64,9 @@ written; autodiff.draw(value) draws the graph
     __slots__ = ()
 
     _prev, _children, _op, _backward = _Private(), _Private(), _Private(), _Private()
+    if not TYPE_CHECKING:  # to a type checker, they are not there
+        item, numpy, tolist, value, gradient = [_Private() for _ in range(5)]
+        requires_grad, zero_grad, clone, sum, mean = [_Private() for _ in range(5)]
 
 
 def refused_arguments(label: object, others: tuple[Any, ...]) -> TypeError:

@@ -13,6 +13,7 @@ from typing import Any
 from autodiff.backward import edges, names, topological_order
 from autodiff.hooks import Observer, is_open, observed_by, tell, watchers
 from autodiff.ieee import as_float
+from autodiff.mistakes import needs_value
 from autodiff.operations import VARIABLE
 from autodiff.registry import flows
 from autodiff.sources import RECORDER, Source
@@ -79,7 +80,7 @@ def check_finite(loss: Value, seed: float = 1.0, *, backward: bool = True) -> No
       path to the loss: v3 → v4
     """
     if not isinstance(loss, Value):
-        raise TypeError(f"check_finite needs a Value, not {type(loss).__name__} {loss!r:.60}")
+        needs_value("check_finite", loss)
     order = topological_order(loss)
     check_unchanged(order)
     check_forward(order)

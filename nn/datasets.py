@@ -188,7 +188,10 @@ def _from_sklearn(name: str) -> Dataset:
 
 def _sizes(samples: int, classes: int) -> list[int]:
     """The samples shared out evenly, the first classes taking what is left over."""
-    samples = operator.index(samples)
+    try:
+        samples = operator.index(samples)
+    except TypeError:
+        raise TypeError(f"samples must be an int, not {type(samples).__name__} {samples!r:.60}") from None
     if samples < classes:
         raise ValueError(f"samples must be at least {classes}, one for each class, not {samples}")
     return [samples // classes + (index < samples % classes) for index in range(classes)]

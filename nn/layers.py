@@ -116,6 +116,8 @@ class Layer(Module):
     3
     """
 
+    w, b = Renamed("neurons[…].weights"), Renamed("neurons[…].bias")
+
     @instead(**OTHERS)
     def __init__(
         self,

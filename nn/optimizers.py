@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 from autodiff import NOT_COMPUTED, Value
 from nn.interrupts import interrupts_held
-from nn.mistakes import Renamed
+from nn.mistakes import Absent, Renamed
 from nn.module import ZEROED, assign
 
 Batch = TypeVar("Batch")
@@ -65,6 +65,7 @@ class Optimizer:
 
     states = 0
     """How many numbers the rule remembers of each parameter; they begin as 0."""
+    backward = Absent("backward", "it is the loss that has it: loss.backward(), then step()")
     decoupled = False
     """Whether the weight decay moves the parameters beside the rule, not by way of their gradients."""
 

@@ -43,7 +43,7 @@ class SGD(Optimizer):
 
     states = 1  # the velocity
 
-    @instead(**OTHERS)
+    @instead("SGD(model.parameters(), learning_rate=0.01)", **OTHERS)
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -85,7 +85,7 @@ class Adam(Optimizer):
 
     states = 2  # the moments
 
-    @instead(**OTHERS_OF_ADAM)
+    @instead("Adam(model.parameters(), learning_rate=0.001)", **OTHERS_OF_ADAM)
     def __init__(
         self,
         parameters: Iterable[Value],
@@ -132,7 +132,7 @@ class AdamW(Adam):
 
     decoupled = True
 
-    @instead(**OTHERS_OF_ADAM)
+    @instead("AdamW(model.parameters(), learning_rate=0.001)", **OTHERS_OF_ADAM)
     def __init__(
         self,
         parameters: Iterable[Value],

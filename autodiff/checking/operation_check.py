@@ -87,6 +87,8 @@ def check_operation(
     autodiff.checking.operation_check.OperationError: the operation 'wrong_cube' is wrong:
       the derivative by operand 0: sign flipped (at ...
     """
+    if isinstance(op, str):
+        raise TypeError(f"op must be an operation or a function, not its name: write check_operation(lookup({op!r}))")
     needs_function(op, "op")
     if not isinstance(points, int) or points < 1:
         raise ValueError(f"points must be an int of at least 1, not {points!r}")

@@ -112,6 +112,16 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def check_backend(backend: str | None) -> None:
+    """Refuse the name of a backend that there is none of.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if backend is not None and backend not in BACKENDS:
+        raise ValueError(f"unknown backend {backend!r} (must be one of {', '.join(map(repr, BACKENDS))}, or None)")
+
+
 def prepare(program: Program, backend: str | None = None, threads: int | None = 1) -> Runner:
     """The program made ready by a backend.
 
@@ -142,8 +152,7 @@ def prepare(program: Program, backend: str | None = None, threads: int | None = 
     if threads < 1:
         raise ValueError(f"threads must be at least 1, not {threads}")
     if backend is not None:
-        if backend not in BACKENDS:
-            raise ValueError(f"unknown backend {backend!r} (must be one of {', '.join(map(repr, BACKENDS))}, or None)")
+        check_backend(backend)
         return BACKENDS[backend](program, threads)
     if find_spec("llvmlite") is None:
         return NumpyRunner(program)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from autodiff import trees
-from autodiff.compiling.backends import Runner, prepare
+from autodiff.compiling.backends import Runner, check_backend, prepare
 from autodiff.compiling.batches import Gradient, check_scalar, finite_gradient, total_of, values_of
 from autodiff.compiling.blocks import are_blocks, over_blocks
 from autodiff.compiling.calls import Call, Calls, Programs
@@ -78,6 +78,7 @@ class Compiled(Exports, Generic[P]):
         for name, bound in (("threads", several), ("max_structures", max_structures), ("max_branches", max_branches)):
             if not isinstance(bound, int) or bound < 1:
                 raise ValueError(f"{name} must be a whole number of at least 1, not {bound!r}")
+        check_backend(backend)
         update_wrapper(self, function, updated=())
         self.__name__ = getattr(function, "__name__", type(function).__name__)
         self.function = function

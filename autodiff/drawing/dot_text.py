@@ -43,6 +43,7 @@ from autodiff.drawing.routes import Routes, base_of
 from autodiff.drawing.scene import Arrow, Box, Edge, Scene, scene
 from autodiff.drawing.sizes import LETTER, Point, box_size, frame_name, shown_name, shown_sign, text_width
 from autodiff.drawing.text import html, sign, span
+from autodiff.mistakes import needs_value
 from autodiff.program.program import Program
 from autodiff.text import one_line, short
 from autodiff.value import Value
@@ -139,7 +140,7 @@ def draw(
     numbers = not isinstance(value, Program)
     root = value.to_picture() if isinstance(value, Program) else value
     if not isinstance(root, Value) and not has_parameters(root):
-        raise TypeError(f"draw needs a Value, not {type(value).__name__} {value!r:.60}")
+        needs_value("draw", value)
     _choice("direction", direction, tuple(DIRECTIONS))
     _choice("merge", merge, MERGES)
     for option, given in (("constants", constants), ("clusters", clusters), ("legend", legend)):

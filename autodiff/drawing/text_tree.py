@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from autodiff.backward import names, topological_order
 from autodiff.drawing.text import sign
+from autodiff.mistakes import needs_value
 from autodiff.operations import CONSTANT
 from autodiff.text import one_line, printable, short
 from autodiff.value import Value
@@ -35,7 +36,7 @@ def tree(value: Value, *, constants: bool = True, max_nodes: int = 100) -> str:
     └─ 1
     """
     if not isinstance(value, Value):
-        raise TypeError(f"tree needs a Value, not {type(value).__name__} {value!r:.60}")
+        needs_value("tree", value)
     if not isinstance(max_nodes, int) or isinstance(max_nodes, bool) or max_nodes < 1:
         raise ValueError(f"max_nodes must be an int from 1 on, not {max_nodes!r}")
     order = topological_order(value)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, overload
 
 from autodiff.backward import names, topological_order
 from autodiff.ieee import as_float
+from autodiff.mistakes import needs_value
 from autodiff.operations import CONSTANT, VARIABLE, Operation
 from autodiff.registry import lookup
 from autodiff.sources import CodeLine, listing
@@ -41,7 +42,7 @@ class RecordedPass(Sequence[TracedStep]):
     def of(cls, loss: Value, seed: float = 1.0, accumulate: bool = False) -> Self:
         """Run the backward pass from a root and record it. See :func:`autodiff.trace`."""
         if not isinstance(loss, Value):
-            raise TypeError(f"trace needs a Value, not {type(loss).__name__} {loss!r:.60}")
+            needs_value("trace", loss)
         seed = as_float(seed)
         order = topological_order(loss)
         leaves = [(node, node.grad) for node in order if node.op is VARIABLE]

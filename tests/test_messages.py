@@ -1,0 +1,181 @@
+"""Mistakes that newcomers make: each is an error that says what to write instead. One table, a line for each mistake.
+
+Those of optimizers' options and of names in ``nn`` are laws over the tables in ``nn/mistakes.py``, and stand with its
+tests, as micrograd's names do in ``test_micrograd``.
+"""
+
+import json
+import math
+import random
+import statistics
+
+import numpy as np
+import pytest
+
+import autodiff
+import nn
+from autodiff import Value, lookup, mistakes
+
+X = np.random.default_rng(0).normal(size=(8, 2))
+Y = np.sign(X[:, 0])
+
+
+def x():
+    return Value(2.0, label="x")
+
+
+def model():
+    return nn.MLP(2, [3, 1], rng=0)
+
+
+def fit(inputs=X, targets=Y, loss=nn.squared_error, **options):
+    network = model()
+    options = {"optimizer": nn.Adam(network.parameters()), "epochs": 1, **options}
+    return nn.fit(network, inputs, targets, loss, **options)
+
+
+def changed_in_between():
+    w = x()
+    y = w * w
+    w.data = 5.0
+    y.backward()
+
+
+def set_inside(name, number):
+    setattr(x(), name, number)
+
+
+VALUES = [
+    ("a text for a number", lambda: Value("3.0"), TypeError, "float() reads a number from a text"),
+    ("None for a number", lambda: Value(None), TypeError, "a function without a return gives None"),
+    ("a list for a number", lambda: Value([1.0, 2.0]), TypeError, "take one at a time"),
+    ("an array for a number", lambda: Value(np.ones(2)), TypeError, "NumPy's functions of an array of Values"),
+    ("a complex number", lambda: Value(1j), TypeError, ".real and .imag"),
+    ("a Value of a Value", lambda: Value(x()), TypeError, "use it as it is, +value for a new node, or .detach()"),
+    ("operands by hand", lambda: Value(1.0, (x(), x()), "+"), TypeError, "as in a + b"),
+    ("a number for a label", lambda: Value(2.0, 3), TypeError, "a label must be a str"),
+    ("math's functions", lambda: math.exp(x()), TypeError, "the functions of autodiff or NumPy in place of math's"),
+    ("float()", lambda: float(x()), TypeError, "use .data for the number"),
+    ("int()", lambda: int(x()), TypeError, "use .data for the number"),
+    ("an index", lambda: [1, 2, 3][x()], TypeError, "use .data for the number"),
+    ("range()", lambda: range(x()), TypeError, "use .data for the number"),
+    ("statistics", lambda: statistics.mean([x(), x()]), TypeError, "mean, var and std of autodiff"),
+    ("item()", lambda: x().item(), AttributeError, ".data is the number"),
+    ("numpy()", lambda: x().numpy(), AttributeError, ".data is the number"),
+    ("tolist()", lambda: x().tolist(), AttributeError, ".data is the number"),
+    (".value", lambda: x().value, AttributeError, ".data is the number"),
+    (".gradient", lambda: x().gradient, AttributeError, ".grad is the gradient"),
+    (".requires_grad", lambda: set_inside("requires_grad", True), AttributeError, "detach() gives one without"),
+    ("zero_grad()", lambda: x().zero_grad(), AttributeError, "write value.grad = 0.0"),
+    ("clone()", lambda: x().clone(), AttributeError, "copy.copy(value)"),
+    ("sum()", lambda: x().sum(), AttributeError, "total(values)"),
+    ("mean()", lambda: x().mean(), AttributeError, "autodiff.mean takes a list"),
+    ("a text for data", lambda: set_inside("data", "a"), TypeError, "a real number is needed"),
+    ("data of a result", lambda: setattr(x() * 2, "data", 3.0), AttributeError, "set that of a leaf"),
+    ("data changed before backward()", changed_in_between, RuntimeError, "run the forward pass again, then backward()"),
+    ("an array for a seed", lambda: (x() * 2).backward(np.ones(2)), TypeError, "take one at a time"),
+]  # fmt: skip
+FUNCTIONS = [
+    ("a list for an operand", lambda: autodiff.exp([x(), x()]), TypeError, "take one at a time"),
+    ("an array for an operand", lambda: autodiff.exp(np.array([x(), x()])), TypeError, "NumPy's functions of an array"),
+    ("the mean of nothing", lambda: autodiff.mean([]), ValueError, "pass at least one"),
+    ("a dot of other lengths", lambda: autodiff.dot([x()], [1.0, 2.0]), ValueError, "the same length, not of 1 and 2"),
+    ("the gradient of a number", lambda: autodiff.grad(2.0), TypeError, "a function or a Value is needed"),
+    ("the gradient at a text", lambda: autodiff.grad(abs)("a"), TypeError, "a real number is needed"),
+    ("the gradient of a list", lambda: autodiff.grad(lambda a: [a, a])(2.0), TypeError, "must return one number"),
+    ("no return", lambda: autodiff.grad(lambda a: None)(2.0), TypeError, "a function without a return gives None"),
+    ("the gradient of math's function", lambda: autodiff.grad(math.sin)(2.0), TypeError, "the functions of autodiff"),
+    ("an operation without a name", lambda: autodiff.operation(abs, abs), ValueError, "must be a Python identifier"),
+    ("an operation without rules", lambda: autodiff.operation("a_cube", lambda a: a**3), TypeError,
+     "needs one local derivative for each operand"),
+    ("a name that is taken", lambda: autodiff.operation("exp", abs, abs), ValueError, "choose another name"),
+    ("a rule without the output", lambda: autodiff.operation("a_cube", lambda a: a**3, lambda a: 3 * a * a), TypeError,
+     "operands, then the output y"),
+    ("a misspelt operation", lambda: lookup("tahn"), ValueError, "did you mean 'tan'?"),
+    ("a number is drawn", lambda: autodiff.draw(x().data), TypeError, "a plain number has no graph, as .data has none"),
+    ("a number is traced", lambda: autodiff.trace(2.0), TypeError, "a plain number has no graph"),
+    ("a list is drawn", lambda: autodiff.draw([x(), x()]), TypeError, "total(values)"),
+    ("a function is traced", lambda: autodiff.trace(model().__call__), TypeError, "call it with Values first"),
+    ("a picture of another kind", lambda: autodiff.render(autodiff.draw(x()), "picture.gif"), ValueError, ".svg, .png"),
+    ("an unknown name is explained", lambda: autodiff.explain(x() * 2, "x"), TypeError, "must be a Value"),
+    ("a result is checked", lambda: autodiff.check_gradients(2.0, 1.0), TypeError, "f must be a function"),
+    ("an operation's name", lambda: autodiff.check_operation("exp"), TypeError, "check_operation(lookup('exp'))"),
+]  # fmt: skip
+COMPILED = [
+    ("a number is compiled", lambda: autodiff.compile(2.0), TypeError, "a function is needed"),
+    (".data inside", lambda: autodiff.compile(lambda a: a.data * 2)(np.ones(3)), TypeError, "detach() for a number"),
+    ("a branch on float()", lambda: autodiff.compile(lambda a: a if float(a) > 0 else -a)(np.ones(3)), TypeError,
+     "maximum, where or softmax in place of a choice"),
+    ("backward() inside", lambda: autodiff.compile(lambda a: (a * a).backward())(np.ones(3)), TypeError,
+     "call the compiled function's own backward()"),
+    ("random numbers inside", lambda: autodiff.compile(lambda a: a * random.random())(np.ones(3)), ValueError,
+     "pass what changes as an argument"),
+    ("batches of other lengths", lambda: autodiff.compile(lambda a, b: a * b)(np.ones(3), np.ones(4)), ValueError,
+     "a has 3, b has 4"),
+    ("a text as an argument", lambda: autodiff.compile(abs)("a"), TypeError, "passed by keyword, as a static option"),
+    ("a text as the result", lambda: autodiff.compile(lambda a: "a")(np.ones(3)), TypeError, "must return a number"),
+    ("an empty batch", lambda: autodiff.compile(lambda a: a)(np.ones(0)), ValueError, "at least one observation"),
+    ("an unknown backend", lambda: autodiff.compile(abs, backend="cuda"), ValueError, "'native', 'numpy', 'jax'"),
+]  # fmt: skip
+NETWORKS = [
+    ("sizes without a list", lambda: nn.MLP(2, 16, 1), TypeError, "a list of layer sizes such as [16, 1]"),
+    ("all sizes in one list", lambda: nn.MLP([2, 16, 1]), TypeError, "write MLP(inputs, [16, 16, outputs])"),
+    ("a float for a size", lambda: nn.MLP(2.0, [3, 1]), TypeError, "inputs must be an int"),
+    ("a misspelt activation", lambda: nn.MLP(2, [3, 1], activation="rleu"), ValueError, "did you mean 'relu'?"),
+    ("too few inputs", lambda: model()([1.0]), ValueError, "2 inputs expected, 1 given"),
+    ("a batch for one observation", lambda: model()(X), TypeError, "write model.predict(X)"),
+    ("no inputs", lambda: model()(None), TypeError, "a sequence of 2 numbers is needed"),
+    ("weights of a layer", lambda: model().layers[0].w, AttributeError, "neurons[…].weights"),
+    ("an optimizer of a model", lambda: nn.Adam(model()), TypeError, "such as model.parameters()"),
+    ("an optimizer of a method", lambda: nn.SGD(model().parameters), TypeError, "such as model.parameters()"),
+    ("an optimizer of nothing", lambda: nn.Adam(), TypeError, "write Adam(model.parameters()"),
+    ("a rate that is a text", lambda: nn.SGD(model().parameters(), "0.1"), TypeError, "learning_rate must be a number"),
+    ("a rate below 0", lambda: nn.SGD(model().parameters(), -1), ValueError, "finite and positive"),
+    ("a step before backward()", lambda: nn.SGD(model().parameters()).step(), ValueError, "run backward() first"),
+    ("backward() of an optimizer", lambda: nn.SGD(model().parameters()).backward(), AttributeError, "loss.backward()"),
+    ("a loss by its name", lambda: fit(loss="mse"), TypeError, "write loss=squared_error"),
+    ("an optimizer by its name", lambda: fit(optimizer="adam"), TypeError, "write Adam(model.parameters()"),
+    ("an optimizer's class", lambda: fit(optimizer=nn.Adam), TypeError, "write Adam(model.parameters()"),
+    ("the optimizer of another model", lambda: fit(optimizer=nn.Adam(model().parameters())), ValueError,
+     "moves no parameter of the model"),
+    ("a rate for fit()", lambda: fit(lr=0.1), TypeError, "it is the optimizer's"),
+    ("half an epoch", lambda: fit(epochs=1.5), ValueError, "a whole number of at least 1"),
+    ("too few targets", lambda: fit(targets=Y[:3]), ValueError, "8 inputs and 3 targets"),
+    ("inputs in one row", lambda: fit(inputs=X[:, 0]), TypeError, "have the shape (observations, 2)"),
+    ("targets in a column", lambda: fit(targets=Y[:, None]), ValueError, "targets[:, 0]"),
+    ("names as targets", lambda: fit(targets=np.array(["a"] * 8)), TypeError, "number the classes"),
+    ("missing numbers", lambda: fit(inputs=np.full((8, 2), np.nan)), ArithmeticError, "path to the loss"),
+    ("no data", lambda: fit(X[:0], Y[:0]), ValueError, "the training data is empty"),
+    ("model and data swapped", lambda: nn.fit(X, Y, model(), nn.squared_error), TypeError, "write fit(model, inputs"),
+    ("classes of one output", lambda: fit(loss=nn.softmax_cross_entropy, targets=(Y > 0).astype(int)), TypeError,
+     "a neuron for each class, or use binary_cross_entropy"),
+    ("a model's file that is not there", lambda: model().load("nowhere.npz"), FileNotFoundError, "nowhere.npz"),
+    ("half a sample", lambda: nn.moons(10.5), TypeError, "samples must be an int"),
+    ("too few samples", lambda: nn.moons(1), ValueError, "at least 2, one for each class"),
+]  # fmt: skip
+TABLE = [*VALUES, *FUNCTIONS, *COMPILED, *NETWORKS]
+
+
+@pytest.mark.parametrize(("mistake", "error", "instead"), [pytest.param(*rest, id=name) for name, *rest in TABLE])
+def test_a_mistake_is_an_error_that_says_what_to_write(mistake, error, instead):
+    with pytest.raises(error) as caught:
+        mistake()
+    assert instead in "\n".join([str(caught.value), *getattr(caught.value, "__notes__", [])])
+
+
+@pytest.mark.parametrize("name", mistakes.ELSEWHERE)
+def test_a_name_of_other_packages_says_what_serves(name):
+    with pytest.raises(AttributeError) as caught:
+        getattr(autodiff, name)
+    assert mistakes.ELSEWHERE[name] in str(caught.value)
+
+
+def test_an_unknown_name_stays_a_plain_error():
+    with pytest.raises(AttributeError, match=r"has no attribute 'nonsense'$"):
+        autodiff.nonsense  # noqa: B018
+    assert not hasattr(x(), "nonsense")
+
+
+def test_a_value_is_no_number_of_json():
+    with pytest.raises(TypeError, match="Value is not JSON serializable"):
+        json.dumps(x())
