@@ -265,7 +265,7 @@ class Optimizer:
         ours, options, rows = self.state_dict(), dict(state["options"]), [list(row) for row in state["state"]]
         if state["kind"] != ours["kind"]:
             raise ValueError(f"it is the state of {state['kind']}, and this is {ours['kind']}")
-        for name in options.keys() ^ ours["options"].keys():
+        for name in sorted(options.keys() ^ ours["options"].keys()):
             has, not_ = ("the state", "this optimizer") if name in options else ("this optimizer", "the state")
             told = f"{not_} has a schedule" if name == "learning_rate" else f"{not_} has not"
             raise ValueError(f"{has} has a {name} of {(options | ours['options'])[name]!r:.60}, and {told}")
