@@ -11,7 +11,7 @@ from docs.snippets import run, snippets
 DOCS = Path(__file__).parents[1] / "docs"
 PAGES = [path for path in sorted(DOCS.rglob("*.md")) if snippets(path)]
 NEEDS = {
-    "bridges.md": "jax",
+    "bridges.md": "jax torch",
     "gpu.md": "jax",
     "rules.md": "torch",
     "how_to/data.md": "pandas",
@@ -35,8 +35,7 @@ def no_operations_of_others():
 @pytest.mark.usefixtures("no_operations_of_others")
 @pytest.mark.parametrize("page", [pytest.param(path, id=path.relative_to(DOCS).as_posix()) for path in PAGES])
 def test_the_programs_of_a_page_run(page, tmp_path, monkeypatch):
-    needed = NEEDS.get(page.relative_to(DOCS).as_posix())
-    if needed:
+    for needed in NEEDS.get(page.relative_to(DOCS).as_posix(), "").split():
         pytest.importorskip(needed, reason=f"{page.name} needs {needed}")
     monkeypatch.chdir(tmp_path)
     assert run(page)

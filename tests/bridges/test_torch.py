@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 from autodiff import (
+    FrozenNumberError,
     NonFiniteError,
     Value,
     check_gradients,
+    compile,
     detect_anomaly,
     dot,
     draw,
     explain,
+    grad,
     leaves,
     topological_order,
     trace,
@@ -27,7 +30,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 from autodiff.bridges.torch import record  # noqa: E402
 from autodiff.bridges.torch.comparison import DisagreementError, PrecisionWarning  # noqa: E402
 from autodiff.bridges.torch.rules import RULES  # noqa: E402
-from tests.bridges.torch_agreement import assert_agrees, flat, in_float64  # noqa: E402
+from tests.bridges.torch_agreement import TOLERANCE, assert_agrees, flat, in_float64  # noqa: E402
 from tests.bridges.torch_models import MODELS  # noqa: E402
 from tests.bridges.torch_operations import OPERATIONS, STEEP  # noqa: E402
 
@@ -338,6 +341,15 @@ def test_a_recorded_function_is_checked():
     net, _ = small()
     report = check_gradients(lambda x: record(lambda x: net(x), np.array([x], object)), [0.5, -1.0])
     assert report.verdict == "pass"
+
+
+def test_derivatives_of_a_recorded_function_have_any_order_and_a_compiled_one_is_refused():
+    def f(x):
+        return record(lambda x: torch.sin(x) * x * x, x)
+
+    assert grad(grad(f))(2.0) == pytest.approx(2 * np.sin(2) + 8 * np.cos(2) - 4 * np.sin(2), rel=TOLERANCE)
+    with pytest.raises(FrozenNumberError):
+        compile(f)(np.array([1.0, 2.0]))
 
 
 @pytest.mark.parametrize("name", ["perceptron", "lenet", "encoder_layer", "spectral_norm", "triplet_loss"])

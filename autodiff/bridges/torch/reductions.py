@@ -52,7 +52,7 @@ def sum_(call: Any, x: Any, dim: Axes = None, keepdim: bool = False, *, dtype: A
 
 @rule("mean")
 def mean(call: Any, x: Any, dim: Axes = None, keepdim: bool = False, *, dtype: Any = None) -> Array:
-    return along(lambda row: total(row) / float(len(row)), x, dim, keepdim)
+    return along(lambda row: total(row) / float(len(row)) if len(row) != 1 else row[0], x, dim, keepdim)
 
 
 @rule("prod")
