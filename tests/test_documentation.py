@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+import autodiff
+import nn
+from autodiff import checking, compiling, tracing
 from autodiff.registry import BUILT_IN, OPERATIONS
 from docs.snippets import run, snippets
 
@@ -47,6 +50,15 @@ def test_links_outside_of_the_site_lead_somewhere(name):
     links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
     assert links
     assert [link for link in links if not (DOCS.parent / link).exists()] == []
+
+
+def test_every_public_name_is_in_the_reference():
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference").glob("*.md")))
+    listed = {name.rpartition(".")[2] for name in re.findall(r"^\.\. auto\w+:: ([\w.]+)", text, re.MULTILINE)}
+    public = [(module, name) for module in (autodiff, nn, tracing, checking, compiling) for name in module.__all__]
+    names = {getattr(getattr(module, name), "__name__", name) for module, name in public}  # an alias is its own name
+    constants = {"NOT_COMPUTED", "OPERATIONS", "ZERO"}
+    assert names - listed - {*OPERATIONS} - constants == set()
 
 
 def test_a_page_has_programs_of_each_kind_and_knows_their_lines(tmp_path):
