@@ -15,6 +15,8 @@ from autodiff.sources import Source
 
 LIMIT = 200_000
 """How many numbers a graph may have, unless one asks for more: about 100 MB with their gradients and pictures."""
+DELAY = 1.0
+"""After how many seconds the bar is shown."""
 OPERANDS = 10
 """So many operands of a ``dot`` node take the memory of one more node."""
 
@@ -106,5 +108,5 @@ class Progress:
 @contextmanager
 def progress(size: int, limit: int, function: str) -> Iterator[Progress]:
     """The progress of recording a function of so many numbers; its bar is shown after a second."""
-    with tqdm(total=size, desc=f"recording {function}", unit=" numbers", delay=1.0, leave=False) as bar:
+    with tqdm(total=size, desc=f"recording {function}", unit=" numbers", delay=DELAY, leave=False) as bar:
         yield Progress(bar, limit, function)

@@ -348,6 +348,24 @@ def test_a_rule_is_asked_again_at_other_numbers():
     assert row.local_derivatives([3.0, 0.0, 4.0, 1.0, 1.0], 0.6) == pytest.approx((2.0, 0.0, 0.0, 0.0, 0.0))
 
 
+def test_a_function_of_the_users_own_is_not_taken_for_one_of_jaxs_of_the_same_name():
+    @jax.custom_jvp
+    def relu(x):
+        return x * 5.0
+
+    relu.defjvp(lambda primals, tangents: (relu(*primals), 7.0 * tangents[0]))
+    root = record(lambda x: relu(x), 2.0)
+    root.backward()
+    assert (root.data, leaves(root)[0].grad) == (10.0, 7.0)
+    assert trace(root).graph()[-1].op is root.op
+
+
+def test_a_custom_vmap_is_looked_into():
+    doubled = jax.custom_batching.custom_vmap(lambda x: 2.0 * x)
+    doubled.def_vmap(lambda size, batched, x: (doubled(x), batched[0]))
+    assert record(lambda x: doubled(x).sum(), EYE[0] + 1).data == 6.0
+
+
 def test_a_rule_that_clips_gradients_is_no_local_derivative_and_refused():
     @jax.custom_vjp
     def clipped(x):

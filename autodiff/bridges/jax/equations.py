@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -18,7 +19,13 @@ def count(*variables: Any) -> int:
 
 
 def is_float(variable: Any) -> bool:
-    return bool(jnp.issubdtype(variable.aval.dtype, jnp.inexact))
+    """Whether its numbers are floats, of whatever precision; or complex."""
+    return _is_inexact(variable.aval.dtype)
+
+
+@cache
+def _is_inexact(dtype: Any) -> bool:
+    return bool(jnp.issubdtype(dtype, jnp.inexact))
 
 
 CONSTANT = ("eq_to", "le_to", "lt_to")

@@ -46,6 +46,7 @@ class Interpreter:
         self.progress = progress
         self.custom_rules = custom_rules
         self.named = Counter(taken)
+        self.read: dict[int, list[tuple[Any, tuple[str, ...], Source | None]]] = {}  # by jaxprs, which JAX keeps alive
         self.line: Source | None = None
         self.is_singular = False
         self.functions: dict[str, Callable[[Any, list[Any]], list[Any]]] = {
@@ -66,22 +67,28 @@ class Interpreter:
             return np.asarray(variable.val, variable.aval.dtype) if hasattr(variable, "val") else known[variable]
 
         solves = any(equation.primitive.name == "custom_linear_solve" for equation in jaxpr.eqns)
-        for equation, names in zip(jaxpr.eqns, lines.names(jaxpr.eqns)):
+        for equation, names, line in self._lines(jaxpr):
             given = [*map(read, equation.invars)]
-            if solves and equation.primitive.name == "stop_gradient" and lines.source(equation) is None:
+            if solves and equation.primitive.name == "stop_gradient" and line is None:
                 results = given  # JAX's solvers stop the gradient at a decomposition: it goes through it here
             else:
-                results = self._equation(equation, given)
+                results = self._equation(equation, given, line)
             for name, result in zip(names, results):
                 self._name(result, name)
             known.update(zip(equation.outvars, results))
         return [*map(read, jaxpr.outvars)]
 
-    def _equation(self, equation: Any, given: list[Any]) -> list[Any]:
+    def _lines(self, jaxpr: Any) -> list[tuple[Any, tuple[str, ...], Source | None]]:
+        """The equations with the names of their results and their lines, found once, however often they are run."""
+        if id(jaxpr) not in self.read:
+            self.read[id(jaxpr)] = [*zip(jaxpr.eqns, lines.names(jaxpr.eqns), map(lines.source, jaxpr.eqns))]
+        return self.read[id(jaxpr)]
+
+    def _equation(self, equation: Any, given: list[Any], line: Source | None) -> list[Any]:
         if not any(map(is_recorded, given)):
             return evaluated(equation, given)
         name, caller = equation.primitive.name, self.line
-        self.line = lines.source(equation) or caller  # a function of a library has the line that called it
+        self.line = line or caller  # a function of a library has the line that called it
         try:
             if name in self.functions:
                 return self.functions[name](equation, given)

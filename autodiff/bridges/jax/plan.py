@@ -5,9 +5,12 @@ The walk takes True and False for arrays: whether a number of theirs depends on 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
+
+import jax
 
 from autodiff.bridges.jax.elementwise import OWN_INSIDE, OWN_ROWS
 from autodiff.bridges.jax.equations import count, recorded_results
@@ -22,8 +25,9 @@ CALLS = (
 """Primitives that call one jaxpr with all their operands."""
 CUSTOM = ("custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")
 """Functions with a derivative of their own."""
-HELD = ("jaxpr", "call_jaxpr", "fun_jaxpr")
+HELD = ("jaxpr", "call_jaxpr", "fun_jaxpr", "call")
 """How primitives call the parameter that holds their jaxpr."""
+_JAX = os.path.normcase(os.path.dirname(jax.__file__)) + os.sep
 INSTEAD = {
     "eigh": "compute with cholesky or solve, or decompose outside of the function",
     "svd": "compute with cholesky or solve, or decompose outside of the function",
@@ -79,7 +83,7 @@ def is_row(equation: Any) -> bool:
 
 
 def _is_jaxs(file: str) -> bool:
-    return "/jax/" in file.replace("\\", "/")
+    return os.path.normcase(file).startswith(_JAX)
 
 
 def treatment(equation: Any, custom_rules: bool) -> Treatment:
@@ -110,7 +114,6 @@ def plan(
         UnsupportedError: a primitive would have to be recorded that is not known.
     """
     known = dict(zip(jaxpr.invars, depends))
-
     for equation in jaxpr.eqns:
         given = [not hasattr(variable, "val") and known.get(variable, False) for variable in equation.invars]
         found = [False] * len(equation.outvars)
