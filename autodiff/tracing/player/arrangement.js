@@ -128,6 +128,7 @@ class Routes {
   constructor(boxes) {
     const order = (a, b) => a.x - b.x || a.y - b.y;
     this.sorted = boxes.length <= MOST_ROUTED ? [...boxes].sort(order) : [];
+    this.widest = Math.max(0, ...this.sorted.map((box) => box.width));
   }
 
   curve(tail, head) {
@@ -161,7 +162,22 @@ class Routes {
   }
 
   within(left, right) {
-    return this.sorted.filter((box) => box.x < right && box.x + box.width > left);
+    const found = [];
+    for (let at = this.first(left - this.widest); at < this.sorted.length && this.sorted[at].x < right; at += 1) {
+      if (this.sorted[at].x + this.sorted[at].width > left) found.push(this.sorted[at]);
+    }
+    return found;
+  }
+
+  /** The first box that begins there, or after it. */
+  first(x) {
+    let [low, high] = [0, this.sorted.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.sorted[middle].x < x) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 }
 

@@ -3,7 +3,7 @@ const [PAD, ROW, LINE, HEAD] = [8, 18, 16, 8]; // around the text of a box, its 
 /** An arrangement as SVG without numbers: a view writes them, and marks by classes what happens. */
 class Drawing {
   constructor(page, arrangement, model, modules) {
-    Object.assign(this, { page, model, modules });
+    Object.assign(this, { page, model, modules, ways: new Map() });
     const told = "Computation graph, {count} boxes: the table of steps says the same in words";
     const label = say(told, { count: arrangement.boxes.length });
     const arrows = arrangement.arrows(model.nodes);
@@ -53,24 +53,20 @@ class Drawing {
     ]);
     const unnamed = kind === "result" && name === `v${nodes[0]}` ? " unnamed" : "";
     return this.make("g", { class: `node ${kind}${unnamed}`, ...at, "data-nodes": nodes.join(" ") }, [
-      this.make("title", {}), rect, text("name", PAD, ROW, name), second, ...numbers,
+      rect, text("name", PAD, ROW, name), second, ...numbers,
     ]);
   }
 
-  /** One arrowhead is that of the forward pass; the other one shows where the error flows when the edge is active. */
+  /** The arrowhead is that of the forward pass. */
   arrow({ tail, folded, edges, points, tip, label }) {
     const end = tip ?? points.at(-1);
     const curve = tip ? points : [...points.slice(0, -1), towards(end, points.at(-2), HEAD)];
     const parts = [
-      this.make("title", {}),
       this.make("path", { d: `M${curve[0]}C${curve.slice(1).join(" ")}` }),
       this.head("head", end, curve.at(-1), HEAD, 3.4),
     ];
     const constant = tail.kind === "constant";
     if (constant) return this.make("g", { class: "edge constant" }, parts);
-    parts.push(this.make("path", { class: "rest", d: `M${curve.at(-1)}L${end}` }));
-    const back = curve.find(([x, y]) => Math.hypot(x - curve[0][0], y - curve[0][1]) >= 13) ?? curve.at(-1);
-    parts.push(this.head("back", curve[0], back, 13, 6));
     if (label) {
       const lines = [...(folded ? [] : ["local"]), "contribution", ...(edges.length > 1 ? ["quiet"] : [])];
       const top = label[1] - (LINE * lines.length) / 2 + 12;
@@ -79,7 +75,20 @@ class Drawing {
         return this.make("text", { class: name, x: label[0], y: top + LINE * row, lengthAdjust: "spacingAndGlyphs" }, content);
       }));
     }
-    return this.make("g", { class: "edge", "data-edges": edges.join(" ") }, parts);
+    const made = this.make("g", { class: "edge", "data-edges": edges.join(" ") }, parts);
+    this.ways.set(made, [curve, end]);
+    return made;
+  }
+
+  /** Show where the error flows: the other arrowhead, at the start. Few of thousands of edges are ever active. */
+  turn(edge) {
+    if (!this.ways.has(edge)) return;
+    const [curve, end] = this.ways.get(edge);
+    this.ways.delete(edge);
+    const back = curve.find(([x, y]) => Math.hypot(x - curve[0][0], y - curve[0][1]) >= 13) ?? curve.at(-1);
+    edge.querySelector(".head").after(
+      this.make("path", { class: "rest", d: `M${curve.at(-1)}L${end}` }), this.head("back", curve[0], back, 13, 6),
+    );
   }
 
   /** A triangle whose axis goes from its tip towards its base. */

@@ -66,7 +66,8 @@ class View {
     if (this.svg && this.opened === wanted) return;
     this.opened = wanted;
     this.arrangement = new Arrangement(this.drawing, this.data, opened);
-    const { parts, attributes } = new Drawing(this.page, this.arrangement, model, this.drawing.modules);
+    this.drawn = new Drawing(this.page, this.arrangement, model, this.drawing.modules);
+    const { parts, attributes } = this.drawn;
     if (!this.svg) {
       this.svg = this.page.createElementNS("http://www.w3.org/2000/svg", "svg");
       this.svg.setAttribute("class", "view");
@@ -183,6 +184,7 @@ class View {
     arrow.say("contribution", one ? `+= ${short(sum)}` : "");
     const colour = shade(one ? [sum] : steps.map((other) => other.contribution), model.scale);
     const active = step && this.arrowsOf(step).includes(arrow);
+    if (active) this.drawn.turn(arrow.element);
     arrow.mark([steps.length ? `taken ${colour}` : "", active ? "active" : "", active && !step.parent ? "forwards" : ""]);
     arrow.hint(() => (steps.length === 1 ? line(steps[0]) : ""));
   }
@@ -237,7 +239,7 @@ class Part {
     this.write = write;
     this.still = group.getAttribute("class");
     this.marks = null;
-    this.title = group.querySelector("title");
+    this.title = null; // made when it is asked for
     this.texts = Object.fromEntries(texts.map((name) => [name, group.querySelector(`text.${name}`)]));
   }
 
@@ -259,6 +261,12 @@ class Part {
 
   /** What the browser shows where the pointer rests: told when it comes. */
   hint(tell) {
-    this.element.onpointerenter = () => (this.title.textContent = tell());
+    this.element.onpointerenter = () => {
+      if (!this.title) {
+        this.title = this.element.ownerDocument.createElementNS("http://www.w3.org/2000/svg", "title");
+        this.element.prepend(this.title);
+      }
+      this.title.textContent = tell();
+    };
   }
 }
