@@ -81,9 +81,9 @@ class AtOnce:
         found, is_right = np.empty(len(points)), np.zeros(len(points), bool)
         if self.program is not None:
             found, is_right = self.program.noises(points, seed)
-        for at in np.flatnonzero(~is_right):
-            found[at] = recorded_noise(topological_order(self.root(points[at])[0]), seed)
-        return found
+        noise = in_domain(lambda at: recorded_noise(topological_order(self.root(points[int(at)])[0]), seed))
+        found[~is_right] = [noise(at) for at in np.flatnonzero(~is_right)]
+        return np.where(np.isnan(found), math.inf, found)  # outside of its domain
 
     def _by_engine(self, points: Floats) -> Floats:
         number = in_domain(lambda at: self.root(points[int(at)])[0].number)

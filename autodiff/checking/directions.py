@@ -40,6 +40,8 @@ SINGLES = 64
 """Up to this many inputs, each is compared alone."""
 PROBES = 3
 """How many directions are tried. The last one moves entries more where the gradient is small, so that errors show."""
+LARGEST = 1020.0
+"""The greatest exponent of a move, so that some steps along it stay below overflow."""
 BALANCE = 2.0**10
 """How much more, at most."""
 NAMED, KINKS = 8, 256
@@ -164,7 +166,7 @@ class Line:
             if scalar.batched:  # where the walk from fine to coarse may ask
                 finest, *steps = steps_at(self.x, OTHER_STEPS if seed else 1.0, scalar.unit)
                 wide = [finest, *(step for step in steps if step > COARSE * max(1.0, abs(self.x)))]
-                measure([self.x + way * step for step in wide for way in (1, -1)])
+                measure([x for step in wide for x in (self.x + step, self.x - step) if math.isfinite(x)])
 
             def noise(x: float) -> float:
                 if x not in known:
@@ -307,7 +309,7 @@ def entries_compared(
 
 def _direction(scalar: Scalar, random: np.random.Generator, balanced: bool) -> Floats:
     """Powers of two of random sign: no less than the point's scale, so that points are exact on the first ladder."""
-    scale = np.exp2(np.ceil(np.log2(np.maximum(1.0, np.abs(scalar.point)))))
+    scale = np.exp2(np.minimum(np.ceil(np.log2(np.maximum(1.0, np.abs(scalar.point)))), LARGEST))
     if balanced:
         with np.errstate(all="ignore"):
             sizes = np.abs(scalar.gradient * scale)

@@ -232,3 +232,17 @@ def test_a_function_that_changes_between_calls_is_refused_first():
     numbers = iter(range(100))
     with pytest.raises(UncheckableFunctionError, match="not deterministic"):
         check_gradients(lambda w: w[0] * next(numbers), np.ones(80))
+
+
+@pytest.mark.parametrize("error", [ValueError, ZeroDivisionError])
+def test_a_function_that_raises_outside_of_its_domain_is_checked_inside(error):
+    def f(w):
+        if w[0] < 0.8:
+            raise error("outside")
+        return sum(x * x for x in w)
+
+    assert check_gradients(f, np.ones(80)).verdict == "pass"
+
+
+def test_points_close_to_the_largest_number_are_no_trouble():
+    assert check_gradients(lambda w: autodiff.norm(w) / 4, np.r_[1.7e308, np.ones(79)]).verdict != "fail"
