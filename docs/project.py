@@ -4,6 +4,7 @@
 writes it wherever it stands: in the package's metadata and the templates.
 """
 
+import tomllib
 from pathlib import Path
 
 HOME = "https://example.org/autodiff"
@@ -13,15 +14,15 @@ ISSUES = f"{HOME}/issues"
 
 ROOT = Path(__file__).parents[1]
 PLACES = ("pyproject.toml", "CITATION.cff", "SECURITY.md", ".github/ISSUE_TEMPLATE/config.yml")
-BEFORE = "https://example.org/autodiff"
-"""What stands in the files before: the placeholder."""
 
 
-def main() -> None:
-    """Write the address into the files."""
+def main(root: Path = ROOT) -> None:
+    """Write the address into the files, in place of the one that stands there."""
+    metadata = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    before = metadata["project"]["urls"]["Documentation"].removesuffix("/docs")
     for name in PLACES:
-        path = ROOT / name
-        path.write_text(path.read_text(encoding="utf-8").replace(BEFORE, HOME), encoding="utf-8", newline="\n")
+        text = (root / name).read_text(encoding="utf-8")
+        (root / name).write_text(text.replace(before, HOME), encoding="utf-8", newline="\n")
 
 
 if __name__ == "__main__":

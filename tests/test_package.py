@@ -38,14 +38,21 @@ def test_the_version_is_one():
     assert re.findall(r"^version: (.*)$", citation, re.MULTILINE) == [autodiff.__version__]
 
 
-def test_where_the_project_is_at_home_is_one_line():
+def test_where_the_project_is_at_home_is_one_line(tmp_path, monkeypatch):
     assert set(METADATA["urls"].values()) == {
         project.SITE, project.REPOSITORY, project.ISSUES, f"{project.REPOSITORY}/blob/main/CHANGELOG.md",
     }  # fmt: skip
-    for name in ("pyproject.toml", "CITATION.cff", "SECURITY.md", ".github/ISSUE_TEMPLATE/config.yml"):
-        text = (ROOT / name).read_text(encoding="utf-8")
-        assert all(address.startswith(project.HOME) for address in re.findall(r"https://example\.org[^\s)>\"]*", text))
-        assert project.HOME in text, name
+    for name in project.PLACES:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    for home in ("https://somewhere.example/here", "https://elsewhere.example"):  # it can move again
+        monkeypatch.setattr(project, "HOME", home)
+        project.main(tmp_path)
+        for name in project.PLACES:
+            text = (tmp_path / name).read_text(encoding="utf-8")
+            assert home in text, name
+            host = re.compile(r"https://\w+\.example\b")
+            assert {*host.findall(text)} == {*host.findall(home)}  # and of the one before, nothing is left
 
 
 def test_every_python_that_is_promised_has_its_classifier():
