@@ -109,6 +109,7 @@ MODELS = {  # the function, how many of its numbers are parameters, and how many
     "a likelihood": (lambda a, b, x: (a - 1) * ad.log(x * x) - b * x * x + a * ad.log(b) - ad.lgamma(a), 2, 3),
     "a masked root": (lambda w, x: ad.where(ad.relu(x), ad.sqrt(x), 0.0) * w + ad.where(x, ad.exp(1 / x), w), 1, 2),
     "products of a constant": (lambda w, x: (2.0 * 3.0 + ad.exp(constant(0.5))) * w * x, 1, 2),
+    "a choice that is decided": (lambda w, v, x: ad.where(constant(1.0), w, ad.exp(v)) * ad.maximum(x, 1.0), 2, 3),
     "an input alone": (lambda w, x: x, 1, 2),
     "two results": (lambda w, x: [w * x, ad.tanh(w + x)], 1, 2),
     "no inputs": (lambda w, v: w * ad.exp(v), 2, 2),
@@ -384,3 +385,21 @@ def test_empty_and_too_large_programs_and_other_counts_of_numbers_are_refused(la
     monkeypatch.setattr(exported, "LARGEST", 1)
     with pytest.raises(exported.TooLargeError, match=r"f has 2 operands .* at most 1 .*to_jax\(\) and"):
         MADE[language](program)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wild", [False, True], ids=["tame", "wild"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_random_graphs_agree_with_the_eager_engine(language, wild):
+    strategies = pytest.importorskip("autodiff.checking.strategies", reason="hypothesis draws the graphs")
+    graphs = strategies.draw_graphs(11, 25, operations=[row.name for row in ROWS if row.name not in ULPS and row.arity
+                                                        and row.name in OPERATIONS], wild=wild)  # fmt: skip
+    for graph in graphs:
+        root = graph(*map(Value, graph.inputs))
+        program, slots = Program.from_graph(root)
+        leaves = [leaf for leaf in slots if program.first_parameter <= slots[leaf] < program.first_input]
+        leaves.sort(key=slots.__getitem__)
+        root.backward()
+        values, by_parameters, _ = run(language, MADE[language](program), "f", [leaf.data for leaf in leaves], [[]])
+        same(values[0, 0], root.data, 0.0)
+        same(by_parameters[0], [0.0 + leaf.grad for leaf in leaves], 0.0)

@@ -35,6 +35,8 @@ static double op_flow(double local, double upstream)
 }
 """,
 }
+ASSIGNMENT = re.compile(r"\s*(?:const )?(double )?([A-Za-z_]\w*)(?:\[\d+\])? \+?= ")
+WORD = re.compile(r"[A-Za-z_]\w*")
 ROUNDING = """\
 /* Every operation is rounded by itself, so that numbers are those that were recorded: no fused multiply-add. GCC keeps
    to that with -std=c99, or else with -ffp-contract=off. */
@@ -204,6 +206,7 @@ class _File:
         text = "\n".join([*reads, *body, *check])
         unused = [f"    (void){each};" for each in (*self._given(gradient), *self._results(gradient))
                   if not _occurs(each, text)]  # fmt: skip
+        body += [f"    (void){each};" for each in _unread([*reads, *body])]
         yield from (head, "{", *counter, *reads, *unused, *check, *body, "    return 0;", "}")
 
     def _arrays(self, line: StraightLine) -> list[tuple[str, range]]:
@@ -227,6 +230,19 @@ def _statement(statement: Statement) -> str:
     name, text, comment, is_new, sign = statement
     told = f" /* {comment} */" if comment else ""
     return _filled(f"{'double ' * is_new}{name} {sign} {text};{told}", "    ", "        ")
+
+
+def _unread(lines: Sequence[str]) -> list[str]:
+    """The variables that no statement reads, since a constant decides about them: compilers warn of those."""
+    declared: list[str] = []
+    read: set[str] = set()
+    for line in lines:
+        code = re.sub(r"/\*.*?\*/", "", line, flags=re.DOTALL)
+        found = ASSIGNMENT.match(code)
+        if found and found[1]:
+            declared.append(found[2])
+        read.update(WORD.findall(code[found.end() :] if found else code))
+    return [name for name in declared if name not in read]
 
 
 def _routine(routine: Routine) -> Iterator[str]:

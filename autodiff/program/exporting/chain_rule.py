@@ -178,7 +178,10 @@ class StraightLine:
     @cached_property
     def active(self) -> list[bool]:
         """For each slot, whether a gradient may flow from an output to it, and on to a parameter or an input."""
-        towards = self.program.active(range(self.program.first_parameter, self.program.first_result)).tolist()
+        first = self.program.first_parameter
+        towards = [False] * first + [True] * (self.program.first_result - first)
+        for row, operands in self.program.instructions:
+            towards.append(any(flow and towards[each] for each, flow in zip(operands, flows(row, len(operands)))))
         return [a and b for a, b in zip(towards, self._from_outputs(SOMETIMES))]
 
     def _from_outputs(self, least: int) -> list[bool]:
