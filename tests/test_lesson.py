@@ -1,5 +1,6 @@
 """Each chapter of the lecture holds what it claims: the table, the mountain, the steepest direction, the way back."""
 
+import doctest
 import importlib
 import json
 import os
@@ -21,12 +22,14 @@ from autodiff.drawing.colours import contrast
 from demos.lesson import (
     _common,
     backpropagation,
+    content,
     error_mountain,
     gradient_descent,
     language,
     loss,
     network,
     order,
+    own,
     sheets,
     tasks,
 )
@@ -417,3 +420,10 @@ def test_the_page_carries_the_landscapes_of_the_engine():
         land = error_mountain.mountain(error)
         assert np.array_equal(np.array(carried["landscapes"][kind]["heights"]), land.heights)
     assert carried["settings"]["first"] == list(network.FIRST)
+
+
+@pytest.mark.parametrize("module", [content, language, own])
+def test_the_examples_in_the_docstrings_run(module):
+    found = doctest.testmod(module)
+    assert found.attempted > 0
+    assert found.failed == 0

@@ -194,7 +194,7 @@ def test_on_the_whole_way_down_the_rose_says_what_is_true_or_that_it_is_flat(les
     said = lesson.run(
         """return Array.from({ length: 400 }, () => {
           step();
-          draw();
+          drawMountains();
           const slope = gradient(state.weights, state.kind).slice(0, 2);
           const steepest = slopes(state.weights, state.kind).reduce((a, b) => (a.slope > b.slope ? a : b));
           return [shown("rose").textContent, ...slope, steepest.angle];

@@ -392,9 +392,16 @@ def test_a_finger_that_swipes_over_a_map_scrolls_and_one_that_taps_moves_the_wei
 # ── For everybody, and on paper ─────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize(("size", "mode"), [(PROJECTORS[0], "slides"), (PROJECTORS[2], "read"), (PHONE, "read")])
-@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize(
+    ("size", "mode", "language", "dark"),
+    [
+        (PROJECTORS[0], "slides", "de", False),
+        (PROJECTORS[0], "slides", "en", True),
+        (PROJECTORS[2], "read", "de", True),
+        (PHONE, "read", "en", False),
+        (PHONE, "read", "de", True),
+    ],
+)
 def test_the_page_has_no_barriers(browser, pages, size, mode, dark, language):
     """By the rules of axe-core, which is a script in a package that is not needed otherwise."""
     found = find_spec("axe_playwright_python")
@@ -414,8 +421,7 @@ def test_the_page_has_no_barriers(browser, pages, size, mode, dark, language):
         assert violations == [], slide
 
 
-@pytest.mark.parametrize("paper", [(688, 1016), (1016, 688)])
-@pytest.mark.parametrize("language", ["de", "en"])
+@pytest.mark.parametrize(("paper", "language"), [((688, 1016), "de"), ((1016, 688), "en")])
 def test_on_paper_a_chapter_fills_its_page_and_nothing_is_cut(browser, pages, paper, language):
     browser.open(pages[language], fragment="#error?mode=slides")  # also out of a talk
     browser.run(SETTLED)

@@ -197,7 +197,7 @@ class View {
         [x, y],
       ]);
       context.stroke();
-      write(number(tick, ruler.decimals ?? decimalsOf(tick)), [x - size * 0.45, y], true);
+      write(number(tick, ruler.decimals ?? decimalsOf(Number(tick.toPrecision(1)))), [x - size * 0.45, y], true);
     }
     axes.forEach((axis, place) => {
       const { ticks, decimals } = ticksOf([xs, ys][place]);
@@ -226,7 +226,7 @@ function rimmed(context, points, stroke, thick) {
 }
 
 /** How many decimals a round number has. */
-const decimalsOf = (tick) => Math.max(0, -Math.floor(Math.log10(tick) + 1e-9));
+const decimalsOf = (tick) => (String(tick).split(".")[1] ?? "").length;
 
 /** A setting of the lecture, with its number under it. */
 function flag(context, [x, y], name, size) {

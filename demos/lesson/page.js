@@ -112,8 +112,11 @@ function drawError(values) {
   drawLine($("#line"), flower.label, prediction);
 }
 
-/** A measure as it was measured, with its unit. */
-const measured = (flower, place) => `${plain(flower.measures[place])} ${lesson.units[place]}`.trim();
+/** A measure with its unit, and with as many decimals as the column has. */
+function measured(flower, place) {
+  const decimals = Math.max(...flowers.map(({ measures }) => decimalsOf(Number(measures[place].toPrecision(4)))));
+  return `${number(flower.measures[place], decimals)} ${lesson.units[place]}`.trim();
+}
 
 function drawMountains() {
   land ??= terrain(heights(state.weights, state.kind, plane), state.logarithmic);

@@ -55,8 +55,9 @@ function drawCurve(canvas, curves) {
   const steps = Math.max(...curves.map(({ losses }) => losses.length - 1), 10);
   const screen = (loss, step) => [left + ((right - left) * step) / steps, bottom - ((bottom - top) * loss) / most];
   context.font = font;
-  for (let line = 0; line <= 4; line += 1) {
-    const [, y] = screen((most * line) / 4, 0);
+  const { ticks, decimals } = ticksBetween(0, most, 5);
+  for (const tick of ticks) {
+    const [, y] = screen(tick, 0);
     context.strokeStyle = colour("line");
     context.lineWidth = 1;
     polyline(context, [
@@ -66,7 +67,7 @@ function drawCurve(canvas, curves) {
     context.stroke();
     context.fillStyle = colour("quiet");
     context.textAlign = "right";
-    context.fillText(number((most * line) / 4), left - size * 0.4, y);
+    context.fillText(number(tick, decimals), left - size * 0.4, y);
   }
   context.textAlign = "center";
   const apart = Math.ceil(steps / 10);
