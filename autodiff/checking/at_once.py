@@ -82,7 +82,7 @@ class AtOnce:
         if self.program is not None:
             found, is_right = self.program.noises(points, seed)
         noise = in_domain(lambda at: recorded_noise(topological_order(self.root(points[int(at)])[0]), seed))
-        found[~is_right] = [noise(at) for at in np.flatnonzero(~is_right)]
+        found[~is_right] = [noise(at) for at in np.flatnonzero(~is_right).tolist()]
         return np.where(np.isnan(found), math.inf, found)  # outside of its domain
 
     def _by_engine(self, points: Floats) -> Floats:
