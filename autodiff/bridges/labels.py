@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from inspect import signature
 from typing import Any
 
 from autodiff.bridges.arrays import Array, filled
@@ -21,6 +22,25 @@ def path(keys: Iterable[Any], start: str = "") -> str:
         named = isinstance(key, str) and key.isidentifier()
         found += (f".{key}" if found else key) if named else f"[{key!r}]"
     return found
+
+
+def arguments(function: Callable[..., Any], count: int) -> list[str]:
+    """What a function calls the inputs that are passed for its parameters.
+
+    >>> arguments(lambda w, *x: w, 3), arguments(min, 1)
+    (['w', 'x[0]', 'x[1]'], ['input_0'])
+    """
+    names: list[str] = []
+    try:
+        parameters = [*signature(function).parameters.values()]
+    except (TypeError, ValueError):  # a function written in C
+        parameters = []
+    for parameter in parameters:
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            names += [f"{parameter.name}[{at}]" for at in range(count - len(names))]
+        elif parameter.kind is not parameter.KEYWORD_ONLY:
+            names.append(parameter.name)
+    return [*names, *(f"input_{at}" for at in range(len(names), count))][:count]
 
 
 def element(name: str, place: Sequence[int]) -> str:

@@ -1,5 +1,6 @@
 """What is recorded of PyTorch has its values and gradients, or is refused by name."""
 
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,21 @@ def test_structures_of_inputs_are_named_by_their_places():
     assert [node.label for node in leaves(found)] == [
         "parameters.w[0]", "points[0][0]", "parameters.w[1]", "points[0][1]", "points[1]",
     ]  # fmt: skip
+
+
+def test_an_object_that_is_called_has_names_from_its_attributes():
+    class Model:
+        def __init__(self):
+            self.layer = torch.nn.Linear(1, 1, bias=False)
+
+        def __call__(self, x):
+            return self.layer(x).sum()
+
+        def loss(self, x):
+            return self(x)
+
+    for function in (Model(), Model().loss, functools.partial(Model().loss)):
+        assert {node.label for node in leaves(record(function, torch.ones(1)))} == {"x[0]", "layer.weight[0,0]"}
 
 
 def test_every_result_knows_the_line_of_the_program():

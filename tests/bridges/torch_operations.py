@@ -197,6 +197,7 @@ OPERATIONS = {
     "write in place": (write_in_place, X, normal(4)),
     "write into new": (write_into_new, normal(4)),
     "write into input": (write_into_input, normal(3)),
+    "write by a decomposition": (lambda x: F.celu(x * 2, inplace=True) + F.mish(x * 3, inplace=True), normal(4)),
     "write unseen": (write_unseen, normal(4)),
     "without gradient": (without_gradient, normal(3)),
     "slope of slope": (slope_of_slope, normal(4)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -163,27 +162,12 @@ def _argument_names(f: Callable[..., Any], inputs: Sequence[Any]) -> list[str]:
     A structure whose parts have names of their own, such as a dict of parameters, needs none, if nothing else is called
     so: ``layers[0].w`` and not ``params.layers[0].w``.
     """
-    names = _parameters(f, len(inputs))
+    names = labels.arguments(f, len(inputs))
     parts = [[_keys(way)[:1] for way, _ in jax.tree_util.tree_flatten_with_path(each)[0]] for each in inputs]
     inner = [{str(*key) for key in each} for each in parts]
     bare = [bool(each) and all(key and str(*key).isidentifier() for key in each) for each in parts]
     taken = Counter(top for at, name in enumerate(names) for top in (inner[at] if bare[at] else {name}))
     return ["" if bare[at] and all(taken[top] == 1 for top in inner[at]) else name for at, name in enumerate(names)]
-
-
-def _parameters(f: Callable[..., Any], count: int) -> list[str]:
-    """The names of the parameters that the inputs are passed for."""
-    names: list[str] = []
-    try:
-        signature = inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):  # a function written in C
-        signature = ()  # type: ignore[assignment]
-    for parameter in signature:
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            names += [f"{parameter.name}[{at}]" for at in range(count - len(names))]
-        elif parameter.kind is not parameter.KEYWORD_ONLY:
-            names.append(parameter.name)
-    return [*names, *(f"input_{at}" for at in range(len(names), count))][:count]
 
 
 def _chosen(argnums: int | Sequence[int] | None, count: int, name: str) -> set[int]:

@@ -12,7 +12,7 @@ import torch
 from torch.utils._pytree import tree_map_with_path
 
 from autodiff.bridges.arrays import is_recorded
-from autodiff.bridges.labels import path
+from autodiff.bridges.labels import arguments, path
 from autodiff.value import Value
 
 Function = Callable[..., Any]
@@ -28,7 +28,7 @@ class Names:
     def __init__(self, function: Function, inputs: tuple[Any, ...] = ()) -> None:
         self.modules: dict[torch.nn.Module, str] = {}
         self.tensors: dict[torch.Tensor, str] = {}
-        named = zip(_input_names(function, inputs), inputs)
+        named = zip(_arguments(function, inputs), inputs)
         modules = [(name, each) for name, each in named if isinstance(each, torch.nn.Module)]
         for name, thing in _used([("", function), *modules]):
             if isinstance(thing, torch.Tensor):
@@ -55,27 +55,16 @@ def with_named_inputs(
         inside = path([_key(key) for key in keys])
         return made(name + ("." * inside[:1].isidentifier() + inside), leaf)
 
-    return tuple(
-        tree_map_with_path(partial(one, name), part) for name, part in zip(_input_names(function, inputs), inputs)
-    )
+    named = zip(_arguments(function, inputs), inputs)
+    return tuple(tree_map_with_path(partial(one, name), part) for name, part in named)
+
+
+def _arguments(function: Function, inputs: tuple[Any, ...]) -> list[str]:
+    return arguments(getattr(function, "forward", function), len(inputs))
 
 
 def _key(key: Any) -> Any:
     return next(getattr(key, name) for name in ("idx", "key", "name") if hasattr(key, name))
-
-
-def _input_names(function: Function, inputs: tuple[Any, ...]) -> list[str]:
-    try:
-        parameters = dict(inspect.signature(getattr(function, "forward", function)).parameters)
-    except (TypeError, ValueError):  # a function written in C
-        parameters = {}
-    names: list[str] = []
-    for parameter in parameters.values():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            names += [f"{parameter.name}[{place}]" for place in range(len(inputs))]
-        elif parameter.kind is not parameter.KEYWORD_ONLY:
-            names.append(parameter.name)
-    return (names + [f"input{place}" for place in range(len(inputs))])[: len(inputs)]
 
 
 def _used(roots: list[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
@@ -112,4 +101,6 @@ def _inside(name: str, thing: Any) -> list[tuple[str, Any]]:
         return [(path([name, key]), part) for key, part in thing.items()]
     if isinstance(thing, (list, tuple)):
         return [(f"{name}[{i}]", part) for i, part in enumerate(thing)]
+    if not name:  # an object that is called as a function
+        return [*getattr(thing, "__dict__", {}).items()]
     return []

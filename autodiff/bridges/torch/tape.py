@@ -148,20 +148,23 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
     def _decomposed(self, func: Any, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """What an operation gives that is made of others, which are noted down; NotImplemented if it is not."""
         made = core_aten_decompositions().get(func) or decomposition_table.get(func)
-        self._inner.update(id(tensor) for tensor in _tensors((args, options)) if self._flows(tensor))
+        flowing = [tensor for tensor in _tensors((args, options)) if self._flows(tensor)]
         outer, self._outer = self._outer, self._outer or func
         self._depth += 1
+        self._inside(flowing)
         try:
             with self:
                 taken = (made or func.decompose)(*args, **options)
         finally:
             self._depth -= 1
             self._outer = outer
-        if made and not all(map(_are_close, _tensors(taken), _tensors(func(*args, **options)))):
+        repeatable = not _written(func, args, options) and torch.Tag.nondeterministic_seeded not in func.tags
+        if made and repeatable and not all(map(_are_close, _tensors(taken), _tensors(func(*args, **options)))):
             self._refuse(func, "PyTorch's own decomposition of it gives other numbers")
         return taken
 
     def _inside(self, found: Iterable[torch.Tensor]) -> None:
+        """Inside of a decomposition, gradients are to flow to these tensors."""
         if self._depth:
             for tensor in found:
                 self._inner.add(id(tensor))
