@@ -360,6 +360,20 @@ def test_a_function_of_the_users_own_is_not_taken_for_one_of_jaxs_of_the_same_na
     assert trace(root).graph()[-1].op is root.op
 
 
+def test_a_rule_may_take_a_condition_of_the_inputs():
+    @jax.custom_vjp
+    def kept(x, condition):
+        return jnp.where(condition, x, 0.0)
+
+    kept.defvjp(lambda x, c: (kept(x, c), c), lambda c, g: (jnp.where(c, 2 * g, 0.0), None))
+    x = variables(jnp.array([1.0, -1.0]))
+    record(lambda x: kept(x, x > 0).sum(), x).backward()
+    assert [v.grad for v in x] == [2.0, 0.0]
+    x = variables(jnp.array([1.0, -1.0]))
+    record(lambda x: kept(jnp.ones(2), x > 0).sum() * x.sum(), x).backward()
+    assert [v.grad for v in x] == [1.0, 1.0]
+
+
 def test_a_custom_vmap_is_looked_into():
     doubled = jax.custom_batching.custom_vmap(lambda x: 2.0 * x)
     doubled.def_vmap(lambda size, batched, x: (doubled(x), batched[0]))

@@ -73,13 +73,13 @@ def _derivative(name: str, rule: Callable[..., tuple[Any, ...]], place: int) -> 
 
 
 def by_rule(equation: Any, given: list[Any], name: str, line: Source | None) -> list[Any]:
-    """The results of a function with a derivative of its own, one node each.
+    """The results of a function with a derivative of its own, one node each. Conditions that it is given are constants.
 
     Raises:
         UnsupportedError: its rule is not linear in the gradient that comes in; or there are too many derivatives.
     """
     inputs = [plain(each, variable) for each, variable in zip(given, equation.invars)]
-    live = [at for at, each in enumerate(given) if is_recorded(each)]
+    live = [at for at, each in enumerate(given) if is_recorded(each) and is_float(equation.invars[at])]
     wanted = [at for at, variable in enumerate(equation.outvars) if is_float(variable)]
 
     def function(*some: Any) -> list[Any]:
@@ -90,6 +90,8 @@ def by_rule(equation: Any, given: list[Any], name: str, line: Source | None) -> 
         return [found[at] for at in wanted]
 
     everything = evaluated(equation, inputs)
+    if not live:
+        return everything
     points = [jnp.asarray(inputs[at]) for at in live]
     operands = [given[at] for at in live]
     rule = _Rule(function, points)

@@ -12,6 +12,7 @@ import jax
 from autodiff import more_rules, rules
 from autodiff.bridges.arrays import number
 from autodiff.more_rules import CHOOSE
+from autodiff.operations import Operation
 from autodiff.value import Value
 
 
@@ -46,6 +47,18 @@ def _absolute(x: Any) -> Any:
     return rules.absolute(x)
 
 
+def _unless_neutral(row: Operation, neutral: float) -> Callable[[Any, Any], Any]:
+    """The row of two operands; without the infinity that JAX begins to look for an extreme number with."""
+
+    def found(a: Any, b: Any) -> Any:
+        for one, other in ((a, b), (b, a)):
+            if one.__class__ is float and one == neutral and number(other) != neutral:
+                return other
+        return row(a, b)
+
+    return found
+
+
 def _relu6(x: Any) -> Any:
     """Between 0 and 6; the derivative at both is 0."""
     return CHOOSE(rules.LESS(0.0, x), CHOOSE(rules.LESS(x, 6.0), x, 6.0), 0.0)
@@ -65,7 +78,8 @@ ELEMENTWISE: Mapping[str, Callable[..., Any]] = {
     "ceil": more_rules.ceil, "cos": rules.cos, "cosh": rules.cosh, "digamma": more_rules.digamma, "div": rules.divide,
     "erf": rules.erf, "erf_inv": more_rules.erfinv, "erfc": rules.erfc, "exp": rules.exp, "exp2": more_rules.exp2,
     "expm1": rules.expm1, "floor": more_rules.floor, "lgamma": more_rules.lgamma, "log": rules.log,
-    "log1p": rules.log1p, "logistic": rules.sigmoid, "max": rules.maximum, "min": rules.minimum, "neg": rules.negative,
+    "log1p": rules.log1p, "logistic": rules.sigmoid,
+    "max": _unless_neutral(rules.maximum, -inf), "min": _unless_neutral(rules.minimum, inf), "neg": rules.negative,
     "pow": rules.power, "rem": more_rules.fmod, "sign": more_rules.sign, "sin": rules.sin, "sinh": rules.sinh,
     "sqrt": rules.sqrt, "square": more_rules.square, "tan": rules.tan, "tanh": rules.tanh,
     "add": rules.add, "add_any": rules.add, "mul": rules.multiply, "sub": rules.subtract,

@@ -75,17 +75,17 @@ def _place(code: CodeType, last: int) -> Place:
 def _assigned(way: tuple[Place, ...]) -> tuple[str, ...]:
     """The names that the innermost expression is assigned to, be it by way of functions that return it."""
     for place in way:
-        targets = _targets(place.file).get(place[1:], ())
+        targets = _targets("".join(linecache.getlines(place.file))).get(place[1:], ())
         if targets != (RETURNED,):
             return targets
     return ()
 
 
-@lru_cache(maxsize=64)
-def _targets(file: str) -> dict[tuple[int, ...], tuple[str, ...]]:
-    """The names that expressions of a file are assigned to, by their places; ``RETURNED`` for what is returned."""
+@lru_cache(maxsize=16)
+def _targets(text: str) -> dict[tuple[int, ...], tuple[str, ...]]:
+    """The names that expressions of a program are assigned to, by their places; ``RETURNED`` for what is returned."""
     try:
-        tree = ast.parse("".join(linecache.getlines(file)))
+        tree = ast.parse(text)
     except (SyntaxError, ValueError):
         return {}
     found: dict[tuple[int, ...], tuple[str, ...]] = {}
