@@ -367,6 +367,16 @@ def test_what_a_language_lacks_is_english_and_said(tmp_path, monkeypatch):
         language.texts("fr")
 
 
+def test_the_player_of_a_chapter_speaks_the_language_if_it_can_and_says_so_if_it_cannot(tmp_path, capsys, monkeypatch):
+    for name in ("de", "en"):
+        run("backpropagation", "--language", name, "--out", str(tmp_path))
+        assert f'<html lang="{name}"' in (tmp_path / "backpropagation.html").read_text(encoding="utf-8")
+    assert "speaks English" not in capsys.readouterr().out
+    monkeypatch.setattr(backpropagation, "player_languages", lambda: ("en",))
+    run("backpropagation", "--language", "de", "--out", str(tmp_path))
+    assert "spricht Englisch" in capsys.readouterr().out
+
+
 def test_german_is_written_as_germans_write():
     for key, text in language.texts("de").table.items():
         assert not re.search(r'["\u201d]|\u201c\w', text), key  # „so“, and nothing else
@@ -422,7 +432,7 @@ def test_the_page_carries_the_landscapes_of_the_engine():
     assert carried["settings"]["first"] == list(network.FIRST)
 
 
-@pytest.mark.parametrize("module", [content, language, own])
+@pytest.mark.parametrize("module", [content, language, own, page_module])
 def test_the_examples_in_the_docstrings_run(module):
     found = doctest.testmod(module)
     assert found.attempted > 0

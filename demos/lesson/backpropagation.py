@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from autodiff import Value, constant, draw, render, trace
+from autodiff.tracing.language import ENGLISH
+from autodiff.tracing.language import languages as player_languages
 from demos.lesson import network
 from demos.lesson._common import options
 from demos.lesson.content import RATES
@@ -78,8 +80,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     picture = render(draw(error), chosen.out / "backpropagation.svg")
     print("\n" + said.say("say.backward.graph", path=picture.resolve()))
     page = chosen.out / "backpropagation.html"
-    passed.to_html(page)
+    has_texts = said.language in player_languages()
+    passed.to_html(page, language=said.language if has_texts else ENGLISH)
     print(said.say("say.backward.page", path=page.resolve()))
+    if not has_texts:
+        print(said["say.backward.english"])
 
 
 if __name__ == "__main__":

@@ -162,7 +162,10 @@ function drawNetwork(picture, weights, flower, values) {
     word(flower ? flowerName(flower) : "", width - 100, 30, 20, 600),
     ...inner,
     ...outward,
-    ...inputs.flatMap((place, index) => node(place, lesson.inputs[index].name, flower?.features[index], features[index], 48)),
+    ...inputs.flatMap((place, index) => {
+      const name = features[index].length > 16 ? `${features[index].slice(0, 15)}…` : features[index];
+      return node(place, lesson.inputs[index].name, flower?.features[index], name, 48);
+    }),
     ...neurons.flatMap((place, neuron) => {
       const bias = under("b", own(neuron));
       return node(place, "tanh", slot(under("h", own(neuron))), `${bias} = ${number(named.get(bias))}`, 52);

@@ -88,9 +88,13 @@ def facts(content: Content, said: Texts) -> dict[str, Any]:
     landscapes = {kind: landscape(content, error) for kind, error in KINDS.items()}
     lands = landscapes["absolute"]
     features = range(1, content.features + 1)
-    feature_names = [said[f"feature.{place}"] for place in features] if content.is_lecture else [*data.feature_names]
+    feature_names = (
+        [said[f"feature.{place}"] for place in features] if content.is_lecture else [*map(short, data.feature_names)]
+    )
     classes = range(1, len(data.class_names) + 1)
-    class_names = [said[f"species.{place}"] for place in classes] if content.is_lecture else [*data.class_names]
+    class_names = (
+        [said[f"species.{place}"] for place in classes] if content.is_lecture else [*map(short, data.class_names)]
+    )
     furthest = max(3.0, math.ceil(abs(data.inputs).max()))
     plane = len(content.weight_names)
     reaches = [content.reach if place < 2 else 0.0 for place in range(plane)]
@@ -125,6 +129,15 @@ def facts(content: Content, said: Texts) -> dict[str, Any]:
         "rate": RATES["sgd"],
         "rates": RATES,
     }
+
+
+def short(name: str, most: int = 20) -> str:
+    """A name that its place has room for.
+
+    >>> short("petal length in tenths of millimetres")
+    'petal length in ten…'
+    """
+    return name if len(name) <= most else name[: most - 1] + "…"
 
 
 def formula(content: Content) -> str:
