@@ -1,6 +1,7 @@
 """Settings of the documentation's site: ``python -m docs.build`` makes it."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -28,6 +29,7 @@ myst_heading_anchors = 3
 nitpicky = False
 suppress_warnings = ["myst.xref_ambiguous"]
 
+autodoc_mock_imports = [package for package in ("torch",) if find_spec(package) is None]  # no extra of the docs
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say what is taken and given, with shapes
 autodoc_preserve_defaults = True
