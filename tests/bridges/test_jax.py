@@ -408,6 +408,7 @@ REFUSED = {
     "eigh": lambda x: jnp.linalg.eigh(jnp.outer(x, x))[0].sum(),
     "convert_element_type": lambda x: jnp.abs(jnp.fft.fft(x)).sum(),
     "igamma": lambda x: jax.scipy.special.gammainc(2.0, x).sum(),
+    "lu": lambda x: jax.lax.linalg.lu(x[None])[0].sum(),
     "qr": lambda x: jax.lax.fori_loop(0, 2, lambda _, s: jnp.linalg.qr(jnp.outer(s, s))[1][0], x).sum(),
     "svd": lambda x: jax.lax.cond(x[0] > 0, lambda: jnp.linalg.svd(x[:, None])[1].sum(), lambda: 0.0),
     "custom_linear_solve": lambda x: jax.scipy.sparse.linalg.cg(lambda v: v * (x + 2), jnp.ones(2))[0].sum(),
@@ -477,6 +478,12 @@ def test_without_jax_the_install_line_is_named(monkeypatch):
     monkeypatch.delitem(sys.modules, "autodiff.bridges.jax")
     with pytest.raises(ImportError, match="pip install jax"):
         importlib.import_module("autodiff.bridges.jax")
+
+
+def test_windows_and_sums_of_nothing_are_what_jax_begins_with():
+    f = lambda x: jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (2,), (2,), ((2, 0),))
+    assert [getattr(v, "data", v) for v in record(f, EYE[0])] == f(EYE[0]).tolist() == [-np.inf, 1.0]
+    assert record(lambda x: jnp.sum(x[:0]) + jnp.prod(x[2:]) + jnp.cumsum(x[:0]).sum() + x[1], EYE[1]).data == 2.0
 
 
 def test_float32_arrays_are_computed_in_float64():

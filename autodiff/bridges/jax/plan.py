@@ -160,6 +160,8 @@ def part(equation: Any, line: Source | None, times: int = 1) -> Part:
         raise unsupported("JAX", name, line, "a graph of floats holds no complex numbers; compute with real ones")
     if name not in PRIMITIVES or equation.params.get("batch_group_count", 1) > 1:
         raise unsupported("JAX", name, line, INSTEAD.get(name, ""))
+    if name == "lu" and len({*equation.invars[0].aval.shape[-2:]}) > 1:
+        raise unsupported("JAX", name, line, "it is known of square matrices alone")
     results, operands = PRIMITIVES[name].size(equation)
     return Part(name, line, times * results, times * operands)
 

@@ -144,6 +144,8 @@ def _first(row: Operation) -> Callable[[list[Any]], Any]:
     """The largest or smallest of a list. As JAX has it in windows, the first of equal ones has the whole gradient."""
 
     def found(values: list[Any]) -> Any:
+        if not values:
+            return _extreme(row)(values)
         numbers, best = [*map(arrays.number, values)], arrays.extreme(row, values)
         at = numbers.index(best) if best in numbers else 0
         return _extreme(row)([each for place, each in enumerate(values) if place <= at or numbers[place] != best])
