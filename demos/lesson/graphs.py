@@ -5,6 +5,7 @@ There are two: of the error of one observation, and of the loss of all of them, 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -98,38 +99,39 @@ def one_error(content: Content) -> tuple[Program, dict[str, Any]]:
 def all_errors(content: Content) -> tuple[Program, dict[str, Any]]:
     """The loss of all observations, a lane for each, which meet in the weights; absolute and squared."""
     model = content.network()
-    count = len(content.data)
-    inputs = [[Value(0.0, label=name) for name in (*input_names(content), "y")] for _ in range(count)]
+    inputs = [[Value(0.0, label=name) for name in (*input_names(content), "y")] for _ in range(len(content.data))]
     predictions = [model(each[:-1]) for each in inputs]
     named = [named_nodes(content, prediction) for prediction in predictions]
     losses = [sum_over(error, predictions, [each[-1] for each in inputs]) for error in KINDS.values()]
     flat = [value for each in inputs for value in each]
     program, slots = Program.from_graph(*losses, inputs=flat, parameters=model.parameters())
-    errors = [[loss.parents[lane] for loss in losses] for lane in range(count)]
-    columns = {entry.name: column for column, entry in enumerate(named[0])}
-    boxes: list[Box] = []
-    consumers: dict[str, int] = {}
-    for lane, entries in enumerate(named):
-        row = float(lane)
-        boxes += [Box(entry.node, columns[entry.name], row, "", lane + 1) for entry in entries]
-        last = max(columns.values())
-        for loss in range(len(losses)):
-            boxes.append(Box(errors[lane][loss].parents[0], last + 1, row, "", lane + 1))
-            boxes.append(Box(errors[lane][loss], last + 2, row, "", lane + 1))
-    for entry in named[0]:
-        for weight in model.parameters():
-            if any(weight is parent for parent in entry.node.parents):
-                consumers.setdefault(weight.label, columns[entry.name])
-    stacked: dict[int, int] = {}
-    for weight in model.parameters():
-        column = consumers[weight.label]
-        boxes.append(Box(weight, column, count + 0.15 + 0.9 * stacked.get(column, 0), "weight"))
-        stacked[column] = stacked.get(column, 0) + 1
-    boxes += [Box(loss, max(columns.values()) + 3, (count - 1) / 2, "") for loss in losses]
+    errors = [[loss.parents[lane] for loss in losses] for lane in range(len(predictions))]
+    boxes = list(_lanes(named, model.parameters(), errors, losses))
     graph = _graph(boxes, slots, named, errors, flat)
     graph["names"] |= {slots[loss]: "L" for loss in losses}
     graph["formulas"] |= {slots[loss]: "L = Σ E" for loss in losses}
     return program, graph
+
+
+def _lanes(
+    named: list[list[Named]], weights: list[Value], errors: list[list[Value]], losses: list[Value]
+) -> Iterator[Box]:
+    """A lane for each observation, the weights under the results that they go into, and the loss at the right."""
+    columns = {entry.name: column for column, entry in enumerate(named[0])}
+    end, count = len(columns), len(named)
+    for lane, (entries, pair) in enumerate(zip(named, errors)):
+        for entry in entries:
+            yield Box(entry.node, columns[entry.name], lane, "", lane + 1)
+        for error in pair:
+            yield Box(error.parents[0], end, lane, "", lane + 1)
+            yield Box(error, end + 1, lane, "", lane + 1)
+    under: Counter[int] = Counter()
+    for weight in weights:
+        column = next(columns[entry.name] for entry in named[0] if any(weight is each for each in entry.node.parents))
+        yield Box(weight, column, count + 0.15 + 0.9 * under[column], "weight")
+        under[column] += 1
+    for loss in losses:
+        yield Box(loss, end + 2, (count - 1) / 2, "")
 
 
 def _one(
