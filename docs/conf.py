@@ -40,6 +40,7 @@ html_theme = "furo"
 html_title = "autodiff"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = [("site.js", {"defer": "defer"})]
 html_favicon = "static/icon.svg"
 html_show_sphinx = False
 html_copy_source = False

@@ -58,7 +58,7 @@ class Player(SphinxDirective):
         )
         shown: list[nodes.Node] = []
         if not in_player:
-            shown.append(nodes.literal_block(code, code.rstrip(), language="python"))
+            shown.append(nodes.literal_block(code.rstrip(), code.rstrip(), language="python"))
         return [*shown, nodes.raw("", frame, format="html")]
 
 

@@ -6,6 +6,7 @@ import sys
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,27 @@ def finished(browser):
 def write(browser, program):
     browser.run("document.querySelector('#try-program').value = arguments[0]", program)
     browser.click("#try-run")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1280, 800), (390, 844)], ids=["desktop", "phone"])
+def test_pages_have_no_barriers_and_fit(site, browser, size):
+    """By the rules of axe-core, which is a script in a package that is not needed otherwise."""
+    found = find_spec("axe_playwright_python")
+    if found is None or found.origin is None:
+        pytest.skip("no axe-core here: pip install --no-deps axe-playwright-python")
+    rules = (Path(found.origin).parent / "axe.min.js").read_text(encoding="utf-8")
+    browser.resize(size)
+    for page in ("index", "try", "lecture", "operations", "how_to/debuggers"):
+        browser.driver.get(f"{site}/{page}.html")
+        browser.run(rules)
+        violations = browser.driver.execute_async_script("""
+            const done = arguments[0];
+            axe.run(document, { iframes: false }).then(
+                (found) => done(found.violations.map(({id, nodes}) => [id, nodes[0].html])));
+        """)  # players have tests of their own
+        assert violations == [], page
+        assert browser.run("return document.documentElement.scrollWidth") <= size[0], page
 
 
 @pytest.mark.slow
