@@ -57,6 +57,8 @@ DELAY = 3.0
 WITHIN = "each half alone passes: the difference is within their tolerances"
 FLAT = "the function stays the same: so small a derivative is below the rounding of what it is computed from"
 BETWEEN = "right between the jumps of the function; its values do not tell jumps from a rounded intermediate result"
+CLOSE = 0.1
+"""How well steps between jumps must know the derivative, relatively."""
 FINER = 2.0**-16
 """The factor of all steps where jumps may be close by."""
 REST = "not taken apart"
@@ -259,7 +261,7 @@ def _is_right_between_jumps(line: Line, claim: Claim) -> bool:
     for shift in (1.0, FINER):
         fine = extrapolated(line, line.x, lambda t: least, shift=shift, enough=ENOUGH, unit=claim.unit)
         error = ERRORS * fine.error
-        if abs(claim.engine - fine.value) <= error <= abs(claim.engine) / 2:
+        if abs(claim.engine - fine.value) <= error <= CLOSE * abs(claim.engine):
             return True
     return False
 
