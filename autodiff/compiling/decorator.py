@@ -1,7 +1,7 @@
 """``compile``: a function of one observation, recorded once and run over batches, with its gradients.
 
-To a type checker, a compiled function has the parameters of the function, by number, and its options, by name. Their
-types are open: what is a number to the function may be an array of them in a call.
+To a type checker, a compiled function has the parameters of the function, by number, and its options, by name. The
+types of the first three are open: what is a number to the function may be an array of them in a call.
 """
 
 from __future__ import annotations
