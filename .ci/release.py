@@ -29,7 +29,7 @@ SMOKE = (
     "tests/drawing/test_rendering.py", "tests/compiling/test_compiled.py",
 )  # fmt: skip
 """Files that ask for nothing but the package, without machine code."""
-IN_WHEEL = re.compile(r"(autodiff|nn)/.+\.(py|pyi|js|css|html|typed)|autodiff_steps-[^/]+\.dist-info/.+")
+IN_WHEEL = re.compile(r"(autodiff|nn)/.+\.(py|pyi|js|css|html|json|typed)|autodiff_steps-[^/]+\.dist-info/.+")
 NOT_IN_SDIST = re.compile(r"/(out|build|dist|\.git|\.venv)/|__pycache__|\.pyc$")
 MUST_BE_THERE = ("autodiff/py.typed", "nn/py.typed", "autodiff/declarations.pyi", "autodiff/tracing/player/player.html")
 
