@@ -29,7 +29,7 @@ myst_heading_anchors = 3
 nitpicky = False
 suppress_warnings = ["myst.xref_ambiguous"]
 
-autodoc_mock_imports = [package for package in ("torch",) if find_spec(package) is None]  # no extra of the docs
+autodoc_mock_imports = [package for package in ("jax", "torch") if find_spec(package) is None]  # no extra of the docs
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # docstrings say what is taken and given, with shapes
 autodoc_preserve_defaults = True
