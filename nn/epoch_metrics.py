@@ -126,6 +126,10 @@ class EpochMetrics:
                         )
                         break
                 else:
+                    if found.source is None:
+                        raised.add_note(
+                            "inside of `with autodiff.detect_anomaly():`, an error names the line where it began"
+                        )
                     if len(self.losses) > 1 and self.losses[-1] > self.losses[0]:
                         raised.add_note(
                             f"the loss has grown from {self.losses[0]:.4g} to {self.losses[-1]:.4g}: take a smaller "

@@ -31,6 +31,7 @@ LOSSES = {
 USAGE = "fit(model, inputs, targets, loss, optimizer=Adam(model.parameters()), epochs=100)"
 AN_ACTIVATION = 'it is a name: "{}" in a Sequential, or activation="{}"'
 A_LOSS = "it is the function nn.{}"
+TAKEN_ALONG = "a compiled function has it: autodiff.compile(model, ndim=1).to_c(inputs[0])"
 IN_A_LOOP = "nn has cells, RNNCell and GRUCell, which a loop in Python runs over a sequence"
 ELSEWHERE = {
     **{name: AN_ACTIVATION.format(ours, ours) for name, ours in {
@@ -41,7 +42,8 @@ ELSEWHERE = {
         "MSELoss": "squared_error", "L1Loss": "absolute_error", "BCEWithLogitsLoss": "binary_cross_entropy",
         "BCELoss": "binary_cross_entropy", "CrossEntropyLoss": "softmax_cross_entropy", "NLLLoss":
         "softmax_cross_entropy", "MultiMarginLoss": "hinge", "cross_entropy": "softmax_cross_entropy",
-        "mse_loss": "squared_error",
+        "mse_loss": "squared_error", "mean_squared_error": "squared_error", "mean_absolute_error": "absolute_error",
+        "log_loss": "binary_cross_entropy",
     }.items()},
     "Dense": "it is called Linear(inputs, outputs), and Layer(inputs, outputs, activation)",
     "Softmax": "autodiff.softmax is a function of a list; softmax_cross_entropy takes the outputs without it",
@@ -61,6 +63,7 @@ ELSEWHERE = {
     "clip_grad_value_": "it is called clip_gradients(parameters, value=...)",
     "functional": "they are functions of autodiff, such as autodiff.relu, and losses of nn",
     "optim": "they stand in nn itself, such as nn.Adam",
+    "to_c": TAKEN_ALONG, "to_python": TAKEN_ALONG, "to_javascript": TAKEN_ALONG, "to_jax": TAKEN_ALONG,
 }  # fmt: skip
 """What other libraries have in their ``nn``, and what serves here."""
 IN_A_MODEL = {
@@ -72,6 +75,8 @@ IN_A_MODEL = {
     "backward": "it is the loss that has it: loss(model(x), y).backward()",
     "to": 'its parameters are Python floats; autodiff.compile(model, backend="jax") runs it on other devices',
     "cuda": 'its parameters are Python floats; autodiff.compile(model, backend="jax") runs it on other devices',
+    "to_c": TAKEN_ALONG,
+    "to_onnx": "it is a function, nn.to_onnx(model)",
     "summary": "print(model), or look at dict(model.named_parameters())",
     "add": "Sequential(*parts) takes all parts at once",
     "predict_proba": "apply autodiff.sigmoid, or autodiff.softmax for several classes, to the predictions, or take an "

@@ -156,7 +156,8 @@ class Optimizer:
                 raise ValueError(f"the parameter {name!r} has no gradient: run backward() first")
             if not isfinite(gradient):
                 raise FloatingPointError(
-                    f"the gradient of the parameter {name!r} is {gradient}: no parameter was changed"
+                    f"the gradient of the parameter {name!r} is {gradient}: no parameter was changed; inside of "
+                    "`with autodiff.detect_anomaly():`, an error names the line where it began"
                 )
 
     @contextmanager

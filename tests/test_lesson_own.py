@@ -198,7 +198,7 @@ def test_what_cannot_become_a_lesson_is_an_error_that_says_what_to_do(message, t
     ("arguments", "message"),
     [
         (["--label", "kind"], "give them with --data"),
-        (["--data", "nothing.csv", "--label", "k", "--features", "a"], "cannot be read"),
+        (["--data", "nothing.csv", "--label", "k", "--features", "a"], "nothing.csv cannot be read: No such file"),
         (["--data", "nothing.csv"], "needs --label and --features"),
     ],
 )
@@ -206,6 +206,13 @@ def test_options_that_do_not_go_together_are_named(arguments, message, tmp_path,
     with pytest.raises(SystemExit):
         main([*arguments, "--out", str(tmp_path)])
     assert message in capsys.readouterr().err
+
+
+def test_a_table_that_a_spreadsheet_wrote_in_another_encoding_is_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "ansi.csv"
+    path.write_bytes("Größe;b;k\n1;2;x\n2;1;y\n".encode("cp1252"))
+    with pytest.raises(ValueError, match=r'ansi\.csv is no text in UTF-8: in a spreadsheet, save it as "CSV UTF-8"'):
+        read_table(path, "k", ("Größe", "b"))
 
 
 @pytest.mark.parametrize(

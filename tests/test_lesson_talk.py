@@ -215,6 +215,16 @@ def test_a_step_of_all_weights_is_that_of_gradient_descent_and_leads_back_to_cha
     assert talk.run("return current().name") == "walk"
 
 
+def test_a_step_that_goes_too_far_is_called_so(talk):
+    talk.run("goToSlide('update'); setWeights([-2.7, 3.8, -0.1, -0.52, 1.5])")
+    for rate, grown in (("-3", False), ("0", True)):
+        set_rate = "const e = $('#update-rate'); e.value = arguments[0]; e.dispatchEvent(new Event('input')); draw()"
+        talk.run(set_rate, rate)
+        before, after = talk.run("return [state.weights, updated().weights].map((each) => loss(each, state.kind))")
+        assert (after > before) is grown
+        assert ("too far" in talk.text("[data-show=update-loss]")) is grown
+
+
 def test_the_mountain_has_two_zoom_levels_and_its_height_has_numbers(talk):
     talk.press("3")
     written = """const write = CanvasRenderingContext2D.prototype.fillText;

@@ -92,7 +92,8 @@ class GradientMismatchError(AssertionError):
         if self.graph is None or self.reduced is None:
             return "\n".join(lines)
         size, before = len(self.reduced.instructions), len(self.graph.instructions)
-        lines += ["", f"reduced from {before} to {size} operation{'s' * (size != 1)}:", ""]
+        operations = f"{size} operation{'s' * (size != 1)}"
+        lines += ["", f"reduced from {before} to {operations}:" if size < before else "a program that fails:", ""]
         lines += [self.reduced.code("check_gradients"), f"check_gradients(f, point{', order=2' * (self._order == 2)})"]
         point = ", ".join(f"{x!r}" for x in self.reduced.inputs)
         lines += ["", f"as a hypothesis example: @example(({point},))"]

@@ -115,11 +115,13 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
     def render(self, *arguments: Any, **options: Any) -> Any:
         """As ``graphviz.Digraph.render``: write the picture, as SVG unless another format is asked for.
 
+        What the dot says of fonts it has not is of no use to the reader, and is shown with ``quiet=False`` alone.
+
         Raises:
             RuntimeError: there is no dot.
         """
         with _found_dot():
-            return super().render(*arguments, **options)
+            return super().render(*arguments, **{"quiet": True, **options})
 
     def pipe(self, *arguments: Any, **options: Any) -> Any:
         """As ``graphviz.Digraph.pipe``: the picture as bytes, or with ``encoding=`` as text.
@@ -128,7 +130,7 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
             RuntimeError: there is no dot.
         """
         with _found_dot():
-            return super().pipe(*arguments, **options)
+            return super().pipe(*arguments, **{"quiet": True, **options})
 
     def view(self, filename: Any = None, directory: Any = None, cleanup: bool | None = None, **options: Any) -> Any:
         """As ``graphviz.Digraph.view``: open the picture; without a name, it is in a temporary folder.

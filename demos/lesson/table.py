@@ -31,8 +31,10 @@ def read_table(path: str | os.PathLike[str], label: str, features: Sequence[str]
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as text in UTF-8: {error}") from error
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f'{path} is no text in UTF-8: in a spreadsheet, save it as "CSV UTF-8" ({error})') from error
     lines = text.splitlines()
     if len(lines) < 3:
         raise ValueError(f"{path} has {len(lines)} lines: a line of names and at least two rows are needed")

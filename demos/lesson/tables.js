@@ -141,5 +141,7 @@ function drawUpdate() {
     element("small", `${name} ← ${was} − ${plain(rate)} · ${signed} = ${is}`),
   );
   const kind = smooth(state.kind);
-  shown("update-loss").textContent = `${number(loss(state.weights, kind), 4)} → ${number(loss(weights, kind), 4)}`;
+  const [before, after] = [state.weights, weights].map((each) => loss(each, kind));
+  const verdict = after > before ? ` ${texts["update.overshot"]}` : "";
+  shown("update-loss").textContent = `${number(before, 4)} → ${number(after, 4)}${verdict}`;
 }

@@ -304,6 +304,13 @@ def test_a_failure_names_the_culprit_and_prints_code_to_paste():
     run_code_of(message)
 
 
+def test_a_program_that_is_as_small_as_it_can_be_is_not_called_reduced():
+    with pytest.raises(GradientMismatchError, match="a program that fails:") as caught:
+        check_gradients(lambda x: leaky(x), 1.5)
+    assert "reduced" not in str(caught.value)
+    run_code_of(str(caught.value))
+
+
 def test_the_message_is_made_when_it_is_printed():
     with pytest.raises(GradientMismatchError) as caught:
         check_gradients(lambda x: leaky(x * x), 1.5)

@@ -169,7 +169,7 @@ def test_a_text_tree_can_hold_every_label(tmp_path: Path) -> None:
 
 @needs_dot
 def test_what_the_package_graphviz_does_with_a_drawing_needs_no_dot_of_the_system(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     picture = draw(loss())
@@ -178,6 +178,7 @@ def test_what_the_package_graphviz_does_with_a_drawing_needs_no_dot_of_the_syste
     assert [path.name for path in tmp_path.iterdir()] == ["picture.svg"]
     for network in (picture, draw(loss(), fold="neuron")):
         assert "<svg" in network.pipe(format="svg", encoding="utf-8")
+    assert capfd.readouterr().err == ""  # of fonts that graphviz-pure does not know, too
     monkeypatch.setenv("AUTODIFF_DOT", "none")
     with pytest.raises(RuntimeError, match="there is no dot to draw with; for pictures, install"):
         picture.render("other")

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+import nn
 from autodiff import Value, compile, constant
 from nn import (
     MLP,
@@ -166,6 +167,10 @@ CALLS = {
         (lambda m, o: m.to("cuda"), AttributeError, 'backend="jax"'),
         (lambda m, o: m.cuda(), AttributeError, 'backend="jax"'),
         (lambda m, o: m.summary(), AttributeError, r"print\(model\)"),
+        (lambda m, o: m.to_c(), AttributeError, r"MLP has no to_c here: .* autodiff\.compile\(model, ndim=1\)\.to_c"),
+        (lambda m, o: m.to_onnx(), AttributeError, r"nn\.to_onnx\(model\)"),
+        (lambda m, o: nn.mean_squared_error, AttributeError, "the function nn.squared_error"),
+        (lambda m, o: nn.to_c, AttributeError, r"autodiff\.compile\(model, ndim=1\)\.to_c"),
         (lambda m, o: m.predict_proba(X), AttributeError, "autodiff.sigmoid, or autodiff.softmax"),
         (lambda m, o: Forward()(1.0), NotImplementedError, "rename its forward to __call__"),
         (lambda m, o: MLP(2, 16, 1), TypeError, r"a list of layer sizes such as \[16, 1\], not 16"),

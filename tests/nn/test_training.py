@@ -5,7 +5,7 @@ import pickle
 
 import pytest
 
-from autodiff import Value, log
+from autodiff import Value, detect_anomaly, log
 from nn import MLP, SGD, Adam, Module, NonFiniteLossError, accuracy, binary_cross_entropy, fit, moons, squared_error
 
 
@@ -89,6 +89,9 @@ def test_a_loss_that_is_not_finite_names_its_first_culprit_and_leaves_the_good_p
     error = caught.value
     assert (error.epoch, error.observation, error.node.op, error.node.parents[0].data) == (2, 1, log, -1.0)
     assert model.w.data == 1.0
+    assert "detect_anomaly" in error.__notes__[0]
+    with detect_anomaly(), pytest.raises(NonFiniteLossError, match=r"test_training\.py, line \d+: .*log\(p \+ t\)"):
+        run(model, 2.0, inputs=[0.0, 1.0], targets=[1.0, 0.0], loss=lambda p, t: 2 * log(p + t))
 
 
 def test_a_nan_input_is_found_in_the_first_epoch_by_its_index():
