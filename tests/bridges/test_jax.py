@@ -128,6 +128,30 @@ def test_at_singular_points_the_gradient_is_jaxs_nan_included(name):
     np.testing.assert_allclose([v.grad for v in ours], expected, rtol=TOLERANCE)
 
 
+FAR_OUT = [np.nan, np.inf, -np.inf, 300.7, -1.5, 1e30]
+VALUES = {
+    "relu6": jax.nn.relu6,
+    "hard_sigmoid": jax.nn.hard_sigmoid,
+    "clip": lambda x: jnp.clip(x, -1.0, 1.0),
+    "clamp from": lambda x: jax.lax.clamp(x, jnp.zeros(6), jnp.ones(6)),
+    "clamp to": lambda x: jax.lax.clamp(-jnp.ones(6), jnp.zeros(6), x),
+    "largest": lambda x: jnp.max(x),
+    "top": lambda x: jax.lax.top_k(x, 3),
+    "top of zeros": lambda x: jax.lax.top_k(jnp.concatenate([0 * x[4:], -0.0 * x[3:4]]), 2)[1] * x[0],
+    "order": jnp.sort,
+    "place": lambda x: jnp.argmax(x) * jnp.ones(6) + x,
+    **{kind: lambda x, kind=kind: x * 0 + x.astype(kind) for kind in ("int8", "uint8", "int32", "uint64", "bool")},
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_far_out_the_numbers_are_jaxs_nan_included(name):
+    f, x = VALUES[name], jnp.array(FAR_OUT)
+    for ours, theirs in zip(jax.tree.leaves(record(f, x)), jax.tree.leaves(f(x))):
+        found = [getattr(each, "data", each) for each in np.ravel(ours).tolist()]
+        np.testing.assert_allclose(np.array(found, float), np.ravel(theirs).astype(float), rtol=TOLERANCE)
+
+
 # ── Structures, names and lines ──────────────────────────────────────────────────────────────────
 
 

@@ -188,6 +188,24 @@ def test_nothing_of_the_network_is_changed():
     assert not x.requires_grad
 
 
+def test_a_buffer_that_the_network_binds_anew_is_the_old_one_afterwards():
+    class Counts(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("seen", torch.zeros(1))
+
+        def forward(self, x):
+            self.seen = self.seen + 1
+            self.seen.mul_(3)
+            return x * self.seen
+
+    net = Counts()
+    seen = net.seen
+    assert record(net, torch.tensor(2.0)).item().data == 6
+    assert net.seen is seen
+    assert seen.item() == 0
+
+
 def test_settings_of_pytorch_are_what_they_were_also_after_an_error():
     before = torch.backends.mkldnn.enabled, torch.backends.mha.get_fastpath_enabled(), torch.is_grad_enabled()
     with pytest.raises(ZeroDivisionError):
@@ -243,6 +261,16 @@ REFUSED = {
     "memory": (lambda x: (y := x * 1, y.detach().numpy().__setitem__(0, 5.0), y.sum())[2], "shares the memory"),
     "cond": (lambda x: torch.cond(x.sum() > 0, torch.sin, torch.cos, (x,)), "cond"),
     "complex": (lambda x: x * COMPLEX, "complex64"),
+    "a hook": (lambda x: (y := x * 2, y.sin(), y.register_hook(lambda upstream: -upstream))[1], "register_hook"),
+    "a hook, returned": (lambda x: (y := x * 2, y.register_hook(lambda upstream: -upstream))[0], "register_hook"),
+    "by frequency": (
+        lambda x: torch.nn.functional.embedding(torch.tensor([0, 0]), x[:, None], scale_grad_by_freq=True),
+        "scale_grad_by_freq",
+    ),
+    "bags by frequency": (
+        lambda x: torch.nn.functional.embedding_bag(torch.tensor([[0, 0]]), x[:, None], scale_grad_by_freq=True),
+        "scale_grad_by_freq",
+    ),
     "higher polygamma": (lambda x: torch.polygamma(2, x), r"polygamma\(0, x\)"),
 }  # fmt: skip
 

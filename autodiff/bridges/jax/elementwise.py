@@ -61,15 +61,17 @@ def _unless_neutral(row: Operation, neutral: float) -> Callable[[Any, Any], Any]
 
 def _relu6(x: Any) -> Any:
     """Between 0 and 6; the derivative at both is 0."""
-    return CHOOSE(rules.LESS(0.0, x), CHOOSE(rules.LESS(x, 6.0), x, 6.0), 0.0)
+    return CHOOSE(rules.LESS_EQUAL(x, 0.0), 0.0, CHOOSE(rules.LESS_EQUAL(6.0, x), 6.0, x))
 
 
 def _clamped(low: Any, x: Any, high: Any) -> Any:
-    """The number between the bounds. At a bound, which JAX gives no derivative, neither has one."""
-    for bound, outside in ((low, rules.LESS(x, low)), (high, rules.LESS(high, x))):
-        tie = number(bound) == number(x)
-        x = CHOOSE(outside, bound, _detached(x) if tie else x)
-    return x
+    """The number between the bounds; nan, if one of them is. At a bound, which JAX gives no derivative, it has none."""
+    for bound in (low, high):
+        if number(bound) != number(bound):
+            return bound
+    found = _detached(x) if number(x) in (number(low), number(high)) else x
+    found = CHOOSE(rules.LESS(x, low), low, found)
+    return CHOOSE(rules.LESS(high, found), high, found)
 
 
 ELEMENTWISE: Mapping[str, Callable[..., Any]] = {

@@ -10,7 +10,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from autodiff.bridges.arrays import is_recorded, numbers
+from autodiff.bridges.arrays import Array, is_recorded, numbers
 
 
 def count(*variables: Any) -> int:
@@ -58,6 +58,15 @@ def constants(equation: Any, operands: Sequence[Any]) -> list[Any]:
         (axis,) = params["axes"]
         return [getattr(np, name)(numbers(operands[0]), axis).astype(params["index_dtype"])]
     if name == "convert_element_type":
-        with np.errstate(invalid="ignore"):
-            return [numbers(operands[0]).astype(params["new_dtype"])]
+        return [_integers(numbers(operands[0]), params["new_dtype"])]
     return evaluated(equation, [*map(plain, operands, equation.invars)])
+
+
+def _integers(array: Array, dtype: Any) -> Array:
+    """Floats without their fractions: the closest that the type holds, and 0 for nan, as JAX has it."""
+    if np.dtype(dtype).kind == "b":
+        return array.astype(bool)
+    bounds = jnp.iinfo(dtype)
+    is_least, is_most = array <= float(bounds.min), array >= float(bounds.max)
+    inside = np.where(is_least | is_most | np.isnan(array), 0.0, array).astype(dtype)
+    return np.where(is_least, bounds.min, np.where(is_most, bounds.max, inside)).astype(dtype)

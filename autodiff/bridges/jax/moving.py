@@ -117,7 +117,11 @@ def in_order(equation: Any, operands: Sequence[Any]) -> list[Any]:
 
 
 def top(equation: Any, operands: Sequence[Any]) -> list[Any]:
-    """The largest numbers in falling order, the first of equal ones first; and where they were."""
+    """The largest numbers in falling order, the first of equal ones first; and where they were.
+
+    As JAX has it, nan is larger than all others, and 0 larger than -0.
+    """
     axis, wanted = equation.params.get("axis", -1), equation.params["k"]
-    order = np.argsort(-numbers(operands[0]), axis, kind="stable").take(range(wanted), axis)
+    at = numbers(operands[0])
+    order = np.lexsort((np.signbit(at), -at, ~np.isnan(at)), axis).take(range(wanted), axis)
     return [np.take_along_axis(operands[0], order, axis), order.astype(equation.outvars[1].aval.dtype)]

@@ -11,7 +11,7 @@ import numpy as np
 from autodiff import rules as rows
 from autodiff.bridges.arrays import Array, elementwise, filled, number, numbers, recorded, total
 from autodiff.bridges.torch.elementwise import times_number
-from autodiff.bridges.torch.rules import rule
+from autodiff.bridges.torch.rules import refused, rule
 
 Row = list[Any]
 
@@ -102,10 +102,16 @@ def _of_channels(array: Any, ndim: int) -> Array:
 
 # ── Tables of vectors ────────────────────────────────────────────────────────────────────────────
 
+BY_FREQUENCY = "its gradient is divided by how often a row is taken, and is no derivative; use scale_grad_by_freq=False"
+
 
 @rule("embedding")
-def embedding(call: Any, table: Any, indices: Array, padding_idx: int = -1, *options: Any) -> Array:
+def embedding(
+    call: Any, table: Any, indices: Array, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
+) -> Array:
     """No gradient flows to the row of the padding."""
+    if scale_grad_by_freq:
+        raise refused(call, BY_FREQUENCY)
     table = recorded(table)
     if padding_idx >= 0:
         table = table.copy()
@@ -119,6 +125,8 @@ def embedding_bag(
     sparse: bool = False, weights: Any = None, include_last_offset: bool = False, padding_idx: int = -1,
 ) -> tuple[Array, None, None, None]:  # fmt: skip
     """The sum, mean or maximum (modes 0, 1, 2) of the vectors of each bag; of equal ones, the first is the maximum."""
+    if scale_grad_by_freq:
+        raise refused(call, BY_FREQUENCY)
     table = recorded(table)
     ends = [*offsets.tolist(), *([] if include_last_offset else [len(indices)])]
     bags = []

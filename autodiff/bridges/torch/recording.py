@@ -92,8 +92,7 @@ def record(function: Callable[..., Any], *inputs: Any, limit: int = LIMIT) -> An
     with torch.enable_grad(), _as_they_were(names.modules), _labelled(names.modules, tape), tape:
         given = tree_map_only(torch.Tensor, torch.clone, given)  # which may be changed in place, as leaves may not
         result = tree_map_only(torch.Tensor, tape.returned, function(*given))
-    for error in tape.refused:
-        raise error
+    tape.check()
     if not any(each.flows for each in tree_leaves(result, is_leaf=is_given) if is_given(each)):
         raise ValueError(
             f"nothing that {called} gives depends on a parameter or input of floats: no gradient can flow. Are they "
@@ -155,7 +154,9 @@ def _labelled(modules: dict[torch.nn.Module, str], tape: Tape) -> Iterator[None]
 @contextmanager
 def _as_they_were(modules: Iterable[torch.nn.Module]) -> Iterator[None]:
     """Inside, PyTorch takes no short cuts; afterwards, buffers, such as running statistics, hold what they held."""
-    held = [(buffer, buffer.clone()) for module in modules for buffer in module.buffers(recurse=False)]
+    modules = [*modules]
+    bound = [dict(module.named_buffers(recurse=False)) for module in modules]
+    held = [(buffer, buffer.clone()) for buffers in bound for buffer in buffers.values()]
     onednn, attention = torch.backends.mkldnn.enabled, torch.backends.mha.get_fastpath_enabled()
     torch.backends.mkldnn.enabled = False
     torch.backends.mha.set_fastpath_enabled(False)
@@ -164,6 +165,10 @@ def _as_they_were(modules: Iterable[torch.nn.Module]) -> Iterator[None]:
     finally:
         torch.backends.mkldnn.enabled = onednn
         torch.backends.mha.set_fastpath_enabled(attention)
+        for module, buffers in zip(modules, bound):
+            for name, buffer in buffers.items():
+                if getattr(module, name) is not buffer:
+                    setattr(module, name, buffer)
         with torch.no_grad():
             for buffer, before in held:
                 if not torch.equal(buffer, before):

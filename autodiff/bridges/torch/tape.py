@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 
 from autodiff.bridges.limits import unsupported
 from autodiff.bridges.torch.events import Call, Event, Given, Leaf, Place, Result, Start, Written
-from autodiff.sources import user_line
+from autodiff.sources import Source, user_line
 
 PLAIN = ("new_", "rand")
 """Beginnings of the names of operations whose results depend on the shapes of their operands alone."""
@@ -30,6 +30,9 @@ VIEWS = {"_unsafe_view", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chun
 """What looks at the same memory, and does not say so."""
 OTHER_SHAPES = {"squeeze_", "unsqueeze_", "transpose_", "t_", "swapdims_", "swapaxes_", "as_strided_", "detach_"}
 """What changes a tensor in place, and not its numbers."""
+
+HOOKS = "_backward_hooks"
+HOOK = "it may change the gradient that flows through a tensor: remove the hook"
 
 
 class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTorch
@@ -78,6 +81,21 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
                 self.events.append(Result(label, place(tensor)))
         except NotImplementedError:  # a wrapper of torch.func, which has no memory of its own
             pass
+
+    def check(self) -> None:
+        """See whether all can be recorded, once the function has run.
+
+        Raises:
+            UnsupportedError: something cannot.
+        """
+        for tensor in self._kept:
+            hooks = getattr(tensor, HOOKS)
+            if hooks:
+                code = getattr(next(iter(hooks.values())), "__code__", None)
+                line = Source(code.co_filename, code.co_firstlineno) if code else None
+                self.refused.append(unsupported("PyTorch", "register_hook", line, HOOK))
+        for error in self.refused:
+            raise error
 
     # ── While the function runs ──────────────────────────────────────────────────────────────────
 
