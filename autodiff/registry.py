@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from keyword import iskeyword
 from typing import Any
 
-from autodiff.operations import CONSTANT, VARIABLE, Operation, Rule
+from autodiff.operations import CONSTANT, VARIABLE, Interval, Operation, Rule
 from autodiff.zeros import no_dependence
 
 OPERATIONS: dict[str, Operation] = {}
@@ -37,7 +37,8 @@ def operation(name: str, primal: Rule, *derivatives: Rule, replace: bool = False
 
     Raises:
         TypeError: the primal or a rule is not callable, or does not take that many arguments.
-        ValueError: the name is no identifier, or is taken, by an operation or by an attribute of ``Value``.
+        ValueError: the name is no identifier, or is taken, by an operation or by an attribute of ``Value``; or the
+            domain has not an interval for each operand.
 
     >>> square = operation("square_of", lambda x: x * x, lambda x, y: 2 * x)
     >>> square(3.0)
@@ -62,6 +63,7 @@ def operation(name: str, primal: Rule, *derivatives: Rule, replace: bool = False
     _check_arguments("primal", primal, name, new.arity)
     for rule in derivatives:
         _check_arguments("local derivative", rule, name, (1 if new.arity is None else new.arity) + 1)
+    _check_domain(name, new.domain, len(derivatives))
     OPERATIONS[name] = new
     for number in _with_methods:
         _add_methods(number, new, _method)
@@ -77,8 +79,16 @@ def _check_arguments(what: str, rule: Rule, name: str, takes: int | None) -> Non
     most = code.co_argcount - hasattr(rule, "__self__")
     least = most - len(rule.__defaults__ or ())
     if not least <= takes <= most:
-        which = "operands, then the output y" if what != "primal" else "one for each operand"
+        which = "operands, then the output y" if what != "primal" else "one for each local derivative that is given"
         raise TypeError(f"the {what} of {name!r} must take {takes} arguments ({which}), but takes {most}")
+
+
+def _check_domain(name: str, domain: tuple[Any, ...], operands: int) -> None:
+    if len(domain) != operands or not all(isinstance(each, (tuple, list)) and len(each) == 2 for each in domain):
+        raise ValueError(
+            f"the domain of {name!r} must have an interval for each operand, such as "
+            f"{(Interval(-5.0, 5.0),) * operands}, not {domain!r}"
+        )
 
 
 def lookup(name: str) -> Operation:

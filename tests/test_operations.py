@@ -10,7 +10,7 @@ from mpmath import mp
 import autodiff as ad
 from autodiff import OPERATIONS, Operation, Value, grad, operation, trace
 from autodiff.ieee import as_float
-from autodiff.operations import REALS
+from autodiff.operations import REALS, Interval
 from autodiff.registry import BUILT_IN, lookup
 from autodiff.tracing import dumps, loads
 from autodiff.zeros import ZERO
@@ -376,12 +376,15 @@ def test_a_bad_declaration_is_refused(declare):
         declare("own", 1.0, one)
     with pytest.raises(TypeError, match=r"local derivative of 'own' must be callable"):
         declare("own", lambda x: x, 1.0)
-    with pytest.raises(TypeError, match=r"primal of 'own' must take 1 arguments"):
+    with pytest.raises(TypeError, match=r"primal of 'own' must take 1 arguments .one for each local derivative"):
         declare("own", lambda a, b: a, one)
     with pytest.raises(TypeError, match=r"local derivative of 'own' must take 2 arguments .operands, then the output"):
         declare("own", lambda x: x, lambda x: 1.0)
     with pytest.raises(TypeError, match=r"needs one local derivative"):
         declare("own", lambda x: x)
+    for domain in (Interval(0.0, 1.0), (0.0, 1.0), [Interval(0.0, 1.0)] * 2):
+        with pytest.raises(ValueError, match=r"domain of 'own' must have an interval for each operand"):
+            declare("own", lambda x: x, one, domain=domain)
 
 
 @pytest.mark.parametrize("name", ["data", "detach", "backward", "arctan", "__len__"])

@@ -144,7 +144,7 @@ def test_a_function_of_values_is_checked_over_a_given_domain():
 @pytest.mark.parametrize(
     ("op", "options", "message"),
     [
-        ("tanh", {}, "op must be a function, not str 'tanh'"),
+        ("tanh", {}, r"op must be an operation or a function, not its name: write check_operation\(lookup\('tanh'\)\)"),
         (lookup("tanh"), {"points": 0}, "points must be an int of at least 1, not 0"),
         (lookup("tanh"), {"points": 1.5}, "points must be an int"),
         (lookup("tanh"), {"domain": [(3, 1)]}, r"must be \(low, high\), both finite, not \(3, 1\)"),
