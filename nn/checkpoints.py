@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from itertools import groupby
 from math import inf, isfinite
 from typing import Any
 
 import numpy as np
 
-from autodiff import Value, trees
+from autodiff import Operation, Value, trees
 from nn.files import replace_file
 from nn.mistakes import moved_besides
 from nn.module import Module, assign, numbers
@@ -85,7 +86,9 @@ class Checkpoint:
         self.means = means
         started = optimizer.state_dict()
         options = {f"{name} of the optimizer": option for name, option in dict(started.get("options", {})).items()}
-        self.begun = begun | {"optimizer": type(optimizer).__name__, **options, "rng": digest(_state(random))}
+        self.begun = begun | {
+            "model": _kind(model), "optimizer": type(optimizer).__name__, **options, "rng": digest(_state(random)),
+        }  # fmt: skip
         self._drawn: dict[str, Any] = {}
 
     def exists(self) -> bool:
@@ -200,7 +203,22 @@ def digest(*data: Any) -> str:
 
 def function_name(function: Callable[..., Any] | None) -> str | None:
     """What a function is called, to be told from others."""
+    if isinstance(function, Operation):
+        return function.name
     return None if function is None else getattr(function, "__qualname__", type(function).__qualname__)
+
+
+def _kind(model: Module) -> str:
+    """The classes of the modules and the functions in their attributes: parameters do not tell tanh from relu."""
+    parts = (
+        " ".join([type(part).__name__, *map(str, map(function_name, filter(_is_function, vars(part).values())))])
+        for _, part in model.named_modules()
+    )
+    return ", ".join(part for part, _ in groupby(parts))
+
+
+def _is_function(attribute: object) -> bool:
+    return callable(attribute) and not isinstance(attribute, Module)
 
 
 def _arrays(data: Any) -> Iterator[Any]:

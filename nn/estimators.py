@@ -86,6 +86,11 @@ class _Perceptron(BaseEstimator):  # type: ignore[misc]  # scikit-learn has no t
         self.model_ = MLP(self.n_features_in_, [*hidden, outputs], self.activation, self.rng_)
         self.optimizer_ = self._optimizer(self.model_.parameters())
 
+    def _forget(self) -> None:
+        """Let go of the model before another one begins: if that fails, the old one would answer with new classes."""
+        if hasattr(self, "model_"):
+            del self.model_
+
     def _optimizer(self, parameters: Iterable[Value]) -> OptimizerLike:
         make = self.optimizer
         if isinstance(make, str):
@@ -147,6 +152,7 @@ class MLPClassifier(ClassifierMixin, _Perceptron):  # type: ignore[misc]
         Raises:
             ValueError: there are not two classes at least, or the data are of another shape, or not finite.
         """
+        self._forget()
         inputs, targets = self._checked(X, y, reset=True)
         self.classes_ = np.unique(targets)
         self._begin(self._outputs())
@@ -240,6 +246,7 @@ class MLPRegressor(RegressorMixin, _Perceptron):  # type: ignore[misc]
         Raises:
             ValueError: the data are of another shape, or not finite.
         """
+        self._forget()
         inputs, targets = self._checked(X, y, reset=True)
         self._begin(1 if targets.ndim == 1 else targets.shape[1])
         self.target_dimensions_ = targets.ndim

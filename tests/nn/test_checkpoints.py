@@ -205,9 +205,10 @@ OTHERS = {
     "model": ({"model": lambda: MLP(2, [3, 1], "tanh", rng=1)}, "missing .*|unexpected 'layers.0.neurons.3.weights.0'"),
     "names": (
         {"model": lambda: Sequential(Linear(2, 4), "tanh", Linear(4, 1))},
-        "missing 'layers.2.neurons.0.weights.0'",
+        "the model 'MLP, Layer, Neuron tanh, Layer, Neuron', and not 'Sequential, Linear",
     ),
-    "generators": ({"model": dropping}, "missing"),
+    "activation": ({"model": lambda: MLP(2, [4, 1], "relu", rng=1)}, "Neuron tanh, .* and not .*Neuron relu"),
+    "generators": ({"model": dropping}, "the model"),
     "optimizer": ({"optimizer": lambda p: SGD(p, 0.05)}, "the optimizer 'Adam', and not 'SGD'"),
     "rate": ({"optimizer": lambda p: Adam(p, 0.06)}, "the learning_rate of the optimizer 0.05, and not 0.06"),
     "inputs": ({"inputs": 2 * DATA.inputs}, "with the training data"),
@@ -284,10 +285,18 @@ def test_numbers_of_numpy_are_options_like_others(tmp_path):
 
 
 def test_generators_elsewhere_in_the_model_are_refused(tmp_path):
+    def model():
+        return Sequential(Linear(2, 1), Dropout(0.0))
+
+    def without_generator():
+        made = model()
+        del made.layers[1].rng
+        return made
+
     path = tmp_path / "run"
-    trained(lambda: Sequential(Linear(2, 1), Dropout(0.0)), adam, dict, epochs=2, checkpoint=path)
-    with pytest.raises(ValueError, match=r"random generators at, and not \['layers.0.rng'\]|\['layers.1.rng'\] random"):
-        trained(lambda: Sequential(Linear(2, 1), "tanh"), adam, dict, checkpoint=path)
+    trained(model, adam, dict, epochs=2, checkpoint=path, engine="eager")
+    with pytest.raises(ValueError, match=r"it has \['layers.1.rng'\] random generators at, and not \[\]"):
+        trained(without_generator, adam, dict, checkpoint=path, engine="eager")
 
 
 def test_a_file_that_could_not_be_written_is_refused_before_the_first_step(tmp_path):

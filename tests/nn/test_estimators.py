@@ -198,3 +198,12 @@ def test_scikit_learn_is_loaded_when_an_estimator_is_used_and_named_where_it_is_
     assert run.stdout.strip() == (
         "sklearn MLPClassifier and MLPRegressor need scikit-learn, from 1.6 on: pip install scikit-learn"
     )
+
+
+@both
+def test_after_a_fit_that_failed_it_predicts_nothing(estimator, y):
+    model = clone(estimator).fit(X, y)
+    with pytest.raises(ValueError, match=r"NaN|one class"):
+        model.fit(X, np.zeros(40) if isinstance(model, MLPClassifier) else np.full(40, np.nan))
+    with pytest.raises(NotFittedError):
+        model.predict(X)
