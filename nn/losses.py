@@ -196,7 +196,9 @@ def _checked(label: Any, name: str) -> Any:
     return label.item() if isinstance(label, (np.generic, np.ndarray)) else label
 
 
-_ONE_COLUMN = ": of targets of the shape (observations, 1), pass the only column, targets[:, 0]"
+_ONE_COLUMN = (
+    ": of targets of the shape (observations, 1), pass the only column, targets[:, 0], or of a table targets.iloc[:, 0]"
+)
 _ONE_HOT = ": of a row for each observation, with a 1 in the place of its class, pass targets.argmax(axis=1)"
 _ONE_NUMBER = ": return the only number of the prediction, prediction[0]"
 
