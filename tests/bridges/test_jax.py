@@ -435,6 +435,8 @@ REFUSED = {
     "lu": lambda x: jax.lax.linalg.lu(x[None])[0].sum(),
     "qr": lambda x: jax.lax.fori_loop(0, 2, lambda _, s: jnp.linalg.qr(jnp.outer(s, s))[1][0], x).sum(),
     "svd": lambda x: jax.lax.cond(x[0] > 0, lambda: jnp.linalg.svd(x[:, None])[1].sum(), lambda: 0.0),
+    "scatter": lambda x: x.at[:1].apply(lambda y: y * 2).sum(),
+    "random_gamma": lambda x: jax.random.gamma(jax.random.key(1), x + 1).sum(),
     "custom_linear_solve": lambda x: jax.scipy.sparse.linalg.cg(lambda v: v * (x + 2), jnp.ones(2))[0].sum(),
 }
 

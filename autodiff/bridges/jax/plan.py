@@ -156,10 +156,12 @@ def part(equation: Any, line: Source | None, times: int = 1) -> Part:
     name = equation.primitive.name
     if name in CUSTOM or name in CALLS:
         return Part(function_name(equation)[0], line, times * count(*equation.outvars))
-    if "c" in [variable.aval.dtype.kind for variable in (*equation.invars, *equation.outvars)]:
+    if "c" in [getattr(variable.aval.dtype, "kind", "a key") for variable in (*equation.invars, *equation.outvars)]:
         raise unsupported("JAX", name, line, "a graph of floats holds no complex numbers; compute with real ones")
     if name not in PRIMITIVES or equation.params.get("batch_group_count", 1) > 1:
         raise unsupported("JAX", name, line, INSTEAD.get(name, ""))
+    if name == "scatter" and equation.params["update_jaxpr"] is not None:
+        raise unsupported("JAX", name, line, "JAX has no derivative of x.at[i].apply(f): use x.at[i].set(f(x[i]))")
     if name == "lu" and len({*equation.invars[0].aval.shape[-2:]}) > 1:
         raise unsupported("JAX", name, line, "it is known of square matrices alone")
     results, operands = PRIMITIVES[name].size(equation)
