@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 if TYPE_CHECKING:
     from autodiff.value import Value
+
+T = TypeVar("T")
 
 watchers: list[_Context] = []
 """The contexts that are open, in whatever thread."""
@@ -108,6 +110,26 @@ def observed_by(*observers: Observer) -> Iterator[None]:
         except BaseException:  # an interrupt in the middle of it
             _close(context)
             raise
+
+
+@contextmanager
+def during(variable: ContextVar[T], value: T) -> Iterator[None]:
+    """The variable has the value in the block, and afterwards what it had before, wherever an interrupt comes.
+
+    Interrupts come after a call: so the variable is set in the block that resets it.
+
+    >>> depth = ContextVar("depth", default=0)
+    >>> with during(depth, 1): print(depth.get())
+    1
+    >>> depth.get()
+    0
+    """
+    before = variable.get()
+    try:
+        variable.set(value)
+        yield
+    finally:
+        variable.set(before)
 
 
 def is_open(observer: Observer) -> bool:

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import NamedTuple
 
 from autodiff.backward import topological_order
-from autodiff.hooks import Observer, observed_by
+from autodiff.hooks import Observer, during, observed_by
 from autodiff.text import one_line, printable
 from autodiff.value import Value
 from autodiff.versions import check_operands
@@ -143,11 +143,8 @@ def replaying(source: Source | None) -> Iterator[None]:
     >>> print(y.source)
     model.py:3
     """
-    token = _replayed.set(source)
-    try:
+    with during(_replayed, source):
         yield
-    finally:
-        _replayed.reset(token)
 
 
 def user_frame() -> FrameType | None:

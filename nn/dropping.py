@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 import autodiff
 from autodiff import Value
+
+T = TypeVar("T")
 
 _off = ContextVar("dropout is off", default=False)
 _before: ContextVar[Callable[[Draw], Sequence[Any]] | None] = ContextVar("what answers a draw", default=None)
@@ -98,7 +100,7 @@ def planned_draws(function: Callable[[], object]) -> list[Draw]:
         found.append(draw)
         return [True] * draw.size
 
-    with _answered_by(noted):
+    with _during(_before, noted):
         function()
     return found
 
@@ -137,7 +139,7 @@ def drawn_before(draws: Sequence[Draw], kept: Sequence[Any] = ()) -> Iterator[No
         made, start = made + 1, start + draw.size
         return kept[start - draw.size : start]
 
-    with _answered_by(answer):
+    with _during(_before, answer):
         yield
     if made < len(draws):
         raise ValueError(_OTHER_DRAWS)
@@ -146,20 +148,19 @@ def drawn_before(draws: Sequence[Draw], kept: Sequence[Any] = ()) -> Iterator[No
 @contextmanager
 def without_dropout() -> Iterator[None]:
     """Leave nothing out in the block: for measuring and predicting."""
-    token = _off.set(True)
-    try:
+    with _during(_off, True):
         yield
-    finally:
-        _off.reset(token)
 
 
 @contextmanager
-def _answered_by(answer: Callable[[Draw], Sequence[Any]]) -> Iterator[None]:
-    token = _before.set(answer)
+def _during(variable: ContextVar[T], value: T) -> Iterator[None]:
+    """The variable has the value in the block; an interrupt comes after a call, so it is set where it is reset."""
+    before = variable.get()
     try:
+        variable.set(value)
         yield
     finally:
-        _before.reset(token)
+        variable.set(before)
 
 
 def _check_not_recorded(value: Any) -> None:

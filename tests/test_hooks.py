@@ -2,14 +2,17 @@
 
 import asyncio
 import gc
+import sys
 import threading
 from contextlib import ExitStack
+from contextvars import ContextVar
+from dis import get_instructions
 from itertools import permutations
 
 import pytest
 
 from autodiff import NonFiniteError, Value, compile, detect_anomaly, grad, record_sources
-from autodiff.hooks import Observer, observed_by, watchers
+from autodiff.hooks import Observer, during, observed_by, watchers
 
 
 @pytest.fixture(autouse=True)
@@ -206,3 +209,34 @@ def test_an_error_of_an_observer_reaches_the_program_and_closes_the_context():
     with pytest.raises(KeyError, match="no"), observed_by(Refusing()):
         Value(1.0) + 1
     assert (Value(1.0) + 1).data == 2.0
+
+
+def test_a_variable_has_what_it_had_before_after_whatever_call_an_interrupt_comes():
+    variable, at, ended = ContextVar("a test's", default=0), 0, False
+    while not ended:
+        at, seen = at + 1, 0
+
+        def interrupt(frame, event, _argument):
+            nonlocal seen
+            if not frame.f_code.co_filename.endswith("hooks.py"):
+                return None
+            frame.f_trace_opcodes = True
+            names = {each.offset: each.opname for each in get_instructions(frame.f_code)}
+            before = max((offset for offset in names if offset < frame.f_lasti), default=None)
+            if event == "opcode" and names.get(before, "").startswith("CALL"):
+                seen += 1
+                if seen == at:  # noqa: B023  # called in this turn alone
+                    raise KeyboardInterrupt
+            return interrupt
+
+        sys.settrace(interrupt)
+        try:
+            with during(variable, 1):
+                pass
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(None)
+        assert variable.get() == 0, f"after call {at}"
+        ended = seen < at
+    assert at > 3

@@ -35,6 +35,7 @@ from autodiff.checking.extrapolation import COARSE, ROUND_OFF, extrapolated, ste
 from autodiff.checking.jumps import FEW_DIGITS
 from autodiff.checking.noise import VISIBLE, jitter, neighbours
 from autodiff.checking.plain_function import Scalar
+from autodiff.hooks import during
 
 SINGLES = 64
 """Up to this many inputs, each is compared alone."""
@@ -74,11 +75,8 @@ def progress(things: Sequence[Any]) -> Iterator[Any]:
     if _shown.get():
         yield from things
         return
-    token = _shown.set(True)
-    try:
+    with during(_shown, True):
         yield from tqdm(things, desc="checking gradients", delay=DELAY, leave=False)
-    finally:
-        _shown.reset(token)
 
 
 class Line:

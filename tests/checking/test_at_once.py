@@ -18,7 +18,7 @@ from autodiff.checking.noise import recorded_noise
 
 POINT = (0.5, -1.25, 2.0)
 POINTS = np.array(POINT) + np.random.default_rng(0).uniform(-0.4, 0.4, (9, 3))
-scaled = autodiff.operation("scaled", lambda x: 1.5 * math.tanh(x), lambda x, y: 1.5 - y * y / 1.5)
+scaled = autodiff.operation("tanh_by_math", lambda x: 1.5 * math.tanh(x), lambda x, y: 1.5 - y * y / 1.5)
 
 
 def branches(x, y, z):

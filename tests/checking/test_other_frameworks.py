@@ -20,8 +20,8 @@ def torch():
 @pytest.fixture
 def jax():
     jax = pytest.importorskip("jax", reason="jax is not installed (pip install jax)")
-    jax.config.update("jax_enable_x64", True)
-    return jax
+    with jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64():
+        yield jax
 
 
 def squares(torch, factor):
