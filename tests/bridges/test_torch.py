@@ -4,6 +4,7 @@ import functools
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -176,6 +177,17 @@ def test_a_tensor_of_32_bits_is_recorded_in_64():
 # ── The program is left as it was ────────────────────────────────────────────────────────────────
 
 
+def test_tensors_without_numbers_may_be_of_any_type():
+    def sums(a, b, x):
+        return a.double().sum() + torch.cat([b, x]).sum(), a, torch.nn.functional.linear(x[:, None][:, :0], WEIGHTS)
+
+    total, empty, biases = record(sums, torch.zeros(0), torch.zeros(0).double(), torch.ones(2).double())
+    assert (total.data, empty.shape, biases.tolist()) == (2, (0,), [[0, 0, 0]] * 2)
+
+
+WEIGHTS = torch.zeros((3, 0), dtype=torch.float64, requires_grad=True)
+
+
 def test_nothing_of_the_network_is_changed():
     net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.BatchNorm1d(3), torch.nn.Dropout(0.5))
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
@@ -306,6 +318,9 @@ def test_a_graph_that_is_too_large_is_refused_before_it_is_made():
     (3, (), TypeError, "module or function"),
     (lambda x: x.detach(), (torch.ones(1),), ValueError, "no gradient can flow"),
     (lambda i: i * 2, (torch.tensor([1]),), ValueError, "no gradient can flow"),
+    (lambda x, y: x.mul_(2) * y, (OUTSIDE.detach()[:1], OUTSIDE.detach()), ValueError, r"shares its memory.*clone\(\)"),
+    (lambda pair: pair.x * 2, (SimpleNamespace(x=torch.ones(1)),), TypeError, "pair is a SimpleNamespace, .* lambda"),
+    (lambda x: SimpleNamespace(x=x * 2), (torch.ones(1),), TypeError, "returns a SimpleNamespace, .* return a dict"),
 ])  # fmt: skip
 def test_what_is_given_wrongly_is_refused(function, inputs, kind, match):
     with pytest.raises(kind, match=match):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from functools import partial
 from types import FunctionType, MethodType
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_map_with_path
+from torch.utils._pytree import tree_leaves, tree_map_with_path
 
 from autodiff.bridges.arrays import is_recorded
 from autodiff.bridges.labels import arguments, path
@@ -51,12 +52,28 @@ def with_named_inputs(
 
     def one(name: str, keys: tuple[Any, ...], leaf: Any) -> Any:
         if not (isinstance(leaf, (torch.Tensor, Value)) or is_recorded(leaf)):
+            if hides_tensors(leaf):
+                raise TypeError(
+                    f"{name} is a {type(leaf).__name__}, in which tensors would be missed: pass them in a tuple or "
+                    "dict; if they are data, close over it, lambda x: f(x, …)"
+                )
             return leaf
         inside = path([_key(key) for key in keys])
         return made(name + ("." * inside[:1].isidentifier() + inside), leaf)
 
     named = zip(_arguments(function, inputs), inputs)
     return tuple(tree_map_with_path(partial(one, name), part) for name, part in named)
+
+
+def hides_tensors(leaf: Any) -> bool:
+    """Whether it is an object with tensors of floats in its attributes, where PyTorch itself does not look for them."""
+    if isinstance(leaf, (torch.Tensor, torch.nn.Module, type)):
+        return False
+    if is_dataclass(leaf):
+        inside = [getattr(leaf, each.name, None) for each in fields(leaf)]
+    else:
+        inside = [*(leaf if isinstance(leaf, Mapping) else getattr(leaf, "__dict__", {})).values()]
+    return any(isinstance(each, torch.Tensor) and each.is_floating_point() for each in tree_leaves(inside))
 
 
 def _arguments(function: Function, inputs: tuple[Any, ...]) -> list[str]:

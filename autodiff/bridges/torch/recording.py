@@ -14,12 +14,14 @@ from autodiff.bridges.limits import LIMIT, Part, check_size, progress
 from autodiff.bridges.torch.dense import DenseMemory, Made, is_singular
 from autodiff.bridges.torch.events import Call, Given, is_given
 from autodiff.bridges.torch.memory import Memory
-from autodiff.bridges.torch.names import Names, with_named_inputs
+from autodiff.bridges.torch.names import Names, hides_tensors, with_named_inputs
 from autodiff.bridges.torch.rules import RULES
 from autodiff.bridges.torch.tape import Tape
 from autodiff.hooks import observed_by
 from autodiff.sources import record_sources, replaying
 
+CHANGES = "_version"
+"""How often a tensor was changed in place."""
 FIRST_FACTOR = {"mm": 0, "bmm": 0, "mv": 0, "dot": 0, "vdot": 0, "addmm": 1, "addmv": 1, "baddbmm": 1, "addbmm": 1}
 """Which operand of a product has as many columns as its results have operands."""
 
@@ -47,8 +49,8 @@ def record(function: Callable[..., Any], *inputs: Any, limit: int = LIMIT) -> An
         for any other. What depends on no variable is a number or an array of numbers.
 
     Raises:
-        TypeError: the function is none.
-        ValueError: nothing depends on parameters or inputs.
+        TypeError: the function is none; or an input or result is an object that PyTorch does not look into.
+        ValueError: nothing depends on parameters or inputs; or inputs share memory that the function writes to.
         UnsupportedError: an operation is not known; before anything is recorded.
         TooLargeError: the graph would be larger than the limit.
         DisagreementError: PyTorch computed other numbers.
@@ -76,6 +78,7 @@ def record(function: Callable[..., Any], *inputs: Any, limit: int = LIMIT) -> An
     names, tape = Names(function, inputs), Tape(RULES)
 
     held: dict[torch.Tensor, Array] = {}
+    memory: list[int | None] = []
     floats = (tensor.dtype for tensor in names.tensors if tensor.is_floating_point())
     dtype = next(floats, torch.get_default_dtype())
 
@@ -86,14 +89,23 @@ def record(function: Callable[..., Any], *inputs: Any, limit: int = LIMIT) -> An
             made = torch.tensor(numbers(recorded(given)), dtype=dtype, requires_grad=True)
             held[made] = recorded(given)
         names.tensors[made] = name
+        memory.append(given.untyped_storage().data_ptr() if isinstance(given, torch.Tensor) and given.numel() else None)
         return made
 
     given = with_named_inputs(function, inputs, leaf)
     with torch.enable_grad(), _as_they_were(names.modules), _labelled(names.modules, tape), tape:
         given = tree_map_only(torch.Tensor, torch.clone, given)  # which may be changed in place, as leaves may not
+        copies = [each for each in tree_leaves(given) if isinstance(each, torch.Tensor)]
         result = tree_map_only(torch.Tensor, tape.returned, function(*given))
     tape.check()
-    if not any(each.flows for each in tree_leaves(result, is_leaf=is_given) if is_given(each)):
+    _check_inputs(copies, memory, called)
+    found = tree_leaves(result, is_leaf=is_given)
+    for each in found:
+        if not is_given(each) and hides_tensors(each):
+            raise TypeError(
+                f"{called} returns a {type(each).__name__}, in which tensors would be missed: return a dict"
+            )
+    if not any(each.flows for each in found if is_given(each)):
         raise ValueError(
             f"nothing that {called} gives depends on a parameter or input of floats: no gradient can flow. Are they "
             "detached, frozen by requires_grad_(False), or not used?"
@@ -111,10 +123,24 @@ def record(function: Callable[..., Any], *inputs: Any, limit: int = LIMIT) -> An
                     done.add(parts[id(event)])
         return tree_map_only(Given, memory.result, result, is_leaf=is_given)
 
-    found = replayed(Memory(names.tensors, held))
+    graph = replayed(Memory(names.tensors, held))
     is_steep = any(map(is_singular, made.nodes))
     made.nodes.clear()
-    return replayed(DenseMemory(made, names.tensors, held)) if is_steep else found
+    return replayed(DenseMemory(made, names.tensors, held)) if is_steep else graph
+
+
+def _check_inputs(copies: list[torch.Tensor], memory: list[int | None], called: str) -> None:
+    """Refuse that a copy of an input was changed which had its memory together with another input.
+
+    Raises:
+        ValueError: one was.
+    """
+    for copy, address in zip(copies, memory):
+        if address and memory.count(address) > 1 and getattr(copy, CHANGES):
+            raise ValueError(
+                f"{called} changes an input in place that shares its memory with another input, and each is recorded "
+                "by itself: pass clone() of one of them"
+            )
 
 
 def _part(call: Call) -> Part:

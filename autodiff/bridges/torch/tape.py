@@ -228,7 +228,7 @@ class Tape(TorchDispatchMode):  # type: ignore[misc]  # mypy does not read PyTor
         elif id(tensor) not in self._leaves:
             if self._is_tracked(tensor) and not torch.is_grad_enabled():
                 return  # a look at a leaf, to which no gradient flows
-            if self._is_tracked(tensor):
+            if self._is_tracked(tensor) and tensor.numel():
                 self._refuse("requires_grad_", "it shares its memory with another tensor: write x.detach().clone()")
             self._leaves[id(tensor)] = tensor
             self.events.append(Leaf(tensor, self._tracked(tensor)))
@@ -251,8 +251,9 @@ def place(tensor: torch.Tensor) -> Place:
 
 
 def _key(tensor: torch.Tensor) -> int:
+    """The address of a storage; those without numbers have none, and one for each type here."""
     try:
-        return int(tensor.untyped_storage().data_ptr())
+        return int(tensor.untyped_storage().data_ptr()) or -id(tensor.dtype)
     except (NotImplementedError, RuntimeError) as error:
         instead = "a tensor has no memory of its own; write the derivative by torch.autograd.grad(…, create_graph=True)"
         raise unsupported("PyTorch", "torch.func", user_line(), instead) from error
