@@ -16,6 +16,7 @@ from autodiff import Value, topological_order
 from autodiff.checking import GradientMismatchError, Graph, UncheckableFunctionError, check_gradients
 from autodiff.checking.comparison import Claim, Verdict, absolute_adjoints, compare
 from autodiff.checking.function_under_test import FunctionUnderTest
+from benchmarks.peers import silent_warp
 
 
 class Case(NamedTuple):
@@ -232,10 +233,7 @@ def autograd_by_hand() -> Judge:
 
 def warp_gradcheck() -> Judge:
     """Warp's ``gradcheck`` of a function whose adjoint calls NumPy."""
-    import warp
-
-    warp.config.quiet = True
-    warp.init()
+    warp = silent_warp()
     from warp.autograd import gradcheck
 
     def judge(f: Callable[[Any], Any], g: Callable[[Any], Any], x: Any) -> bool:

@@ -1,22 +1,16 @@
 """W1 and W2 as kernels of Warp and Taichi, which read the source of a function: they cannot be given one."""
 
 # No annotations as text: Warp and Taichi read them.
-import sys
-from contextlib import redirect_stdout
 from typing import Any
 
 import numpy as np
 
-from benchmarks.peers import Array, Job
+from benchmarks.peers import Array, Job, silent_warp
 
 
 def warp(is_tiny: bool, a: Array, b: Array) -> Job:
     """All points in one kernel on the processor, and its adjoint by a tape."""
-    import warp as wp
-
-    wp.config.quiet = True
-    with redirect_stdout(sys.stderr):  # it greets all the same, and what is printed here may be JSON
-        wp.init()
+    wp = silent_warp()
 
     @wp.kernel  # type: ignore[untyped-decorator]
     def tiny(a: wp.array(dtype=wp.float64), b: wp.array(dtype=wp.float64), out: wp.array(dtype=wp.float64)):  # type: ignore

@@ -22,6 +22,18 @@ def missing(engine: str, package: str) -> Missing | None:
     return None if find_spec(package) else Missing(engine, f"not installed (pip install {INSTALL[package]})")
 
 
+def silent_warp() -> Any:
+    """Warp, which prints what it does unless it is told not to: that would stand among our figures."""
+    import warp
+
+    if hasattr(warp.config, "log_level"):
+        warp.config.log_level = warp.LOG_WARNING
+    else:  # older ones
+        warp.config.quiet = True
+    warp.init()
+    return warp
+
+
 # ── Expressions of a few numbers (W1, W2), 100,000 points one after the other ─────────────────────
 
 
