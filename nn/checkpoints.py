@@ -119,7 +119,7 @@ class Checkpoint:
             "random": _state(self.random),
             "generators": {name: _state(each) for name, each in self._generators()},
         }
-        text = json.dumps(content, indent=1, default=np.generic.item)
+        text = signed(content)
         replace_file(self.path, lambda file: file.write(text.encode()))
 
     def load(self, epochs: int) -> Progress:
@@ -189,6 +189,15 @@ class Checkpoint:
                     yield f"{place}.{name}" if place else name, each
 
 
+def signed(content: dict[str, Any]) -> str:
+    """The text of a file: the content, and a digest of it, which tells a file that was damaged."""
+    return json.dumps({"digest": _digest_of(content)} | content, indent=1, default=np.generic.item)
+
+
+def _digest_of(content: dict[str, Any]) -> str:
+    return digest(json.dumps(content, default=np.generic.item))
+
+
 def digest(*data: Any) -> str:
     """A short text that tells data from others: arrays, numbers, texts and structures of them."""
     found = sha256()
@@ -254,9 +263,12 @@ def _check_same(what: str, theirs: object, ours: object) -> None:
 
 def _read(content: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(content)
-        if found["format"] == FORMAT:
-            return dict(found)
+        found = dict(json.loads(content))
+        theirs, version = found.pop("digest"), found["format"]
     except (ValueError, TypeError, KeyError, RecursionError):
-        pass
-    raise ValueError("it is no checkpoint of this version")
+        version = None
+    if version != FORMAT:
+        raise ValueError("it is no checkpoint of this version")
+    if theirs != _digest_of(found):
+        raise ValueError("it is damaged, or was changed by hand")
+    return found

@@ -25,7 +25,7 @@ from nn import (
     moons,
     squared_error,
 )
-from nn.checkpoints import digest
+from nn.checkpoints import digest, signed
 
 DATA = moons(18, rng=2)
 EPOCHS = 9
@@ -251,21 +251,24 @@ def test_a_checkpoint_of_another_training_is_refused_and_nothing_is_changed(chan
 
 
 @pytest.mark.parametrize(
-    "damage", ["cut", "empty", "text", "list", "nan", "deep", "missing", "optimizer", "random", "means"]
+    "damage",
+    ["cut", "empty", "text", "list", "nan", "deep", "missing", "optimizer", "random", "large", "means", "digit"],
 )
 def test_a_damaged_checkpoint_is_refused_and_nothing_is_changed(damage, tmp_path):
     path = tmp_path / "run"
     trained(perceptron, adam, dict, epochs=3, checkpoint=path)
     whole = json.loads(path.read_text())
+    written = whole.pop("digest")
     name = next(iter(whole["parameters"]))
     path.write_text({
         "cut": path.read_text()[:-200], "empty": "", "text": "PK\x03\x04", "list": "[]", "deep": "[" * 100_000,
-        "nan": json.dumps(whole | {"parameters": whole["parameters"] | {name: float("nan")}}),
-        "missing": json.dumps({key: part for key, part in whole.items() if key != "random"}),
-        "optimizer": json.dumps(whole | {"optimizer": whole["optimizer"] | {"state": [[1.0], [2.0]]}}),
-        "random": json.dumps(whole | {"random": {"bit_generator": "PCG64", "state": 5}}),
-        "large": json.dumps(whole | {"means": [[10**400] * 3, [], [], []]}),
-        "means": json.dumps(whole | {"means": [1.0]}),
+        "nan": signed(whole | {"parameters": whole["parameters"] | {name: float("nan")}}),
+        "missing": signed({key: part for key, part in whole.items() if key != "random"}),
+        "optimizer": signed(whole | {"optimizer": whole["optimizer"] | {"state": [[1.0], [2.0]]}}),
+        "random": signed(whole | {"random": {"bit_generator": "PCG64", "state": 5}}),
+        "large": signed(whole | {"means": [[10**400] * 3, [], [], []]}),
+        "digit": json.dumps({"digest": written} | whole | {"progress": whole["progress"] | {"best": 0.1}}),
+        "means": signed(whole | {"means": [1.0]}),
     }[damage])  # fmt: skip
     model = perceptron()
     before, optimizer = model.state_dict(), adam(model.parameters())
