@@ -14,7 +14,8 @@ from autodiff.compiling.recording import Recording
 from autodiff.program.program import Program
 
 PAUSE, COST = 1.0, 50
-"""An audit by the clock comes a second after the last one, and not before 50 times what that one took."""
+"""An audit by the clock comes a second after the last one, and not before 50 times what that one took; of a function
+whose calls have several structures, as many times later, so that all of them together cost no more."""
 GOLDEN = 0.6180339887498949
 """The golden ratio: its multiples, without their whole parts, spread evenly however many there are."""
 
@@ -42,13 +43,13 @@ class Audits:
         """Which observation is recorded anew: the last one, then others that spread over the batch."""
         return observations - 1 - int(observations * (self.audits * GOLDEN % 1.0))
 
-    def done(self, start: float) -> None:
-        """An audit that began at that time has found no difference."""
+    def done(self, start: float, structures: int = 1) -> None:
+        """An audit that began at that time has found no difference; the function's calls have so many structures."""
         self.audits += 1
         while self._next_call <= self.calls:
             self._next_call *= 2
         now = monotonic()
-        self._next_time = now + max(PAUSE, COST * (now - start))
+        self._next_time = now + structures * max(PAUSE, COST * (now - start))
 
 
 def first_difference(before: Recording, now: Recording) -> str | None:

@@ -191,6 +191,7 @@ class Calls:
                         shapes: each for shapes, each in self._by_shapes.items() if each is not forgotten
                     }
                 found = self._structures[key] = Specializations(self.owner, structure, options, captures, parameters)
+                self.owner.structures = len(self._structures)
             found.called = self._count = self._count + 1
         return found
 

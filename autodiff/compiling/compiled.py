@@ -88,6 +88,8 @@ class Compiled(Exports, Generic[P]):
         self._made_of = (function, self._calls.given, ndim, backend, threads, max_structures, max_branches)
         self.last: Specialization | None = None
         """The specialization that was run last."""
+        self.structures = 0
+        """How many structures of arguments it is compiled for."""
 
     # ── What is run ──────────────────────────────────────────────────────────────────────────────
 

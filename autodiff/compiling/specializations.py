@@ -144,6 +144,8 @@ class Owner(Protocol):
     prepare: Callable[[Program], Runner]
     max_branches: int
     last: Specialization | None
+    structures: int
+    """How many structures of arguments it is compiled for."""
 
 
 class Specializations:
@@ -271,7 +273,7 @@ class Specializations:
             except Exception as error:
                 error.add_note(self._note(place, "audited"))
                 raise
-        audits.done(start)
+        audits.done(start, self.owner.structures)
 
     def _record_again(self, theta: Floats, row: Floats) -> Recording:
         """As ``record``, of what was recorded before.

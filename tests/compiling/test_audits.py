@@ -270,6 +270,30 @@ def test_audits_come_again_by_the_clock_as_often_as_their_cost_allows(monkeypatc
     assert len(times) * cost < 0.1 * (now[0] - 100.0) + 11 * cost  # a few per cent, and calls 1, 2, 4, 8 and so on
 
 
+def test_all_structures_of_a_function_together_are_audited_as_often_as_one(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    runs = [0.0] * 300
+    counts = []
+
+    def function(x):
+        runs.append(0.0)
+        return W * total(x)
+
+    for structures in (1, 20):
+        f = compile(function, ndim=1)
+        for _ in range(64):
+            for size in range(1, structures + 1):
+                f(np.ones(size))
+        del runs[300:]
+        for call in range(2000):  # 20 seconds
+            now[0] += 0.01
+            f(np.ones(1 + call % structures))
+        counts.append(len(runs) - 300)
+    assert counts[0] > 15
+    assert counts[1] <= counts[0] + 20  # calls 128
+
+
 def test_every_audit_takes_another_observation():
     audits = Audits()
     places = []
