@@ -129,7 +129,8 @@ def try_out(wheel: Path, version: str, interpreter: str, work: Path) -> None:
         "-m",
         "not slow",
     ]
-    run(python, "-m", "pytest", *options, "-W", "ignore::pytest.PytestUnknownMarkWarning", *SMOKE, cwd=work)
+    marks = "ignore::pytest.PytestUnknownMarkWarning"
+    run(python, "-m", "pytest", *options, "-W", marks, *SMOKE, cwd=work, PYTEST_ADDOPTS="")  # no plugins are installed
 
 
 def _python(environment: Path) -> Path:
