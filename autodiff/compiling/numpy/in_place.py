@@ -78,27 +78,22 @@ def in_place(
     results = [flat.known.get(name, name) for name in wanted]
     last = {operand: place for place, call in enumerate(flat.calls) for operand in call.operands}
     last.update(dict.fromkeys(results, len(flat.calls)))
-    places: dict[str, str] = {}
+    places: dict[str, str] = {}  # the registers of results
     free: list[str] = []
     made = count()
     written: list[str] = []
     for at, (function, operands) in enumerate(flat.calls):
         name = f"v{at}"
         function, takes_place = _called(function, names)
+        ended = [places[each] for each in dict.fromkeys(operands) if last.get(each) == at and each in places]
         if name in flat.arrays and takes_place:
-            ended = [places[each] for each in {*operands} if last.get(each) == at and each in places]
             if name in results[:given]:
                 place = f"o{results.index(name)}"
-            elif ended and function != "choose":
-                place = ended.pop()
             else:
-                place = free.pop() if free else f"r{next(made)}"
-            free += [each for each in ended if each[0] == "r"]
-            if place[0] == "r":
-                places[name] = place
+                left = ended if ended and function != "choose" else free
+                place = places[name] = left.pop() if left else f"r{next(made)}"
             operands = [*operands, place]
-        else:
-            free += [places[each] for each in {*operands} if last.get(each) == at and each in places]
+        free += ended
         written.append(f"{name} = {function}({', '.join(operands)})")
     return Code(written, next(made), results)
 

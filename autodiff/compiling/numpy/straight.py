@@ -118,7 +118,10 @@ class Straight:
     ) -> Iterator[tuple[int, list[Any]]]:
         """How many observations each block has, and what its function gives, which stands in the places, too."""
         numbers, columns = parameters.tolist(), inputs.arrays if isinstance(inputs, Columns) else [*inputs.T]
-        room = self._rooms.pop() if self._rooms else np.empty(0)
+        try:
+            room = self._rooms.pop()
+        except IndexError:  # others run at the same time
+            room = np.empty(0)
         if room.size < code.registers * code.block:
             room = np.empty(code.registers * code.block)
         registers = [*room[: code.registers * code.block].reshape(code.registers, code.block)]
