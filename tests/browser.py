@@ -8,6 +8,7 @@ import shutil
 import zlib
 from base64 import b64decode
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ class Browser:
     def resize(self, size: tuple[int, int]) -> None:
         """Give the window another size, and the page the time to follow."""
         self._set_size(size)
-        self.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
+        self.settle()
 
     def _set_size(self, size: tuple[int, int]) -> None:
         width, height = size
@@ -52,6 +53,20 @@ class Browser:
     def run(self, script: str, *arguments: Any) -> Any:
         """What a script, such as ``return document.title``, returns."""
         return self.driver.execute_script(script, *arguments)
+
+    def settle(self) -> None:
+        """Wait until the page has drawn what was asked of it."""
+        self.run("return new Promise((done) => { let left = 3;"
+                 " (function next() { left ? (left -= 1, requestAnimationFrame(next)) : done(); })(); })")  # fmt: skip
+
+    @contextmanager
+    def inside(self, frame: Any) -> Iterator[None]:
+        """In the block, everything is asked of a frame: its number in the page, or its element."""
+        self.driver.switch_to.frame(frame)
+        try:
+            yield
+        finally:
+            self.driver.switch_to.default_content()
 
     def text(self, selector: str) -> str:
         """The text of the first element that the selector finds, hidden or not."""

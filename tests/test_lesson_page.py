@@ -27,8 +27,6 @@ BOXES = """return [...document.querySelectorAll(arguments[0])].map((e) => {
   const { left, right, top, bottom } = e.getBoundingClientRect();
   return [e.textContent, left, right, top, bottom];
 })"""
-SETTLED = """return new Promise((done) =>
-  requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))"""
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +38,13 @@ def pages(tmp_path_factory):
 @pytest.fixture
 def lesson(browser, pages):
     browser.open(pages["en"])
-    browser.run(SETTLED)
+    browser.settle()
     yield browser
     assert browser.errors() == []
 
 
 def settle(lesson):
-    lesson.run(SETTLED)
+    lesson.settle()
 
 
 def painted(lesson, canvas):
@@ -448,7 +446,7 @@ ANGLES = [(azimuth / 4, elevation) for azimuth in range(26) for elevation in (0.
 @pytest.mark.parametrize("size", [(1280, 800), PHONE])
 def test_however_the_mountain_is_turned_no_tick_covers_another(browser, pages, size):
     browser.open(pages["de"], size=size)
-    browser.run(SETTLED)
+    browser.settle()
     drawn = browser.run(
         """const write = CanvasRenderingContext2D.prototype.fillText;
         const view = views[0];
@@ -482,11 +480,11 @@ def test_however_the_mountain_is_turned_no_tick_covers_another(browser, pages, s
 @pytest.mark.parametrize("size", [(1280, 800), PHONE])
 def test_wherever_the_page_stands_one_chapter_is_the_current_one_and_all_fits(browser, pages, size):
     browser.open(pages["de"], size=size)
-    browser.run(SETTLED)
+    browser.settle()
     height, seen = browser.run("return document.documentElement.scrollHeight"), []
     for place in range(size[1] // 2, height, size[1] // 5):
         browser.run("window.scrollTo({top: arguments[0], behavior: 'instant'})", place)
-        browser.run(SETTLED)
+        browser.settle()
         seen += browser.run("return [[...document.querySelectorAll('nav a[aria-current]')].map((link) => link.hash)]")
         assert browser.run("return document.documentElement.scrollWidth") <= size[0], place
     assert {len(current) for current in seen} == {1}
@@ -501,7 +499,7 @@ def test_wherever_the_page_stands_one_chapter_is_the_current_one_and_all_fits(br
 @pytest.mark.parametrize("dark", [False, True])
 def test_no_size_overflows_nothing_is_loaded_and_nothing_fails(browser, pages, language, size, dark):
     browser.open(pages[language], size=size, dark=dark)
-    browser.run(SETTLED)
+    browser.settle()
     for chapter in CHAPTERS:
         browser.run("document.getElementById(arguments[0]).scrollIntoView({behavior: 'instant'})", chapter)
         assert browser.run("return document.documentElement.scrollWidth") <= size[0]
@@ -520,7 +518,7 @@ def test_no_text_of_a_picture_covers_another_or_a_circle(browser, pages, size, w
     browser.run("setWeights(arguments[0])", weights)
     for flower in range(6):
         browser.run("setFlower(arguments[0])", flower)
-        browser.run(SETTLED)
+        browser.settle()
         for picture in ("#line", "#network", "#live-network"):
             assert collisions(boxes(browser, f"{picture} text")) == []
         circles = boxes(browser, "#live-network circle")
@@ -544,7 +542,7 @@ def test_the_other_weights_cover_no_result(browser, pages, chapter, result):
     browser.run("document.querySelector('#weights details').open = true")
     browser.run("document.getElementById(arguments[0]).scrollIntoView({behavior: 'instant'})", chapter)
     browser.run("goTo('one', 6)")
-    browser.run(SETTLED)
+    browser.settle()
     assert boxes(browser, result)[0][4] <= boxes(browser, "#weights")[0][3]
     sliders = boxes(browser, "#weights label")
     assert len(sliders) == 5
@@ -553,7 +551,7 @@ def test_the_other_weights_cover_no_result(browser, pages, chapter, result):
 
 def test_german_numbers_have_a_comma(browser, pages):
     browser.open(pages["de"])
-    browser.run(SETTLED)
+    browser.settle()
     assert shown(browser, "sum") == "3,47"
 
 
@@ -586,7 +584,7 @@ def test_everything_that_can_be_used_has_a_name(lesson):
 
 def test_what_is_heard_of_a_slider_is_what_is_seen(browser, pages):
     browser.open(pages["de"])
-    browser.run(SETTLED)
+    browser.settle()
     heard = browser.run(
         """return [...document.querySelectorAll("input[type=range]")].map((e) =>
           [e.getAttribute("aria-valuetext"), e.nextElementSibling.textContent])"""
@@ -600,7 +598,7 @@ def test_what_is_heard_of_a_slider_is_what_is_seen(browser, pages):
 
 def test_on_a_phone_a_chapter_is_still_named(browser, pages):
     browser.open(pages["en"], size=PHONE)
-    browser.run(SETTLED)
+    browser.settle()
     tree = browser.driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
     names = [node["name"]["value"] for node in tree if node.get("role", {}).get("value") == "link"]
     for place, chapter in enumerate(CHAPTERS, start=1):
@@ -610,7 +608,7 @@ def test_on_a_phone_a_chapter_is_still_named(browser, pages):
 @pytest.mark.parametrize("dark", [False, True])
 def test_what_is_read_in_a_lecture_is_large_enough(browser, pages, dark):
     browser.open(pages["de"], dark=dark)
-    browser.run(SETTLED)
+    browser.settle()
     assert browser.run("return parseFloat(prepared(document.querySelector('canvas')).font)") >= 14
     small = browser.run(
         """return [...document.querySelectorAll("main *")]
@@ -659,11 +657,11 @@ def test_in_print_the_ticks_of_the_pictures_can_be_read(lesson):
 @pytest.mark.parametrize("size", [(1280, 800), PHONE])
 def test_every_chapter_is_printed_on_a_page_of_its_own(browser, pages, language, landscape, size):
     browser.open(pages[language], size=size)
-    browser.run(SETTLED)
+    browser.settle()
     browser.run(
         "setKind('rounded'); while (step()); raceTo(60); for (const name in graphs) goTo(name, 99); changed()"
     )  # the longest texts
-    browser.run(SETTLED)
+    browser.settle()
     a4 = {"paperWidth": 8.27, "paperHeight": 11.69, "landscape": landscape, "printBackground": True}
     document = base64.b64decode(browser.driver.execute_cdp_cmd("Page.printToPDF", a4)["data"])
     assert len(re.findall(rb"/Type\s*/Page\b", document)) == len(CHAPTERS)

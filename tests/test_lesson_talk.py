@@ -17,8 +17,6 @@ pytest.importorskip("sklearn", reason="the iris data comes with scikit-learn: pi
 
 PROJECTORS = [(1280, 720), (1366, 768), (1920, 1080)]
 PHONES = [PHONE, (360, 740)]
-SETTLED = """return new Promise((done) =>
-  requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(done))))"""
 KEY = """const target = document.activeElement ?? document.body;
   target.dispatchEvent(new KeyboardEvent("keydown", { key: arguments[0], bubbles: true, cancelable: true }));
   draw();
@@ -57,7 +55,7 @@ def pages(tmp_path_factory):
 @pytest.fixture
 def talk(browser, pages):
     browser.open(pages["en"], fragment="#error?mode=slides", size=PROJECTORS[0])
-    browser.run(SETTLED)
+    browser.settle()
     yield browser
     assert browser.errors() == []
 
@@ -77,14 +75,14 @@ def slides(talk):
 @pytest.mark.parametrize("size", PROJECTORS)
 def test_every_slide_fits_the_projector_with_nothing_hidden_and_is_read_in_the_last_row(browser, pages, size, language):
     browser.open(pages[language], fragment="#error?mode=slides", size=size)
-    browser.run(SETTLED)
+    browser.settle()
     for name, steps in slides(browser):
         browser.run("goToSlide(arguments[0])", name)
         if name not in ("walk", "race"):
             browser.run("current().steps.set(arguments[0])", steps)
         for is_folded in (True, False):
             browser.run("fold(arguments[0])", is_folded)
-            browser.run(SETTLED)
+            browser.settle()
             found = browser.run(HIDDEN)
             assert found["hidden"] == [], (name, is_folded)
             smallest = 0.0195 if is_folded else 0.014  # of the height of the screen; graphs shrink when all is open
@@ -110,7 +108,7 @@ def test_a_clicker_goes_through_the_whole_talk_and_back(talk):
 def test_what_a_lecturer_used_with_the_mouse_gives_the_keys_back_to_the_clicker(talk):
     talk.press("3")
     talk.press("w")
-    talk.run(SETTLED)
+    talk.settle()
     talk.driver.find_element("css selector", "#weights input").click()
     weights = talk.run("return state.weights")
     talk.run("return new Promise((done) => setTimeout(done, 30))")
@@ -131,11 +129,11 @@ def test_who_uses_the_keyboard_keeps_the_arrow_keys_of_a_slider(talk):
 @pytest.mark.parametrize("mode", ["slides", "read"])
 def test_what_runs_stops_when_one_leaves_it(browser, pages, slide, button, mode):
     browser.open(pages["en"], fragment=f"#{slide}?mode={mode}", size=PROJECTORS[0])
-    browser.run(SETTLED)
+    browser.settle()
     browser.run(f"document.querySelector('[data-slide={slide}] {button}').click()")
     assert browser.run("return state.running.name") == slide
     browser.run("goToSlide('error')")
-    browser.run(SETTLED)
+    browser.settle()
     assert browser.run("return state.running") is None
     assert browser.errors() == []
 
@@ -283,12 +281,12 @@ SEEN = """draw(); return [state.weights, state.kind, state.flower, state.zoom, s
 @pytest.mark.parametrize("doing", STATES)
 def test_a_link_restores_what_the_class_saw(browser, pages, doing):
     browser.open(pages["de"])
-    browser.run(SETTLED)
+    browser.settle()
     browser.run(doing)
-    browser.run(SETTLED)
+    browser.settle()
     address, before = browser.run("return address()"), browser.run(SEEN)
     browser.open(pages["de"], fragment=address)
-    browser.run(SETTLED)
+    browser.settle()
     assert browser.run(SEEN) == before
     browser.run("return new Promise((done) => setTimeout(done, 400))")
     assert browser.run("return decodeURIComponent(location.hash)") == address
@@ -300,7 +298,7 @@ def test_a_link_restores_what_the_class_saw(browser, pages, doing):
 )
 def test_an_address_that_says_nothing_right_opens_the_page(browser, pages, address):
     browser.open(pages["en"], fragment=address)
-    browser.run(SETTLED)
+    browser.settle()
     assert browser.run("return [state.weights, state.kind]") == [list(network.FIRST), "absolute"]
     assert browser.errors() == []
 
@@ -310,12 +308,9 @@ def test_a_frame_shows_the_slide_that_its_address_names(browser, pages, tmp_path
     address = pages["de"].resolve().as_uri() + "#all?step=12&mode=slides"
     outer.write_text(f'<!DOCTYPE html><iframe src="{address}" width="900" height="560"></iframe>', encoding="utf-8")
     browser.open(outer)
-    browser.driver.switch_to.frame(0)
-    try:
-        browser.run(SETTLED)
+    with browser.inside(0):
+        browser.settle()
         assert browser.run("return [current().name, graphs.all.taken]") == ["all", 12]
-    finally:
-        browser.driver.switch_to.default_content()
 
 
 def test_in_a_notebook_a_page_opens_where_it_was_asked_to(browser, tmp_path):
@@ -323,13 +318,10 @@ def test_in_a_notebook_a_page_opens_where_it_was_asked_to(browser, tmp_path):
     outer = tmp_path / "notebook.html"
     outer.write_text("<!DOCTYPE html>" + made._repr_html_(), encoding="utf-8")
     browser.open(outer)
-    browser.driver.switch_to.frame(0)
-    try:
-        browser.run(SETTLED)
+    with browser.inside(0):
+        browser.settle()
         assert browser.run("return [current().name, graphs.one.taken]") == ["one", 4]
-    finally:
-        browser.driver.switch_to.default_content()
-    assert [each for each in browser.errors() if "SEVERE" in each] == []
+    assert browser.errors() == []
 
 
 # ── On a phone ──────────────────────────────────────────────────────────────────────────────────────
@@ -339,10 +331,10 @@ def test_in_a_notebook_a_page_opens_where_it_was_asked_to(browser, tmp_path):
 @pytest.mark.parametrize("size", PHONES)
 def test_on_a_phone_the_graphs_stand_upright_and_nothing_is_wider_than_the_screen(browser, pages, size, language):
     browser.open(pages[language], size=size)
-    browser.run(SETTLED)
+    browser.settle()
     for name in ("forward", "one", "all"):
         browser.run("goToSlide(arguments[0]); goTo(arguments[0], 8)", name)
-        browser.run(SETTLED)
+        browser.settle()
         wide, high, frame = browser.run(
             """const picture = graphs[arguments[0]].picture;
             const { width, height } = picture.getBoundingClientRect();
@@ -360,10 +352,10 @@ def test_on_a_phone_the_graphs_stand_upright_and_nothing_is_wider_than_the_scree
 @pytest.mark.parametrize("size", PHONES)
 def test_on_a_phone_the_equation_stays_in_sight_with_its_step(browser, pages, size):
     browser.open(pages["de"], size=size)
-    browser.run(SETTLED)
+    browser.settle()
     for step in (1, 5, 9, 13):
         browser.run("goToSlide('one'); goTo('one', arguments[0])", step)
-        browser.run(SETTLED)
+        browser.settle()
         equation, node, player, bar = browser.run(
             """const parts = ["[data-equation=one]", "#graph .node.active", "[data-player=one]", "#weights"];
             return parts.map((selector) => {
@@ -377,7 +369,7 @@ def test_on_a_phone_the_equation_stays_in_sight_with_its_step(browser, pages, si
 
 def test_a_finger_that_swipes_over_a_map_scrolls_and_one_that_taps_moves_the_weights(browser, pages):
     browser.open(pages["en"], size=PHONE)
-    browser.run(SETTLED)
+    browser.settle()
     chart = browser.driver.find_element("css selector", "#mountain .map")
     assert browser.run("return [...document.querySelectorAll('canvas[tabindex]')].every((c) => "
                        "getComputedStyle(c).touchAction === 'pan-y')")  # fmt: skip
@@ -413,11 +405,11 @@ def test_the_page_has_no_barriers(browser, pages, size, mode, dark, language):
         pytest.skip("no axe-core here: pip install --no-deps axe-playwright-python")
     rules = (Path(found.origin).parent / "axe.min.js").read_text(encoding="utf-8")
     browser.open(pages[language], size=size, dark=dark, fragment=f"#error?mode={mode}")
-    browser.run(SETTLED)
+    browser.settle()
     browser.run(rules)
     for slide in ("table", "mountain", "walk", "one", "all", "update") if mode == "slides" else ("all",):
         browser.run("goToSlide(arguments[0]); if (current().name !== 'walk') current().steps.set(2)", slide)
-        browser.run(SETTLED)
+        browser.settle()
         violations = browser.driver.execute_async_script("""
             const done = arguments[0];
             axe.run(document).then((found) => done(found.violations.map(({id, nodes}) => [id, nodes[0].html])));
@@ -428,7 +420,7 @@ def test_the_page_has_no_barriers(browser, pages, size, mode, dark, language):
 @pytest.mark.parametrize(("paper", "language"), [((688, 1016), "de"), ((1016, 688), "en")])
 def test_on_paper_a_chapter_fills_its_page_and_nothing_is_cut(browser, pages, paper, language):
     browser.open(pages[language], fragment="#error?mode=slides")  # also out of a talk
-    browser.run(SETTLED)
+    browser.settle()
     browser.run("raceTo(40); for (const name in graphs) goTo(name, 30); dispatchEvent(new Event('beforeprint'))")
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     browser.resize(paper)

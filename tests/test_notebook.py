@@ -76,10 +76,9 @@ def test_the_outputs_work_on_one_page(executed: list[dict[str, Any]], browser: B
     page.write_text('<!DOCTYPE html><meta charset="utf-8">' + "\n".join(parts), encoding="utf-8")
     browser.open(page)
     for frame in browser.driver.find_elements("css selector", "iframe"):
-        browser.driver.switch_to.frame(frame)
-        browser.click("#next")
-        assert browser.text("#where").startswith("1 of ")
-        browser.driver.switch_to.default_content()
+        with browser.inside(frame):
+            browser.click("#next")
+            assert browser.text("#where").startswith("1 of ")
     assert browser.errors() == []
 
 

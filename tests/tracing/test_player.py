@@ -465,12 +465,11 @@ def test_two_players_in_frames_on_one_page_do_not_meet(browser: Browser, recorde
     browser.open(page)
     inner = browser.driver.find_elements("css selector", "iframe")
     for frame, count in zip(inner, (len(recorded), 2)):
-        browser.driver.switch_to.frame(frame)
-        browser.click("#last")
-        assert where(browser) == f"{count} of {count} steps taken"
-        browser.run("document.querySelector('#rows a').click()")
-        assert where(browser) == f"1 of {count} steps taken"
-        browser.driver.switch_to.default_content()
+        with browser.inside(frame):
+            browser.click("#last")
+            assert where(browser) == f"{count} of {count} steps taken"
+            browser.run("document.querySelector('#rows a').click()")
+            assert where(browser) == f"1 of {count} steps taken"
     assert browser.errors() == []
     assert {url.partition(":")[0] for url in browser.requests()} <= {"file", "about"}
 
