@@ -51,7 +51,8 @@ class Compiled(Exports, Generic[P]):
     call, too, also in attributes of attributes and in other files of yours, and the function is compiled anew where
     they have changed. All else that it reads outside is constant in its programs, but not in silence: calls 1, 2, 4, 8
     and so on, and one after each second, also record an observation anew, and raise :class:`StaleProgramError` if that
-    gives another program. What would freeze a number is refused in the first call: reading ``data``, ``float()``, text
+    gives another program. Arguments of several structures are counted apart, and n of them come again after n seconds.
+    What would freeze a number is refused in the first call: reading ``data``, ``float()``, text
     (but for ``repr()``, to look at numbers), random draws, and nodes that were computed outside from a parameter. To
     find the rest there, as what is made of a ``repr()``, the function is recorded twice, the second time with numbers a
     hair beside.
