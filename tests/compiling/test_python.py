@@ -102,6 +102,11 @@ def asserted_and_caught(x):
     return x * 2.0
 
 
+def digest(text):
+    """Eight bytes: of one byte alone, one address in 256 has the same as another."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8]) / 2**64
+
+
 def put_into_an_array(x):
     numbers = np.zeros(2)
     numbers[0] = x
@@ -224,8 +229,8 @@ REFUSED = {
     "its text as a key": lambda x: x * {"7.5": 2.0}.get(str(x), 3.0),
     "its text, caught": lambda x: x * or_else(lambda: float(str(x)), 3.0),
     "json of its text": lambda x: x * float(json.loads(json.dumps(x, default=str))),
-    "the hash of its text": lambda x: x * hashlib.sha256(str(x).encode()).digest()[0],
-    "the hash of its repr": lambda x: x * hashlib.sha256(repr(x).encode()).digest()[0],
+    "the hash of its text": lambda x: x * digest(str(x)),
+    "the hash of its repr": lambda x: x * digest(repr(x)),
     "float.hex": lambda x: x * float.fromhex(x.hex()),
     # its number
     "data": lambda x: x * x.data,
@@ -248,8 +253,8 @@ REFUSED = {
     "json": lambda x: x * json.loads(json.dumps(x)),
     "json with a default": lambda x: x * json.loads(json.dumps([x], default=float))[0],
     # identity
-    "hash()": lambda x: x * (hash(x) % 1009),
-    "id()": lambda x: x * (id(x) % 1009),
+    "hash()": lambda x: x * (hash(x) % 1_000_003),
+    "id()": lambda x: x * (id(x) % 1_000_003),
     # other numbers
     "int()": lambda x: x * int(x),
     "complex()": lambda x: abs(complex(x, 1.0)) * x,
