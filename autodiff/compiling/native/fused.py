@@ -113,7 +113,7 @@ class Segment:
     def _whole(self) -> str:
         """The text of a function that reads inputs and writes the value and the adjoints, each at a place of its own.
 
-        The differences of adjoints and themselves are added up: nan tells that one is not finite.
+        It adds up the differences of adjoints and themselves, of which nan tells that one is not finite, and the values.
         """
         local, reads, (result,) = self.local, sorted(self.reads), self.writes
         passed_on = [*self.text.backward([result])]
@@ -127,14 +127,17 @@ class Segment:
             *passed_on,
             *(f"store(at_g{slot}, lane, {adjoint} + 0.0)" for slot, adjoint in wanted.items()),
             f"differences = differences + ({' + '.join(f'({each} - {each})' for each in wanted.values())})",
+            f"total = total + x{local[result]}",
         ]
         return "\n    ".join([
-            "def code(places: Longs, weights: Floats, weighted: int, finite: Floats, lanes: int):",
+            "def code(places: Longs, weights: Floats, weighted: int, sums: Floats, lanes: int):",
             *(f"at_{array}{slot} = floats(places, {at})" for at, (slot, array) in enumerate(product(reads, "vg"))),
-            f"at_result, differences = floats(places, {2 * len(reads)}), load(finite, 0)",
+            f"at_result = floats(places, {2 * len(reads)})",
+            "differences, total = load(sums, 0), load(sums, WIDTH)",
             "for lane in range(0, lanes, WIDTH):",
             *(f"    {line}" for line in lines),
-            "store(finite, 0, differences)\n",
+            "store(sums, 0, differences)",
+            "store(sums, WIDTH, total)\n",
         ])  # fmt: skip
 
     def _code(self, lines: Sequence[str]) -> str:

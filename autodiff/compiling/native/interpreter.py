@@ -104,8 +104,8 @@ def beginning(how: int) -> float:
 
 def give_back(
     code: Integers, table: Longs, s: Floats, sg: Floats, v: Floats, g: Floats, gradient: Floats, how: int
-) -> None:
-    """Take the adjoints of what all observations share to the parameters."""
+) -> bool:
+    """Take the adjoints of what all observations share to the parameters; whether all of these are finite."""
     at, first = take(code, COPIES), take(code, COPIES + 2)
     for copy in range(take(code, COPIES + 1)):
         sg[take(code, at + copy)] += sg[first + copy]
@@ -117,9 +117,12 @@ def give_back(
             g[take(code, pair)] += sg[take(code, pair + 1)]
         run(code, table, SHARED + BACKWARD, 0, how, s, sg, v, g, 1, 1)
         add_up_adjoints(code, SHARED, sg, g, 1, 1)
-    first = 1 + take(code, CONSTANTS)
+    first, finite = 1 + take(code, CONSTANTS), True
     for at in range(take(code, PARAMETERS)):
-        gradient[at] = sg[first + at] + 0.0
+        adjoint = sg[first + at] + 0.0
+        gradient[at] = adjoint
+        finite &= math.isfinite(adjoint)
+    return finite
 
 
 def move(numbers: Floats, first: int, place: Floats, at: int, count: int) -> None:
@@ -198,11 +201,6 @@ def gradient_of(
     Observation i has weight number i, or if they are not ``weighted`` number 0. The gradients of an input are side by
     side, those of two inputs ``apart``, or not wanted if that is 0.
     """
-    if take(code, WHOLE):
-        return gradient_where_they_are(
-            code, table, inputs, down, across, columns, scattered, order, ordered, first, last, weights, weighted,
-            lanes, how, work, results, gradient, slopes, apart,
-        )  # fmt: skip
     stride, scalars, shared = stride_of(lanes), take(code, SCALARS), take(code, SHARED + ROWS)
     rows, loaded = take(code, MAIN + ROWS), take(code, MAIN + LOADS + 1)
     v = work
@@ -246,58 +244,7 @@ def gradient_of(
                     slopes[to + i] = adjoint
                     differences += adjoint - adjoint
     add_up_adjoints(code, MAIN, sg, g, stride, lanes)
-    give_back(code, table, s, sg, v0, g0, gradient, how)
-    return sum_of(differences) == 0.0 and is_finite(gradient, 0, take(code, PARAMETERS))
-
-
-def gradient_where_they_are(
-    code: Integers, table: Longs, inputs: Floats, down: int, across: int, columns: Longs, scattered: int,
-    order: Longs, ordered: int, first: int, last: int, weights: Floats, weighted: int, lanes: int, how: int,
-    work: Floats, results: Floats, gradient: Floats, slopes: Floats, apart: int,
-) -> bool:  # fmt: skip
-    """As ``gradient_of`` for a whole segment: it depends on no parameters, and gradients of inputs are wanted.
-
-    Its code is given places: for each input that it reads, where its numbers stand and where its adjoints go; and where
-    the values go. These are the caller's own. What is left over, and what has gaps, is copied block by block.
-    """
-    stride, pairs, count = stride_of(lanes), take(code, MAIN + INPUTS), take(code, MAIN + INPUTS + 1)
-    rows, result = take(code, MAIN + ROWS), take(code, take(code, MAIN + STORES))
-    v = work
-    g, own, differences = beyond(v, rows * stride), beyond(v, 2 * rows * stride), beyond(v, (2 * rows + 1) * stride)
-    places = as_longs(beyond(differences, WIDTH))
-    segment = table[3 * take(code, take(code, take(code, MAIN + FORWARD))) + how]
-    for at in range(WIDTH):
-        differences[at] = 0.0
-    for i in range(lanes):
-        own[i] = weights[0]
-    filled = 0 if ordered or down != 1 else (last - first) // WIDTH * WIDTH
-    if filled:
-        for at in range(count):
-            place = take(code, pairs + 2 * at + 1)
-            column = floats(columns, place) if scattered else beyond(inputs, place * across)
-            places[2 * at] = address_of(beyond(column, first))
-            places[2 * at + 1] = address_of(beyond(slopes, place * apart + first))
-        places[2 * count] = address_of(beyond(results, first))
-        call(segment, places, beyond(weights, first) if weighted else own, weighted, differences, filled)
-    for at in range(count):
-        row = take(code, pairs + 2 * at) * stride
-        places[2 * at], places[2 * at + 1] = address_of(beyond(v, row)), address_of(beyond(g, row))
-    places[2 * count] = address_of(beyond(v, result * stride))
-    for start in range(first + filled, last, lanes):
-        end = min(start + lanes, last)
-        read(code, inputs, down, across, columns, scattered, order, ordered, start, end, v, stride, lanes)
-        if weighted:
-            for i in range(lanes):
-                own[i] = weights[min(start + i, last - 1)]
-        call(segment, places, own, 1, differences, lanes)
-        move(v, result * stride, results, start, end - start)
-        for at in range(count):
-            row, place = take(code, pairs + 2 * at) * stride, take(code, pairs + 2 * at + 1)
-            move(g, row, slopes, place * apart + start, end - start)
-    for at in range(take(code, PARAMETERS)):
-        gradient[at] = 0.0
-    rest: float = sum_of(load(differences, 0))
-    return rest == 0.0
+    return give_back(code, table, s, sg, v0, g0, gradient, how) & (sum_of(differences) == 0.0)
 
 
 def total(given: Longs) -> float:
@@ -347,28 +294,84 @@ def gradient(given: Longs) -> float:
 
     Returns nan if a gradient is not finite; else the sum of the values.
     """
+    if take(integers(given, 0), WHOLE):
+        return gradient_where_they_are(given)
     code, table, constants, parameters = integers(given, 0), longs(given, 1), floats(given, 2), floats(given, 3)
     inputs, down, across, count, chunks = floats(given, 4), given[5], given[6], given[8], given[9]
     results, gradients, apart, size = floats(given, 17), floats(given, 18), given[19], take(code, PARAMETERS)
-    finite, whole = True, take(code, WHOLE)
-    for at in range(apart * (given[11] - given[10]) if apart else size):
-        gradients[at] = 0.0
-    step = given[11] - given[10] if whole else 1  # there is nothing to add up
-    for chunk in range(given[10], given[11], step):
-        start, end = count * chunk // chunks, count * (chunk + step) // chunks
-        part = beyond(gradients, (chunk - given[10]) * apart) if apart else floats(given, 20)
+    finite = True
+    for chunk in range(given[10], given[11]):
+        start, end = count * chunk // chunks, count * (chunk + 1) // chunks
+        is_added = not apart and chunk > given[10]
+        part = floats(given, 20) if is_added else beyond(gradients, (chunk - given[10]) * apart)
         finite &= gradient_of(
             code, table, constants, parameters, inputs, down, across, longs(given, 7), given[7], given, 0, start, end,
             floats(given, 12), given[13], lanes_of(end - start, given[14]), given[16], floats(given, 15), results, part,
             floats(given, 21), given[22],
         )  # fmt: skip
-        if not apart:
+        if is_added:
             for at in range(size):
                 gradients[at] += part[at]
     first, last = count * given[10] // chunks, count * given[11] // chunks
-    if finite and (apart or is_finite(gradients, 0, size)):
+    if finite and (apart or given[11] - given[10] == 1 or is_finite(gradients, 0, size)):
         return sum_up(beyond(results, first), last - first)
     return math.nan
+
+
+def gradient_where_they_are(given: Longs) -> float:
+    """As ``gradient`` for a whole segment: it depends on no parameters, and gradients of inputs are wanted.
+
+    Its code is given places: for each input that it reads, where its numbers stand and where its adjoints go; where the
+    values go; and where it adds up what it finds. Numbers and results are the caller's own. What is left over, and what
+    has gaps, is copied block by block.
+    """
+    code = integers(given, 0)
+    inputs, down, across, columns, scattered = floats(given, 4), given[5], given[6], longs(given, 7), given[7]
+    first, last = given[8] * given[10] // given[9], given[8] * given[11] // given[9]
+    weights, weighted, results, slopes, apart = floats(given, 12), given[13], floats(given, 17), floats(given, 21), given[22]
+    lanes = lanes_of(last - first, given[14])
+    stride, pairs, count = stride_of(lanes), take(code, MAIN + INPUTS), take(code, MAIN + INPUTS + 1)
+    rows, result = take(code, MAIN + ROWS), take(code, take(code, MAIN + STORES))
+    v = floats(given, 15)
+    g, own, sums = beyond(v, rows * stride), beyond(v, 2 * rows * stride), beyond(v, (2 * rows + 1) * stride)
+    places = as_longs(beyond(sums, 2 * WIDTH))
+    segment = longs(given, 1)[3 * take(code, take(code, take(code, MAIN + FORWARD))) + given[16]]
+    for at in range(2 * WIDTH):
+        sums[at] = 0.0
+    for i in range(lanes):
+        own[i] = weights[0]
+    filled = (last - first) // WIDTH * WIDTH if down == 1 else 0
+    if filled:
+        for at in range(count):
+            place = take(code, pairs + 2 * at + 1)
+            column = floats(columns, place) if scattered else beyond(inputs, place * across)
+            places[2 * at] = address_of(beyond(column, first))
+            places[2 * at + 1] = address_of(beyond(slopes, place * apart + first))
+        places[2 * count] = address_of(beyond(results, first))
+        call(segment, places, beyond(weights, first) if weighted else own, weighted, sums, filled)
+    subtotal: float = sum_of(load(sums, WIDTH))
+    for at in range(count):
+        row = take(code, pairs + 2 * at) * stride
+        places[2 * at], places[2 * at + 1] = address_of(beyond(v, row)), address_of(beyond(g, row))
+    places[2 * count] = address_of(beyond(v, result * stride))
+    for start in range(first + filled, last, lanes):
+        end = min(start + lanes, last)
+        read(code, inputs, down, across, columns, scattered, given, 0, start, end, v, stride, lanes)
+        if weighted:
+            for i in range(lanes):
+                own[i] = weights[min(start + i, last - 1)]
+        call(segment, places, own, 1, sums, lanes)
+        move(v, result * stride, results, start, end - start)
+        for at in range(count):
+            row, place = take(code, pairs + 2 * at) * stride, take(code, pairs + 2 * at + 1)
+            move(g, row, slopes, place * apart + start, end - start)
+    for at in range(take(code, PARAMETERS) * (given[11] - given[10] if given[19] else 1)):
+        floats(given, 18)[at] = 0.0
+    if not sum_of(load(sums, 0)) == 0.0:
+        return math.nan
+    for at in range(first + filled, last):
+        subtotal += results[at]
+    return subtotal if filled else sum_up(beyond(results, first), last - first)
 
 
 def descend(given: Longs) -> float:

@@ -36,6 +36,7 @@ from autodiff.compiling.native.machine import (
     TILE,
     WIDTH,
     Word,
+    intrinsic,
     spread_number,
 )
 
@@ -452,10 +453,5 @@ class _Writer:
 
     def intrinsic(self, name: str, operands: Sequence[Any]) -> Any:
         """What LLVM itself has, of numbers or vectors."""
-        kind = operands[0].type
-        name = f"{name}.{'f64' if kind == DOUBLE else f'v{WIDTH}f64'}"
-        globals_ = self.functions.module.globals
-        function = globals_.get(name) or ir.Function(
-            self.functions.module, ir.FunctionType(kind, [kind] * len(operands)), name
-        )
+        function = intrinsic(self.functions.module, name, operands[0].type, len(operands))
         return self.builder.call(function, operands)

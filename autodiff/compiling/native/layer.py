@@ -20,6 +20,7 @@ from autodiff.compiling.native.machine import (
     loads,
     numbers,
     places,
+    plus_fused,
     plus_products,
     put_numbers,
     scatter,
@@ -30,6 +31,9 @@ from autodiff.compiling.native.machine import (
     sum_of,
     take,
 )
+
+PART = 32
+"""How many neurons are run backward before the next: what is read of them again and again stays near the processor."""
 
 
 def forward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stride: int, lanes: int) -> None:
@@ -91,14 +95,16 @@ def backward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stri
         return
     tiled = terms - terms % 8
     if wants_weights:
-        for k in range(0, tiled, 8):
-            xs = places(record, rows + k, stride)
-            for m in range(neurons):
-                out, w = take(record, 5 + m) * stride, take(record, weights + m) + k
-                tile = spreads(EIGHT_ZEROS)
-                for i in range(0, lanes, WIDTH):
-                    tile = plus_products(tile, loads(v, xs, i), load(g, out + i))
-                add_sums(sg, w, tile)
+        for part in range(0, neurons, PART):
+            end = min(part + PART, neurons)
+            for k in range(0, tiled, 8):
+                xs = places(record, rows + k, stride)
+                for m in range(part, end):
+                    out, w = take(record, 5 + m) * stride, take(record, weights + m) + k
+                    tile = spreads(EIGHT_ZEROS)
+                    for i in range(0, lanes, WIDTH):
+                        tile = plus_fused(tile, loads(v, xs, i), load(g, out + i))
+                    add_sums(sg, w, tile)
         for k in range(tiled, terms):
             row = take(record, rows + k) * stride
             for m in range(neurons):
@@ -108,14 +114,16 @@ def backward(record: Integers, s: Floats, sg: Floats, v: Floats, g: Floats, stri
                     vector += load(v, row + i) * load(g, out + i)
                 sg[w] += sum_of(vector)
     if wants_rows:
-        for k in range(0, tiled, 8):
-            ds = places(record, adjoints + k, stride)
-            for i in range(0, lanes, WIDTH):
-                tile = loads(g, ds, i)
-                for m in range(neurons - 1, -1, -1):
-                    weight = spreads(numbers(s, IN_A_ROW, take(record, weights + m) + k))
-                    tile = plus_products(tile, weight, load(g, take(record, 5 + m) * stride + i))
-                stores(g, ds, i, tile)
+        for part in range((neurons - 1) // PART * PART, -1, -PART):
+            last = min(part + PART, neurons) - 1
+            for k in range(0, tiled, 8):
+                ds = places(record, adjoints + k, stride)
+                for i in range(0, lanes, WIDTH):
+                    tile = loads(g, ds, i)
+                    for m in range(last, part - 1, -1):
+                        weight = spreads(numbers(s, IN_A_ROW, take(record, weights + m) + k))
+                        tile = plus_products(tile, weight, load(g, take(record, 5 + m) * stride + i))
+                    stores(g, ds, i, tile)
         for k in range(tiled, terms):
             d = take(record, adjoints + k) * stride
             if d:

@@ -322,7 +322,7 @@ class _Parts:
                     table[opcode, part] = _place_of_code(kind, part, how)
             rows = int(words[MAIN + ROWS])
             self.most = self.most or max(8, min(MOST_LANES, ROOM // rows // 8 * 8))
-            self.size = max(self.size, 2 * (int(words[SCALARS]) + int(words[SHARED + ROWS])), WIDTH + 2 * rows)
+            self.size = max(self.size, 2 * (int(words[SCALARS]) + int(words[SHARED + ROWS])), 2 * WIDTH + 2 * rows)
             self.rows = max(self.rows, 2 * rows + int(words[WHOLE]))
             arrays = words, table, plain(self.program.constants)
             self.found[wrt_inputs, how] = Code(arrays, (place_of(words), place_of(table), place_of(arrays[2])))
