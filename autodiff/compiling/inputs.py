@@ -125,19 +125,27 @@ class Structure:
 
 
 class Columns:
-    """The inputs of a batch whose columns stand apart: arrays (observations,) of float64, without gaps."""
+    """The inputs of a batch where they are: arrays of float64, (observations,) or (observations, columns), side by
+    side.
+    """
 
     __slots__ = ("arrays", "shape")
 
     def __init__(self, arrays: Sequence[Floats]) -> None:
-        self.arrays, self.shape = arrays, (len(arrays[0]), len(arrays))
+        self.arrays = arrays
+        self.shape = len(arrays[0]), sum(1 if array.ndim == 1 else array.shape[1] for array in arrays)
 
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __iter__(self) -> Iterator[Floats]:
+        """The columns, (observations,) each."""
+        for array in self.arrays:
+            yield from (array,) if array.ndim == 1 else array.T
+
     def __getitem__(self, rows: slice) -> Floats:
         """Some of the rows, as a matrix."""
-        return np.column_stack([column[rows] for column in self.arrays])
+        return np.column_stack([array[rows] for array in self.arrays])
 
 
 class Observations:
@@ -152,10 +160,10 @@ class Observations:
         return self.structure.matrix(self.leaves, start, stop)
 
     def columns(self) -> Columns | None:
-        """All rows without a copy; None where not every column is an array of its own, as machine code reads them."""
-        are_plain = all(type(leaf) is np.ndarray and leaf.ndim == 1 and leaf.dtype is FLOAT64 for leaf in self.leaves)
-        if not are_plain or any(leaf.strides != (8,) for leaf in self.leaves):
-            return None
+        """All rows without a copy; None where a leaf is no array of rows of float64, as machine code reads them."""
+        for leaf in self.leaves:
+            if type(leaf) is not np.ndarray or leaf.dtype is not FLOAT64 or leaf.ndim > 2 or leaf.strides[0] % 8:
+                return None
         return Columns(self.leaves)
 
 

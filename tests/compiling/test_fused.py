@@ -188,7 +188,7 @@ def test_inputs_of_any_layout(layout):
 
 @pytest.mark.parametrize("observations", [2, 7, 8, 9, 128, 131, 4096, 8193, 20_000])
 @pytest.mark.parametrize("weighted", [False, True])
-@pytest.mark.parametrize("layout", ["rows", "columns", "apart", "every other"])
+@pytest.mark.parametrize("layout", ["rows", "columns", "apart", "two arrays", "every other", "backwards"])
 def test_what_reads_inputs_alone_reads_them_where_they_are(layout, weighted, observations):
     """With the bits of the instructions one by one; of an input that nothing depends on, the gradient is 0."""
     program = lower(program_of(lambda a, b, c: (a + c - (a * c + c**3)) ** 2 / 2, RNG.standard_normal(3)))
@@ -198,6 +198,8 @@ def test_what_reads_inputs_alone_reads_them_where_they_are(layout, weighted, obs
         "rows": numbers,
         "columns": np.asfortranarray(numbers),
         "apart": Columns([*numbers.T.copy()]),
+        "two arrays": Columns([numbers[:, :2].copy(), numbers[:, 2].copy()]),
+        "backwards": Columns([numbers[::-1].copy()[::-1]]),
         "every other": np.repeat(numbers, 2, axis=0)[::2],
     }[layout]
     weights = RNG.standard_normal(observations) if weighted else 0.5

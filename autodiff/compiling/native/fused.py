@@ -113,7 +113,7 @@ class Segment:
     def _whole(self) -> str:
         """The text of a function that reads inputs and writes the value and the adjoints, each at a place of its own.
 
-        It adds up the differences of adjoints and themselves, of which nan tells that one is not finite, and the values.
+        It adds up the adjoints times 0, which gives nan if one is not finite, and the values.
         """
         local, reads, (result,) = self.local, sorted(self.reads), self.writes
         passed_on = [*self.text.backward([result])]
@@ -126,17 +126,17 @@ class Segment:
             f"g{local[result]} = load(weights, lane * weighted)",
             *passed_on,
             *(f"store(at_g{slot}, lane, {adjoint} + 0.0)" for slot, adjoint in wanted.items()),
-            f"differences = differences + ({' + '.join(f'({each} - {each})' for each in wanted.values())})",
+            *(f"zero = fused(zero, {adjoint}, 0.0)" for adjoint in wanted.values() if adjoint != "0.0"),
             f"total = total + x{local[result]}",
         ]
         return "\n    ".join([
             "def code(places: Longs, weights: Floats, weighted: int, sums: Floats, lanes: int):",
             *(f"at_{array}{slot} = floats(places, {at})" for at, (slot, array) in enumerate(product(reads, "vg"))),
             f"at_result = floats(places, {2 * len(reads)})",
-            "differences, total = load(sums, 0), load(sums, WIDTH)",
+            "zero, total = load(sums, 0), load(sums, WIDTH)",
             "for lane in range(0, lanes, WIDTH):",
             *(f"    {line}" for line in lines),
-            "store(sums, 0, differences)",
+            "store(sums, 0, zero)",
             "store(sums, WIDTH, total)\n",
         ])  # fmt: skip
 

@@ -141,20 +141,22 @@ def read(
     """The inputs of the observations from ``first`` to ``last``; lanes beyond repeat the last one.
 
     Two observations are ``down`` numbers apart, two inputs ``across``; if these are scattered, the ``columns`` say
-    where each begins. If observations are ordered, observation i is the one at the i-th place that the order names.
+    where each begins and how far its observations are apart. If observations are ordered, observation i is the one at
+    the i-th place that the order names.
     """
     at, count = take(code, MAIN + INPUTS), last - first
     for pair in range(at, at + 2 * take(code, MAIN + INPUTS + 1), 2):
         row, place = take(code, pair) * stride, take(code, pair + 1)
-        column = floats(columns, place) if scattered else beyond(inputs, place * across)
+        column = floats(columns, 2 * place) if scattered else beyond(inputs, place * across)
+        step = columns[2 * place + 1] if scattered else down
         if ordered:
             for i in range(count):
-                v[row + i] = column[order[first + i] * down]
-        elif down == 1:
+                v[row + i] = column[order[first + i] * step]
+        elif step == 1:
             move(column, first, v, row, count)
         else:
             for i in range(count):
-                v[row + i] = column[(first + i) * down]
+                v[row + i] = column[(first + i) * step]
         for i in range(count, lanes):
             v[row + i] = v[row + count - 1]
 
@@ -244,7 +246,8 @@ def gradient_of(
                     slopes[to + i] = adjoint
                     differences += adjoint - adjoint
     add_up_adjoints(code, MAIN, sg, g, stride, lanes)
-    return give_back(code, table, s, sg, v0, g0, gradient, how) & (sum_of(differences) == 0.0)
+    is_finite_here: bool = sum_of(differences) == 0.0
+    return give_back(code, table, s, sg, v0, g0, gradient, how) & is_finite_here
 
 
 def total(given: Longs) -> float:
@@ -256,8 +259,8 @@ def values(given: Longs) -> float:
     """All outputs of some observations, those of each side by side; ``given`` holds, in this order,
 
     code, table and constants; parameters; the inputs, how far observations and inputs are apart in them, and if these
-    are scattered, where each begins, or 0; the first observation and the last; the most lanes, and room to work in;
-    where the results go.
+    are scattered, a table of their columns, or 0; the first observation and the last; the most lanes, and room to work
+    in; where the results go.
     """
     code, table, constants, parameters = integers(given, 0), longs(given, 1), floats(given, 2), floats(given, 3)
     inputs, down, across, first, last = floats(given, 4), given[5], given[6], given[8], given[9]
@@ -286,11 +289,11 @@ def gradient(given: Longs) -> float:
     """Values, gradients of the parameters and, if they are wanted, of the inputs: quickly, or carefully; given are
 
     code, table and constants; parameters; the inputs, how far observations and inputs are apart in them, and if these
-    are scattered, where each begins, or 0; how many observations there are, and into how many chunks they are cut; the
-    first chunk that is run, and the last; the weights, and whether each observation has its own; the most lanes, and
-    room to work in; how; where go the values and the gradients of the parameters, and how far those of two chunks are
-    apart in them, or 0 if they are added up; room for one; where go those of the inputs, and how far inputs are apart
-    in them.
+    are scattered, a table of their columns, or 0; how many observations there are, and into how many chunks they are
+    cut; the first chunk that is run, and the last; the weights, and whether each observation has its own; the most
+    lanes, and room to work in; how; where go the values and the gradients of the parameters, and how far those of two
+    chunks are apart in them, or 0 if they are added up; room for one; where go those of the inputs, and how far inputs
+    are apart in them.
 
     Returns nan if a gradient is not finite; else the sum of the values.
     """
@@ -328,7 +331,8 @@ def gradient_where_they_are(given: Longs) -> float:
     code = integers(given, 0)
     inputs, down, across, columns, scattered = floats(given, 4), given[5], given[6], longs(given, 7), given[7]
     first, last = given[8] * given[10] // given[9], given[8] * given[11] // given[9]
-    weights, weighted, results, slopes, apart = floats(given, 12), given[13], floats(given, 17), floats(given, 21), given[22]
+    weights, weighted, results = floats(given, 12), given[13], floats(given, 17)
+    slopes, apart = floats(given, 21), given[22]
     lanes = lanes_of(last - first, given[14])
     stride, pairs, count = stride_of(lanes), take(code, MAIN + INPUTS), take(code, MAIN + INPUTS + 1)
     rows, result = take(code, MAIN + ROWS), take(code, take(code, MAIN + STORES))
@@ -344,7 +348,7 @@ def gradient_where_they_are(given: Longs) -> float:
     if filled:
         for at in range(count):
             place = take(code, pairs + 2 * at + 1)
-            column = floats(columns, place) if scattered else beyond(inputs, place * across)
+            column = floats(columns, 2 * place) if scattered else beyond(inputs, place * across)
             places[2 * at] = address_of(beyond(column, first))
             places[2 * at + 1] = address_of(beyond(slopes, place * apart + first))
         places[2 * count] = address_of(beyond(results, first))
@@ -367,7 +371,7 @@ def gradient_where_they_are(given: Longs) -> float:
             move(g, row, slopes, place * apart + start, end - start)
     for at in range(take(code, PARAMETERS) * (given[11] - given[10] if given[19] else 1)):
         floats(given, 18)[at] = 0.0
-    if not sum_of(load(sums, 0)) == 0.0:
+    if sum_of(load(sums, 0)) != 0.0:  # as nan is
         return math.nan
     for at in range(first + filled, last):
         subtotal += results[at]

@@ -2,7 +2,8 @@
 
 A word is a function that writes its instructions with an LLVM builder; :mod:`~autodiff.compiling.native.language` says
 what else there is. A vector's operations are those of IEEE 754 on each of its numbers. Multiplication and addition are
-not fused, so that what is computed for one observation has the bits that the eager engine gives it.
+not fused, so that what is computed for one observation has the bits that the eager engine gives it; but in ``fused``,
+for what is added up over observations.
 """
 
 from __future__ import annotations
@@ -129,6 +130,15 @@ def spread(builder: Any, number: Any) -> Any:
 
 
 @Word
+def fused(builder: Any, summand: Any, left: Any, right: Any) -> Any:
+    """The vector summand + left · right, rounded once where processors can: for sums over observations alone."""
+    right = right if right.type == LANES else spread_number(builder, right)
+    if "+fma" not in FEATURES:
+        return builder.fadd(summand, builder.fmul(left, right))
+    return builder.call(intrinsic(builder.module, "llvm.fma", LANES, 3), [left, right, summand])
+
+
+@Word
 def gather(builder: Any, pointer: Any, code: Any, place: Any) -> Any:
     """Numbers from the places that the code names."""
     numbers = ir.Constant(LANES, ir.Undefined)
@@ -205,11 +215,9 @@ def plus_products(builder: Any, tile: Any, left: Any, right: Any) -> Any:
 
 @Word
 def plus_fused(builder: Any, tile: Any, left: Any, right: Any) -> Any:
-    """As ``plus_products``, rounded once where the processor can: for sums over observations alone, of any bits."""
-    if "+fma" not in FEATURES:
-        return plus_products.write(builder, tile, left, right)
-    triples = [[builder.extract_value(left, at), right, builder.extract_value(tile, at)] for at in range(HEIGHT)]
-    return [builder.call(intrinsic(builder.module, "llvm.fma", LANES, 3), each) for each in triples]
+    """As ``plus_products``, but each is ``fused``."""
+    pairs = [[builder.extract_value(each, at) for each in (tile, left)] for at in range(HEIGHT)]
+    return [fused.write(builder, summand, factor, right) for summand, factor in pairs]
 
 
 @Word

@@ -154,11 +154,11 @@ class NativeRunner:
         else:
             gradient, total = np.zeros(len(theta)), 0.0
             at_once = max(1, min(WAVE, chunks // (4 * self.threads))) if is_readable(inputs) else 1
-            for parts, subtotal in self._each(partial(self._gradient, given, apart=True), count, at_once):
-                with np.errstate(over="ignore", invalid="ignore"):  # as in machine code
+            with np.errstate(over="ignore", invalid="ignore"):  # as in machine code
+                for parts, subtotal in self._each(partial(self._gradient, given, apart=True), count, at_once):
                     for part in parts:
                         gradient += part
-                total += subtotal
+                    total += subtotal
             if not math.isnan(total):
                 total = self.total(of_all[0]) if np.isfinite(gradient).all() else math.nan
         return of_all[0], gradient, of_all[1:].T if wrt_inputs else None, total
@@ -386,11 +386,17 @@ def readable(inputs: Floats | Columns, first: int, last: int) -> tuple[Any, tupl
 
     Returns:
         What is to live as long as they are read; the address of the first observation, how far observations and inputs
-        are apart, and the address of a table of columns, or 0.
+        are apart, and the address of a table of columns, or 0: where each begins, and how far its observations are
+        apart. Observations are 1 apart if they are in all columns, else 0.
     """
     if isinstance(inputs, Columns):
-        table = np.array([place_of(column) for column in inputs.arrays])
-        return table, (0, 1, 0, place_of(table))
+        table: list[int] = []
+        for array in inputs.arrays:
+            place, down = place_of(array), array.strides[0] // 8
+            for at in range(1 if array.ndim == 1 else array.shape[1]):
+                table += [place + at * array.strides[-1], down]
+        places = np.array(table)
+        return places, (0, int(not any(each != 1 for each in table[1::2])), 0, place_of(places))
     array, moved = (inputs, 0) if is_readable(inputs) else (np.array(inputs[first:last], np.float64), first)
     down, across = array.strides
     place = place_of(array.T if down == 8 else array)

@@ -117,7 +117,7 @@ class Straight:
         self, code: _Code, parameters: Floats, inputs: Floats | Columns, weights: float | Floats, places: Floats
     ) -> Iterator[tuple[int, list[Any]]]:
         """How many observations each block has, and what its function gives, which stands in the places, too."""
-        numbers, columns = parameters.tolist(), inputs.arrays if isinstance(inputs, Columns) else [*inputs.T]
+        numbers, columns = parameters.tolist(), [*(inputs if isinstance(inputs, Columns) else inputs.T)]
         try:
             room = self._rooms.pop()
         except IndexError:  # others run at the same time
