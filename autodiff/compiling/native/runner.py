@@ -150,7 +150,8 @@ class NativeRunner:
         )  # fmt: skip
         chunks = max(count // CHUNK, 1)
         if chunks == 1 or (is_readable(inputs) and not self._is_spread(count)):
-            (gradient,), total = self._gradient(given, 0, chunks)
+            gradients, total = self._gradient(given, 0, chunks)
+            gradient = gradients[0]
         else:
             gradient, total = np.zeros(len(theta)), 0.0
             at_once = max(1, min(WAVE, chunks // (4 * self.threads))) if is_readable(inputs) else 1
