@@ -183,7 +183,7 @@ def test_a_child_makes_machine_code_while_another_thread_does(tmp_path):
         import os, signal, threading, time, warnings
         warnings.simplefilter("ignore")
         from autodiff import Value, compile
-        import autodiff.compiling.native  # a child that is forked during an import waits for it, whatever is imported
+        import autodiff.compiling.native, numpy.random  # a child that is forked during an import waits for it
         w = Value(0.5)
         thread = threading.Thread(target=lambda: compile(lambda x: (w * x).tanh(), backend="native")([1.0, 2.0]))
         thread.start()

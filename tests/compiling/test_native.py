@@ -618,6 +618,18 @@ def test_without_llvm_numpy_runs_and_the_native_backend_names_what_is_missing():
     assert answer.stdout.split("\n")[:2] == ["NumpyRunner", missing]
 
 
+QUICK_TO_BEGIN = """
+import sys
+from autodiff import compile
+print(compile(lambda x: (x * x).tanh() / x, backend="native")([0.0, 1.0, 2.0]).tolist()[1] > 0.7, "numba" in sys.modules)
+"""
+
+
+def test_numba_which_takes_long_to_load_is_loaded_for_functions_of_the_user_alone():
+    answer = subprocess.run([sys.executable, "-c", QUICK_TO_BEGIN], capture_output=True, text=True, check=True)
+    assert answer.stdout == "True False\n"
+
+
 WITHOUT_NUMBA = """
 import math, sys
 sys.modules["numba"] = None
