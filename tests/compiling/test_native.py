@@ -621,7 +621,7 @@ def test_without_llvm_numpy_runs_and_the_native_backend_names_what_is_missing():
 QUICK_TO_BEGIN = """
 import sys
 from autodiff import compile
-print(compile(lambda x: (x * x).tanh() / x, backend="native")([0.0, 1.0, 2.0]).tolist()[1] > 0.7, "numba" in sys.modules)
+print(compile(lambda x: (x * x).tanh() / x, backend="native")([1.0, 2.0]).tolist()[0] > 0.7, "numba" in sys.modules)
 """
 
 
