@@ -20,9 +20,9 @@ def as_float(number: object) -> float:
     """
     if type(number) is float:
         return number
-    if isinstance(number, (Real, Decimal)) or (
+    if type(number) is int or isinstance(number, (Real, Decimal)) or (  # to ask for Real takes long
         getattr(number, "shape", None) == () and getattr(getattr(number, "dtype", None), "kind", "") in set("biuf")
-    ):
+    ):  # fmt: skip
         try:
             return float(number)  # type: ignore[arg-type]  # a NumPy scalar or 0-d array
         except OverflowError:
@@ -39,6 +39,8 @@ def _instead(number: object) -> str:
         return ": a function without a return gives None"
     if isinstance(number, str):
         return ": float() reads a number from a text, index() of a list of names numbers them"
+    if hasattr(type(number), "__autodiff__"):
+        return ": use it as it is, +value for a new node, or .detach() for a constant; .data is its number"
     if isinstance(number, complex):
         return ": .real and .imag are numbers"
     if isinstance(number, (list, tuple, set, dict)) or getattr(number, "shape", None):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, SupportsFloat
+from typing import TYPE_CHECKING, Any, Never, SupportsFloat
 
 from autodiff import backward as _passes
 from autodiff import more_rules, rules, versions
 from autodiff.backward import Step
 from autodiff.hooks import tell, watchers
 from autodiff.ieee import as_float
-from autodiff.micrograd import FromMicrograd, refused_arguments
+from autodiff.micrograd import FromMicrograd, refused_arguments, refused_option
 from autodiff.number_like import NumberLike
 from autodiff.numpy_protocol import NumpyProtocol
 from autodiff.operations import CONSTANT, VARIABLE, Operation
@@ -116,12 +116,10 @@ class Value(NumpyProtocol, NumberLike, FromMicrograd):
     stamp: int
     """How often the data of leaves had been changed when this number was made. It may know its source, too."""
 
-    def __init__(self, data: SupportsFloat, label: str = "", *others: Any) -> None:
-        if isinstance(data, Value):
-            raise TypeError("a number is needed, not a Value: use it as it is, +value for a new node, or .detach()")
-        if others or not isinstance(label, str):
-            raise refused_arguments(label, others)
-        self.number = as_float(data)
+    def __init__(self, data: SupportsFloat, label: str = "", *others: Never, **options: Never) -> None:
+        if others or options or not isinstance(label, str):
+            raise refused_arguments(label, others, options)
+        self.number = data if data.__class__ is float else as_float(data)
         self.grad = NOT_COMPUTED
         self.first, self.second = (), None
         self.op = VARIABLE
@@ -163,7 +161,7 @@ class Value(NumpyProtocol, NumberLike, FromMicrograd):
 
     # ── Backward ─────────────────────────────────────────────────────────────────────────────────
 
-    def backward(self, seed: float = 1.0, *, on_step: Callable[[Step], object] | None = None) -> None:
+    def backward(self, seed: float = 1.0, *, on_step: Callable[[Step], object] | None = None, **others: Never) -> None:
         """Compute the gradient of this node with respect to every node it was computed from.
 
         The ``grad`` of a leaf accumulates over calls; that of any other node is of this call only.
@@ -175,6 +173,8 @@ class Value(NumpyProtocol, NumberLike, FromMicrograd):
         Raises:
             RuntimeError: a leaf's data was changed since the forward pass.
         """
+        if others:
+            raise refused_option("backward", others, "seed", "on_step")
         _passes.backward(self, seed, on_step)
 
     def backward_steps(self, seed: float = 1.0) -> Iterator[Step]:

@@ -49,7 +49,7 @@ def test_anything_else_is_refused_and_named(thing):
 
 
 def test_a_value_of_a_value_is_refused():
-    with pytest.raises(TypeError, match=r"not a Value: use .*\.detach"):
+    with pytest.raises(TypeError, match=r"not Value .*: use .*\.detach"):
         Value(Value(1.0))
 
 

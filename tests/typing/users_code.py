@@ -93,6 +93,8 @@ def wrong(v: Value) -> None:
     math.exp(v)  # error
     float(v)  # error
     Value("1")  # error
+    Value(1.0, requires_grad=True)  # error
+    Value(1.0, "a", ())  # error
     v.parents = ()  # error
     v.backward(retain_graph=True)  # error
     total(v)  # error
