@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from autodiff.documentation import operand_names
@@ -12,13 +12,14 @@ from autodiff.program.expressions import Expression, derivatives, traced
 from autodiff.program.writers import PYTHON, written
 from autodiff.registry import OPERATIONS
 
-FORMULA = replace(PYTHON, functions={"absolute": "abs({})"}, names={"zero": "no dependence"})
+Say = Callable[[str], str]
+"""What gives a text in the reader's language."""
+FORMULA = replace(PYTHON, functions={"absolute": "abs({})"})
 """Formulas as a reader writes them."""
 SHOWN = 4
 """How many operands stand for any number of them."""
 LONGEST = 80
 """Characters of a primal that is written out."""
-CALLED = "computed by a function that only runs on floats"
 
 
 def describe(row: Operation) -> str:
@@ -38,17 +39,31 @@ def describe(row: Operation) -> str:
     names = _names(row)
     count = f"{row.arity} operand{'s' * (row.arity != 1)}" if row.arity is not None else "any number of operands"
     listed = f", {' and '.join(names)}," if row.arity is not None else f" (here {', '.join(names)}),"
-    rows = [("value", _value(row, names))]
-    rows += [(f"∂/∂{name}", text) for name, text in zip(names, _derivatives(row))]
+    return "\n".join([f"The operation {row.name} of {count}{listed} on floats or Values.", "", symbols(row)])
+
+
+def symbols(row: Operation, say: Say = str) -> str:
+    """The lines of it from the formula on; ``say`` gives each of their texts in another language.
+
+    >>> from autodiff import relu
+    >>> print(symbols(relu, lambda text: {"value": "Wert"}.get(text, text)).splitlines()[0])
+    Wert:       0.0 if x <= 0.0 else x
+    """
+    names = _names(row)
+    rows = [(say("value"), _value(row, names))]
+    rows += [(f"∂/∂{name}", text) for name, text in zip(names, _derivatives(row, say))]
     if row.arity is not None:
-        rows.append(("domain", f"{_domain(row)}, where it is tested"))
+        rows.append((say("domain"), say("{intervals}, where it is tested").format(intervals=_domain(row))))
     if row.kinks:
-        rows.append(("kinks", "it is not differentiable everywhere inside its domain"))
+        rows.append((say("kinks"), say("it is not differentiable everywhere inside its domain")))
     lines = [f"{title + ':':<11} {text}" for title, text in rows]
+    conjunction = say("and")
     for point, (value, local) in row.singular_points.items():
         where = ", ".join(f"{name} = {x!r}" for name, x in zip(names, point))
-        lines.append(f"at {where}: value {value!r}, derivatives {' and '.join(map(repr, local))}, by convention")
-    return "\n".join([f"The operation {row.name} of {count}{listed} on floats or Values.", "", *lines])
+        found = f" {conjunction} ".join(map(repr, local))
+        told = say("at {where}: value {value}, derivatives {derivatives}, by convention")
+        lines.append(told.format(where=where, value=repr(value), derivatives=found))
+    return "\n".join(lines)
 
 
 def page() -> str:
@@ -87,14 +102,16 @@ def _value(row: Operation, names: Sequence[str]) -> str:
     return text if 0 < len(text) <= LONGEST else f"{row.name}({', '.join(names)})"
 
 
-def _derivatives(row: Operation) -> list[str]:
+def _derivatives(row: Operation, say: Say = str) -> list[str]:
     names = _names(row)
     found = derivatives(row, len(names), inline=False)
-    return [CALLED if each is None else _formula(each, names) for each in found]
+    called = say("computed by a function that only runs on floats")
+    return [called if each is None else _formula(each, names, say) for each in found]
 
 
-def _formula(expression: Expression, names: Sequence[str]) -> str:
-    return re.sub(r"\bx(\d+)\b", lambda found: names[int(found[1])], written(expression, FORMULA))
+def _formula(expression: Expression, names: Sequence[str], say: Say = str) -> str:
+    told = replace(FORMULA, names={"zero": say("no dependence")})
+    return re.sub(r"\bx(\d+)\b", lambda found: names[int(found[1])], written(expression, told))
 
 
 def _domain(row: Operation) -> str:

@@ -7,20 +7,28 @@ from pathlib import Path
 import pytest
 
 from autodiff.__main__ import main
+from autodiff.program.reference import symbols
+from autodiff.registry import NOT_IN_TABLE, OPERATIONS
 from autodiff.tracing import Trace, trace
 from autodiff.tracing.language import ENGLISH, languages, texts
 from autodiff.tracing.player.page import NOSCRIPT, PROGRAM, TITLE
-from tests.browser import Browser, contents
+from tests.browser import PHONE, Browser, contents
 from tests.tracing.test_player import END, RIGHT, network
 
 OTHERS = [language for language in languages() if language != ENGLISH]
 FOLDER = files("autodiff.tracing.player")
 
 
+def programs(*more: str) -> str:
+    """All that calls ``say``: the program of the page, and what writes rules in symbols."""
+    scripts = [FOLDER / name for name in (*PROGRAM, "live.js", "updates.js", *more)]
+    rules = files("autodiff.program") / "reference.py"
+    return "\n".join(file.read_text(encoding="utf-8") for file in (*scripts, rules))
+
+
 def said() -> set[str]:
     """The English texts of the page: those of its template, and those that its program says."""
-    scripts = [*PROGRAM, "live.js", "updates.js", "start.js"]
-    program = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in scripts)
+    program = programs("start.js")
     literals = {literal.replace("\\n", "\n") for literal in re.findall(r'"((?:[^"\\\n]|\\n)*)"', program)}
     template = (FOLDER / "player.html").read_text(encoding="utf-8").replace("&gt;", ">")
     shown = {text.strip() for text in re.findall(r">([^<>{}]+)<", template)}
@@ -30,8 +38,7 @@ def said() -> set[str]:
 
 def needed() -> set[str]:
     """What must be there: the arguments of ``say``, and the template's texts that have words."""
-    scripts = [*PROGRAM, "live.js", "updates.js"]
-    program = "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in scripts)
+    program = programs()
     calls = re.findall(r'(?<!\.)\bsay\("((?:[^"\\\n]|\\n)*)"', program)
     calls += [text for pair in re.findall(r'(?<!\.)\bsay\([^"(]*\? "([^"]*)" : "([^"]*)"', program) for text in pair]
     calls += re.findall(r'(?:told|sum|asked) = (?:[^;"]* \? )?"([^"]+)"', program)
@@ -85,8 +92,36 @@ def test_a_page_speaks_its_language(browser: Browser, recorded: Trace, tmp_path:
     browser.run("player.explain(player.model.root.place); player.go(1)")
     assert browser.text("#numbers").startswith("Wert ")
     assert browser.text("#spoken").startswith("Schritt 0: ")
+    assert browser.text("#rule").startswith("Wert: ")
     browser.press(END, RIGHT)
     rest = browser.run("return document.body.innerText")
     for english in ("gradient", "steps", "forward", "local", "contribution", "save", "Leaves"):
         assert english not in rest, english
     assert browser.errors() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(1280, 720), PHONE])
+@pytest.mark.parametrize("language", languages())
+def test_the_hint_of_the_search_field_is_seen_whole(
+    browser: Browser, recorded: Trace, tmp_path: Path, language: str, size: tuple[int, int]
+) -> None:
+    browser.open(recorded.to_html(tmp_path / "page.html", language=language), size=size)
+    room, needed = browser.run("""
+        const field = document.querySelector("#search"), style = getComputedStyle(field);
+        const drawn = document.createElement("canvas").getContext("2d");
+        drawn.font = style.font;
+        const clear = parseFloat(style.fontSize); // the cross at its end has a place of its own
+        const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+        return [field.clientWidth - padding - clear, drawn.measureText(field.placeholder).width];
+    """)
+    assert 0 < needed < room
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_rules_in_symbols_have_no_word_of_another_language(language: str) -> None:
+    table = texts(language)
+    for row in {**OPERATIONS, **NOT_IN_TABLE}.values():
+        own = symbols(row, table.__getitem__)
+        for text in ("value:", "domain:", "no dependence", "tested", "convention", "differentiable everywhere"):
+            assert text not in own, row.name

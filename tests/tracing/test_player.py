@@ -577,7 +577,11 @@ def test_of_a_long_table_the_rows_around_the_step_are_there(browser: Browser, la
             return [b.top >= a.top - 1 && b.bottom <= a.bottom + 1, document.querySelectorAll("#rows tr").length];
         """)
         assert seen
-        assert rows <= 600
+        assert rows <= 60
+    browser.run("document.querySelector('tr[aria-current] a').focus()")
+    browser.run("player.table.area.scrollTop += 25 * player.table.high")
+    browser.settle()
+    assert browser.run("return [document.activeElement.textContent, player.table.first]") == ["1499", 1495]
     browser.run("document.querySelector('#steps').scrollTop = 1e9")
     browser.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
     assert browser.texts("#rows tr a")[-1] == "2999"

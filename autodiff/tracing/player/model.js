@@ -121,5 +121,5 @@ function describe(node, state) {
   const gradient = state.gradient === null ? say("not computed") : String(state.gradient).replace("-", "−");
   const source = node.source ? `\n${node.source}` : "";
   const numbers = say("data {data}\ngradient {gradient}", { data: String(node.data).replace("-", "−"), gradient });
-  return `${node.name}: ${node.op}\n${numbers}${source}`;
+  return `${node.name}: ${say(node.op)}\n${numbers}${source}`;
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from html import escape
 from importlib.resources import files
@@ -16,7 +16,7 @@ from autodiff.drawing import find_dot, notebook_picture
 from autodiff.drawing.scene import TooManyNodesError
 from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.program.javascript import parts, runner
-from autodiff.program.reference import describe
+from autodiff.program.reference import symbols
 from autodiff.registry import NOT_IN_TABLE, OPERATIONS
 from autodiff.text import one_line
 from autodiff.tracing.frames import check_begins
@@ -57,8 +57,8 @@ def html(
     if updates and live is False:
         raise ValueError("updates need a live page, whose numbers change: leave out live=False")
     contents: dict[str, Any] = {
-        "pass": pass_data(trace), "drawing": _drawing(trace, max_nodes), "rules": _rules(trace), "code": [*trace.code],
-        "texts": said,
+        "pass": pass_data(trace), "drawing": _drawing(trace, max_nodes), "rules": _rules(trace, said),
+        "code": [*trace.code], "texts": said,
     }  # fmt: skip
     sheets, scripts, rows = ["player.css"], [*PROGRAM], None
     if live is not False and (found := _live(trace, required=bool(live or updates))):
@@ -159,11 +159,11 @@ def _drawing(trace: RecordedPass, max_nodes: int | None) -> dict[str, Any] | Non
     return None if max_nodes == 0 else drawing_data(trace.graph(), find_dot(), max_nodes)
 
 
-def _rules(trace: RecordedPass) -> dict[str, str]:
-    """The rules of the operations of a trace, in symbols, as far as they are declared here."""
+def _rules(trace: RecordedPass, said: Mapping[str, str]) -> dict[str, str]:
+    """The rules of the operations of a trace, in symbols, as far as they are declared here, with these texts."""
     rows = NOT_IN_TABLE | OPERATIONS
     names = sorted({node.op for node in trace.nodes if node.operands} & rows.keys())
-    return {name: describe(rows[name]).partition("\n\n")[2] for name in names}
+    return {name: symbols(rows[name], lambda text: said.get(text, text)) for name in names}
 
 
 def _live(trace: RecordedPass, required: bool) -> tuple[dict[str, Any], list[str], list[int]] | None:

@@ -263,12 +263,10 @@ class Player {
     clearTimeout(this.writing);
     if (location.hash === wanted) return;
     const wait = (this.written ?? -Infinity) + ADDRESS - performance.now();
-    if (wait > 0) {
-      this.writing = setTimeout(() => this.remember(this.step), wait);
-      return;
-    }
-    this.written = performance.now();
-    history.replaceState(null, "", wanted || location.pathname + location.search);
+    this.writing = setTimeout(() => {
+      this.written = performance.now();
+      history.replaceState(null, "", wanted || location.pathname + location.search);
+    }, Math.max(0, wait)); // never at once: it takes longer than a step
   }
 
   /** How many steps the address asks for, as `#step=12` or `#12`: that step is the last of them. */

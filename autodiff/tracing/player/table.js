@@ -1,4 +1,4 @@
-const ROWS = 600; // of a longer table, as many rows are there at a time: those around what is seen
+const ROWS = 60; // of a longer table, as many rows are there at a time: those around what is seen; each costs layout
 
 /** The table of all steps. Numbers that are not computed yet are hidden. */
 class Table {
@@ -23,17 +23,32 @@ class Table {
     this.steps = steps;
     this.body.parentElement.setAttribute("aria-rowcount", steps.length + 1);
     if (same) this.sight.change(this.rows);
-    else this.make(0);
+    else {
+      for (const row of this.rows) this.forget(row);
+      this.rows = [];
+      this.make(0);
+    }
   }
 
-  /** Make the rows from that step on. */
+  forget(row) {
+    this.sight.forget(row);
+    row.element.remove();
+  }
+
+  /** Have the rows from that step on. Those that are there stay, and with them what has the focus. */
   make(first) {
     this.first = Math.max(0, Math.min(first, this.steps.length - ROWS));
-    for (const row of this.rows) this.sight.forget(row);
-    this.rows = this.steps.slice(this.first, this.first + ROWS).map(({ place }) => this.sight.watch(this.makeRow(place)));
-    this.body.replaceChildren(...this.rows.map((row) => row.element));
-    this.sight.change(this.rows);
-    this.sight.settle();
+    const there = new Map(this.rows.map((row) => [row.place, row]));
+    const wanted = this.steps.slice(this.first, this.first + ROWS);
+    this.rows = wanted.map(({ place }) => there.get(place) ?? this.sight.watch(this.makeRow(place)));
+    for (const { place } of wanted) there.delete(place);
+    for (const row of there.values()) this.forget(row);
+    const { body } = this;
+    this.rows.forEach((row, at) => {
+      row.write();
+      if (body.rows[at] !== row.element) body.insertBefore(row.element, body.rows[at] ?? null);
+    });
+    while (body.rows.length > this.rows.length) body.lastElementChild.remove(); // those for paper
     const high = (this.rows[0]?.element.offsetHeight ?? 0) || 24;
     this.space(this.above, this.first * high);
     this.space(this.below, (this.steps.length - this.first - this.rows.length) * high);
@@ -72,7 +87,7 @@ class Table {
     if (this.rows.length === this.steps.length) return;
     const seen = Math.floor(this.area.scrollTop / this.high);
     const last = Math.min(this.steps.length, seen + Math.ceil(this.area.clientHeight / this.high));
-    if (seen < this.first || last > this.first + ROWS) this.make(seen - ROWS / 2);
+    if (seen < this.first || last > this.first + ROWS) this.make(Math.floor((seen + last - ROWS) / 2));
   }
 
   /** Mark the last of the steps that are taken, and bring it in sight; null at the start. */
