@@ -209,6 +209,60 @@ def test_what_reads_inputs_alone_reads_them_where_they_are(layout, weighted, obs
         assert [bits(each) for each in found] == [bits(each) for each in wanted]
 
 
+def whole(a, b, c):
+    return a * b + a
+
+
+OUTPUTS = {
+    "an input first": lambda a, b, c: [c, whole(a, b, c)],
+    "an input after it": lambda a, b, c: [whole(a, b, c), c],
+    "an input that stands before those that are read": lambda c, a, b: [whole(a, b, c), c],
+    "a constant first": lambda a, b, c: [autodiff.constant(7.0), whole(a, b, c)],
+    "a number twice": lambda a, b, c: [whole(a, b, c)] * 2,
+}
+
+
+@pytest.mark.parametrize("function", OUTPUTS.values(), ids=OUTPUTS)
+def test_outputs_beside_what_reads_inputs_alone(function):
+    for weights in (1.0, RNG.normal(size=20)):
+        check(lower(program_of(function, [1.0, 2.0, 3.0])), np.empty(0), RNG.normal(size=(3, 20)).T, weights)
+
+
+@pytest.mark.parametrize("sizes", [[1, 1], [8, 1], [3, 1, 2, 1], [9, 1, 130, 1]])
+def test_steps_of_a_descent_whatever_the_sizes_of_its_batches(sizes):
+    """The last batch of an epoch may be a single observation."""
+    program = lower(program_of(lambda w, v, u, x, y: (v * x * x + w * x * y + u * y + w * v) ** 2, np.ones(5), 3))
+    inputs, starts = RNG.normal(size=(sum(sizes), 2)), np.cumsum([0, *sizes])
+    found = []
+    for made in (plain(program), fused(program)):
+        parameters, state = np.array([0.3, 0.4, 0.5]), np.empty((0, 3))
+        errors, steps = made.descend(
+            parameters, state, inputs, np.arange(len(inputs)), starts, np.full(len(sizes), 0.01), 1,
+            lambda gradient, rate, step: (-rate * gradient,),
+        )  # fmt: skip
+        assert steps == len(sizes)
+        found.append([bits(errors), bits(parameters)])
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_threads_give_the_same_bits_where_some_observations_need_care(readable):
+    """The careful pass adds up in another order, so that it matters which observations it is given."""
+
+    def function(w, v, x):
+        return where(x, (w * x).log() * v, w) + dot([w, v] * 8, [x + each for each in range(16)])
+
+    program = lower(program_of(function, [0.3, 0.4, 1.0], 2))
+    theta, inputs = np.array([0.3, 0.4]), RNG.uniform(0.5, 1.5, (20 * CHUNK + 3, 1))
+    inputs[[5, 13 * CHUNK]] = 0.0
+    assert len(inputs) * len(program.operands) > WORK
+    given = inputs if readable else inputs.astype(np.float32)
+    alone = fused(program).gradient(theta, given, wrt_inputs=True)
+    assert math.isfinite(alone[3])
+    for threads in (2, 3, 5):
+        assert [*map(bits, alone)] == [*map(bits, fused(program, threads).gradient(theta, given, wrt_inputs=True))]
+
+
 @pytest.mark.parametrize("place", [0, 8, 16])
 def test_of_one_that_is_not_finite_all_others_are_right(place):
     program = lower(program_of(lambda a: autodiff.sqrt(a) * 2.0, [1.0]))

@@ -53,7 +53,7 @@ class Segment:
         active: whether a gradient flows through a slot.
         handed_on: whether a slot is read outside of the segment.
         turns: whether nothing comes after it, so that its backward pass follows at once.
-        inputs: the slots of the inputs, if nothing comes before it either; else none.
+        inputs: the slots of the inputs, if nothing comes before it either and all outputs are its own; else none.
     """
 
     def __init__(

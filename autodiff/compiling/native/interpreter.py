@@ -384,7 +384,7 @@ def descend(given: Longs) -> float:
     code, table and constants of the program, and of the rule; parameters, the number of states, and these; the inputs,
     and how far observations and inputs are apart in them; the order, where batches start in it, rates, and how many
     these are; the number of the first step; the most lanes, and room to work in; where go the errors and the gradient;
-    room for three numbers; how.
+    room for three numbers; how; the fewest lanes.
 
     The rule is a program too, whose observations are the parameters.
     """
@@ -405,7 +405,8 @@ def descend(given: Longs) -> float:
         for how in range(1, given[22] + 1):
             if gradient_of(
                 code, table, constants, parameters, inputs, down, across, given, 0, order, 1, first, last, one, 0,
-                lanes_of(last - first, most), how, work, errors, gradient, errors, 0,
+                given[23] if last - first == 1 else lanes_of(last - first, most), how, work, errors, gradient, errors,
+                0,
             ):  # fmt: skip
                 break
         if not (is_finite(errors, first, last) and is_finite(gradient, 0, count)):

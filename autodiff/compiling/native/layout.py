@@ -168,7 +168,10 @@ class _Layout:
             if place in runs:
                 run = runs[place]
                 turns = run[-1].slot - self.first == max(units)
-                inputs = range(self.program.first_input, self.first) if len(run) == len(units) else ()
+                is_all = len(run) == len(units) and {owner.get(slot) for slot in self.program.outputs.tolist()} == {
+                    place
+                }
+                inputs = range(self.program.first_input, self.first) if is_all else ()
                 found[place] = Segment(run, constants, active, handed_on.__contains__, turns, inputs)
             elif self.first + place not in owner:
                 found[place] = unit

@@ -88,6 +88,16 @@ class Code(NamedTuple):
 
     arrays: tuple[NDArray[np.uint32], NDArray[np.int64], Floats]
     where: Where
+    most: int
+    """The most observations of a block."""
+    once: int
+    """How many numbers a run needs room for, and how many for each observation of a block."""
+    each: int
+
+    def room(self, observations: int) -> int:
+        """How many numbers a run needs room for: a block's rows may be 15 longer than it has observations."""
+        lanes = min(observations, self.most)
+        return self.once + self.each * (lanes + 16 if lanes > 1 else 1)
 
 
 class NativeRunner:
@@ -121,9 +131,10 @@ class NativeRunner:
 
         def run(first: int, last: int) -> None:
             parts, (_array, where) = self._parts_for(last - first), readable(inputs, first, last)
-            code, room = parts.code(False, VALUES), self._room(parts, last - first)
+            code = parts.code(False, VALUES)
+            room = self._room(code.room(last - first))
             _entry("values")(_pack(
-                *code.where, place_of(theta), *where, first, last, parts.most, room.place, place_of(results)
+                *code.where, place_of(theta), *where, first, last, code.most, room.place, place_of(results)
             ))  # fmt: skip
             self._rooms.append(room)
 
@@ -148,13 +159,16 @@ class NativeRunner:
         given = (
             wrt_inputs, place_of(theta), inputs, at_weights, own and len(weights) > 1, place_of(of_all), count,
         )  # fmt: skip
-        chunks = max(count // CHUNK, 1)
+        chunks, total = max(count // CHUNK, 1), math.nan
+        sizes = [1] if chunks > 1 else []  # how many chunks one call runs; if many and one needs care, each by itself
         if chunks == 1 or (is_readable(inputs) and not self._is_spread(count)):
             gradients, total = self._gradient(given, 0, chunks)
             gradient = gradients[0]
-        else:
+        elif is_readable(inputs) and chunks >= 8 * self.threads:
+            sizes.insert(0, min(WAVE, chunks // (4 * self.threads)))
+        while sizes and math.isnan(total):
+            at_once = sizes.pop(0)
             gradient, total = np.zeros(len(theta)), 0.0
-            at_once = max(1, min(WAVE, chunks // (4 * self.threads))) if is_readable(inputs) else 1
             with np.errstate(over="ignore", invalid="ignore"):  # as in machine code
                 for parts, subtotal in self._each(partial(self._gradient, given, apart=True), count, at_once):
                     for part in parts:
@@ -169,17 +183,20 @@ class NativeRunner:
     ) -> tuple[Floats, float]:
         """The gradients of the chunks from first to last, or the sum of them, (gradients, parameters).
 
-        And the sum of their values, or nan if a gradient is not finite.
+        And the sum of their values, or nan if a gradient is not finite. A chunk by itself is then run carefully: which
+        are, is to depend on nothing but the chunks, since sums over observations differ in their last places.
         """
         wrt_inputs, theta, inputs, weights, own, values, count = given
         chunks, size = max(count // CHUNK, 1), len(self.program.parameters)
         start, end = count * first // chunks, count * last // chunks
         gradients, (_array, where) = np.empty((last - first if apart else 1, size)), readable(inputs, start, end)
         place, total = place_of(gradients), math.nan
-        for how, parts in ((QUICK, self._parts_for(end - start)), (CAREFUL, self.parts)):
-            code, room = parts.code(wrt_inputs, how), self._room(parts, end - start)
+        passes = (QUICK, self._parts_for(end - start)), (CAREFUL, self.parts)
+        for how, parts in passes if last - first == 1 else passes[:1]:
+            code = parts.code(wrt_inputs, how)
+            room = self._room(code.room(end - start))
             total = _entry("gradient")(_PACK_GRADIENT(
-                *code.where, theta, *where, count, chunks, first, last, weights, own, parts.most, room.place, how,
+                *code.where, theta, *where, count, chunks, first, last, weights, own, code.most, room.place, how,
                 values, place, size if apart else 0, room.rest, values + 8 * count, count if wrt_inputs else 0,
             ))  # fmt: skip
             self._rooms.append(room)
@@ -217,13 +234,14 @@ class NativeRunner:
         lists = [np.ascontiguousarray(order, np.int64), np.ascontiguousarray(starts, np.int64), plain(rates)]
         for how, parts in ((QUICK, self._parts_for(int(sizes))), (CAREFUL, self.parts)):
             codes = parts.code(False, how), update.code(False, VALUES)
-            most = min(parts.most, update.most)
-            room = self._room(parts, int(sizes), update.room(len(parameters)))
+            most = min(each.most for each in codes)
+            room = self._room(max(codes[0].room(int(sizes)), codes[1].room(len(parameters))))
             steps += int(_entry("descend")(_pack(
                 *codes[0].where, *codes[1].where, place_of(parameters), len(state), place_of(state),
                 *readable(numbers, 0, 0)[1][:3], place_of(lists[0]), place_of(lists[1]) + 8 * steps,
                 place_of(lists[2]) + 8 * steps, len(rates) - steps, first_step + steps, most, room.place,
                 place_of(errors), place_of(gradient), place_of(gradient) + 8 * len(parameters), how,
+                8 if parts.fused else 1,
             )))  # fmt: skip
             self._rooms.append(room)
             if steps == len(rates):
@@ -281,16 +299,13 @@ class NativeRunner:
             self._pools[process] = ThreadPoolExecutor(self.threads - 1, "autodiff")
         return self._pools[process]
 
-    def _room(self, parts: _Parts, observations: int, least: int = 0) -> _Room:
-        """Room to work in, of this call alone until it is given back."""
-        size = parts.room(observations)
+    def _room(self, size: int) -> _Room:
+        """Room for so many numbers, of this call alone until it is given back."""
         try:
             room = self._rooms.pop()
         except IndexError:
-            room = _Room(max(size, least), len(self.program.parameters))
-        if room.size < size or room.size < least:
-            room = _Room(max(size, least), len(self.program.parameters))
-        return room
+            room = _Room(size, len(self.program.parameters))
+        return room if room.size >= size else _Room(size, len(self.program.parameters))
 
 
 class _Room:
@@ -310,7 +325,6 @@ class _Parts:
         self.program = program
         self.fused = fused
         self.found: dict[tuple[bool, int], Code] = {}
-        self.size = self.rows = self.most = 0
 
     def code(self, wrt_inputs: bool, how: int) -> Code:
         """What is read for a pass; of the passes of each operation, only those that it needs are compiled."""
@@ -321,18 +335,16 @@ class _Parts:
                 kind = kinds[opcode - FIRST_ROW] if opcode >= FIRST_ROW else opcode
                 for part in range(how + 1):
                     table[opcode, part] = _place_of_code(kind, part, how)
-            rows = int(words[MAIN + ROWS])
-            self.most = self.most or max(8, min(MOST_LANES, ROOM // rows // 8 * 8))
-            self.size = max(self.size, 2 * (int(words[SCALARS]) + int(words[SHARED + ROWS])), 2 * WIDTH + 2 * rows)
-            self.rows = max(self.rows, 2 * rows + int(words[WHOLE]))
             arrays = words, table, plain(self.program.constants)
-            self.found[wrt_inputs, how] = Code(arrays, (place_of(words), place_of(table), place_of(arrays[2])))
+            rows = 2 * int(words[MAIN + ROWS])
+            self.found[wrt_inputs, how] = Code(
+                arrays,
+                (place_of(words), place_of(table), place_of(arrays[2])),
+                most=max(8, min(MOST_LANES, 2 * ROOM // rows // 8 * 8)),
+                once=max(2 * (int(words[SCALARS]) + int(words[SHARED + ROWS])), 2 * WIDTH + rows),
+                each=rows + int(words[WHOLE]),
+            )
         return self.found[wrt_inputs, how]
-
-    def room(self, observations: int) -> int:
-        """How many numbers a run needs room for, by the code that was asked for so far."""
-        lanes = min(observations, self.most)
-        return self.size + self.rows * (lanes + 16 if lanes > 1 else 1)
 
 
 def is_small(program: Program) -> bool:
