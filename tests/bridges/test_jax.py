@@ -31,28 +31,10 @@ from autodiff.bridges.jax import TooLargeError, UnsupportedError, record
 from autodiff.checking import GradientMismatchError
 from autodiff.hooks import Observer, observed_by
 from autodiff.tracing.player import html
+from tests.bridges.jax_agreement import TOLERANCE, in_float64, variables
 from tests.bridges.jax_models import MODELS
 
-TOLERANCE = 1e-12
-"""Relative to the largest number of its kind: sums are taken in another order."""
-
-
-@pytest.fixture(autouse=True)
-def float64():
-    with jax.enable_x64(True) if hasattr(jax, "enable_x64") else jax.experimental.enable_x64():
-        yield
-
-
-def variables(tree):
-    """The arrays of a structure as arrays of values."""
-
-    def array(leaf):
-        found = np.empty(np.shape(leaf), object)
-        for place in np.ndindex(found.shape):
-            found[place] = Value(np.asarray(leaf)[place])
-        return found
-
-    return jax.tree_util.tree_map(array, tree)
+float64 = pytest.fixture(autouse=True)(in_float64)
 
 
 def close(ours, theirs):

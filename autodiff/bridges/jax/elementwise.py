@@ -30,7 +30,8 @@ def rounded_away_from_zero(x: Any) -> Any:
     return rules.multiply(more_rules.sign(x), more_rules.floor(rules.absolute(x) + 0.5))
 
 
-def _detached(x: Any) -> Any:
+def detached(x: Any) -> Any:
+    """The number, which no gradient flows to."""
     return rules.DETACHED(x) if isinstance(x, Value) else x
 
 
@@ -69,7 +70,7 @@ def _clamped(low: Any, x: Any, high: Any) -> Any:
     for bound in (low, high):
         if number(bound) != number(bound):
             return bound
-    found = _detached(x) if number(x) in (number(low), number(high)) else x
+    found = detached(x) if number(x) in (number(low), number(high)) else x
     found = CHOOSE(rules.LESS(x, low), low, found)
     return CHOOSE(rules.LESS(high, found), high, found)
 
@@ -85,7 +86,7 @@ ELEMENTWISE: Mapping[str, Callable[..., Any]] = {
     "pow": rules.power, "rem": more_rules.fmod, "sign": more_rules.sign, "sin": rules.sin, "sinh": rules.sinh,
     "sqrt": rules.sqrt, "square": more_rules.square, "tan": rules.tan, "tanh": rules.tanh,
     "add": rules.add, "add_any": rules.add, "mul": rules.multiply, "sub": rules.subtract,
-    "rsqrt": lambda x: more_rules.reciprocal(rules.sqrt(x)), "clamp": _clamped, "stop_gradient": _detached,
+    "rsqrt": lambda x: more_rules.reciprocal(rules.sqrt(x)), "clamp": _clamped, "stop_gradient": detached,
     "lt": rules.LESS, "le": rules.LESS_EQUAL, "eq": rules.EQUAL, "ne": not_equal,
     "gt": lambda a, b: rules.LESS(b, a), "ge": lambda a, b: rules.LESS_EQUAL(b, a),
     "is_finite": lambda x: rules.LESS(rules.absolute(x), inf),

@@ -16,6 +16,7 @@ from autodiff.bridges.jax import lines
 from autodiff.bridges.jax.custom_rules import by_rule
 from autodiff.bridges.jax.elementwise import ELEMENTWISE, OWN_ROWS, REGULAR
 from autodiff.bridges.jax.equations import constants, evaluated, is_float, recorded_results
+from autodiff.bridges.jax.indices import check_indices
 from autodiff.bridges.jax.plan import (
     CALLS,
     CUSTOM,
@@ -97,6 +98,7 @@ class Interpreter:
             self.progress.add(part(equation, self.line))
             if name == "select_n" and self.is_singular:
                 given = [arrays.recorded(given[0]), *given[1:]]  # 0 · ∞ is to be seen
+            check_indices(equation, given, self.line)
             with replaying(self.line):
                 found = PRIMITIVES[name].run(equation, given)
             if name in ELEMENTWISE and name not in REGULAR and is_float(equation.outvars[0]):

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from math import nan
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from autodiff.bridges import arrays
@@ -51,8 +48,8 @@ BY_NUMPY: Mapping[str, Callable[..., Any]] = {
 
 
 MOVING = {
-    "dynamic_update_slice": (0, 1), "expand_dims": (), "gather": (0,), "pad": (), "scatter": (0, 2), "stack": (),
-    "tile": (), "unstack": (),
+    "dynamic_update_slice": (0, 1), "expand_dims": (), "pad": (), "scatter": (0, 2), "stack": (), "tile": (),
+    "unstack": (),
 }  # fmt: skip
 """The primitives that JAX runs on places, and which operands are moved; none for all."""
 
@@ -64,14 +61,9 @@ def moved(equation: Any, operands: Sequence[Any], data: Sequence[int] = ()) -> l
     for at in data:
         given[at] = arrays.positions(operands[at], first)
         first += np.size(operands[at])
-    params = dict(equation.params)
-    outside = nan
-    if "fill_value" in params:
-        outside = nan if params["fill_value"] is None else params["fill_value"]
-        params["fill_value"] = arrays.OUTSIDE
-    found = equation.primitive.bind(*given, **params)
+    found = equation.primitive.bind(*given, **equation.params)
     moving = [operands[at] for at in data]
-    return [arrays.moved(moving, each, outside) for each in (found if isinstance(found, (list, tuple)) else [found])]
+    return [arrays.moved(moving, each) for each in (found if isinstance(found, (list, tuple)) else [found])]
 
 
 def selected(equation: Any, operands: Sequence[Any]) -> Any:
@@ -81,31 +73,6 @@ def selected(equation: Any, operands: Sequence[Any]) -> Any:
         return moved(equation, operands, range(1, len(operands)))
     no, yes = cases
     return arrays.choose(which, yes, no)
-
-
-def _targets(equation: Any, operands: Sequence[Any]) -> Array:
-    """For each number of the updates the place that it is added to, counted from 1; 0 if it is dropped.
-
-    That is the gradient of the scattered updates, if the gradient of the result is the places of its numbers.
-    """
-    operand, indices, updates = operands
-    params = {key: equation.params[key] for key in ("indices_are_sorted", "unique_indices", "mode")}
-
-    def spread(updates: Any) -> Any:
-        zeros = jnp.zeros(np.shape(operand), jnp.float32)  # whole numbers up to 2**24 are exact
-        return jax.lax.scatter_add(zeros, indices, updates, equation.params["dimension_numbers"], **params)
-
-    places = jax.vjp(spread, jnp.zeros(np.shape(updates), jnp.float32))[1]
-    return np.asarray(places(arrays.positions(operand, 1).astype(np.float32))[0]).astype(int)
-
-
-def scattered(combine: Callable[[list[Any]], Any], equation: Any, operands: Sequence[Any]) -> Array:
-    """What the combination of each number and of the updates for its place gives, in the order of the updates."""
-    rows = [[each] for each in recorded(operands[0]).ravel().tolist()]
-    for place, update in zip(_targets(equation, operands).ravel(), recorded(operands[2]).ravel().tolist()):
-        if place > 0:
-            rows[place - 1].append(update)
-    return arrays.filled(map(combine, rows), np.shape(operands[0]))
 
 
 def in_order(equation: Any, operands: Sequence[Any]) -> list[Any]:

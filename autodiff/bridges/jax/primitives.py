@@ -18,7 +18,8 @@ from autodiff.bridges import arrays, linear
 from autodiff.bridges.arrays import Array, recorded
 from autodiff.bridges.jax.elementwise import ELEMENTWISE, not_equal, rounded_away_from_zero
 from autodiff.bridges.jax.equations import count
-from autodiff.bridges.jax.moving import BY_NUMPY, MOVING, in_order, moved, scattered, selected, top
+from autodiff.bridges.jax.indices import gathered, scattered
+from autodiff.bridges.jax.moving import BY_NUMPY, MOVING, in_order, moved, selected, top
 from autodiff.bridges.windows import convolve, pooled
 from autodiff.operations import Operation
 
@@ -189,6 +190,7 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "round": Primitive(_rounded, _results),
     "convert_element_type": Primitive(_converted, _nothing),
     "select_n": Primitive(selected, _results),
+    "gather": Primitive(gathered, _nothing),
     "scatter-add": Primitive(partial(scattered, arrays.total), _sums),
     "scatter-mul": Primitive(partial(scattered, arrays.product), _sums),
     "scatter-max": Primitive(partial(scattered, _extreme(rules.maximum)), _sums),
