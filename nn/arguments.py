@@ -66,6 +66,19 @@ def counted(what: str, number: Any) -> int:
     return count
 
 
+def check_one_list(model: object, others: tuple[Any, ...]) -> None:
+    """Refuse inputs that are several arguments.
+
+    Raises:
+        TypeError: there are others beside the first.
+    """
+    if others:
+        raise TypeError(
+            f"{type(model).__name__} takes one observation as ONE list, model([x1, x2, …]), not as "
+            f"{1 + len(others)} arguments; write model.predict(X) for many observations"
+        )
+
+
 def check_number(given: Sequence[Any], expected: int) -> None:
     """Refuse another number of inputs than the expected one.
 

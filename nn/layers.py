@@ -9,12 +9,12 @@ Rectifiers", eq. 10); else they are uniform on ±sqrt(6 / (inputs + outputs)) (G
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 
 from autodiff import Value, dot
-from nn.arguments import ActivationLike, Inputs, activation_of, check_number, counted, name_of, nodes
+from nn.arguments import ActivationLike, Inputs, activation_of, check_number, check_one_list, counted, name_of, nodes
 from nn.mistakes import Renamed, instead
 from nn.module import Module
 from nn.seeding import Seed, generator
@@ -75,7 +75,7 @@ class Neuron(Module):
         self.bias = Value(0.0) if bias else None
         self.expanded = expanded
 
-    def __call__(self, inputs: Sequence[Any]) -> Value:
+    def __call__(self, inputs: Sequence[Any], *others: Never) -> Value:
         """The neuron's output, a scalar.
 
         Args:
@@ -84,6 +84,7 @@ class Neuron(Module):
         Raises:
             ValueError: the number of inputs is not that of the weights.
         """
+        check_one_list(self, others)
         check_number(inputs, len(self.weights))
         if self.expanded:
             weighted = self.weights[0] * inputs[0]
@@ -134,7 +135,7 @@ class Layer(Module):
             Neuron(inputs, activation, rng, expanded=expanded, bias=bias, fan_out=outputs) for _ in range(outputs)
         ]  # fmt: skip
 
-    def __call__(self, inputs: Inputs) -> list[Value]:
+    def __call__(self, inputs: Inputs, *others: Never) -> list[Value]:
         """The outputs of all neurons, always a list.
 
         Args:
@@ -144,6 +145,7 @@ class Layer(Module):
             TypeError: the inputs are not a sequence of real numbers.
             ValueError: there are too many or too few.
         """
+        check_one_list(self, others)
         given = nodes(inputs, self.inputs)
         return [neuron(given) for neuron in self.neurons]
 
@@ -236,7 +238,7 @@ class MLP(Module):
             for before, after, function in zip(sizes, sizes[1:], activations)
         ]
 
-    def __call__(self, inputs: Inputs) -> Any:
+    def __call__(self, inputs: Inputs, *others: Never) -> Any:
         """The prediction: a scalar if the last layer has one neuron, else a list of scalars.
 
         Args:
@@ -246,6 +248,7 @@ class MLP(Module):
             TypeError: the inputs are not a sequence of real numbers.
             ValueError: there are too many or too few.
         """
+        check_one_list(self, others)
         signal: Any = inputs
         for layer in self.layers:
             signal = layer(signal)

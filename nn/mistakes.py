@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
 from functools import wraps
 from inspect import signature
 from typing import Any, NoReturn, ParamSpec, TypeVar
@@ -87,7 +88,7 @@ OPTIMIZERS = {"SGD": ("sgd", "gd", "momentum"), "Adam": ("adam",), "AdamW": ("ad
 
 
 def instead(usage: str = "", /, **advice: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """A decorator that refuses keywords which are others here, and calls that fit nothing, and says what to write.
+    """A decorator that refuses keywords which are others here or nowhere, and calls that fit nothing, in words.
 
     Args:
         usage: a call as it should be, shown where arguments are missing or too many.
@@ -95,25 +96,38 @@ def instead(usage: str = "", /, **advice: str) -> Callable[[Callable[P, T]], Cal
     """
 
     def decorate(function: Callable[P, T]) -> Callable[P, T]:
-        expected, name = signature(function), function.__qualname__.removesuffix(".__init__")
+        expected = signature(function)
+        names = [each.name for each in expected.parameters.values() if each.name != "self"]
+        of_a_class = function.__name__ == "__init__"
 
         @wraps(function)
         def checked(*args: P.args, **options: P.kwargs) -> T:
-            for given in advice.keys() & options.keys() if options else ():
-                text = advice[given]
-                raise TypeError(
-                    f"{given}= is called {text}= here" if text.isidentifier() else f"no {given}= here: {text}"
-                )
+            for given in options:
+                if given not in names:
+                    raise TypeError(_no_such_option(called(args), given, names, advice, usage))
             if usage:
                 try:
                     expected.bind(*args, **options)
                 except TypeError as error:
-                    raise TypeError(f"{name}() got other arguments: {error}; write {usage}") from None
+                    raise TypeError(f"{called(args)}() got other arguments: {error}; write {usage}") from None
             return function(*args, **options)
+
+        def called(args: Sequence[Any]) -> str:
+            """What the user called: the class that is constructed, though it has the constructor of another."""
+            return type(args[0]).__name__ if of_a_class else function.__name__
 
         return checked
 
     return decorate
+
+
+def _no_such_option(called: str, given: str, names: Sequence[str], advice: Mapping[str, str], usage: str) -> str:
+    text = advice.get(given, "")
+    if text:
+        return f"{given}= is called {text}= here" if text.isidentifier() else f"no {given}= here: {text}"
+    near = get_close_matches(given, names, n=1)
+    allowed = f"write {usage}" if usage else f"it takes {', '.join(names)}"
+    return f"{called}() takes no {given}=: {f'did you mean {near[0]!r}?' if near else allowed}"
 
 
 def no_such_name(name: str, module: str = "nn") -> str:

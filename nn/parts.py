@@ -6,12 +6,12 @@ Like all modules they take ONE observation. A part takes a list of numbers and g
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, overload
+from typing import Any, Never, overload
 
 import numpy as np
 
 from autodiff import Operation, Value, dot, mean, select, sqrt
-from nn.arguments import ActivationLike, Inputs, activation_of, counted, name_of, nodes
+from nn.arguments import ActivationLike, Inputs, activation_of, check_one_list, counted, name_of, nodes
 from nn.dropping import check_probability, dropout
 from nn.losses import is_vector
 from nn.mistakes import Renamed, instead
@@ -72,7 +72,7 @@ class Sequential(Module):
             raise ValueError("at least one part is needed: Sequential(Linear(2, 16), 'relu', Linear(16, 1))")
         self.layers = [_part(layer) for layer in layers]
 
-    def __call__(self, inputs: Any) -> Any:
+    def __call__(self, inputs: Any, *others: Never) -> Any:
         """The prediction: a scalar if the last part gives one number, else what it gives.
 
         Args:
@@ -81,9 +81,10 @@ class Sequential(Module):
         Raises:
             Exception: a part raised it.
         """
-        first, *others = self.layers
+        check_one_list(self, others)
+        first, *rest = self.layers
         signal = first(inputs)
-        for layer in others:
+        for layer in rest:
             signal = layer(signal if is_vector(signal) else [signal])
         return signal[0] if is_vector(signal) and len(signal) == 1 and not is_vector(signal[0]) else signal
 
@@ -179,13 +180,14 @@ class LayerNorm(Module):
         self.weights, self.biases = [Value(1.0) for _ in range(inputs)], [Value(0.0) for _ in range(inputs)]
         self.epsilon = epsilon
 
-    def __call__(self, inputs: Inputs) -> list[Any]:
+    def __call__(self, inputs: Inputs, *others: Never) -> list[Any]:
         """(inputs,) numbers or ``Value``s → (inputs,).
 
         Raises:
             TypeError: the inputs are not a sequence of real numbers.
             ValueError: there are too many or too few.
         """
+        check_one_list(self, others)
         given = nodes(inputs, len(self.weights))
         center = mean(given)
         distances = [x - center for x in given]

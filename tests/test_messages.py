@@ -86,6 +86,15 @@ VALUES = [
 FUNCTIONS = [
     ("a list for an operand", lambda: autodiff.exp([x(), x()]), TypeError, "take one at a time"),
     ("an array for an operand", lambda: autodiff.exp(np.array([x(), x()])), TypeError, "NumPy's functions of an array"),
+    *(
+        (f"{each.__name__} of one number", lambda each=each: each(x()), TypeError,
+         f"{each.__name__} takes lists of numbers, such as [a, b], not the one number Value")
+        for each in (
+            autodiff.mean, autodiff.total, autodiff.norm, autodiff.prod, autodiff.var, autodiff.std, autodiff.cumsum,
+            autodiff.largest, autodiff.smallest, autodiff.softmax, autodiff.log_softmax, autodiff.log_sum_exp,
+        )
+    ),
+    ("dot of two numbers", lambda: autodiff.dot(x(), x()), TypeError, "dot takes lists of numbers"),
     ("the mean of nothing", lambda: autodiff.mean([]), ValueError, "pass at least one"),
     ("a dot of other lengths", lambda: autodiff.dot([x()], [1.0, 2.0]), ValueError, "the same length, not of 1 and 2"),
     ("the gradient of a number", lambda: autodiff.grad(2.0), TypeError, "a function or a Value is needed"),
@@ -132,6 +141,21 @@ NETWORKS = [
     ("a misspelt activation", lambda: nn.MLP(2, [3, 1], activation="rleu"), ValueError, "did you mean 'relu'?"),
     ("too few inputs", lambda: model()([1.0]), ValueError, "2 inputs expected, 1 given"),
     ("a batch for one observation", lambda: model()(X), TypeError, "write model.predict(X)"),
+    *(
+        (f"inputs without a list, {name}", lambda make=make: make()(1.0, 2.0), TypeError, "model([x1, x2, …])")
+        for name, make in {
+            "MLP": model, "Neuron": lambda: nn.Neuron(2), "Layer": lambda: nn.Layer(2, 1),
+            "Linear": lambda: nn.Linear(2, 1), "LayerNorm": lambda: nn.LayerNorm(2),
+            "Sequential": lambda: nn.Sequential(nn.Linear(2, 1), "tanh"),
+        }.items()
+    ),
+    ("a misspelt option", lambda: nn.MLP(2, [3, 1], activaton="tanh"), TypeError,
+     "MLP() takes no activaton=: did you mean 'activation'?"),
+    ("no such option", lambda: nn.Linear(2, 1, colour=1), TypeError,
+     "Linear() takes no colour=: it takes inputs, outputs, bias, rng"),
+    ("a misspelt option of an estimator", lambda: nn.MLPClassifier(hiden_layer_sizes=(3,)), TypeError,
+     "MLPClassifier() takes no hiden_layer_sizes=: did you mean 'hidden_layer_sizes'?"),
+    ("a misspelt option of fit()", lambda: fit(epoch=3), TypeError, "fit() takes no epoch=: did you mean 'epochs'?"),
     ("no inputs", lambda: model()(None), TypeError, "a sequence of 2 numbers is needed"),
     ("weights of a layer", lambda: model().layers[0].w, AttributeError, "neurons[…].weights"),
     ("an optimizer of a model", lambda: nn.Adam(model()), TypeError, "such as model.parameters()"),
