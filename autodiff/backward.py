@@ -118,6 +118,8 @@ def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] |
             raise TypeError(f"on_step must be a function of a step, not {type(on_step).__name__} {on_step!r:.60}")
         for step in backward_steps(root, seed):
             on_step(step)
+        if hasattr(on_step, "ended"):  # a watch
+            on_step.ended(root)
         return
     for out in reversed(ready(root, seed, UNREACHED)):
         if (op := out.op).arity == 2 and (upstream := out.grad) is not UNREACHED:

@@ -1,7 +1,9 @@
-"""What is often written and is called otherwise here: the errors say what to write. Loaded where one is made."""
+"""What is often written and is called otherwise here: the errors say what to write."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 ELSEWHERE = {
@@ -35,6 +37,25 @@ ELSEWHERE = {
     "stop_gradient": "value.detach() is a constant",
 }
 """What other packages have, and what serves here."""
+RECORDED = (
+    "operands and operation are recorded when it is computed, as in a + b; autodiff.operation(name, primal, *rules) "
+    "declares an operation of your own"
+)
+ONE_FLOAT = "a Value is one float of 64 bits, in the memory of Python; compile() is for speed"
+OPTIONS = {
+    "requires_grad": "every Value has a gradient; detach() gives one without",
+    **dict.fromkeys(("_children", "children", "_prev", "parents", "_op", "op"), RECORDED),
+    "grad": "set it afterwards, value.grad = 0.0",
+    "name": "it is called label=",
+    "dtype": ONE_FLOAT, "device": ONE_FLOAT,
+    "gradient": "it is called seed=",
+    "grad_output": "it is called seed=",
+    "retain_graph": "nothing is freed: a graph can be passed again, and the gradients of its leaves add up",
+    "create_graph": "grad(loss, parameters) gives gradients that are Values, to be differentiated again",
+    "fold": 'a page has every fold, of which its reader takes one; trace.draw(step, fold="layer") is one picture',
+    "inputs": "every leaf gets its gradient; grad(loss, parameters) gives those that you name",
+}  # fmt: skip
+"""Keywords that others have where a value is made or passed, and what serves here."""
 
 
 def no_such_name(name: str) -> AttributeError:
@@ -67,3 +88,31 @@ def needs_value(what: str, given: Any) -> NoReturn:
     elif callable(given):
         advice = ": call it with Values first"
     raise TypeError(f"{what} needs a Value, not {type(given).__name__} {given!r:.60}{advice}")
+
+
+def refused_arguments(label: object, others: tuple[Any, ...], options: Iterable[str]) -> TypeError:
+    """What is said of a second argument that is no label, and of more.
+
+    >>> print(refused_arguments((), ("+",), {}))
+    a Value takes a number and a label, Value(2.0, label="x"): operands and operation are recorded when it is \
+computed, as in a + b; autodiff.operation(name, primal, *rules) declares an operation of your own
+    """
+    if options:
+        return refused_option("Value", options, "data", "label")
+    if others or isinstance(label, (tuple, list, set, frozenset)):
+        return TypeError(f'a Value takes a number and a label, Value(2.0, label="x"): {RECORDED}')
+    return TypeError(f"a label must be a str, not {type(label).__name__} {label!r:.60}")
+
+
+def refused_option(call: str, options: Iterable[str], *allowed: str) -> TypeError:
+    """What is said of keywords that a call has not.
+
+    >>> print(refused_option("Value", {"requires_grad": True}, "data", "label"))
+    Value() takes no requires_grad=: every Value has a gradient; detach() gives one without
+    >>> print(refused_option("Value", {"lable": "x"}, "data", "label"))
+    Value() takes no lable=: did you mean 'label'?
+    """
+    given = next(iter(options))
+    near = get_close_matches(given, allowed, n=1)
+    instead = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(f'{each}=' for each in allowed)}"
+    return TypeError(f"{call}() takes no {given}=: {OPTIONS.get(given, instead)}")

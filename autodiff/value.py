@@ -10,7 +10,8 @@ from autodiff import more_rules, rules, versions
 from autodiff.backward import Step
 from autodiff.hooks import tell, watchers
 from autodiff.ieee import as_float
-from autodiff.micrograd import FromMicrograd, refused_arguments, refused_option
+from autodiff.micrograd import FromMicrograd
+from autodiff.mistakes import refused_arguments, refused_option
 from autodiff.number_like import NumberLike
 from autodiff.numpy_protocol import NumpyProtocol
 from autodiff.operations import CONSTANT, VARIABLE, Operation

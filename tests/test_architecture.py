@@ -29,8 +29,8 @@ BELOW = {
 LENGTH = 1265
 """Lines of the six files of the reading list, docstrings included."""
 BESIDE = {
-    "declarations", "differentiated_call", "documentation", "hooks", "ieee", "micrograd", "more_rules", "number_like",
-    "numpy_protocol", "pickling", "primals", "provided", "registry", "selection", "special", "text", "trees",
+    "declarations", "differentiated_call", "documentation", "hooks", "ieee", "micrograd", "mistakes", "more_rules",
+    "number_like", "numpy_protocol", "pickling", "primals", "provided", "registry", "selection", "special", "text", "trees",
     "versions", "zeros",
 }  # fmt: skip
 """What the engine loads beside the reading list."""

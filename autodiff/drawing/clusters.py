@@ -21,6 +21,7 @@ from itertools import takewhile
 
 from autodiff.operations import CONSTANT, VARIABLE
 from autodiff.rules import dot, multiply, subtract
+from autodiff.text import joined
 from autodiff.value import Value
 
 Path = tuple[str, ...]
@@ -106,9 +107,7 @@ def folded_modules(
     {('layers.0', 'neurons.1'): ('layers.0',), ('layers.1', 'neurons.0'): ('layers.1', 'neurons.0')}
     """
     around = {path: [path[:depth] for depth in range(1, len(path) + 1)] for path in dict.fromkeys(paths)}
-    known = {"layer", "neuron", "layers", "neurons"}.union(
-        *(_names(each) for inside in around.values() for each in inside)
-    )
+    known = {name for inside in around.values() for each in inside for name in _names(each)}
     folds, opens = _several("fold", wanted, known), _several("opened", opened, known)
     found = {}
     for path, inside in around.items():
@@ -128,9 +127,16 @@ def _several(option: str, given: str | Iterable[str] | None, known: set[str]) ->
         raise TypeError(f"{option} must be a str or several, not {given!r}")
     for name in several:
         if name not in known:
-            allowed = ", ".join(map(repr, sorted(known - {"layers", "neurons"})))
-            raise ValueError(f"there is nothing to fold of the name {name!r} (must be one of {allowed})")
+            raise ValueError(f"there is nothing to fold of the name {name!r} ({_allowed(known)})")
     return several  # type: ignore[return-value]  # as was just checked
+
+
+def _allowed(known: set[str]) -> str:
+    """What may be folded, kinds of modules before single ones."""
+    if not known:
+        return "no label tells of a module, as that of a parameter does that nn labels: 'layers.0.neurons.3.bias'"
+    kinds = {name for name in known if name.removesuffix("s") == name or name.removesuffix("s") not in known}
+    return f"must be one of {joined([*map(repr, sorted(kinds, key=lambda name: ('.' in name, name)))])}"
 
 
 def _names(path: Path) -> set[str]:

@@ -5,8 +5,9 @@ What shows a pass is loaded when it is first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
+from autodiff.mistakes import refused_option
 from autodiff.tracing.recorded_pass import RecordedPass
 from autodiff.value import Value
 
@@ -119,6 +120,7 @@ class Trace(RecordedPass):
         live: bool | None = None,
         updates: Sequence[RecordedPass] = (),
         language: str = "en",
+        **others: Never,
     ) -> Path:
         """Write a page that plays the pass in a browser, and return its path.
 
@@ -153,6 +155,8 @@ class Trace(RecordedPass):
         >>> with TemporaryDirectory() as folder: trace(w * w).to_html(Path(folder) / "square.html").name
         'square.html'
         """
+        if others:
+            raise refused_option("to_html", others, "path", "max_nodes", "live", "updates", "language")
         from autodiff.tracing.player import save_html
 
         return save_html(self, path, max_nodes, live, updates, language)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from difflib import get_close_matches
 from math import isfinite
 
-from autodiff.backward import Step
+from autodiff.backward import Step, edges, names, topological_order
 from autodiff.ieee import as_float
 from autodiff.sources import user_frame
+from autodiff.text import joined
 from autodiff.value import Value
 
 Condition = Callable[[Step], object]
@@ -33,6 +36,9 @@ def watch(
     Raises:
         TypeError: the node is none of these, or ``do`` or ``when`` cannot be called.
 
+    Warns:
+        RuntimeWarning: at the end of a pass that had no step to the node, with the nodes to which it had.
+
     >>> w, x = Value(3.0, label="w"), Value(-20.0, label="x")
     >>> (w * x + w).backward(on_step=watch(w, print, when=larger_than(10)))
     ∂L/∂w += ∂v2/∂w · ∂L/∂v2 = −20.0 × 1.0 = −20.0
@@ -42,14 +48,33 @@ def watch(
     for what, given in (("do", do), ("when", when)):
         if not (callable(given) or given is None):
             raise TypeError(f"{what} must be a function of a step, not {given!r:.60}")
-    act = stop if do is None else do
+    return Watch(node, stop if do is None else do, when)
 
-    def watching(step: Step) -> None:
-        concerns = node is None or (step.parent_name == node if isinstance(node, str) else step.parent is node)
-        if concerns and (when is None or when(step)):
-            act(step)
 
-    return watching
+class Watch:
+    """What :func:`watch` gives: it is called with each step of a pass, and with the root when the pass has ended."""
+
+    def __init__(self, node: Value | str | None, act: Callable[[Step], object], when: Condition | None) -> None:
+        self.node, self.act, self.when = node, act, when
+        self.met = False
+
+    def __call__(self, step: Step) -> None:
+        node = self.node
+        if node is None or (step.parent_name == node if isinstance(node, str) else step.parent is node):
+            self.met = True
+            if self.when is None or self.when(step):
+                self.act(step)
+
+    def ended(self, root: Value) -> None:
+        """Warn of a node to which the pass had no step."""
+        if not self.met and self.node is not None:
+            order = topological_order(root)
+            name = names(order)
+            to = [name[each] for each in dict.fromkeys(parent for _, _, parent, _ in edges(order))]
+            near = get_close_matches(self.node, to, n=1) if isinstance(self.node, str) else []
+            hint = f"did you mean {near[0]!r}?" if near else f"it had steps to {joined([*map(repr, to)])}"
+            warnings.warn(f"the pass had no step to the watched {self.node!r}: {hint}", RuntimeWarning, stacklevel=4)
+        self.met = False
 
 
 def stop(step: Step) -> None:

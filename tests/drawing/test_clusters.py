@@ -2,7 +2,7 @@
 
 import pytest
 
-from autodiff import Value
+from autodiff import Value, total, trace
 from autodiff.backward import topological_order
 from autodiff.drawing import draw, folding
 from autodiff.drawing.clusters import modules
@@ -92,8 +92,25 @@ def test_one_module_can_be_folded_by_its_path() -> None:
     _, (out,) = network()
     assert list(folded(out, fold="layers.0")) == ["layers.0"]
     assert list(folded(out, fold=["layers.0.neurons.2", "layers.1"])) == ["layers.0.neurons.2", "layers.1"]
-    with pytest.raises(ValueError, match=r"'layers\.7' \(must be one of 'layer', 'layers\.0'"):
+    with pytest.raises(ValueError, match=r"'layers\.7' \(must be one of 'layer', 'neuron', 'layers\.0'"):
         draw(out, fold="layers.7")
+
+
+@pytest.mark.parametrize(
+    ("labels", "there_are"),
+    [
+        (["w1", "w2"], r"no label tells of a module, .*'layers\.0\.neurons\.3\.bias'"),
+        (["blocks.0.w", "blocks.1.w"], r"must be one of 'block', 'blocks\.0', 'blocks\.1'\)"),
+        ([f"blocks.{i}.w" for i in range(90)], r"must be one of 'block', 'blocks\.0', .* …79 more…, .*'blocks\.9'\)"),
+    ],
+)
+def test_a_fold_that_folds_nothing_is_refused_with_those_there_are(labels: list[str], there_are: str) -> None:
+    loss = total([Value(1.0, label=label) * 2.0 for label in labels])
+    for fold in ("layer", "neuron", ["layers"]):
+        with pytest.raises(ValueError, match=f"there is nothing to fold of the name '(layers?|neuron)' .{there_are}"):
+            draw(loss, fold=fold)
+        with pytest.raises(ValueError, match=there_are):
+            trace(loss).draw(0, fold=fold)
 
 
 @pytest.mark.parametrize(

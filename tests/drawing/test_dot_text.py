@@ -163,7 +163,7 @@ def test_data_changed_since_the_forward_pass_are_refused() -> None:
     [
         ("direction", "up", "'right', 'down'"),
         ("merge", "all", "'constants', 'siblings', 'nothing'"),
-        ("fold", "nuron", "'layer', 'neuron'"),
+        ("fold", "nuron", "must be one of 'layer', 'neuron', 'layers.0', 'layers.0.neurons.0'"),
         ("constants", "no", "True, False"),
         ("clusters", 1, "True, False"),
         ("depth", -1, "from 0 on"),
@@ -173,7 +173,7 @@ def test_data_changed_since_the_forward_pass_are_refused() -> None:
 )
 def test_an_unknown_option_value_is_refused_with_what_is_allowed(option: str, given: object, allowed: str) -> None:
     with pytest.raises(ValueError, match=allowed) as error:
-        draw(Value(1.0), **{option: given})  # type: ignore[arg-type]
+        draw(Value(1.0, label="layers.0.neurons.0.bias"), **{option: given})  # type: ignore[arg-type]
     assert repr(given) in str(error.value)
 
 

@@ -4,6 +4,7 @@ import bdb
 import linecache
 import math
 import sys
+import warnings
 from types import FrameType
 
 import pytest
@@ -82,6 +83,22 @@ def test_a_hook_that_raises_stops_the_pass(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sys, "breakpointhook", quit_debugger)
     with pytest.raises(bdb.BdbQuit):
         loss_of(Value(2.0, label="w")).backward(on_step=watch("w"))
+
+
+def test_a_node_to_which_a_pass_has_no_step_is_warned_of_where_the_pass_was_run() -> None:
+    w, loss = Value(2.0, label="weight"), Value(2.0, label="weight") * 3.0 + 1.0
+    for node, hint in [("wieght", "did you mean 'weight'"), ("q", "it had steps to 'v2', 'weight'"), (w, "steps to")]:
+        with pytest.warns(RuntimeWarning, match=f"had no step to the watched .*{hint}") as caught:
+            assert steps_seen(loss, node) == []
+        assert [each.filename for each in caught] == [__file__]
+    with pytest.warns(RuntimeWarning, match="v4"):  # no step goes to the root
+        steps_seen(loss, "v4")
+    watching = watch("weight", lambda step: None, when=larger_than(1e9))  # meets the node, if not the condition
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loss.backward(on_step=watching)
+    with pytest.warns(RuntimeWarning, match="weight"):
+        (Value(1.0, label="x") * 2.0).backward(on_step=watching)
 
 
 def test_misuse_is_refused() -> None:
