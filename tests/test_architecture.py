@@ -30,8 +30,8 @@ LENGTH = 1265
 """Lines of the six files of the reading list, docstrings included."""
 BESIDE = {
     "declarations", "differentiated_call", "documentation", "hooks", "ieee", "micrograd", "mistakes", "more_rules",
-    "number_like", "numpy_protocol", "pickling", "primals", "provided", "registry", "selection", "special", "text", "trees",
-    "versions", "zeros",
+    "number_like", "numpy_protocol", "pickling", "primals", "provided", "registry", "selection", "special", "text",
+    "trees", "versions", "zeros",
 }  # fmt: skip
 """What the engine loads beside the reading list."""
 EXTRAS = {

@@ -58,7 +58,7 @@ VALUES = [
     ("micrograd's _children=", lambda: Value(1.0, _children=(x(), x())), TypeError, "as in a + b"),
     ("children=", lambda: Value(1.0, children=(x(), x())), TypeError, "as in a + b"),
     ("a misspelt label=", lambda: Value(1.0, lable="x"), TypeError, "did you mean 'label'?"),
-    ("another keyword", lambda: Value(1.0, colour="red"), TypeError, "Value() takes no colour=: it takes data=, label="),
+    ("another keyword", lambda: Value(1.0, colour="red"), TypeError, "no colour=: it takes data=, label="),
     ("retain_graph=", lambda: (x() * 2).backward(retain_graph=True), TypeError, "nothing is freed"),
     ("gradient=", lambda: (x() * 2).backward(gradient=1.0), TypeError, "it is called seed="),
     ("create_graph=", lambda: (x() * 2).backward(create_graph=True), TypeError, "grad(loss, parameters)"),
