@@ -67,7 +67,9 @@ def test_a_function_of_numbers_gives_what_python_gives(body):
     assert bits([here(*pair) for pair in pairs]) == bits([float(there(*pair)) for pair in pairs])
 
 
-@pytest.mark.parametrize("body", ["a // b", "a % b", "a + b * a - b", "min(a, b)", "a / b", "-a"])
+@pytest.mark.parametrize(
+    "body", ["a // b", "a % b", "a + b * a - b", "min(a, b)", "a / b", "-a", "a | b", "a & b + (6 | 1)"]
+)
 def test_integers_are_those_of_python(body):
     text = f"def of(a: int, b: int) -> float:\n    return float({body})\n\n"
     here = compiled(text + "def run(x: float, y: float) -> float:\n    return of(int(x), int(y))")
@@ -110,7 +112,9 @@ def all(given: Longs) -> float:
     assert bits(one[: machine.WIDTH]) == bits(other[: machine.WIDTH])
 
 
-@pytest.mark.parametrize("body", ["while x > y:\n        x = y", "return [x]", "return x ** y", "x.y = 3.0"])
+@pytest.mark.parametrize(
+    "body", ["while x > y:\n        x = y", "return [x]", "return x ** y", "x.y = 3.0", "return int(x) ^ int(y)"]
+)
 def test_what_the_language_does_not_have_is_refused(body):
     with pytest.raises((TypeError, KeyError)):
         compiled(f"def run(x: float, y: float) -> float:\n    {body}")

@@ -42,8 +42,8 @@ from autodiff.compiling.native.machine import (
 
 Operands = tuple[Any, Any]
 OF_NUMBERS = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
-OF_INTEGERS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul"}
 OF_TRUTHS = {ast.BitOr: "or_", ast.BitAnd: "and_"}
+OF_INTEGERS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", **OF_TRUTHS}
 SIGNS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "==", ast.NotEq: "!="}
 OF_VECTORS = {"fabs": "llvm.fabs", "sqrt": "llvm.sqrt"}
 """Functions that processors compute, of whole vectors too, with the bits that IEEE 754 prescribes."""
@@ -319,7 +319,10 @@ class _Writer:
 
     def arithmetic(self, op: ast.operator, left: Any, right: Any) -> Any:
         if isinstance(left, int) and isinstance(right, int) and type(op) in OF_INTEGERS:
-            return {ast.Add: left + right, ast.Sub: left - right, ast.Mult: left * right}[type(op)]
+            return {
+                ast.Add: left + right, ast.Sub: left - right, ast.Mult: left * right, ast.BitOr: left | right,
+                ast.BitAnd: left & right,
+            }[type(op)]  # fmt: skip
         left, right = self.alike(left, right)
         if left.type == BIT:
             return getattr(self.builder, OF_TRUTHS[type(op)])(left, right)
@@ -338,6 +341,8 @@ class _Writer:
         builder = self.builder
         if type(op) in OF_INTEGERS:
             return getattr(builder, OF_INTEGERS[type(op)])(left, right)
+        if not isinstance(op, (ast.FloorDiv, ast.Mod)):
+            raise TypeError(f"compiled code has no {type(op).__name__} of integers")
         rest = builder.srem(left, right)
         signs_differ = builder.icmp_signed("<", builder.xor(rest, right), LONG(0))
         is_less = builder.and_(builder.icmp_signed("!=", rest, LONG(0)), signs_differ)
