@@ -279,3 +279,37 @@ def test_a_table_becomes_a_page(tmp_path, capsys):
     names = ",".join(moons(30).feature_names)
     main(["--data", str(path), "--label", "kind", "--features", names, "--hidden", "2", "--out", str(tmp_path / "out")])
     assert "moons.csv" in (tmp_path / "out" / "lesson.html").read_text(encoding="utf-8")
+
+
+SEEN = """
+    const graph = graphs.all, step = graph.steps[graph.taken - 1], { picture, boxes } = graph;
+    const size = (text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a;
+    const rects = [...picture.querySelectorAll(".node rect")].map((rect) => rect.getBoundingClientRect());
+    return {
+      open: graph.open,
+      lane: step ? graph.laneOf(step) : flowers.length,
+      lines: boxes.map(({ lane, slot }) => [lane, picture.querySelector(`[data-slot="${slot}"]`).querySelectorAll("text").length]),
+      letters: Math.min(...[...picture.querySelectorAll(".node text:not(.name)")].map(size)),
+      rects: rects.map(({ left, top, right, bottom }) => [left, top, right, bottom]),
+    };
+"""  # noqa: E501
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("observations", [6, 8])
+def test_of_many_observations_that_of_the_step_is_whole_and_all_are_read_from_afar(browser, tmp_path, observations):
+    made = lesson(blobs(4), 2, observations=observations, language="en")
+    browser.open(made.write(tmp_path / "page.html"), fragment="#all?mode=slides", size=(1366, 768))
+    count = browser.run("return graphs.all.steps.length")
+    for taken in (0, 1, observations, observations + 1, count // 2, count):
+        browser.run("graphs.all.taken = arguments[0]; draw()", taken)
+        seen = browser.run(SEEN)
+        assert seen["open"] == seen["lane"]
+        assert all(lines == (2 if lane in (0, seen["lane"]) else 1) for lane, lines in seen["lines"])
+        assert seen["letters"] >= 768 / 52  # the height of the window
+        for at, (left, top, right, bottom) in enumerate(seen["rects"]):
+            for other in seen["rects"][:at]:
+                assert right <= other[0] or other[2] <= left or bottom <= other[1] or other[3] <= top
+    browser.run("setMode('read'); draw()")
+    assert browser.run("return graphs.all.open") == 0
+    assert browser.errors() == []

@@ -157,6 +157,34 @@ def test_a_key_asks_for_the_full_screen(talk):
     assert talk.run("return window.full") == 1
 
 
+@pytest.mark.parametrize("black", ["b", "."])
+@pytest.mark.parametrize("back", ["b", ".", "PageDown", "Escape", "click"])
+def test_a_black_screen_gives_back_the_slide_as_it_was(talk, black, back):
+    talk.run("goToSlide('all'); current().steps.set(2)")
+    before = talk.run("draw(); return [address(), state.mode]")
+    talk.run("start('all', () => true, 10)")
+    key(talk, black)
+    whole = "const { width, height } = document.querySelector('#black').getBoundingClientRect(); return [width, height]"
+    top = "return document.elementFromPoint(innerWidth / 2, 5).id"
+    assert talk.run(whole) == list(PROJECTORS[0])
+    assert talk.run(top) == "black"
+    assert talk.text("#black").startswith("The screen is black")  # for those who hear it
+    assert not talk.run("return isRunning('all')")
+    if back == "click":
+        talk.click("#black")
+    else:
+        key(talk, back)
+    assert talk.run("draw(); return [address(), state.mode]") == before
+    assert talk.run(whole) == [0, 0]
+    assert key(talk, "PageDown") == ("all", 3)
+
+
+def test_only_a_talk_has_a_black_screen(talk):
+    talk.press("p")
+    talk.press("b")
+    assert talk.text("#black") == ""
+
+
 def test_what_is_not_yet_told_is_covered_and_not_laid_out_anew(talk):
     covered = "return [...document.querySelectorAll('.slide.current .covered')].length"
     height = "return document.querySelector('.slide.current .flow').getBoundingClientRect().height"

@@ -163,6 +163,7 @@ $("#full").addEventListener("click", toggleFullScreen);
 $("#fold").addEventListener("click", () => fold());
 $("#back").addEventListener("click", () => move(-1));
 $("#forth").addEventListener("click", () => move(1));
+$("#black").addEventListener("click", () => setBlack(false));
 $("#to-walk").addEventListener("click", (event) => {
   event.preventDefault();
   goToSlide("walk");
@@ -176,10 +177,16 @@ const KEYS = {
   p: () => setMode(isTalk() ? "read" : "slides"),
   w: () => fold(),
 };
+/** What remotes send for a black screen. */
+const BLACK = ["b", "."];
 const ENDS = { Home: () => SLIDES[0], End: () => SLIDES.at(-1) };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.tagName === "SELECT") return; // it takes letters
+  if (isBlack()) {
+    event.preventDefault();
+    return setBlack(false); // whatever the key is, and it does nothing else
+  }
   const links = $$("nav a");
   if (event.key >= "1" && event.key <= String(links.length)) {
     const chapter = links[Number(event.key) - 1].hash.slice(1);
@@ -195,7 +202,8 @@ function talkKey(event) {
   if (event.defaultPrevented && !isPaging) return;
   const uses = event.key === " " ? "button, a, summary, input" : "input, canvas[tabindex], .scroll";
   if (!isPaging && event.target.matches?.(uses)) return;
-  if (CLICKER[event.key]) move(CLICKER[event.key]);
+  if (BLACK.includes(event.key)) setBlack(true);
+  else if (CLICKER[event.key]) move(CLICKER[event.key]);
   else if (ENDS[event.key]) {
     goToSlide(ENDS[event.key]().name);
     current().steps.set(0);

@@ -2,8 +2,10 @@
 
 const WIDE = { width: 98, height: 64, column: 128, row: 80, font: 15 };
 const UPRIGHT = { width: 88, height: 62, column: 90, row: 88, font: 14 };
-const LANES = { width: 82, height: 46, column: 106, row: 62, font: 16, head: 30 };
+const LANES = { width: 82, height: 46, column: 106, row: 62, font: 17, head: 30 };
 const LANES_UPRIGHT = { width: 49, height: 42, column: 52, row: 60, font: 12.5, head: 40 };
+const FOLDED = 0.42; // the height of a lane with one line of text, of that of a whole one
+const READABLE = 1 / 50; // letters from afar, of the height of the window
 
 /** Backward or forward through one graph. The layout of `boxes` is turned upright where the frame is narrow. */
 class Graph {
@@ -47,6 +49,7 @@ class Graph {
     this.offset = this.hasLanes ? (upright ? [0.9, 0.62] : [0.62, 0.62]) : [0, 0];
     const taken = this.steps.slice(0, this.taken);
     const active = taken.at(-1);
+    this.fold(active);
     const gradients = new Map([[machine.outputs[this.output], 1]]);
     if (!this.isForward) for (const step of taken) gradients.set(step.operand, step.after);
     const computed = new Set(taken);
@@ -70,10 +73,7 @@ class Graph {
     curves.sort((a, b) => a.classList.contains("active") - b.classList.contains("active"));
     const isLit = (slot) => (this.isForward ? active === slot : active && (active.operand === slot || active.node === slot));
     const drawn = this.boxes.map((box) => this.box(box, gradients, computed, isLit(box.slot)));
-    const along = Math.max(...this.boxes.map(({ column }) => column)) + 1 + this.offset[0];
-    const across = Math.max(...this.boxes.map(({ row }) => row)) + 1 + this.offset[1];
-    const { column, row } = this.size;
-    const [width, height] = upright ? [across * column + 8, along * row + 8] : [along * column + 12, across * row + 12];
+    const [width, height] = this.extent();
     this.picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.picture.style.setProperty("--natural", `${width}px`);
     this.picture.classList.toggle("upright", upright);
@@ -85,9 +85,49 @@ class Graph {
     );
   }
 
+  /** Where all lanes would be too small to read from afar, only that of the step is whole; on paper, all are. */
+  fold(active) {
+    this.open = 0;
+    if (!this.hasLanes || this.upright || !isTalk() || state.printing) return;
+    const { clientWidth, clientHeight } = this.picture.parentElement;
+    const scale = () => {
+      const [width, height] = this.extent();
+      return Math.min(clientWidth / width, clientHeight / height);
+    };
+    const whole = scale();
+    if (whole * this.size.font >= READABLE * innerHeight) return;
+    this.open = active ? this.laneOf(active) : flowers.length; // from the last one, the error goes back first
+    if (scale() < 1.1 * whole) this.open = 0;
+  }
+
+  /** The lane that a step is in, from 1 on. */
+  laneOf({ node, operand }) {
+    return this.boxOf.get(node).lane || this.boxOf.get(operand).lane;
+  }
+
+  isFolded({ lane }) {
+    return Boolean(this.open && lane && lane !== this.open);
+  }
+
+  /** How large the picture is. */
+  extent() {
+    const along = Math.max(...this.boxes.map(({ column }) => column)) + 1 + this.offset[0];
+    const across = this.across(Math.max(...this.boxes.map(({ row }) => row))) + 0.5;
+    const { column, row } = this.size;
+    return this.upright ? [across * column + 8, along * row + 8] : [along * column + 12, across * row + 12];
+  }
+
+  /** The middle of a row, which is not so far down where lanes before it are folded. */
+  across(row) {
+    const [count, thin] = [flowers.length, this.open ? FOLDED : 1];
+    const whole = (top) => Math.max(0, Math.min(top - this.open + 1, 1)); // how much of the lane that is open is before it
+    const down = (top) => thin * Math.min(top, count) + (1 - thin) * whole(top) + Math.max(0, top - count);
+    return (down(row) + down(row + 1)) / 2 + this.offset[1];
+  }
+
   /** Where a box is drawn. */
   centre({ column, row }) {
-    const [along, across] = [column + 0.5 + this.offset[0], row + 0.5 + this.offset[1]];
+    const [along, across] = [column + 0.5 + this.offset[0], this.across(row)];
     const { size } = this;
     return this.upright ? [size.column * across + 4, size.row * along + 4] : [size.column * along + 6, size.row * across + 6];
   }
@@ -95,8 +135,9 @@ class Graph {
   /** The edge from an operand to its node: along the flow, beside it from a weight, or over what lies between. */
   curve(from, to) {
     const [[fromX, fromY], [toX, toY]] = [this.centre(from), this.centre(to)];
-    const { width, height, row } = this.size;
+    const { width, height } = this.size;
     const [halfX, halfY] = [width / 2, height / 2];
+    const row = this.size.row * (this.isFolded(from) ? FOLDED : 1);
     if (this.upright) {
       if (from.column === to.column) return `M${fromX + Math.sign(toX - fromX) * halfX} ${fromY} H${toX - Math.sign(toX - fromX) * halfX}`;
       const [start, end] = [fromY + halfY, toY - halfY];
@@ -115,7 +156,9 @@ class Graph {
   box(box, gradients, computed, isLit) {
     const { slot, kind } = box;
     const [x, y] = this.centre(box);
-    const { height, font } = this.size;
+    const { font } = this.size;
+    const isFolded = this.isFolded(box);
+    const height = this.size.height * (isFolded ? FOLDED * 1.1 : 1);
     const width = this.size.width + (this.hasLanes && kind && !this.upright ? 20 : 0); // a weight has its name in it
     const isLeaf = slot < this.machine.firstResult;
     const value = !this.isForward || isLeaf || computed.has(slot) ? number(this.values[slot], this.decimals) : "?";
@@ -123,11 +166,13 @@ class Graph {
     const sign = this.hasLanes && this.upright ? "" : "∂ "; // where there is no room, the colour says it
     const gradientText = sign + (known ? number(gradients.get(slot), this.decimals) : "?");
     const line = (className, text, place) => {
-      const size = this.hasLanes && text.length > 9 ? font * 0.85 : font;
+      const size = this.hasLanes && text.length > 9 ? font * 0.8 : font;
       return svg("text", { class: className, x, y: y + place, "font-size": size }, text);
     };
     const gradientLine = (place) => line(known ? "gradient" : "gradient none", gradientText, place);
-    const lines = this.hasLanes
+    const lines = isFolded
+      ? [known ? gradientLine(font * 0.35) : line("", value, font * 0.35)]
+      : this.hasLanes
       ? [
           line(kind ? "name" : "", kind && !this.upright ? `${this.name(slot)} = ${value}` : kind ? this.name(slot) : value, -font * 0.25),
           gradientLine(font * 0.95),
@@ -153,15 +198,16 @@ class Graph {
   heads() {
     const written = new Map();
     for (const box of this.boxes) if (box.lane === 1 || (!box.kind && !box.lane)) written.set(box.column, box);
+    const above = this.size.row * (0.5 + this.offset[1]) - this.size.height / 2 - 6;
     const columns = [...written.values()].map((box) => {
       const [x, y] = this.centre({ column: box.column, row: 0 });
-      const at = this.upright ? { x: 2, y: y + 5, style: "text-anchor: start" } : { x, y: y - this.size.height / 2 - 12 };
+      const at = this.upright ? { x: 2, y: y + 5, style: "text-anchor: start" } : { x, y: above };
       return svg("text", { class: "name head", "font-size": this.size.font + 1, ...at }, this.name(box.slot));
     });
     const lanes = flowers.map((flower, row) => {
       const [x, y] = this.centre({ column: 0, row });
       const picture = glyph(flower);
-      const side = this.upright ? 30 : 34;
+      const side = this.upright ? 30 : this.isFolded({ lane: row + 1 }) ? 22 : 34;
       const [left, top] = this.upright ? [x - side / 2, 16] : [8, y - side / 2];
       for (const [name, value] of Object.entries({ x: left, y: top, width: side, height: side })) picture.setAttribute(name, value);
       const label = this.upright ? { x, y: 12 } : { x: 54, y: y + 6 };
@@ -216,7 +262,7 @@ class Graph {
 
   backwardEquation(step) {
     const [node, operand] = [this.name(step.node), this.name(step.operand)];
-    const lane = this.hasLanes ? flowers[(this.boxOf.get(step.node).lane || this.boxOf.get(step.operand).lane) - 1] : null;
+    const lane = this.hasLanes ? flowers[this.laneOf(step) - 1] : null;
     const parts = [
       `∂L/∂${operand} += ∂${node}/∂${operand} · ∂L/∂${node} = ${number(step.local, 3)} × ${number(step.upstream, 3)} = `,
       element("b", number(step.contribution, 3)),

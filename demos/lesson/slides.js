@@ -103,6 +103,13 @@ function fold(isFolded = !document.documentElement.classList.contains("folded"))
   changed();
 }
 
+/** Make the screen of a talk black, so that all look at who speaks; or show the slide again, as it was. */
+function setBlack(isBlack) {
+  if (isBlack) stop();
+  $("#black").textContent = isBlack ? texts.black : "";
+}
+const isBlack = () => $("#black").textContent !== "";
+
 function toggleFullScreen() {
   if (document.fullscreenElement) document.exitFullscreen();
   else document.documentElement.requestFullscreen?.().catch(() => {}); // a frame may not be allowed to
