@@ -24,13 +24,14 @@ from autodiff import (
     topological_order,
     trace,
 )  # fmt: skip
+from autodiff.bridges.agreement import DisagreementError
 from autodiff.bridges.limits import TooLargeError, UnsupportedError
 from autodiff.hooks import Observer, observed_by
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from autodiff.bridges.torch import record  # noqa: E402
-from autodiff.bridges.torch.comparison import DisagreementError, PrecisionWarning  # noqa: E402
+from autodiff.bridges.torch.comparison import PrecisionWarning  # noqa: E402
 from autodiff.bridges.torch.rules import RULES  # noqa: E402
 from tests.bridges.torch_agreement import TOLERANCE, assert_agrees, flat, in_float64  # noqa: E402
 from tests.bridges.torch_models import MODELS  # noqa: E402

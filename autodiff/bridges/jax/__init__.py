@@ -9,7 +9,8 @@ try:
 except ImportError as error:
     raise ImportError("JAX is needed, and is not installed: pip install jax") from error
 
+from autodiff.bridges.agreement import DisagreementError
 from autodiff.bridges.jax.recording import record
 from autodiff.bridges.limits import TooLargeError, UnsupportedError
 
-__all__ = ["TooLargeError", "UnsupportedError", "record"]
+__all__ = ["DisagreementError", "TooLargeError", "UnsupportedError", "record"]

@@ -20,11 +20,12 @@ def count(*variables: Any) -> int:
 
 def is_float(variable: Any) -> bool:
     """Whether its numbers are floats, of whatever precision; or complex."""
-    return _is_inexact(variable.aval.dtype)
+    return is_inexact(variable.aval.dtype)
 
 
 @cache
-def _is_inexact(dtype: Any) -> bool:
+def is_inexact(dtype: Any) -> bool:
+    """Whether it is a type of floats, or of complex numbers."""
     return bool(jnp.issubdtype(dtype, jnp.inexact))
 
 
@@ -49,6 +50,10 @@ def evaluated(equation: Any, operands: Sequence[Any]) -> list[Any]:
 def plain(operand: Any, variable: Any) -> Any:
     """The numbers of an operand in JAX's own type; they are constants then."""
     return numbers(operand).astype(variable.aval.dtype) if is_recorded(operand) else operand
+
+
+BY_THE_BRIDGE = ("argmax", "argmin", "convert_element_type")
+"""Whose integers are found here; all others are JAX's."""
 
 
 def constants(equation: Any, operands: Sequence[Any]) -> list[Any]:

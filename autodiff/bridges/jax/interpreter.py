@@ -13,9 +13,10 @@ import numpy as np
 from autodiff.bridges import arrays, labels
 from autodiff.bridges.arrays import is_recorded, numbers
 from autodiff.bridges.jax import lines
+from autodiff.bridges.jax.comparison import Comparison
 from autodiff.bridges.jax.custom_rules import by_rule
 from autodiff.bridges.jax.elementwise import ELEMENTWISE, OWN_ROWS, REGULAR
-from autodiff.bridges.jax.equations import constants, evaluated, is_float, recorded_results
+from autodiff.bridges.jax.equations import BY_THE_BRIDGE, constants, evaluated, is_float, recorded_results
 from autodiff.bridges.jax.indices import check_indices
 from autodiff.bridges.jax.plan import (
     CALLS,
@@ -46,6 +47,7 @@ class Interpreter:
     def __init__(self, progress: Progress, taken: Sequence[str], *, custom_rules: bool) -> None:
         self.progress = progress
         self.custom_rules = custom_rules
+        self.comparison = Comparison()
         self.named = Counter(taken)
         self.read: dict[int, list[tuple[Any, tuple[str, ...], Source | None]]] = {}  # by jaxprs, which JAX keeps alive
         self.line: Source | None = None
@@ -94,7 +96,10 @@ class Interpreter:
             if name in self.functions:
                 return self.functions[name](equation, given)
             if not any(recorded_results(equation)):
-                return constants(equation, given)
+                found = constants(equation, given)
+                if name in BY_THE_BRIDGE:
+                    self.comparison.note(equation, given, found, self.line)
+                return found
             self.progress.add(part(equation, self.line))
             if name == "select_n" and self.is_singular:
                 given = [arrays.recorded(given[0]), *given[1:]]  # 0 · ∞ is to be seen
@@ -103,7 +108,9 @@ class Interpreter:
                 found = PRIMITIVES[name].run(equation, given)
             if name in ELEMENTWISE and name not in REGULAR and is_float(equation.outvars[0]):
                 self.is_singular = self.is_singular or arrays.is_singular(found)
-            return found if isinstance(found, list) else [found]
+            found = found if isinstance(found, list) else [found]
+            self.comparison.note(equation, given, found, self.line)
+            return found
         finally:
             self.line = caller
 
@@ -126,8 +133,11 @@ class Interpreter:
     def _row(self, equation: Any, given: list[Any]) -> list[Any]:
         """A function of JAX's own that is a row of the table."""
         self.progress.add(part(equation, self.line))
+        own = given[equation.params.get("num_consts", 0) :]  # JAX lifts constants out of a function
         with replaying(self.line):
-            return [arrays.elementwise(OWN_ROWS[function_name(equation)[0]], *given)]
+            found = [arrays.elementwise(OWN_ROWS[function_name(equation)[0]], *own)]
+        self.comparison.note(equation, given, found, self.line)
+        return found
 
     def _custom(self, equation: Any, given: list[Any]) -> list[Any]:
         how = treatment(equation, self.custom_rules)

@@ -15,6 +15,7 @@ import numpy as np
 
 from autodiff import more_rules, rules
 from autodiff.bridges import arrays, linear
+from autodiff.bridges.agreement import seen
 from autodiff.bridges.arrays import Array, recorded
 from autodiff.bridges.jax.elementwise import ELEMENTWISE, not_equal, rounded_away_from_zero
 from autodiff.bridges.jax.equations import count
@@ -162,13 +163,22 @@ def _triangular_solve(equation: Any, operands: Sequence[Any]) -> Array:
     )  # fmt: skip
 
 
+def _cholesky(equation: Any, operands: Sequence[Any]) -> Array:
+    """The triangle; nan as a whole, as JAX has it, if the matrix is not positive definite."""
+    found = linear.cholesky(operands[0])
+    for place in np.ndindex(found.shape[:-2]):
+        if np.isnan(seen(found[place])).any():
+            found[place] = arrays.elementwise(rules.add, found[place], np.nan)
+    return found
+
+
 def _lu(equation: Any, operands: Sequence[Any]) -> list[Any]:
     found, pivots, order = linear.lu(operands[0])
     return [found, *(each.astype(var.aval.dtype) for each, var in zip((pivots, order), equation.outvars[1:]))]
 
 
 SAME = ("copy", "copy_p", "device_put", "name", "optimization_barrier", "reduce_precision", "sharding_constraint")
-"""Those that do nothing to the numbers."""
+"""Those that do nothing to the numbers: they are not rounded here, as the graph is one of float64."""
 REDUCTIONS = {
     "reduce_sum": Primitive(partial(_reduced, arrays.total), _sums),
     "reduce_prod": Primitive(partial(_reduced, arrays.product), _operands),
@@ -205,7 +215,7 @@ PRIMITIVES: Mapping[str, Primitive] = {
     "dot_general": Primitive(_dot_general, _products),
     "conv_general_dilated": Primitive(_convolved, _convolutions),
     "triangular_solve": Primitive(_triangular_solve, _squares),
-    "cholesky": Primitive(lambda equation, operands: linear.cholesky(operands[0]), _squares),
+    "cholesky": Primitive(_cholesky, _squares),
     "lu": Primitive(_lu, _squares),
 }
 """Every primitive that is recorded, but those that hold functions."""

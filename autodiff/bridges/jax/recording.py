@@ -57,7 +57,9 @@ def record(
         TypeError: f is no function, or an input is no array of numbers.
         ValueError: no input is a float, or nothing depends on them.
         TooLargeError: there are more numbers than the limit; before anything is run, unless a ``while_loop`` goes on.
-        UnsupportedError: f uses a primitive that cannot be recorded; before anything is run.
+        UnsupportedError: f uses a primitive that cannot be recorded; before anything is run. Or it writes at indices
+            that JAX has no gradient for.
+        DisagreementError: JAX computes other numbers.
 
     >>> import jax.numpy as jnp
     >>> def loss(w, x): return jnp.tanh(w @ x).sum()
@@ -93,6 +95,7 @@ def record(
         given = [labels.variables(leaf.array, leaf.label) if leaf.label else leaf.array for leaf in flat]
         interpreter = Interpreter(shown, [leaf.label for leaf in flat], custom_rules=custom_rules)
         results = interpreter.run(jaxpr.jaxpr, jaxpr.consts, given)
+    interpreter.comparison.check()
     results = [_known(result, variable) for result, variable in zip(results, jaxpr.jaxpr.outvars)]
     if not _reach_a_variable(results):
         raise ValueError(

@@ -14,7 +14,8 @@ try:
 except ImportError as error:
     raise ImportError("PyTorch is needed, and is not installed: pip install 'torch>=2.4'") from error
 
+from autodiff.bridges.agreement import DisagreementError
 from autodiff.bridges.torch import elementwise, layers, linear_algebra, losses, moves, products, reductions  # noqa: F401
 from autodiff.bridges.torch.recording import record
 
-__all__ = ["record"]
+__all__ = ["DisagreementError", "record"]

@@ -10,18 +10,13 @@ import numpy as np
 import torch
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from autodiff.bridges.arrays import Array, is_recorded, number
+from autodiff.bridges.agreement import CLOSE, apart, disagreement, largest, seen, told
+from autodiff.bridges.arrays import Array
 from autodiff.bridges.torch.events import Call
 from autodiff.bridges.torch.rules import plain
 from autodiff.non_finite import NonFiniteError, is_detecting
 
-CLOSE = 1e-6
-"""The greatest difference, in units of the largest operand or result; that of a wrong rule is greater."""
 RANDOM = {"native_dropout"}
-
-
-class DisagreementError(RuntimeError):
-    """PyTorch computes other numbers of the same operands than those that were recorded."""
 
 
 class PrecisionWarning(UserWarning):
@@ -37,11 +32,11 @@ def check_finite(call: Call, found: Sequence[Array | None]) -> bool:
     for array, place, theirs in zip(found, call.places, call.results):
         if array is None or place is None or theirs.dtype == torch.float64:
             continue
-        ours = _numbers(array)
+        ours = seen(array)
         overflow = np.isfinite(ours) & ~np.isfinite(plain(theirs))
         if overflow.any():
             kind = str(theirs.dtype).removeprefix("torch.")
-            text = _told(call, plain(theirs)[overflow][0], f"{ours[overflow][0]} in float64")
+            text = told(_name(call), plain(theirs)[overflow][0], f"{ours[overflow][0]} in float64", call.source)
             if is_detecting():
                 text = f"the first number that is not finite is so in {kind} alone: {text}"
                 raise NonFiniteError(text, source=call.source)
@@ -63,36 +58,22 @@ def check(call: Call, args: tuple[Any, ...], options: dict[str, Any], found: Seq
     taken = call.function(*tensors[0], **tensors[1])
     expected = [taken] if isinstance(taken, torch.Tensor) else [*taken]
     for array, at in arrays:
-        ours, theirs = _numbers(array), plain(expected[at])
+        ours, theirs = seen(array), plain(expected[at])
         close = max(CLOSE, 16 * torch.finfo(expected[at].dtype).eps)
-        if np.isclose(ours, theirs, close, close, equal_nan=True).all():
-            continue
-        apart = ~np.isclose(ours, theirs, close, close * _largest(tensors), equal_nan=True)
-        if apart.any():
-            raise DisagreementError(
-                f"{_told(call, theirs[apart][0], ours[apart][0])}; please report this fault of the bridge"
-            )
+        differs = apart(ours, theirs, lambda: largest(_floats(tensors)), close)
+        if differs.any():
+            raise disagreement(_name(call), theirs, ours, differs, call.source)
 
 
-def _numbers(array: Array) -> Array:
-    """The numbers of an array, of which nothing is made that is recorded."""
-    if not is_recorded(array):
-        return array
-    return np.array([number(each) for each in array.ravel().tolist()], float).reshape(array.shape)
-
-
-def _told(call: Call, theirs: float, ours: Any) -> str:
-    line = f"\n  in {call.source.quoted}" if call.source else ""
-    return f"PyTorch's {call.function} gives {theirs}, where {ours} was recorded{line}"
+def _name(call: Call) -> str:
+    return f"PyTorch's {call.function}"
 
 
 def _tensor(array: Array) -> torch.Tensor:
     """A copy: the operation may write into it."""
-    return torch.from_numpy(np.array(_numbers(array)))
+    return torch.from_numpy(np.array(seen(array)))
 
 
-def _largest(tree: Any) -> float:
-    """The largest number among the operands: what is lost in a difference, or sum of products, is measured by it."""
-    floats = [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
-    sizes = [float(leaf[leaf.isfinite()].abs().max()) for leaf in floats if leaf.isfinite().any()]
-    return max([1.0, *(size * max(1.0, size) for size in sizes)])
+def _floats(tree: Any) -> list[Array]:
+    """The operands that are floats."""
+    return [plain(leaf) for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor) and leaf.is_floating_point()]
