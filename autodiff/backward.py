@@ -122,7 +122,7 @@ def backward(root: Value, seed: float = 1.0, on_step: Callable[[Step], object] |
             on_step.ended(root)
         return
     for out in reversed(ready(root, seed, UNREACHED)):
-        if (op := out.op).arity == 2 and (upstream := out.grad) is not UNREACHED:
+        if (op := out.op).is_pair and (upstream := out.grad) is not UNREACHED:
             # Two operands are the bulk of a graph: the loop below written out, a sixth faster in all.
             a, b, (rule_a, rule_b) = out.first, out.second, op.derivatives
             try:
@@ -203,12 +203,13 @@ def local_derivatives(out: Value) -> Sequence[float]:
     try:
         if op.arity is not None:
             return [
-                ZERO if parent.op is CONSTANT or (local := rule(*operands, y)) is ZERO else float(local)
+                ZERO if parent.op is CONSTANT
+                else local if (local := rule(*operands, y)).__class__ is float else as_local(local, op)
                 for parent, rule in zip(parents, op.derivatives)
-            ]
+            ]  # fmt: skip
     except ArithmeticError:
         pass  # Python's floats raise where IEEE 754 has an answer, which the general form below gives
     return [
-        ZERO if parent.op is CONSTANT else local if local.__class__ is float else as_local(local)
+        ZERO if parent.op is CONSTANT else local if local.__class__ is float else as_local(local, op)
         for parent, local in zip(parents, op.local_derivatives(operands, y))
     ]

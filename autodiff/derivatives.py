@@ -20,6 +20,7 @@ from autodiff.backward import local_derivatives, topological_order
 from autodiff.differentiated_call import Call, all_arguments, as_node, matching, nodes_in
 from autodiff.functions import total
 from autodiff.hooks import tell, watchers
+from autodiff.operations import Operation, as_local
 from autodiff.value import Value, constant
 from autodiff.versions import check_unchanged
 from autodiff.zeros import ZERO
@@ -226,9 +227,16 @@ def _locals(out: Value, depends: set[Value], recorded: bool) -> Sequence[Any]:
     if not recorded:
         return local_derivatives(out)
     if out.op.arity is None:
-        return out.op.local_derivatives(out.parents, out)
-    rules = zip(out.parents, out.op.derivatives)
-    return [rule(*out.parents, out) if parent in depends else ZERO for parent, rule in rules]
+        found = out.op.local_derivatives(out.parents, out)
+    else:
+        rules = zip(out.parents, out.op.derivatives)
+        found = tuple(rule(*out.parents, out) if parent in depends else ZERO for parent, rule in rules)
+    return [as_factor(out.op, local) for local in found]
+
+
+def as_factor(op: Operation, local: Any) -> Any:
+    """What a rule gave for nodes: a node or a float."""
+    return local if isinstance(local, Value) else as_local(local, op)
 
 
 def product(local: Any, upstream: Any) -> Any:

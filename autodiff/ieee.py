@@ -33,6 +33,26 @@ def as_float(number: object) -> float:
     )
 
 
+def as_result(found: Any, what: str, operation: str) -> float:
+    """What a function of an operation gave, as a float.
+
+    Raises:
+        TypeError: it is no number.
+
+    >>> as_result(None, "primal", "cube")
+    Traceback (most recent call last):
+    TypeError: the primal of the operation 'cube' must give one number, not NoneType None: is its return missing?
+    """
+    try:
+        return float(found)
+    except TypeError:
+        hint = ": is its return missing?" if found is None else ""
+        if isinstance(found, (tuple, list)):
+            hint = ": an operation has one output, and a rule for each operand"
+        given = f"{type(found).__name__} {found!r:.60}{hint}"
+    raise TypeError(f"the {what} of the operation {operation!r} must give one number, not {given}")
+
+
 def _instead(number: object) -> str:
     """What to write in its place."""
     if number is None:

@@ -12,7 +12,7 @@ from autodiff import special
 from autodiff.ieee import inf, nan, with_limit
 from autodiff.operations import REALS, Interval, Operation
 from autodiff.operations import SingularPoint as Point
-from autodiff.registry import BUILT_IN, NOT_IN_TABLE, OPERATIONS, operation
+from autodiff.registry import NOT_IN_TABLE, built_in, operation
 from autodiff.zeros import no_dependence
 
 # isort: off
@@ -177,4 +177,4 @@ CHOOSE = Operation("choose", lambda condition, a, b: a if condition else b, no_d
 # fmt: on
 
 NOT_IN_TABLE.update({row.name: row for row in (OVER_SQUARE, CHOOSE)})
-BUILT_IN.update(OPERATIONS, NOT_IN_TABLE)
+built_in()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from autodiff.documentation import Documentation, signature
-from autodiff.ieee import Ieee, as_float
+from autodiff.ieee import Ieee, as_float, as_result
 from autodiff.zeros import ZERO
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ class Operation:
         derivatives: one rule ``(*operands, y)`` for each operand. A variadic operation has a single rule
             ``(operands, y)`` that returns the local derivatives of all its operands.
         arity: the number of operands; None if variadic.
+        is_pair: whether it is built in and has two operands: its rules give floats, which a pass need not look at.
         domain: for each operand, the interval on which the operation may be tested.
         kinks: whether the operation is not differentiable somewhere inside its domain.
         singular_points: value and local derivatives by convention, at points where mathematics has none.
@@ -81,6 +82,7 @@ class Operation:
         self.primal: Rule = primal or _leaves_have_no_primal
         self.derivatives = derivatives
         self.arity = None if variadic else len(derivatives)
+        self.is_pair = False
         self.symbol = symbol or name
         self.domain = tuple(domain) or (REALS,) * len(derivatives)
         self.kinks = kinks
@@ -108,23 +110,25 @@ class Operation:
     def evaluate(self, operands: Sequence[float]) -> float:
         """The primal; where Python's floats raise, it is computed with IEEE 754 arithmetic instead."""
         try:
-            return float(self.primal(*operands))
+            found = self.primal(*operands)
+            return found if found.__class__ is float else as_result(found, "primal", self.name)
         except ArithmeticError:
-            return float(self.primal(*map(Ieee, operands)))
+            return as_result(self.primal(*map(Ieee, operands)), "primal", self.name)
 
     def local_derivatives(self, operands: Sequence[Any], output: Any) -> tuple[Any, ...]:
         """The derivative of the output with respect to each operand, as the row states it."""
         try:
             return self._rules_on(operands, output)
         except ArithmeticError:
-            return tuple(map(as_local, self._rules_on([*map(Ieee, operands)], Ieee(output))))
+            return tuple(as_local(local, self) for local in self._rules_on([*map(Ieee, operands)], Ieee(output)))
 
     def _rules_on(self, operands: Sequence[Any], output: Any) -> tuple[Any, ...]:
         if self.arity is None:
-            locals_ = tuple(self.derivatives[0](operands, output))
+            found = self.derivatives[0](operands, output)
+            locals_ = tuple(found) if hasattr(found, "__iter__") else (found,)
             if len(locals_) != len(operands):
                 counts = f"{len(locals_)} derivatives for {len(operands)} operands"
-                raise ValueError(f"the rule of {self.name!r} gave {counts}")
+                raise ValueError(f"the rule of {self.name!r} gave {counts}: {found!r:.60}")
             return locals_
         return tuple(rule(*operands, output) for rule in self.derivatives)
 
@@ -137,9 +141,9 @@ class Operation:
         return self.name
 
 
-def as_local(local: Any) -> float:
+def as_local(local: Any, op: Operation) -> float:
     """A local derivative as a float; a symbolic zero stays one."""
-    return local if local is ZERO else float(local)
+    return local if local is ZERO else as_result(local, "local derivative", op.name)
 
 
 def _leaves_have_no_primal(*operands: float) -> float:

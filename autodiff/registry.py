@@ -105,6 +105,13 @@ def lookup(name: str) -> Operation:
     return found
 
 
+def built_in() -> None:
+    """Take all operations that there are by now for built in."""
+    BUILT_IN.update(OPERATIONS, NOT_IN_TABLE)
+    for row in (*OPERATIONS.values(), *NOT_IN_TABLE.values()):
+        row.is_pair = row.arity == 2
+
+
 def flows(row: Operation, place: int) -> bool:
     """Whether a gradient can flow to the operand at that place at all."""
     return row.arity is None or row.derivatives[place] is not no_dependence

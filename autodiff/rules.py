@@ -14,7 +14,7 @@ from autodiff import primals
 from autodiff.ieee import Ieee, inf, nan, quotient_by_zero, with_limit
 from autodiff.operations import REALS, Interval, Operation
 from autodiff.operations import SingularPoint as Point
-from autodiff.registry import BUILT_IN, NOT_IN_TABLE, OPERATIONS, give_arithmetic, give_signs, operation
+from autodiff.registry import NOT_IN_TABLE, built_in, give_arithmetic, give_signs, operation
 from autodiff.zeros import ZERO, no_dependence
 
 UNIT, POSITIVE, BASE = Interval(-0.99, 0.99), Interval(0.01, 10.0), Interval(0.1, 4.0)
@@ -183,6 +183,6 @@ EQUAL = Operation("equal", lambda a, b: 1.0 if a == b else 0.0, no_dependence, n
 # fmt: on
 
 NOT_IN_TABLE.update({row.name: row for row in (POW, SELECT, DETACHED, DISTANCE, LESS, LESS_EQUAL, EQUAL)})
-BUILT_IN.update(OPERATIONS, NOT_IN_TABLE)
+built_in()
 give_arithmetic(Ieee, {"add": add, "sub": subtract, "mul": multiply, "truediv": divide, "pow": power})
 give_signs(Ieee, {"neg": negative, "pos": positive, "abs": absolute})

@@ -15,6 +15,7 @@ import pytest
 import autodiff
 import nn
 from autodiff import Value, lookup, mistakes
+from autodiff.checking import OperationError
 
 X = np.random.default_rng(0).normal(size=(8, 2))
 Y = np.sign(X[:, 0])
@@ -39,6 +40,67 @@ def changed_in_between():
     y = w * w
     w.data = 5.0
     y.backward()
+
+
+NUMBERS_OF_RULES = {
+    "nothing": (lambda *numbers: None, "one number, not NoneType None: is its return missing?"),
+    "nothing on a branch": (
+        lambda *numbers: None if numbers[0] > 1.0 else 1.0,
+        "NoneType None: is its return missing?",
+    ),
+    "a tuple": (lambda *numbers: (1.0, 2.0), "an operation has one output, and a rule for each operand"),
+    "an array": (lambda *numbers: np.ones(2), "one number, not ndarray"),
+    "a complex number": (lambda *numbers: 1j, "one number, not complex"),
+}
+"""What functions of an operation of one's own give in place of a number, and what is said."""
+USES = {
+    "backward()": lambda op, operands: op(*operands).backward(),
+    "backward_steps()": lambda op, operands: [*op(*operands).backward_steps()],
+    "grad": lambda op, operands: autodiff.grad(op)(*map(float, range(2, 2 + len(operands)))),
+    "the second derivative": lambda op, operands: autodiff.grad(autodiff.grad(op))(*[2.0] * len(operands)),
+    "jvp": lambda op, operands: autodiff.jvp(op, (2.0,) * len(operands), (1.0,) * len(operands)),
+    "trace": lambda op, operands: autodiff.trace(op(*operands)),
+    "a compiled gradient": lambda op, operands: autodiff.compile(autodiff.grad(op))(*[np.full(3, 2.0)] * len(operands)),
+    "a compiled backward()": lambda op, operands: autodiff.compile(lambda a: op(*operands) * a).backward(np.ones(3)),
+    "check_operation": lambda op, operands: autodiff.check_operation(op),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize(("gives", "said"), NUMBERS_OF_RULES.values(), ids=NUMBERS_OF_RULES)
+def test_a_rule_that_gives_no_number_is_an_error_that_names_the_operation(gives, said, count, use):
+    op = autodiff.operation("an_operation_of_mine", lambda *numbers: sum(numbers), *[gives] * count, replace=True)
+    with pytest.raises((TypeError, OperationError)) as caught:
+        use(op, [Value(2.0, label=f"x{at}") for at in range(count)])
+    assert "local derivative of the operation 'an_operation_of_mine' must give one number" in str(caught.value)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(("gives", "said"), NUMBERS_OF_RULES.values(), ids=NUMBERS_OF_RULES)
+def test_a_primal_that_gives_no_number_is_an_error_that_names_the_operation(gives, said):
+    op = autodiff.operation("an_operation_of_mine", gives, lambda a, y: 1.0, replace=True)
+    for number in (2.0, x()):
+        with pytest.raises(
+            TypeError, match="the primal of the operation 'an_operation_of_mine' must give one"
+        ) as caught:
+            op(number)
+        assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("gives", "said"),
+    [
+        (lambda operands, y: None, "the rule of 'an_operation_of_mine' gave 1 derivatives for 2 operands: None"),
+        (lambda operands, y: 1.0, "the rule of 'an_operation_of_mine' gave 1 derivatives for 2 operands: 1.0"),
+        (lambda operands, y: [None] * 2, "of the operation 'an_operation_of_mine' must give one number, not NoneType"),
+    ],
+)
+def test_a_rule_of_any_number_of_operands_gives_a_number_for_each(gives, said):
+    op = autodiff.operation("an_operation_of_mine", lambda *numbers: sum(numbers), gives, variadic=True, replace=True)
+    for use in (lambda: op(x(), 2.0).backward(), lambda: autodiff.grad(lambda a: op(a, 3.0))(2.0)):
+        with pytest.raises((TypeError, ValueError), match=said):
+            use()
 
 
 def set_inside(name, number):

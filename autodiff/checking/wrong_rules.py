@@ -10,7 +10,7 @@ from autodiff.checking.function_under_test import in_domain
 from autodiff.checking.graphs import Graph
 from autodiff.checking.noise import ULP, jitter
 from autodiff.derivatives import grad
-from autodiff.operations import Operation
+from autodiff.operations import Operation, as_local
 from autodiff.value import Value
 
 NOISE = 4.0
@@ -39,7 +39,7 @@ def rule_comparisons(op: Operation, operands: Sequence[float]) -> list[Compariso
     ['pass', 'pass']
     """
     operands = tuple(operands)
-    locals_ = op.local_derivatives(operands, op(*operands))
+    locals_ = [as_local(local, op) for local in op.local_derivatives(operands, op(*operands))]
 
     def along(at: int) -> Callable[[float], float]:
         return in_domain(lambda x: float(op(*operands[:at], x, *operands[at + 1 :])))
@@ -47,12 +47,12 @@ def rule_comparisons(op: Operation, operands: Sequence[float]) -> list[Compariso
     def off(at: int) -> float:
         f, x = along(at), operands[at]
         step = NUDGE * (abs(x) or 1.0)
-        return abs(float(locals_[at]) - (f(x + step) - f(x - step)) / (2 * step))
+        return abs(locals_[at] - (f(x + step) - f(x - step)) / (2 * step))
 
     places: Sequence[int] = range(len(operands))
     if len(operands) > MANY:
         places = sorted(places, key=off, reverse=True)[:SOME]
-    return [_compared(f"operand {at}", float(locals_[at]), along(at), operands[at]) for at in places]
+    return [_compared(f"operand {at}", locals_[at], along(at), operands[at]) for at in places]
 
 
 def second_comparisons(op: Operation, operands: Sequence[float]) -> list[Comparison]:
@@ -64,7 +64,7 @@ def second_comparisons(op: Operation, operands: Sequence[float]) -> list[Compari
     def along(first: int, at: int) -> Callable[[float], float]:
         def f(x: float) -> float:
             moved = (*operands[:at], x, *operands[at + 1 :])
-            return float(op.local_derivatives(moved, op(*moved))[first])
+            return as_local(op.local_derivatives(moved, op(*moved))[first], op)
 
         return in_domain(f)
 

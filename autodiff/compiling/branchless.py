@@ -13,6 +13,7 @@ from functools import reduce
 from math import isfinite
 from typing import Any
 
+from autodiff.derivatives import as_factor
 from autodiff.program.expressions import COMPARISONS, Expression, compared
 from autodiff.program.expressions import contributions as written_out
 from autodiff.registry import lookup
@@ -45,7 +46,8 @@ class Branchless:
         """Local derivative times upstream gradient, or tangent, for each wanted operand, or ``ZERO``."""
         if out.op.arity is None:  # to write it out for very many operands takes very long, and few rules branch
             if self._variadic[0] is not out:  # a tangent asks for one operand after the other
-                self._variadic = out, out.op.local_derivatives(out.parents, out)
+                locals_ = out.op.local_derivatives(out.parents, out)
+                self._variadic = out, [as_factor(out.op, local) for local in locals_]
             found: list[tuple[Any, Flows, bool]] = [
                 self._product(local, upstream) if wish else NOTHING for local, wish in zip(self._variadic[1], wanted)
             ]
@@ -53,7 +55,7 @@ class Branchless:
             rules = zip(written_out(out.op, out.op.arity, inline=False), out.op.derivatives, wanted)
             found = [
                 NOTHING if not wish
-                else self._product(rule(*out.parents, out), upstream) if written is None
+                else self._product(as_factor(out.op, rule(*out.parents, out)), upstream) if written is None
                 else self._recorded(written, out, upstream)
                 for written, rule, wish in rules
             ]  # fmt: skip

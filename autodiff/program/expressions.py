@@ -191,7 +191,7 @@ def called(row: Operation, operands: Sequence[float]) -> float:
 def called_derivatives(row: Operation, operands: Sequence[float], output: float) -> tuple[float, ...]:
     """The local derivatives, called where they are not written out; nan where their rules raise."""
     try:
-        return tuple(map(as_local, row.local_derivatives(operands, output)))
+        return tuple(as_local(local, row) for local in row.local_derivatives(operands, output))
     except Exception:
         return (math.nan,) * len(operands)
 
