@@ -205,6 +205,14 @@ def test_one_function_gives_any_slot(slot, monkeypatch):
     assert slopes.tolist() == [[1.0 * (slot == 0)]] * 2
 
 
+@pytest.mark.parametrize("fewest", [1, 10])
+def test_a_gradient_of_zero_is_no_symbolic_zero(fewest, monkeypatch):
+    monkeypatch.setattr(numpy_backend, "FEWEST", fewest)
+    program = lower(program_of(lambda x, y: x * y, [1.0, 2.0]))
+    slopes = NumpyRunner(program).gradient(np.empty(0), np.array([[-0.0, 3.0], [2.0, -0.0]]), 1.0, True)[2]
+    assert str(slopes.tolist()) == "[[3.0, 0.0], [0.0, 2.0]]"
+
+
 def moons(observations):
     """The moons' network of micrograd: program, parameters and inputs."""
     program, theta, _ = network([2, 16, 16, 1])

@@ -60,7 +60,9 @@ class Straight:
         begun = outputs[:1] if active(outputs[0]) else []
         seed = [f"g{line.local[slot]} = weights" for slot in begun]
         none = [f"{each} = 0.0" for each in self._adjoints]
-        self._both = [*none, *self._forward, *seed, *line.backward(begun)]
+        given = self._adjoints[self._parameters :] if wrt_inputs else []
+        numbers = [f"{each} = {each} + 0.0" for each in given]  # -0.0 is the symbolic zero
+        self._both = [*none, *self._forward, *seed, *line.backward(begun), *numbers]
         self._rooms: list[Floats] = []
 
     def values(self, parameters: Floats, inputs: Floats | Columns) -> Floats:
