@@ -313,3 +313,30 @@ def test_of_many_observations_that_of_the_step_is_whole_and_all_are_read_from_af
     browser.run("setMode('read'); draw()")
     assert browser.run("return graphs.all.open") == 0
     assert browser.errors() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("shape", "least"), [((4, 2), 1 / 60), ((2, 3), 1 / 66)])
+def test_the_graph_of_one_observation_is_read_from_afar_and_its_texts_stay_in_their_boxes(
+    browser, tmp_path, shape, least
+):
+    features, hidden = shape
+    browser.open(lesson(blobs(features), hidden, language="de").write(tmp_path / "page.html"), size=(1280, 720))
+    for name in ("one", "forward"):
+        browser.run("restore(`#${arguments[0]}?mode=slides`); goTo(arguments[0], 9); draw()", name)
+        letters, beyond = browser.run(
+            """const nodes = [...graphs[arguments[0]].picture.querySelectorAll(".node")];
+            const size = (text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a;
+            const texts = (node) => [...node.querySelectorAll("text")];
+            const reach = (e) => e.getBoundingClientRect();
+            return [
+              Math.min(...nodes.flatMap(texts).filter((text) => !text.matches(".name")).map(size)),
+              nodes.flatMap((node) => texts(node)
+                .filter((text) => reach(text).width > reach(node.querySelector("rect")).width)
+                .map((text) => text.textContent)),
+            ];""",
+            name,
+        )
+        assert beyond == []
+        assert letters >= least * 720
+    assert browser.errors() == []

@@ -117,11 +117,12 @@ const RIM = { stroke: "var(--paper)", "stroke-width": 5, "paint-order": "stroke"
 function drawNetwork(picture, weights, flower, values) {
   const narrow = isNarrow(picture);
   const { features, hidden } = lesson;
-  const [left, middle, right, width] = narrow ? [82, 360, 552, 620] : [150, 500, 850, 1000];
-  const apart = 150;
   const most = Math.max(features.length, hidden);
+  const flat = features.length > 2 && picture.clientWidth > 3 * picture.clientHeight; // a low frame: names stand beside features
+  const [left, middle, right, width] = flat ? [300, 980, 1560, 1680] : narrow ? [82, 360, 552, 620] : [150, 500, 850, 1000];
+  const apart = flat ? 100 : 150;
   const centre = 56 + ((most - 1) * apart) / 2 + (most === 1 ? 20 : 0);
-  const spread = (count, place) => centre + (place - (count - 1) / 2) * apart;
+  const spread = (count, place) => centre + (place - (count - 1) / 2) * (count < most ? 150 : apart);
   const named = new Map(lesson.weights.map(({ name }, place) => [name, weights[place]]));
   const under = (name, index) => (index ? name + String(index).replace(/\d/g, (digit) => "₀₁₂₃₄₅₆₇₈₉"[digit]) : name);
   const own = (neuron) => (hidden > 1 ? String(neuron + 1) : "");
@@ -141,7 +142,9 @@ function drawNetwork(picture, weights, flower, values) {
     svg("circle", { cx: x, cy: y, r: radius, fill: "var(--card)", stroke: "var(--ink)", "stroke-width": 2.5 }),
     word(head, x, y + (flower ? -6 : 8), 20, 400, "var(--quiet)"),
     ...(flower ? [word(number(value), x, y + 20, 24, 650)] : []),
-    word(below, x, y + radius + 24, 20, 400, "var(--quiet)"),
+    flat && x === left
+      ? svg("text", { x: x - radius - 14, y: y + 8, "text-anchor": "end", "font-size": 24, fill: "var(--quiet)" }, below)
+      : word(below, x, y + radius + 24, 20, 400, "var(--quiet)"),
   ];
   const inputs = features.map((_, place) => [left, spread(features.length, place)]);
   const neurons = Array.from({ length: hidden }, (_, place) => [middle, spread(hidden, place)]);
@@ -150,7 +153,8 @@ function drawNetwork(picture, weights, flower, values) {
     inputs.flatMap((from, place) => {
       const name = under("w", own(neuron) + (features.length > 1 ? place + 1 : ""));
       const shift = isSimple ? (place ? 48 : -32) : -12;
-      return edge(from, to, name, shift, isSimple ? (narrow ? 0.48 : 0.5) : 0.34 + 0.3 * ((neuron + place) % 2));
+      const part = isSimple ? (narrow ? 0.48 : 0.5) : flat ? 0.2 + 0.22 * neuron : 0.34 + 0.3 * ((neuron + place) % 2);
+      return edge(from, to, name, shift, part);
     }),
   );
   const outward = neurons.flatMap((from, neuron) =>

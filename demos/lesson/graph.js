@@ -1,10 +1,11 @@
 // A computation graph and its passes, edge by edge: all numbers by the program, in the order of the engine.
 
-const WIDE = { width: 98, height: 64, column: 128, row: 80, font: 15 };
+const WIDE = { width: 108, height: 64, column: 128, row: 80, font: 15 };
 const UPRIGHT = { width: 88, height: 62, column: 90, row: 88, font: 14 };
 const LANES = { width: 82, height: 46, column: 106, row: 62, font: 17, head: 30 };
 const LANES_UPRIGHT = { width: 49, height: 42, column: 52, row: 60, font: 12.5, head: 40 };
 const FOLDED = 0.42; // the height of a lane with one line of text, of that of a whole one
+const DENSE = 46; // the height of a weight in a network of many, with its number beside its name
 const READABLE = 1 / 50; // letters from afar, of the height of the window
 
 /** Backward or forward through one graph. The layout of `boxes` is turned upright where the frame is narrow. */
@@ -12,6 +13,7 @@ class Graph {
   constructor(picture, machine, layout, { isForward = false } = {}) {
     Object.assign(this, { picture, machine, layout, isForward, taken: 0 });
     this.hasLanes = layout.boxes.some(({ lane }) => lane > 1);
+    for (const box of layout.boxes) box.wide = box.row;
   }
 
   /** Run the program; steps to the observation itself are left out: data does not learn. */
@@ -46,6 +48,7 @@ class Graph {
     const upright = isNarrow(this.picture);
     this.size = this.hasLanes ? (upright ? LANES_UPRIGHT : LANES) : upright ? UPRIGHT : WIDE;
     this.upright = upright;
+    for (const box of this.boxes) if ("upright" in box) box.row = box[upright ? "upright" : "wide"];
     this.offset = this.hasLanes ? (upright ? [0.9, 0.62] : [0.62, 0.62]) : [0, 0];
     const taken = this.steps.slice(0, this.taken);
     const active = taken.at(-1);
@@ -109,6 +112,16 @@ class Graph {
     return Boolean(this.open && lane && lane !== this.open);
   }
 
+  /** Whether a box has a name, and its number beside it. */
+  isInLine({ kind }) {
+    return kind === "weight" && !this.upright && (this.hasLanes || this.layout.isDense);
+  }
+
+  heightOf(box) {
+    if (this.isFolded(box)) return this.size.height * FOLDED * 1.1;
+    return this.isInLine(box) ? DENSE : this.size.height;
+  }
+
   /** How large the picture is. */
   extent() {
     const along = Math.max(...this.boxes.map(({ column }) => column)) + 1 + this.offset[0];
@@ -135,18 +148,18 @@ class Graph {
   /** The edge from an operand to its node: along the flow, beside it from a weight, or over what lies between. */
   curve(from, to) {
     const [[fromX, fromY], [toX, toY]] = [this.centre(from), this.centre(to)];
-    const { width, height } = this.size;
-    const [halfX, halfY] = [width / 2, height / 2];
+    const halfX = this.size.width / 2;
+    const [fromHalf, toHalf] = [from, to].map((box) => this.heightOf(box) / 2);
     const row = this.size.row * (this.isFolded(from) ? FOLDED : 1);
     if (this.upright) {
       if (from.column === to.column) return `M${fromX + Math.sign(toX - fromX) * halfX} ${fromY} H${toX - Math.sign(toX - fromX) * halfX}`;
-      const [start, end] = [fromY + halfY, toY - halfY];
+      const [start, end] = [fromY + fromHalf, toY - toHalf];
       if (fromX === toX && to.column - from.column > 1)
         return `M${fromX} ${start} C${fromX - 34} ${start + 10} ${toX - 34} ${end - 10} ${toX} ${end}`;
       return `M${fromX} ${start} C${fromX} ${start + 12} ${toX} ${end - 12} ${toX} ${end}`;
     }
     if (from.column === to.column)
-      return `M${fromX} ${fromY + Math.sign(toY - fromY) * halfY} V${toY - Math.sign(toY - fromY) * halfY}`;
+      return `M${fromX} ${fromY + Math.sign(toY - fromY) * fromHalf} V${toY - Math.sign(toY - fromY) * toHalf}`;
     const [start, end] = [fromX + halfX, toX - halfX];
     if (fromY === toY && to.column - from.column > 1)
       return `M${start} ${fromY} C${start + 10} ${fromY - row * 0.56} ${end - 10} ${toY - row * 0.56} ${end} ${toY}`;
@@ -158,7 +171,7 @@ class Graph {
     const [x, y] = this.centre(box);
     const { font } = this.size;
     const isFolded = this.isFolded(box);
-    const height = this.size.height * (isFolded ? FOLDED * 1.1 : 1);
+    const height = this.heightOf(box);
     const width = this.size.width + (this.hasLanes && kind && !this.upright ? 20 : 0); // a weight has its name in it
     const isLeaf = slot < this.machine.firstResult;
     const value = !this.isForward || isLeaf || computed.has(slot) ? number(this.values[slot], this.decimals) : "?";
@@ -166,17 +179,19 @@ class Graph {
     const sign = this.hasLanes && this.upright ? "" : "∂ "; // where there is no room, the colour says it
     const gradientText = sign + (known ? number(gradients.get(slot), this.decimals) : "?");
     const line = (className, text, place) => {
-      const size = this.hasLanes && text.length > 9 ? font * 0.8 : font;
+      const size = (this.hasLanes || this.isInLine(box)) && text.length > 9 ? font * 0.83 : font;
       return svg("text", { class: className, x, y: y + place, "font-size": size }, text);
     };
     const gradientLine = (place) => line(known ? "gradient" : "gradient none", gradientText, place);
     const lines = isFolded
       ? [known ? gradientLine(font * 0.35) : line("", value, font * 0.35)]
-      : this.hasLanes
+      : this.isInLine(box)
       ? [
-          line(kind ? "name" : "", kind && !this.upright ? `${this.name(slot)} = ${value}` : kind ? this.name(slot) : value, -font * 0.25),
-          gradientLine(font * 0.95),
+          line("name", `${this.name(slot)} = ${value}`, this.isForward ? font * 0.35 : -font * 0.25),
+          ...(this.isForward ? [] : [gradientLine(font * 0.95)]),
         ]
+      : this.hasLanes
+      ? [line(kind && "name", kind ? this.name(slot) : value, -font * 0.25), gradientLine(font * 0.95)]
       : [
           line("name", this.layout.formulas[slot], this.isForward ? -8 : -15),
           line("", value, this.isForward ? 16 : 5),

@@ -14,6 +14,8 @@ from autodiff.program.program import Program
 from demos.lesson.content import Content, input_names, subscripted
 from nn import absolute_error, squared_error, sum_over
 
+NEAR = 0.62
+"""The distance of weights that stand one under another in a network of many, in rows."""
 KINDS = {"absolute": absolute_error, "squared": squared_error}
 
 
@@ -92,8 +94,12 @@ def one_error(content: Content) -> tuple[Program, dict[str, Any]]:
     named = named_nodes(content, prediction)
     errors = [error(prediction, inputs[-1]) for error in KINDS.values()]
     program, slots = Program.from_graph(*errors, prediction, inputs=inputs, parameters=model.parameters())
-    boxes = list(_one(content, named, inputs, model.parameters(), errors))
-    return program, _graph(boxes, slots, [named], [errors], inputs)
+    boxes, upright = (list(_one(content, named, inputs, model.parameters(), errors, near)) for near in (NEAR, 1.0))
+    graph = _graph(boxes, slots, [named], [errors], inputs)
+    top = min(box.row for box in upright)
+    for drawn, box in zip(graph["boxes"], upright):
+        drawn["upright"] = box.row - top
+    return program, graph | {"isDense": not content.is_expanded}
 
 
 def all_errors(content: Content) -> tuple[Program, dict[str, Any]]:
@@ -135,9 +141,12 @@ def _lanes(
 
 
 def _one(
-    content: Content, named: list[Named], inputs: list[Value], weights: list[Value], errors: list[Value]
+    content: Content, named: list[Named], inputs: list[Value], weights: list[Value], errors: list[Value], near: float
 ) -> Iterator[Box]:
-    """Data and weights at the left, the error at the right; what comes from above or below leaves the gaps free."""
+    """Data and weights at the left, the error at the right; what comes from above or below leaves the gaps free.
+
+    Of a network of many weights, these are as ``near`` to each other as that.
+    """
     features, hidden = content.features, content.hidden
     at: Callable[[str, Any], Value] = lambda name, own="": next(
         entry.node for entry in named if entry.name == subscripted(name, own)
@@ -164,22 +173,26 @@ def _one(
             yield Box(by_name[name], column + place, middle - 1.3, "weight")
         column += len(chain)
     else:
-        block = features + 1
-        middle = (hidden * block - 1) / 2
+        half = near * (features - 1) / 2
+        above = (1 + near) / 2 + 0.1
+        head = max(0.0, above - half)
+        block = head + 2 * half + near + 0.2
+        middle = head + half + (hidden - 1) * block / 2
         for neuron in range(1, hidden + 1):
             own = neuron if hidden > 1 else ""
             top = (neuron - 1) * block
-            centre = top + 1 + (features - 1) / 2
-            first = (neuron - 1) * block
+            centre = top + head + half
+            first = (neuron - 1) * (features + 1)
             for feature in range(features):
-                yield Box(weights[first + feature], 0, top + 1 + feature, "weight")
-            yield Box(by_name[subscripted("b", own)], 2, centre - 1, "weight")
-            yield Box(by_name[subscripted("v", own)], 4, centre - 1, "weight")
+                yield Box(weights[first + feature], 0, top + head + near * feature, "weight")
+            yield Box(by_name[subscripted("b", own)], 2, centre - above, "weight")
+            side = above if centre > middle else -above  # away from the edge that leads to the middle
+            yield Box(by_name[subscripted("v", own)], 4, centre + side, "weight")
             for column, name in ((1, "s"), (2, "z"), (3, "h")):
                 yield Box(at(name, own), column, centre, "")
         yield Box(at("q", ""), 5, middle, "")
         yield Box(at("ŷ", ""), 6, middle, "")
-        yield Box(by_name["c"], 6, middle - 1.3, "weight")
+        yield Box(by_name["c"], 6, middle - above, "weight")
         column = 7
     yield Box(inputs[-1], column, middle + 1.3, "input")
     for error in errors:  # each has its own difference; only one error is drawn at a time

@@ -52,8 +52,11 @@ function marked(numbers, errors) {
 function drawData() {
   const table = $("#data");
   const [top, body, head] = ["thead", "tbody", "tr"].map((part) => element(part, ""));
-  for (const name of [texts.flower, ...lesson.features, texts["loss.true"]])
-    head.append(Object.assign(element("th", name), { scope: "col" }));
+  for (const name of [texts.flower, ...lesson.features, texts["loss.true"]]) {
+    const cell = Object.assign(element("th", ""), { scope: "col" });
+    cell.append(...name.split(/(?<=_)/).flatMap((part) => [document.createElement("wbr"), part])); // may be broken there
+    head.append(cell);
+  }
   top.append(head);
   for (const flower of flowers) {
     const line = element("tr", "");
