@@ -17,9 +17,10 @@ from typing import Any
 
 from autodiff import trees
 from autodiff.backward import local_derivatives, topological_order
-from autodiff.differentiated_call import Call, all_arguments, as_node, matching, nodes_in
+from autodiff.differentiated_call import Call, all_arguments, as_node, checked_positions, matching, nodes_in
 from autodiff.functions import total
 from autodiff.hooks import tell, watchers
+from autodiff.mistakes import in_words
 from autodiff.operations import Operation, as_local
 from autodiff.value import Value, constant
 from autodiff.versions import check_unchanged
@@ -28,6 +29,7 @@ from autodiff.zeros import ZERO
 Function = Callable[..., Any]
 
 
+@in_words
 def grad(of: Function | Value, wrt: Any = 0) -> Any:
     """The gradient of a function, as a function; or of a recorded node, as nodes.
 
@@ -56,6 +58,7 @@ def grad(of: Function | Value, wrt: Any = 0) -> Any:
     return lambda *arguments, **options: both(*arguments, **options)[1]
 
 
+@in_words
 def value_and_grad(of: Function | Value, wrt: Any = 0) -> Any:
     """As :func:`grad`, with the value: ``(value, gradient)``.
 
@@ -66,6 +69,8 @@ def value_and_grad(of: Function | Value, wrt: Any = 0) -> Any:
         return of, grad(of, wrt)
     if not callable(of):
         raise TypeError(f"a function or a Value is needed, not {type(of).__name__} {of!r:.60}")
+
+    checked_positions(wrt)
 
     def differentiated(*arguments: Any, **options: Any) -> tuple[Any, Any]:
         call = Call(of, arguments, wrt, options)
@@ -128,6 +133,7 @@ def hvp(of: Function | Value, inputs: Any, vector: Any) -> Any:
     return grad(lambda *arguments: along(grad(of, positions)(*arguments)), positions)(*inputs)
 
 
+@in_words
 def jacobian(of: Function | Any, wrt: Any = 0) -> Any:
     """The derivative of every output with respect to every input: one backward pass per output.
 
@@ -144,6 +150,8 @@ def jacobian(of: Function | Any, wrt: Any = 0) -> Any:
     if not callable(of):
         return trees.mapped(lambda output: grad(as_node(output), wrt), of)
 
+    checked_positions(wrt)
+
     def differentiated(*arguments: Any, **options: Any) -> Any:
         call = Call(of, arguments, wrt, options)
         rows = trees.mapped(lambda output: call.like_inputs(gradients(output, call.nodes, call.recorded)), call.result)
@@ -153,6 +161,7 @@ def jacobian(of: Function | Any, wrt: Any = 0) -> Any:
     return differentiated
 
 
+@in_words
 def hessian(of: Function | Value, wrt: Any = 0) -> Any:
     """The second derivatives: the Jacobian of the gradient.
 

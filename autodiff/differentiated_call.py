@@ -19,7 +19,7 @@ class Call:
         self, function: Callable[..., Any], arguments: tuple[Any, ...], wrt: Any, options: dict[str, Any]
     ) -> None:
         self.single = not isinstance(wrt, tuple)
-        positions = (wrt,) if self.single else wrt
+        positions = checked_positions(wrt)
         for position in positions:
             if not (isinstance(position, int) and -len(arguments) <= position < len(arguments)):
                 raise ValueError(
@@ -90,3 +90,18 @@ def matching(inputs: Any, vector: Any) -> list[Any]:
     if ours != theirs:
         raise ValueError(f"the vector must have the structure of the inputs, {ours}, not {theirs}")
     return [leaf if isinstance(leaf, Value) else as_float(leaf) for leaf in trees.leaves_like(inputs, vector)]
+
+
+def checked_positions(wrt: Any) -> tuple[Any, ...]:
+    """What a function is to be differentiated by, before it is called: positions of arguments.
+
+    Raises:
+        TypeError: it is something else, such as the arguments themselves.
+    """
+    positions = wrt if isinstance(wrt, tuple) else (wrt,)
+    if not all(isinstance(position, int) for position in positions):
+        raise TypeError(
+            f"wrt must be the position of an argument of the function, or a tuple of positions, not {wrt!r:.60}: "
+            "grad(f) is a function, to be called with the arguments, grad(f)(x)"
+        )
+    return positions

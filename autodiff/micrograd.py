@@ -28,6 +28,17 @@ OF_TENSORS = {
     "gradient": ".grad is the gradient",
     "requires_grad": OPTIONS["requires_grad"],
     "zero_grad": "write value.grad = 0.0, or zero_grad() of a model or an optimizer",
+    "requires_grad_": OPTIONS["requires_grad"],
+    "retain_grad": "every Value keeps its gradient: .grad, after backward()",
+    "register_hook": "value.backward(on_step=function) calls it with each step",
+    "grad_fn": "the operation is .op, the operands are .parents",
+    "is_leaf": "a leaf has no .parents",
+    "name": "it is called .label",
+    "abs": "write abs(value)",
+    "pow": "write value ** 2",
+    "clamp": "it is called clip",
+    "cpu": OPTIONS["device"],
+    "to": OPTIONS["device"],
     "clone": "+value is a new node, copy.copy(value) a leaf of its own",
     "sum": "a Value is one number; total(values) and Python's sum add many",
     "mean": "a Value is one number; autodiff.mean takes a list of them",
@@ -69,3 +80,5 @@ written; autodiff.draw(value) draws the graph
     if not TYPE_CHECKING:  # to a type checker, they are not there
         item, numpy, tolist, value, gradient = [_Private() for _ in range(5)]
         requires_grad, zero_grad, clone, sum, mean = [_Private() for _ in range(5)]
+        requires_grad_, retain_grad, register_hook, grad_fn, is_leaf = [_Private() for _ in range(5)]
+        name, abs, pow, clamp, cpu, to = [_Private() for _ in range(6)]

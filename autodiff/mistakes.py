@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from typing import Any, NoReturn
+from functools import wraps
+from inspect import signature
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+AN_ARRAY = "numbers are plain or Values, and arrays of them NumPy's: import numpy"
+A_FACTOR = "of lists, dot and total add; NumPy's functions take arrays of Values: import numpy"
+SEEDED = "models and optimizers are seeded by rng=, such as nn.MLP(2, [16, 1], rng=0)"
+AN_OPERATOR = "write it with Python's operators, as in a + b"
 
 ELSEWHERE = {
     "Tensor": "write Value(2.0), one number; of arrays, an object array of Values, or compile() for whole batches",
@@ -34,6 +45,26 @@ ELSEWHERE = {
     "custom_vjp": "operation(name, primal, *rules) declares an operation with its derivatives",
     "custom_jvp": "operation(name, primal, *rules) declares an operation with its derivatives",
     "Function": "operation(name, primal, *rules) declares an operation with its derivatives",
+    **dict.fromkeys(("ones", "randn", "rand", "arange", "linspace", "from_numpy", "array", "stack", "cat"), AN_ARRAY),
+    **dict.fromkeys(("matmul", "einsum", "mm", "bmm"), A_FACTOR),
+    **dict.fromkeys(("manual_seed", "seed", "set_seed", "random"), SEEDED),
+    **dict.fromkeys(("add", "sub", "subtract", "mul", "multiply", "div", "divide", "neg", "pow"), AN_OPERATOR),
+    "autograd": "it is all in autodiff itself: grad, jacobian, hessian, check_gradients",
+    "functional": "they are functions of autodiff itself, such as autodiff.relu, and losses of nn",
+    "F": "they are functions of autodiff itself, such as autodiff.relu, and losses of nn",
+    "clamp": "it is called clip",
+    "logsumexp": "it is called log_sum_exp",
+    "round": "Python's round takes Values; the operation is called rint",
+    "jacrev": "it is called jacobian",
+    "jacfwd": "it is called jacobian",
+    "vjp": "value.backward(seed), or grad of the sum of outputs times their upstream gradients",
+    "Parameter": "write Value(2.0): every Value has a gradient",
+    "save": "a model has save(path) and load(path); a Value can be pickled",
+    "load": "a model has save(path) and load(path); a Value can be pickled",
+    "inf": "it is math.inf",
+    "nan": "it is math.nan",
+    "pi": "it is math.pi",
+    "e": "it is math.e",
     "stop_gradient": "value.detach() is a constant",
 }
 """What other packages have, and what serves here."""
@@ -52,6 +83,9 @@ OPTIONS = {
     "grad_output": "it is called seed=",
     "retain_graph": "nothing is freed: a graph can be passed again, and the gradients of its leaves add up",
     "create_graph": "grad(loss, parameters) gives gradients that are Values, to be differentiated again",
+    "argnums": "it is called wrt=", "argnum": "it is called wrt=",
+    "rankdir": 'it is called direction=, "right" or "down"',
+    **dict.fromkeys(("format", "filename", "file", "path"), 'render(draw(value), "picture.png") writes a file'),
     "fold": 'a page has every fold, of which its reader takes one; trace.draw(step, fold="layer") is one picture',
     "inputs": "every leaf gets its gradient; grad(loss, parameters) gives those that you name",
 }  # fmt: skip
@@ -67,7 +101,7 @@ def no_such_name(name: str) -> AttributeError:
     found = AttributeError(
         f"module 'autodiff' has no attribute {name!r}" + (f": {ELSEWHERE[name]}" if name in ELSEWHERE else "")
     )
-    found.name = name
+    found.name, found.obj = name, sys.modules["autodiff"]  # so that Python suggests the nearest name
     return found
 
 
@@ -116,3 +150,22 @@ def refused_option(call: str, options: Iterable[str], *allowed: str) -> TypeErro
     near = get_close_matches(given, allowed, n=1)
     instead = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(f'{each}=' for each in allowed)}"
     return TypeError(f"{call}() takes no {given}=: {OPTIONS.get(given, instead)}")
+
+
+def in_words(function: Callable[P, T]) -> Callable[P, T]:
+    """A decorator: a keyword that the function has not is answered with what serves.
+
+    >>> in_words(lambda of, wrt=0: of)(abs, argnums=1)
+    Traceback (most recent call last):
+    TypeError: <lambda>() takes no argnums=: it is called wrt=
+    """
+    names = [*signature(function).parameters]
+
+    @wraps(function)
+    def checked(*args: P.args, **options: P.kwargs) -> T:
+        for given in options:
+            if given not in names:
+                raise refused_option(function.__name__, [given], *names)
+        return function(*args, **options)
+
+    return checked

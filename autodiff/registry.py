@@ -136,6 +136,7 @@ def _add_methods(number: type, row: Operation, make: Callable[[Operation], Any])
     if row.arity is None:
         return
     method = make(row)
+    method.__qualname__ = f"{number.__name__}.{row.name}"
     method.__name__, method.operation = row.name, row  # the latter marks what may be replaced
     method.__doc__ = f"The operation {row.name!r} of the table, with this as its first operand."
     for name in {row.name, row.ufunc}:

@@ -48,7 +48,7 @@ def norm_of(gradient: NDArray[np.float64]) -> float:
         return float(largest * np.sqrt(np.sum((gradient / largest) ** 2)))
 
 
-@instead(max_norm="norm", clip_value="value", clip_norm="norm")
+@instead("clip_gradients(model.parameters(), norm=1.0)", max_norm="norm", clip_value="value", clip_norm="norm")
 def clip_gradients(parameters: Iterable[Value], *, norm: float | None = None, value: float | None = None) -> float:
     """Make the gradients smaller where they are larger than a limit, between ``backward()`` and ``step()``.
 

@@ -69,6 +69,7 @@ class Optimizer:
     decoupled = False
     """Whether the weight decay moves the parameters beside the rule, not by way of their gradients."""
 
+    lr = Renamed("learning_rate")
     param_groups = Renamed("learning_rate, weight_decay and so on, each an attribute that may be set,")
 
     def __init__(self, parameters: Iterable[Value], learning_rate: Rate, weight_decay: float = 0.0) -> None:

@@ -26,7 +26,7 @@ BELOW = {
     "nn": {"autodiff", "beside it"},
 }
 """What each layer may import besides itself."""
-LENGTH = 1276
+LENGTH = 1285
 """Lines of the six files of the reading list, docstrings included."""
 BESIDE = {
     "declarations", "differentiated_call", "documentation", "hooks", "ieee", "micrograd", "mistakes", "more_rules",

@@ -8,6 +8,8 @@ import json
 import math
 import random
 import statistics
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -124,6 +126,13 @@ VALUES = [
     ("retain_graph=", lambda: (x() * 2).backward(retain_graph=True), TypeError, "nothing is freed"),
     ("gradient=", lambda: (x() * 2).backward(gradient=1.0), TypeError, "it is called seed="),
     ("create_graph=", lambda: (x() * 2).backward(create_graph=True), TypeError, "grad(loss, parameters)"),
+    *(
+        (f"PyTorch's .{name}", lambda name=name: getattr(x(), name), AttributeError, f"a Value has no {name}: ")
+        for name in ("requires_grad_", "retain_grad", "register_hook", "grad_fn", "is_leaf", "cpu", "to", "clamp",
+                     "abs", "pow")
+    ),
+    ("a name", lambda: set_inside("name", "w"), AttributeError, "it is called .label"),
+    ("too many operands", lambda: x().tanh(3.0), TypeError, "Value.tanh() takes 1 positional argument"),
     ("math's functions", lambda: math.exp(x()), TypeError, "the functions of autodiff or NumPy in place of math's"),
     ("float()", lambda: float(x()), TypeError, "use .data for the number"),
     ("int()", lambda: int(x()), TypeError, "use .data for the number"),
@@ -160,6 +169,18 @@ FUNCTIONS = [
     ("the mean of nothing", lambda: autodiff.mean([]), ValueError, "pass at least one"),
     ("a dot of other lengths", lambda: autodiff.dot([x()], [1.0, 2.0]), ValueError, "the same length, not of 1 and 2"),
     ("the gradient of a number", lambda: autodiff.grad(2.0), TypeError, "a function or a Value is needed"),
+    ("the gradient by a Value", lambda: autodiff.grad(abs, x()), TypeError, "to be called with the arguments, grad(f)"),
+    *(
+        (f"{each.__name__} by JAX's argnums=", lambda each=each: each(abs, argnums=0), TypeError,
+         f"{each.__name__}() takes no argnums=: it is called wrt=")
+        for each in (autodiff.grad, autodiff.value_and_grad, autodiff.jacobian, autodiff.hessian)
+    ),
+    ("a misspelt option", lambda: autodiff.check_gradients(abs, 2.0, ordr=2), TypeError, "did you mean 'order'?"),
+    ("micrograd's rankdir=", lambda: autodiff.draw(x() * 2, rankdir="LR"), TypeError, "it is called direction="),
+    ("micrograd's format=", lambda: autodiff.draw(x() * 2, format="svg"), TypeError, 'render(draw(value), "picture'),
+    ("a misspelt option of tree", lambda: autodiff.tree(x() * 2, max_node=3), TypeError, "did you mean 'max_nodes'?"),
+    ("a picture by save()", lambda: autodiff.draw(x() * 2).save("picture.png"), ValueError,
+     "save() writes DOT text: write render(drawing, 'picture.png')"),
     ("the gradient at a text", lambda: autodiff.grad(abs)("a"), TypeError, "a real number is needed"),
     ("the gradient of a list", lambda: autodiff.grad(lambda a: [a, a])(2.0), TypeError, "must return one number"),
     ("no return", lambda: autodiff.grad(lambda a: None)(2.0), TypeError, "a function without a return gives None"),
@@ -228,6 +249,8 @@ NETWORKS = [
     ("an optimizer of nothing", lambda: nn.Adam(), TypeError, "write Adam(model.parameters()"),
     ("a rate that is a text", lambda: nn.SGD(model().parameters(), "0.1"), TypeError, "learning_rate must be a number"),
     ("a rate below 0", lambda: nn.SGD(model().parameters(), -1), ValueError, "finite and positive"),
+    ("the rate as .lr", lambda: setattr(nn.SGD(model().parameters()), "lr", 0.1), AttributeError, "learning_rate"),
+    ("a limit by position", lambda: nn.clip_gradients(model().parameters(), 1.0), TypeError, "norm=1.0"),
     ("a step before backward()", lambda: nn.SGD(model().parameters()).step(), ValueError, "run backward() first"),
     ("backward() of an optimizer", lambda: nn.SGD(model().parameters()).backward(), AttributeError, "loss.backward()"),
     ("a loss by its name", lambda: fit(loss="mse"), TypeError, "write loss=squared_error"),
@@ -266,6 +289,11 @@ def test_a_name_of_other_packages_says_what_serves(name, monkeypatch):
     with pytest.raises(AttributeError) as caught:
         getattr(autodiff, name)
     assert mistakes.ELSEWHERE[name] in str(caught.value)
+
+
+def test_python_suggests_the_nearest_name_for_a_misspelt_one():
+    run = subprocess.run([sys.executable, "-c", "import autodiff; autodiff.tanhh"], capture_output=True, text=True)
+    assert "Did you mean: 'tanh'?" in run.stderr
 
 
 def test_an_unknown_name_stays_a_plain_error():

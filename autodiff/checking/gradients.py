@@ -32,6 +32,7 @@ from autodiff.checking.plain_function import PlainFunction, Pullback, Scalar, by
 from autodiff.checking.wrong_rules import faults, verdict_on_rules
 from autodiff.derivatives import grad
 from autodiff.functions import dot
+from autodiff.mistakes import in_words
 from autodiff.value import Value
 
 Backward = Callable[[Value], object]
@@ -62,6 +63,7 @@ class Report(NamedTuple):
         return "; ".join((found, *self.notes))
 
 
+@in_words
 def check_gradients(
     f: Callable[..., Any],
     inputs: Any,

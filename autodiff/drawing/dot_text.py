@@ -43,7 +43,7 @@ from autodiff.drawing.routes import Routes, base_of
 from autodiff.drawing.scene import Arrow, Box, Edge, Scene, scene
 from autodiff.drawing.sizes import LETTER, Point, box_size, frame_name, shown_name, shown_sign, text_width
 from autodiff.drawing.text import html, sign, span
-from autodiff.mistakes import needs_value
+from autodiff.mistakes import in_words, needs_value
 from autodiff.program.program import Program
 from autodiff.text import one_line, short
 from autodiff.value import Value
@@ -79,6 +79,7 @@ class PassState(NamedTuple):
     longest_contribution: int
 
 
+@in_words
 def draw(
     value: Value | Program | HasParameters,
     *,

@@ -12,13 +12,13 @@ import graphviz
 from autodiff.drawing.dot_text import draw
 from autodiff.drawing.folding import READABLE
 from autodiff.drawing.parameters import HasParameters
-from autodiff.drawing.rendering import HINT, find_dot, image, run_dot, svg, told
+from autodiff.drawing.rendering import HINT, PICTURES, find_dot, image, run_dot, svg, told
 from autodiff.drawing.scene import TooManyNodesError
 from autodiff.drawing.text_tree import tree
 from autodiff.program.program import Program
 from autodiff.value import Value
 
-SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".gv")
+SUFFIXES = (*PICTURES, ".dot", ".gv")
 DEPTHS = (12, 8, 6, 5, 4, 3, 2, 1, 0)
 """How many steps from the root are drawn of a graph too large for a notebook: the most of these that can be read."""
 

@@ -24,6 +24,7 @@ from autodiff.value import Value
 
 SETTING = "AUTODIFF_DOT"
 HINT = 'for pictures, install Graphviz or: pip install "graphviz-pure<0.3"'
+PICTURES = (".svg", ".png", ".pdf")
 COLUMN = 650
 """Points: about the width of a notebook's column."""
 TIMEOUT = 120.0
@@ -131,6 +132,16 @@ class Drawing(graphviz.Digraph):  # type: ignore[misc]  # graphviz ships no type
         """
         with _found_dot():
             return super().pipe(*arguments, **{"quiet": True, **options})
+
+    def save(self, filename: Any = None, *arguments: Any, **options: Any) -> Any:
+        """As ``graphviz.Digraph.save``: write the DOT text.
+
+        Raises:
+            ValueError: the name is that of a picture.
+        """
+        if filename is not None and Path(filename).suffix in PICTURES:
+            raise ValueError(f"save() writes DOT text: write render(drawing, {str(filename)!r}) for the picture")
+        return super().save(filename, *arguments, **options)
 
     def view(self, filename: Any = None, directory: Any = None, cleanup: bool | None = None, **options: Any) -> Any:
         """As ``graphviz.Digraph.view``: open the picture; without a name, it is in a temporary folder.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from autodiff.backward import names, topological_order
 from autodiff.drawing.text import sign
-from autodiff.mistakes import needs_value
+from autodiff.mistakes import in_words, needs_value
 from autodiff.operations import CONSTANT
 from autodiff.text import one_line, printable, short
 from autodiff.value import Value
 from autodiff.zeros import NOT_COMPUTED
 
 
+@in_words
 def tree(value: Value, *, constants: bool = True, max_nodes: int = 100) -> str:
     """The graph that a value was computed from, as a tree of text: each result above its operands.
 
