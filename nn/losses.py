@@ -62,6 +62,7 @@ def hinge(score: Any, label: Any) -> Any:
     (0.75, 1.25, 0.0)
     """
     _check_scalar(score, "score")
+    _check_order(score, label, "hinge(score, label)")
     label = _checked(label, "label of the hinge loss")
     if abs(label) != 1:
         raise ValueError(
@@ -88,6 +89,7 @@ def binary_cross_entropy(logit: Any, target: Any) -> Any:
     '0.6931 1000.0 1.929e-22'
     """
     _check_scalar(logit, "logit")
+    _check_order(logit, target, "binary_cross_entropy(logit, target)")
     target = _checked(target, "target of the binary cross-entropy")
     if not 0 <= target <= 1:
         raise ValueError(
@@ -181,6 +183,15 @@ def _sum_of_components(error: Loss, prediction: Any, observation: Any) -> Any:
 def _check_scalar(x: object, name: str) -> None:
     if is_vector(x):
         raise TypeError(f"a {name} must be one number, not {len(x)}: is the last layer of one neuron?")  # type: ignore[arg-type]
+
+
+def _check_order(prediction: object, target: object, call: str) -> None:
+    """Refuse a plain number and what was computed in its place, as in libraries where the target comes first."""
+    if isinstance(target, Value) and target.parents and not isinstance(prediction, Value):
+        raise TypeError(
+            f"the prediction comes first, {call}, and here it is {type(prediction).__name__} {prediction!r:.60}, "
+            f"the target a Value that was computed by {target.op.name!r}: were they swapped?"
+        )
 
 
 def _checked(label: Any, name: str) -> Any:

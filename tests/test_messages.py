@@ -201,6 +201,8 @@ FUNCTIONS = [
     ("a fold without labels", lambda: autodiff.draw(x() * 2, fold="layer"), ValueError, "no label tells of a module"),
     ("a picture of another kind", lambda: autodiff.render(autodiff.draw(x()), "picture.gif"), ValueError, ".svg, .png"),
     ("an unknown name is explained", lambda: autodiff.explain(x() * 2, "x"), TypeError, "must be a Value"),
+    ("all arguments to be checked", lambda: autodiff.check_gradients(lambda a, b: a * b, [1.0, 2.0]), TypeError,
+     "the tuple of all arguments: check_gradients(f, (x, y))"),
     ("a result is checked", lambda: autodiff.check_gradients(2.0, 1.0), TypeError, "f must be a function"),
     ("an operation's name", lambda: autodiff.check_operation("exp"), TypeError, "check_operation(lookup('exp'))"),
 ]  # fmt: skip
@@ -218,12 +220,17 @@ COMPILED = [
     ("a text as an argument", lambda: autodiff.compile(abs)("a"), TypeError, "passed by keyword, as a static option"),
     ("a text as the result", lambda: autodiff.compile(lambda a: "a")(np.ones(3)), TypeError, "must return a number"),
     ("an empty batch", lambda: autodiff.compile(lambda a: a)(np.ones(0)), ValueError, "at least one observation"),
+    ("a batch by keyword", lambda: autodiff.compile(lambda a, b: a * b)(a=np.ones(3), b=np.ones(3)), TypeError,
+     "pass a, b by position"),
     ("an unknown backend", lambda: autodiff.compile(abs, backend="cuda"), ValueError, "'native', 'numpy', 'jax'"),
 ]  # fmt: skip
 NETWORKS = [
     ("sizes without a list", lambda: nn.MLP(2, 16, 1), TypeError, "a list of layer sizes such as [16, 1]"),
     ("all sizes in one list", lambda: nn.MLP([2, 16, 1]), TypeError, "write MLP(inputs, [16, 16, outputs])"),
     ("a float for a size", lambda: nn.MLP(2.0, [3, 1]), TypeError, "inputs must be an int"),
+    ("target and prediction swapped", lambda: nn.binary_cross_entropy(1.0, model()([1.0, 2.0])), TypeError,
+     "the prediction comes first, binary_cross_entropy(logit, target)"),
+    ("score and label swapped", lambda: nn.hinge(1, model()([1.0, 2.0])), TypeError, "hinge(score, label)"),
     ("a misspelt activation", lambda: nn.MLP(2, [3, 1], activation="rleu"), ValueError, "did you mean 'relu'?"),
     ("too few inputs", lambda: model()([1.0]), ValueError, "2 inputs expected, 1 given"),
     ("a batch for one observation", lambda: model()(X), TypeError, "write model.predict(X)"),

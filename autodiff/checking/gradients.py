@@ -172,8 +172,8 @@ def checked(
             root, nodes = under_test.examine()
         except (TypeError, AttributeError) as error:
             error.add_note(
-                "A function of plain numbers or NumPy arrays is checked with its gradient: "
-                "check_gradients(f, x, gradient=g)"
+                "inputs are one argument, or the tuple of all arguments: check_gradients(f, (x, y)). A function of "
+                "plain numbers or NumPy arrays is checked with its gradient: check_gradients(f, x, gradient=g)"
             )
             raise
         used = {*topological_order(root)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from inspect import signature
 from typing import Any, NamedTuple
 
@@ -123,6 +123,8 @@ class Calls:
             if known is not None:
                 known.called = self._count = self._count + 1
                 return known, Observations(known.structure, arguments), len(arguments[0]), True
+        if options and not arguments:
+            refuse_by_keyword(self.owner.function, options)
         if len(arguments) not in self._names:
             self._names[len(arguments)] = argument_names(self.owner.function, len(arguments))
         batch = Batch(arguments, self.ndim, self._names[len(arguments)])
@@ -194,6 +196,26 @@ class Calls:
                 self.owner.structures = len(self._structures)
             found.called = self._count = self._count + 1
         return found
+
+
+def refuse_by_keyword(function: Callable[..., Any], options: Mapping[str, Any]) -> None:
+    """Refuse observations that are given by keyword, where no argument is given by position.
+
+    Raises:
+        TypeError: they are.
+    """
+    try:
+        parameters = signature(function).parameters.values()
+    except (TypeError, ValueError):  # some built-in callables have none
+        return
+    needed = [
+        each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD and each.default is each.empty
+    ]
+    if not options.keys().isdisjoint(needed):
+        raise TypeError(
+            "keyword arguments are static options of a compiled function, the same for all observations: pass "
+            f"{', '.join(needed)} by position"
+        )
 
 
 def _takes(function: Callable[..., Any], name: str) -> bool:
