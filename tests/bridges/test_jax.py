@@ -120,6 +120,7 @@ VALUES = {
     "largest": lambda x: jnp.max(x),
     "top": lambda x: jax.lax.top_k(x, 3),
     "top of zeros": lambda x: jax.lax.top_k(jnp.concatenate([0 * x[4:], -0.0 * x[3:4]]), 2)[1] * x[0],
+    "halves": lambda x: jax.lax.round(jnp.array([0.49999999999999994, 0.5, -1.5, 2.5, -0.2, 1e30]) + 0 * x[4]),
     "order": jnp.sort,
     "place": lambda x: jnp.argmax(x) * jnp.ones(6) + x,
     **{kind: lambda x, kind=kind: x * 0 + x.astype(kind) for kind in ("int8", "uint8", "int32", "uint64", "bool")},

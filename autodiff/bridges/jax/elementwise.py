@@ -27,7 +27,9 @@ def not_equal(a: Any, b: Any) -> Any:
 
 def rounded_away_from_zero(x: Any) -> Any:
     """The nearest whole number; of two, the larger one in size."""
-    return rules.multiply(more_rules.sign(x), more_rules.floor(rules.absolute(x) + 0.5))
+    size = rules.absolute(x)
+    below = more_rules.floor(size)  # floor(size + 0.5) would be 1 for the number before 0.5
+    return rules.multiply(more_rules.sign(x), rules.add(below, rules.LESS_EQUAL(0.5, rules.subtract(size, below))))
 
 
 def detached(x: Any) -> Any:
