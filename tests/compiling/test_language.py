@@ -112,9 +112,21 @@ def all(given: Longs) -> float:
     assert bits(one[: machine.WIDTH]) == bits(other[: machine.WIDTH])
 
 
-@pytest.mark.parametrize(
-    "body", ["while x > y:\n        x = y", "return [x]", "return x ** y", "x.y = 3.0", "return int(x) ^ int(y)"]
-)
+REFUSED = {
+    "a loop of its own": "while x > y:\n        x = y",
+    "a list": "return [x]",
+    "a power": "return x ** y",
+    "an attribute": "x.y = 3.0",
+    "exclusive or": "return int(x) ^ int(y)",
+    "bits turned round": "return ~int(x)",
+    "a shift": "return int(x) << int(y)",
+    "operands with names": "return math.exp(x, key=y)",
+    "a loop over anything": "for i in min(3, 4):\n        x += 1.0\n    return x",
+    "what comes after a loop": "for i in range(3):\n        x += 1.0\n    else:\n        x = y\n    return x",
+}
+
+
+@pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
 def test_what_the_language_does_not_have_is_refused(body):
     with pytest.raises((TypeError, KeyError)):
         compiled(f"def run(x: float, y: float) -> float:\n    {body}")

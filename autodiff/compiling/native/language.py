@@ -171,7 +171,12 @@ class _Writer:
                 self.builder.store(self.arithmetic(op, self.load(place), self.of(value)), place)
             case ast.If(test=test, body=body, orelse=otherwise):
                 self.branch(self.truth(test), lambda: self.run_all(body), lambda: self.run_all(otherwise))
-            case ast.For(target=ast.Name() as target, iter=ast.Call(args=bounds), body=body):
+            case ast.For(
+                target=ast.Name() as target,
+                iter=ast.Call(func=ast.Name(id="range"), args=bounds, keywords=[]),
+                body=body,
+                orelse=[],
+            ):
                 self.loop(target, [self.of(each) for each in bounds], body)
             case ast.Break():
                 self.builder.branch(self.ends[-1])
@@ -266,7 +271,7 @@ class _Writer:
                 return self.arithmetic(op, self.of(left), self.of(right))
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 return self.builder.not_(self.llvm(self.truth(operand)))
-            case ast.UnaryOp(op=op, operand=operand):
+            case ast.UnaryOp(op=ast.UAdd() | ast.USub() as op, operand=operand):
                 return self.signed(op, self.of(operand))
             case ast.Compare(left=left, ops=[op], comparators=[right]):
                 return self.compared(op, self.of(left), self.of(right))
@@ -278,9 +283,9 @@ class _Writer:
                 return self.chosen(self.truth(test), body, otherwise)
             case ast.Subscript():
                 return self.load(self.place(node))
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="math"), attr=name), args=operands):
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="math"), attr=name), args=operands, keywords=[]):
                 return self.of_math(name, [self.of(each) for each in operands])
-            case ast.Call(func=ast.Name(id=name), args=operands):
+            case ast.Call(func=ast.Name(id=name), args=operands, keywords=[]):
                 return self.called(name, [self.of(each) for each in operands])
         raise TypeError(f"compiled code has no such expression: {ast.unparse(node)}")
 
