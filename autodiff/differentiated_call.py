@@ -21,7 +21,7 @@ class Call:
         self.single = not isinstance(wrt, tuple)
         positions = checked_positions(wrt)
         for position in positions:
-            if not (isinstance(position, int) and -len(arguments) <= position < len(arguments)):
+            if not -len(arguments) <= position < len(arguments):
                 raise ValueError(
                     f"wrt must be a position among the {len(arguments)} arguments, or a tuple of positions; not {wrt!r}"
                 )

@@ -6,7 +6,7 @@ half, since Python then looks up each attribute the long way.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from autodiff.mistakes import OPTIONS
 
@@ -52,11 +52,16 @@ class _Private:
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
-    def __get__(self, node: object, owner: type) -> NoReturn:
+    def __get__(self, node: object, owner: type) -> Any:
+        own = getattr(node, "__dict__", {})  # a subclass may have such an attribute of its own
+        if self.name in own:
+            return own[self.name]
         raise self._refused()
 
-    def __set__(self, node: object, given: object) -> NoReturn:
-        raise self._refused()
+    def __set__(self, node: object, given: object) -> None:
+        if not hasattr(node, "__dict__"):
+            raise self._refused()
+        node.__dict__[self.name] = given
 
     def _refused(self) -> AttributeError:
         if self.name in OF_TENSORS:

@@ -309,6 +309,17 @@ def test_an_unknown_name_stays_a_plain_error():
     assert not hasattr(x(), "nonsense")
 
 
+def test_a_subclass_may_have_names_that_a_value_has_not():
+    class Named(Value):
+        pass
+
+    named = Named(2.0)
+    with pytest.raises(AttributeError, match=r"a Value has no name: it is called \.label"):
+        named.name  # noqa: B018
+    named.name = "w"
+    assert (named.name, named.label) == ("w", "")
+
+
 def test_a_value_is_no_number_of_json():
     with pytest.raises(TypeError, match="Value is not JSON serializable"):
         json.dumps(x())
