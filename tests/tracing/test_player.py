@@ -946,7 +946,7 @@ def test_the_forward_pass_is_stepped_before_the_backward_pass(opened: Browser, r
             wanted = {f"{node.place}_{i}" for i, at in enumerate(node.operands) if recorded.nodes[at].op != "constant"}
             assert {*opened.run(heads)} == wanted
         if count < len(results):
-            assert where(opened) == f"forward: {count} of {len(results)} numbers"
+            assert where(opened) == f"forward: {count} of {len(results)}"
             for place, text in opened.run(data):
                 known = not recorded.nodes[place].operands or recorded.nodes[place] in results[:count]
                 assert text == (short(recorded.nodes[place].data).replace("-", "−") if known else "…")
@@ -1178,3 +1178,22 @@ def test_in_a_widget_the_step_goes_to_and_fro(browser: Browser, recorded: Trace,
         until(taken(7, recorded), shown)
         browser.driver.switch_to.default_content()
         server.shutdown()
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1181, 700), ZOOMED, PHONE])
+@pytest.mark.parametrize("place", [0, 17_644, -9_644])
+def test_a_place_in_a_long_pass_is_read_whole(browser: Browser, page: Path, size: tuple[int, int], place: int) -> None:
+    browser.open(page, size=size)
+    told = f"forward: {-place} of 9644" if place < 0 else f"{place} of 17644 steps taken"
+    browser.run("document.querySelector('#where').textContent = arguments[0]", told)
+    cut, right, others = browser.run("""
+        const [where, controls] = [document.querySelector("#where"), document.querySelector("#controls")];
+        const box = where.getBoundingClientRect();
+        const met = [...controls.children].filter((each) => {
+          const other = each.getBoundingClientRect();
+          return each !== where && other.left < box.right - 1 && other.right > box.left + 1
+            && other.top < box.bottom - 1 && other.bottom > box.top + 1;
+        });
+        return [where.scrollWidth - where.clientWidth, controls.scrollWidth - controls.clientWidth, met.length];
+    """)
+    assert (cut, right, others) == (0, 0, 0)

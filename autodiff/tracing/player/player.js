@@ -111,7 +111,7 @@ class Player {
     slider.value = this.taken;
     const computed = model.forward.length + this.taken;
     const where = this.taken < 0
-      ? say("forward: {computed} of {all}", { computed, all: counted(model.forward.length, "{count} number", "{count} numbers") })
+      ? say("forward: {computed} of {all}", { computed, all: model.forward.length })
       : say("{taken} of {all} taken", { taken: this.taken, all: counted(model.steps.length, ...STEPS) });
     const told = step?.parent ? say("{where}, step {place}: {line}", { where, place: step.place, line: line(step) }) : where;
     slider.setAttribute("aria-valuetext", told);
