@@ -104,9 +104,9 @@ function fold(isFolded = !document.documentElement.classList.contains("folded"))
 }
 
 /** Make the screen of a talk black, so that all look at who speaks; or show the slide again, as it was. */
-function setBlack(isBlack) {
-  if (isBlack) stop();
-  $("#black").textContent = isBlack ? texts.black : "";
+function setBlack(wanted) {
+  if (wanted) stop();
+  $("#black").textContent = wanted ? texts.black : "";
 }
 const isBlack = () => $("#black").textContent !== "";
 
