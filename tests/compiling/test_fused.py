@@ -228,6 +228,13 @@ def test_outputs_beside_what_reads_inputs_alone(function):
         check(lower(program_of(function, [1.0, 2.0, 3.0])), np.empty(0), RNG.normal(size=(3, 20)).T, weights)
 
 
+@pytest.mark.parametrize("weights", [[1.0, 2.0], np.ones((3, 1))])
+def test_weights_that_do_not_fit_are_refused(weights):
+    program = lower(program_of(lambda x: x * x, [1.0]))
+    with pytest.raises(ValueError, match="one weight, or one for each of 3 observations"):
+        fused(program).gradient(np.empty(0), np.ones((3, 1)), weights, True)
+
+
 @pytest.mark.parametrize("sizes", [[1, 1], [8, 1], [3, 1, 2, 1], [9, 1, 130, 1]])
 def test_steps_of_a_descent_whatever_the_sizes_of_its_batches(sizes):
     """The last batch of an epoch may be a single observation."""

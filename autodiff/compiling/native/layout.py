@@ -158,7 +158,8 @@ class _Layout:
                 runs[place] = run
             run.append(Placed(self.first + place, op, operands))
         owner = {each.slot: first for first, run in runs.items() for each in run}
-        handed_on = {*self.program.outputs.tolist()}
+        outputs = self.program.outputs.tolist()
+        handed_on = {*outputs}
         for place in range(self.program.shared, len(self.program)):
             reader = owner.get(self.first + place)
             handed_on.update(slot for slot in self.instructions[place].operands if owner.get(slot) != reader)
@@ -168,9 +169,7 @@ class _Layout:
             if place in runs:
                 run = runs[place]
                 turns = run[-1].slot - self.first == max(units)
-                is_all = len(run) == len(units) and {owner.get(slot) for slot in self.program.outputs.tolist()} == {
-                    place
-                }
+                is_all = len(run) == len(units) and all(owner.get(slot) == place for slot in outputs)
                 inputs = range(self.program.first_input, self.first) if is_all else ()
                 found[place] = Segment(run, constants, active, handed_on.__contains__, turns, inputs)
             elif self.first + place not in owner:

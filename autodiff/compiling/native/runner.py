@@ -152,6 +152,8 @@ class NativeRunner:
         theta, count = plain(parameters), len(inputs)
         own = type(weight) is not float
         weights, at_weights = _weights(weight) if own else _one_weight(weight)  # type: ignore[arg-type]
+        if own and weights.shape not in ((1,), (count,)):
+            raise ValueError(f"there must be one weight, or one for each of {count} observations, not {weights.shape}")
         # one array for all: several that are freed at once are given back, and cleared when asked for
         of_all = np.empty((1 + inputs.shape[1] if wrt_inputs else 1, count))
         if wrt_inputs and len(self.unread):
