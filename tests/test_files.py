@@ -196,7 +196,7 @@ import sys
 from autodiff import Value, compile
 from autodiff.compiling.native import engine
 made, compiled_by_llvm = [], engine.machine_code
-engine.machine_code = lambda written: made.append(written) or compiled_by_llvm(written)
+engine.machine_code = lambda *given: made.append(given) or compiled_by_llvm(*given)
 w = Value(0.5)
 print(compile(lambda x: (w * x).sin(), backend="native").value_and_grad([0.0, 0.0]))
 print(len(made) > 0)

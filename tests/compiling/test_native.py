@@ -546,7 +546,7 @@ from autodiff.compiling.backends import prepare
 from autodiff.program.program import Instruction, assemble
 from autodiff.compiling.native import engine
 made, compiled_by_llvm = [], engine.machine_code
-engine.machine_code = lambda written: made.append(written) or compiled_by_llvm(written)
+engine.machine_code = lambda *given: made.append(given) or compiled_by_llvm(*given)
 program = assemble([], ["w"], ["x"], [Instruction(lookup("multiply"), (0, 1)), Instruction(lookup("sin"), (2,))], [3])
 print(prepare(program, "native").gradient(np.array([0.5]), np.array([[0.0], [0.0]])))
 print(len(made) > 0)

@@ -44,15 +44,18 @@ class _Engine(NamedTuple):
     """What all machine code begins with."""
 
 
-def address(text: Text, name: str, kept: bool = True) -> int:
-    """Where the machine code of a function is; it is kept on disk, if it may be and the folder can be written."""
+def address(text: Text, name: str, kept: bool = True, loops: bool = True) -> int:
+    """Where the machine code of a function is; it is kept on disk, if it may be and the folder can be written.
+
+    ``loops`` as of :func:`machine_code`.
+    """
     with _lock:
         of = [text.source, name, _dependencies()] if kept else [str(len(_places))]
         symbol = PREFIX + sha256("\n".join(of).encode()).hexdigest()[:40]
         if symbol not in _places:
             code = store.read(symbol + store.SUFFIX) if kept else None
             if code is None or not code.startswith(_engine().head):
-                code = machine_code(assembly(text, name, symbol))
+                code = machine_code(assembly(text, name, symbol), loops)
                 if kept:
                     store.write(symbol + store.SUFFIX, code)
             linker = _engine().linker
@@ -65,16 +68,20 @@ def address(text: Text, name: str, kept: bool = True) -> int:
 @cache
 def entry(module: str, name: str) -> Callable[[bytes], float]:
     """A function of a module in this folder, to be called from Python; other threads run meanwhile."""
-    return ENTRY(address(text_of(module), name))
+    return ENTRY(address(text_of(module), name, loops=False))
 
 
-def machine_code(written: str) -> bytes:
-    """The machine code of LLVM's assembly, as a file to be linked."""
+def machine_code(written: str, loops: bool) -> bytes:
+    """The machine code of LLVM's assembly, as a file to be linked.
+
+    ``loops``: whether LLVM is to make those over numbers quick. For the functions that Python enters, which are written
+    with vectors, that takes it as long as all the rest.
+    """
     target = _engine().target
     module = binding.parse_assembly(written)
     module.triple, module.data_layout = target.triple, str(target.target_data)
     options = binding.create_pipeline_tuning_options(speed_level=3)
-    options.loop_vectorization = True
+    options.loop_vectorization = options.loop_unrolling = loops
     passes = binding.create_pass_builder(target, options)
     passes.getModulePassManager().run(module, passes)
     code: bytes = target.emit_object(module)

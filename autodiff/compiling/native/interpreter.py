@@ -7,6 +7,9 @@ observations share, ``sg`` their adjoints. :mod:`autodiff.compiling.native.layou
 the adjoint -0.0 is the symbolic zero, see :func:`autodiff.program.expressions.guarded`.
 
 What is computed from parameters alone is run first, once, as a block of one observation.
+
+What is run over many numbers is written with vectors here: LLVM is not asked to find them, which takes it longer than
+all the rest.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ from autodiff.compiling.native.machine import (
     beyond,
     call,
     floats,
+    fused,
     integers,
     load,
     longs,
@@ -60,13 +64,38 @@ def run(
         call(table[3 * take(record, 0) + how], record, s, sg, v, g, stride, lanes)
 
 
+def move(numbers: Floats, first: int, place: Floats, at: int, count: int) -> None:
+    """Copy numbers that stand side by side to a place where they stand side by side."""
+    wide = count // WIDTH * WIDTH
+    for i in range(0, wide, WIDTH):
+        store(place, at + i, load(numbers, first + i))
+    for i in range(wide, count):
+        place[at + i] = numbers[first + i]
+
+
+def fill(numbers: Floats, first: int, count: int, number: float) -> None:
+    """Put one number in places side by side."""
+    wide = count // WIDTH * WIDTH
+    for i in range(0, wide, WIDTH):
+        store(numbers, first + i, number)
+    for i in range(wide, count):
+        numbers[first + i] = number
+
+
+def add(numbers: Floats, first: int, place: Floats, at: int, count: int) -> None:
+    """Add numbers side by side to those of a place."""
+    wide = count // WIDTH * WIDTH
+    for i in range(0, wide, WIDTH):
+        store(place, at + i, load(place, at + i) + load(numbers, first + i))
+    for i in range(wide, count):
+        place[at + i] += numbers[first + i]
+
+
 def spread_scalars(code: Integers, stage: int, s: Floats, v: Floats, stride: int, lanes: int) -> None:
     """Give the numbers that all observations share a row, where instructions take them beside rows."""
     at = take(code, stage + LOADS)
     for pair in range(at, at + 2 * take(code, stage + LOADS + 1), 2):
-        row, number = take(code, pair) * stride, s[take(code, pair + 1)]
-        for i in range(lanes):
-            v[row + i] = number
+        fill(v, take(code, pair) * stride, lanes, s[take(code, pair + 1)])
 
 
 def add_up_adjoints(code: Integers, stage: int, sg: Floats, g: Floats, stride: int, lanes: int) -> None:
@@ -85,8 +114,7 @@ def share(code: Integers, table: Longs, constants: Floats, parameters: Floats, s
     first = 1 + take(code, CONSTANTS)
     for at in range(1, first):
         s[at] = constants[at - 1]
-    for at in range(take(code, PARAMETERS)):
-        s[first + at] = parameters[at]
+    move(parameters, 0, s, first, take(code, PARAMETERS))
     spread_scalars(code, SHARED, s, v, 1, 1)
     run(code, table, SHARED + FORWARD, 0, 0, s, s, v, v, 1, 1)
     at = take(code, SHARED + STORES)
@@ -110,28 +138,32 @@ def give_back(
     for copy in range(take(code, COPIES + 1)):
         sg[take(code, at + copy)] += sg[first + copy]
     if take(code, SHARED + BACKWARD + 1):
-        for row in range(take(code, SHARED + ROWS)):
-            g[row] = beginning(how)
+        fill(g, 0, take(code, SHARED + ROWS), beginning(how))
         at = take(code, SHARED + STORES)
         for pair in range(at, at + 2 * take(code, SHARED + STORES + 1), 2):
             g[take(code, pair)] += sg[take(code, pair + 1)]
         run(code, table, SHARED + BACKWARD, 0, how, s, sg, v, g, 1, 1)
         add_up_adjoints(code, SHARED, sg, g, 1, 1)
-    first, finite = 1 + take(code, CONSTANTS), True
-    for at in range(take(code, PARAMETERS)):
-        adjoint = sg[first + at] + 0.0
-        gradient[at] = adjoint
-        finite &= math.isfinite(adjoint)
-    return finite
+    first, size, zero = 1 + take(code, CONSTANTS), take(code, PARAMETERS), spread(0.0)
+    wide = size // WIDTH * WIDTH
+    for at in range(0, wide, WIDTH):
+        adjoints = load(sg, first + at) + 0.0
+        store(gradient, at, adjoints)
+        zero = fused(zero, adjoints, 0.0)
+    for at in range(wide, size):
+        gradient[at] = sg[first + at] + 0.0
+    finite: bool = sum_of(zero) == 0.0
+    return is_finite(gradient, wide, size) & finite
 
 
-def move(numbers: Floats, first: int, place: Floats, at: int, count: int) -> None:
-    """Copy numbers that stand side by side to a place where they stand side by side."""
+def seed(weights: Floats, first: int, weighted: int, g: Floats, result: int, count: int) -> None:
+    """Add the weights of observations to the adjoints of their results; -0.0 would be the symbolic zero."""
     wide = count // WIDTH * WIDTH
     for i in range(0, wide, WIDTH):
-        store(place, at + i, load(numbers, first + i))
+        own = load(weights, first + i) if weighted else spread(weights[0])
+        store(g, result + i, load(g, result + i) + (own + 0.0))
     for i in range(wide, count):
-        place[at + i] = numbers[first + i]
+        g[result + i] += weights[first + i if weighted else 0] + 0.0
 
 
 def read(
@@ -175,9 +207,12 @@ def stride_of(lanes: int) -> int:
 
 
 def is_finite(numbers: Floats, first: int, last: int) -> bool:
-    """Whether all of these numbers are."""
-    finite = True
-    for at in range(first, last):
+    """Whether all of these numbers are: then they are 0 times 0."""
+    rest, zero = last - (last - first) % WIDTH, spread(0.0)
+    for at in range(first, rest, WIDTH):
+        zero = fused(zero, load(numbers, at), 0.0)
+    finite: bool = sum_of(zero) == 0.0
+    for at in range(rest, last):
         finite &= math.isfinite(numbers[at])
     return finite
 
@@ -210,27 +245,19 @@ def gradient_of(
     s = beyond(g, rows * stride)
     sg, v0, g0 = beyond(s, scalars), beyond(s, 2 * scalars), beyond(s, 2 * scalars + shared)
     nothing = beginning(how)
-    for at in range(scalars):
-        sg[at] = nothing
-    for at in range((1 + loaded) * stride):
-        g[at] = nothing
+    fill(sg, 0, scalars, nothing)
+    fill(g, 0, (1 + loaded) * stride, nothing)
     share(code, table, constants, parameters, s, v0)
     spread_scalars(code, MAIN, s, v, stride, lanes)
     result = take(code, take(code, MAIN + STORES)) * stride
     pairs = take(code, MAIN + INPUTS)
-    differences = spread(0.0)  # of adjoints and themselves: nan where one is not finite
+    zero = spread(0.0)  # adjoints times 0: nan where one is not finite
     for start in range(first, last, lanes):
         end = min(start + lanes, last)
         read(code, inputs, down, across, columns, scattered, order, ordered, start, end, v, stride, lanes)
         run(code, table, MAIN + FORWARD, take(code, TURNS), 0, s, s, v, v, stride, lanes)
-        for at in range((1 + loaded) * stride, rows * stride):
-            g[at] = nothing
-        if weighted:
-            for i in range(end - start):
-                g[result + i] += weights[start + i] + 0.0
-        else:
-            for i in range(end - start):
-                g[result + i] += weights[0] + 0.0
+        fill(g, (1 + loaded) * stride, (rows - 1 - loaded) * stride, nothing)
+        seed(weights, start, weighted, g, result, end - start)
         run(code, table, MAIN + BACKWARD, 0, how, s, sg, v, g, stride, lanes)
         move(v, result, results, start, end - start)
         wide = (end - start) // WIDTH * WIDTH
@@ -240,14 +267,14 @@ def gradient_of(
                 for i in range(0, wide, WIDTH):
                     adjoints = load(g, row + i) + 0.0
                     store(slopes, to + i, adjoints)
-                    differences += adjoints - adjoints
+                    zero = fused(zero, adjoints, 0.0)
                 for i in range(wide, end - start):
                     adjoint = g[row + i] + 0.0
                     slopes[to + i] = adjoint
-                    differences += adjoint - adjoint
+                    zero += adjoint * 0.0
     add_up_adjoints(code, MAIN, sg, g, stride, lanes)
-    is_finite_here: bool = sum_of(differences) == 0.0
-    return give_back(code, table, s, sg, v0, g0, gradient, how) & is_finite_here
+    finite: bool = sum_of(zero) == 0.0
+    return give_back(code, table, s, sg, v0, g0, gradient, how) & finite
 
 
 def total(given: Longs) -> float:
@@ -313,8 +340,7 @@ def gradient(given: Longs) -> float:
             floats(given, 21), given[22],
         )  # fmt: skip
         if is_added:
-            for at in range(size):
-                gradients[at] += part[at]
+            add(part, 0, gradients, 0, size)
     first, last = count * given[10] // chunks, count * given[11] // chunks
     if finite and (apart or given[11] - given[10] == 1 or is_finite(gradients, 0, size)):
         return sum_up(beyond(results, first), last - first)
@@ -340,10 +366,8 @@ def gradient_where_they_are(given: Longs) -> float:
     g, own, sums = beyond(v, rows * stride), beyond(v, 2 * rows * stride), beyond(v, (2 * rows + 1) * stride)
     places = as_longs(beyond(sums, 2 * WIDTH))
     segment = longs(given, 1)[3 * take(code, take(code, take(code, MAIN + FORWARD))) + given[16]]
-    for at in range(2 * WIDTH):
-        sums[at] = 0.0
-    for i in range(lanes):
-        own[i] = weights[0]
+    fill(sums, 0, 2 * WIDTH, 0.0)
+    fill(own, 0, lanes, weights[0])
     filled = (last - first) // WIDTH * WIDTH if down == 1 else 0
     if filled:
         for at in range(count):
@@ -369,8 +393,7 @@ def gradient_where_they_are(given: Longs) -> float:
         for at in range(count):
             row, place = take(code, pairs + 2 * at) * stride, take(code, pairs + 2 * at + 1)
             move(g, row, slopes, place * apart + start, end - start)
-    for at in range(take(code, PARAMETERS) * (given[11] - given[10] if given[19] else 1)):
-        floats(given, 18)[at] = 0.0
+    fill(floats(given, 18), 0, take(code, PARAMETERS) * (given[11] - given[10] if given[19] else 1), 0.0)
     if sum_of(load(sums, 0)) != 0.0:  # as nan is
         return math.nan
     for at in range(first + filled, last):
@@ -423,14 +446,16 @@ def descend(given: Longs) -> float:
                 if source:
                     move(state, (source - 1) * count + start, v, row, end)
                 else:
-                    for i in range(end):
+                    wide = end // WIDTH * WIDTH
+                    for i in range(0, wide, WIDTH):
+                        store(v, row + i, load(gradient, start + i) / (last - first))
+                    for i in range(wide, end):
                         v[row + i] = gradient[start + i] / (last - first)
                 for i in range(end, lanes):
                     v[row + i] = v[row]
             run(rule, rule_table, MAIN + FORWARD, 0, 0, s, s, v, v, stride, lanes)
             row = take(rule, outputs) * stride
-            for i in range(end):
-                parameters[start + i] += v[row + i]
+            add(v, row, parameters, start, end)
             for place in range(states):
                 row = take(rule, outputs + 1 + place) * stride
                 move(v, row, state, place * count + start, end)
