@@ -163,6 +163,7 @@ def in_words(function: Callable[P, T]) -> Callable[P, T]:
 
     @wraps(function)
     def checked(*args: P.args, **options: P.kwargs) -> T:
+        __tracebackhide__ = True
         for given in options:
             if given not in names:
                 raise refused_option(function.__name__, [given], *names)

@@ -67,6 +67,7 @@ def test_a_failure_shows_its_message_and_not_the_library(tmp_path):
     assert "sign flipped" in printed
     assert "factor 2" in printed
     assert "gradients.py" not in printed
+    assert "mistakes.py" not in printed
     assert len(printed.splitlines()) < 80
 
 
