@@ -130,6 +130,19 @@ def beginning(how: int) -> float:
     return -0.0 if how == 2 else 0.0
 
 
+def hand_over(g: Floats, first: int, place: Floats, at: int, count: int) -> bool:
+    """Copy adjoints that stand side by side to a place of the caller, -0.0 as 0.0; whether all are finite."""
+    wide, zero = count // WIDTH * WIDTH, spread(0.0)
+    for i in range(0, wide, WIDTH):
+        adjoints = load(g, first + i) + 0.0
+        store(place, at + i, adjoints)
+        zero = fused(zero, adjoints, 0.0)  # nan where one is not finite
+    for i in range(wide, count):
+        place[at + i] = g[first + i] + 0.0
+    finite: bool = sum_of(zero) == 0.0
+    return is_finite(place, at + wide, at + count) & finite
+
+
 def give_back(
     code: Integers, table: Longs, s: Floats, sg: Floats, v: Floats, g: Floats, gradient: Floats, how: int
 ) -> bool:
@@ -144,16 +157,7 @@ def give_back(
             g[take(code, pair)] += sg[take(code, pair + 1)]
         run(code, table, SHARED + BACKWARD, 0, how, s, sg, v, g, 1, 1)
         add_up_adjoints(code, SHARED, sg, g, 1, 1)
-    first, size, zero = 1 + take(code, CONSTANTS), take(code, PARAMETERS), spread(0.0)
-    wide = size // WIDTH * WIDTH
-    for at in range(0, wide, WIDTH):
-        adjoints = load(sg, first + at) + 0.0
-        store(gradient, at, adjoints)
-        zero = fused(zero, adjoints, 0.0)
-    for at in range(wide, size):
-        gradient[at] = sg[first + at] + 0.0
-    finite: bool = sum_of(zero) == 0.0
-    return is_finite(gradient, wide, size) & finite
+    return hand_over(sg, 1 + take(code, CONSTANTS), gradient, 0, take(code, PARAMETERS))
 
 
 def seed(weights: Floats, first: int, weighted: int, g: Floats, result: int, count: int) -> None:
@@ -251,7 +255,7 @@ def gradient_of(
     spread_scalars(code, MAIN, s, v, stride, lanes)
     result = take(code, take(code, MAIN + STORES)) * stride
     pairs = take(code, MAIN + INPUTS)
-    zero = spread(0.0)  # adjoints times 0: nan where one is not finite
+    finite = True
     for start in range(first, last, lanes):
         end = min(start + lanes, last)
         read(code, inputs, down, across, columns, scattered, order, ordered, start, end, v, stride, lanes)
@@ -260,20 +264,11 @@ def gradient_of(
         seed(weights, start, weighted, g, result, end - start)
         run(code, table, MAIN + BACKWARD, 0, how, s, sg, v, g, stride, lanes)
         move(v, result, results, start, end - start)
-        wide = (end - start) // WIDTH * WIDTH
         if apart:
             for pair in range(pairs, pairs + 2 * take(code, MAIN + INPUTS + 1), 2):
                 row, to = take(code, pair) * stride, take(code, pair + 1) * apart + start
-                for i in range(0, wide, WIDTH):
-                    adjoints = load(g, row + i) + 0.0
-                    store(slopes, to + i, adjoints)
-                    zero = fused(zero, adjoints, 0.0)
-                for i in range(wide, end - start):
-                    adjoint = g[row + i] + 0.0
-                    slopes[to + i] = adjoint
-                    zero += adjoint * 0.0
+                finite &= hand_over(g, row, slopes, to, end - start)
     add_up_adjoints(code, MAIN, sg, g, stride, lanes)
-    finite: bool = sum_of(zero) == 0.0
     return give_back(code, table, s, sg, v0, g0, gradient, how) & finite
 
 
